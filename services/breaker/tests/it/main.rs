@@ -1,0 +1,5 @@
+//! The breaker seen from outside.
+
+mod machine;
+mod properties;
+mod shared;
