@@ -1,0 +1,5 @@
+//! Requests and answers of every service's REST API, by owner. JSON names are in snake case.
+
+pub mod analytics;
+pub mod auth;
+pub mod shortener;

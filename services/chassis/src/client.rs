@@ -1,0 +1,32 @@
+//! The HTTP client for calls to other units: passes on the trace and the request id.
+
+use crate::http::{REQUEST_ID, RequestId};
+use http::HeaderMap;
+use std::time::Duration;
+
+/// Makes a client that speaks to other units: no redirects, no proxies, bounded connection times.
+///
+/// # Panics
+/// Panics when TLS cannot be set up, which only happens when no provider was installed.
+#[must_use]
+pub fn new() -> reqwest::Client {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .connect_timeout(Duration::from_secs(1))
+        .pool_idle_timeout(Duration::from_secs(30))
+        .tcp_nodelay(true)
+        .build()
+        .expect("the TLS provider was installed at start")
+}
+
+/// The headers that tie a call to the request and trace on whose behalf it is made.
+#[must_use]
+pub fn context_headers() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    crate::telemetry::inject(&mut headers);
+    if let Some(id) = RequestId::current().and_then(|id| id.as_str().parse().ok()) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers
+}

@@ -1,0 +1,236 @@
+//! Configuration: defaults, then a TOML file, then the environment; validated before any port opens.
+
+use anyhow::Context as _;
+use garde::Validate;
+use secrecy::SecretString;
+use serde::{Deserialize, de::DeserializeOwned};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+/// What every unit is configured with, whatever it does.
+#[derive(Debug, Clone, Deserialize, Validate)]
+#[garde(allow_unvalidated)]
+#[serde(default)]
+#[derive(Default)]
+pub struct Common {
+    /// The HTTP server.
+    #[garde(dive)]
+    pub http: Http,
+    /// The log.
+    pub log: Log,
+    /// Where traces are exported to.
+    pub otlp: Otlp,
+    /// How access tokens are verified.
+    pub jwt: Jwt,
+    /// How the unit ends.
+    pub shutdown: Shutdown,
+}
+
+/// The HTTP server.
+#[derive(Debug, Clone, Deserialize, Validate)]
+#[garde(allow_unvalidated)]
+#[serde(default)]
+pub struct Http {
+    /// The address to listen on. Every service has its own default port.
+    pub bind: Option<SocketAddr>,
+    /// The largest body that is read, in bytes.
+    #[garde(range(min = 1_024, max = 268_435_456))]
+    pub body_limit: usize,
+    /// How long a request may take, in milliseconds.
+    #[garde(range(min = 10, max = 600_000))]
+    pub request_timeout_ms: u64,
+    /// Addresses whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<std::net::IpAddr>,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            bind: None,
+            body_limit: 1024 * 1024,
+            request_timeout_ms: 10_000,
+            trusted_proxies: vec![
+                std::net::Ipv4Addr::LOCALHOST.into(),
+                std::net::Ipv6Addr::LOCALHOST.into(),
+            ],
+        }
+    }
+}
+
+impl Http {
+    /// How long a request may take.
+    #[must_use]
+    pub fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.request_timeout_ms)
+    }
+}
+
+/// The log.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct Log {
+    /// Which events are logged, in the syntax of `tracing_subscriber::EnvFilter`.
+    pub filter: String,
+    /// JSON for machines, text for people.
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info".to_owned(), format: LogFormat::Json }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object per line.
+    Json,
+    /// One readable line.
+    Text,
+}
+
+/// Where traces are exported to.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Otlp {
+    /// The base URL of an OTLP/HTTP collector, for example `http://localhost:4318`. No export when absent.
+    pub endpoint: Option<url::Url>,
+}
+
+/// How access tokens are verified.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct Jwt {
+    /// Where the issuer publishes its keys.
+    pub jwks_url: url::Url,
+    /// The `iss` that tokens must have.
+    pub issuer: String,
+    /// The `aud` that tokens must have.
+    pub audience: String,
+}
+
+impl Default for Jwt {
+    fn default() -> Self {
+        Self {
+            jwks_url: url::Url::parse("http://127.0.0.1:3002/.well-known/jwks.json")
+                .expect("the default is a URL"),
+            issuer: "https://vitrine.local/auth".to_owned(),
+            audience: "vitrine".to_owned(),
+        }
+    }
+}
+
+/// How the unit ends.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct Shutdown {
+    /// How long requests and tasks under way may go on, in milliseconds.
+    pub grace_ms: u64,
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self { grace_ms: 10_000 }
+    }
+}
+
+/// A Postgres database.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Postgres {
+    /// `postgres://role:password@host:port/database`.
+    pub url: SecretString,
+    /// The largest number of connections.
+    #[serde(default = "ten")]
+    pub max_connections: u32,
+}
+
+fn ten() -> u32 {
+    10
+}
+
+/// A MongoDB database.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Mongo {
+    /// `mongodb://user:password@host:port/?replicaSet=…&authSource=…`.
+    pub url: SecretString,
+    /// The database's name.
+    pub database: String,
+}
+
+/// A Redis server.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Redis {
+    /// `redis://user:password@host:port`.
+    pub url: SecretString,
+    /// What every key and channel begins with, for example `shortener:`.
+    pub prefix: String,
+}
+
+/// A RabbitMQ broker.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Amqp {
+    /// `amqp://user:password@host:port/vhost`.
+    pub url: SecretString,
+}
+
+/// The sources of a unit's configuration, read and merged.
+pub struct Sources {
+    name: &'static str,
+    merged: config::Config,
+}
+
+impl Sources {
+    /// Reads the file, if any, and the environment's variables of the unit `name`.
+    ///
+    /// The variables are `<NAME>_<SECTION>__<KEY>`, for example `AUTH_HTTP__BIND`; those of the
+    /// keys in `lists` hold lists, separated by commas.
+    ///
+    /// # Errors
+    /// Fails when the file cannot be read or is not TOML.
+    pub fn read(
+        name: &'static str,
+        lists: &[&str],
+        file: Option<&PathBuf>,
+    ) -> anyhow::Result<Self> {
+        let mut environment = config::Environment::with_prefix(name)
+            .prefix_separator("_")
+            .separator("__")
+            .list_separator(",")
+            .with_list_parse_key("http.trusted_proxies")
+            .try_parsing(true);
+        for key in lists {
+            environment = environment.with_list_parse_key(key);
+        }
+        let mut builder = config::Config::builder();
+        if let Some(file) = file {
+            builder = builder.add_source(config::File::from(file.as_path()));
+        }
+        let merged = builder
+            .add_source(environment)
+            .build()
+            .with_context(|| format!("the configuration of {name} could not be read"))?;
+        Ok(Self { name, merged })
+    }
+
+    /// Takes `T` out of the sources and validates it.
+    ///
+    /// # Errors
+    /// Fails when a value is missing, of the wrong type, or not valid; names it, never its value.
+    pub fn get<T>(&self) -> anyhow::Result<T>
+    where
+        T: DeserializeOwned + Validate<Context = ()>,
+    {
+        let name = self.name;
+        let value: T = self
+            .merged
+            .clone()
+            .try_deserialize()
+            .with_context(|| format!("the configuration of {name} could not be read"))?;
+        value
+            .validate()
+            .map_err(|report| anyhow::anyhow!("{}", report.to_string().trim().to_owned()))
+            .with_context(|| format!("the configuration of {name} is not valid"))?;
+        Ok(value)
+    }
+}

@@ -1,0 +1,154 @@
+//! Extractors that refuse with problems, naming the field where there is one.
+
+use super::Failure;
+use axum::{
+    extract::{FromRequest, FromRequestParts, Request, rejection::JsonRejection},
+    response::{IntoResponse, Response},
+};
+use contracts::problem::{Code, Problem};
+use http::{StatusCode, request::Parts};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// A JSON body, both ways.
+#[derive(Debug, Clone, Copy)]
+pub struct Json<T>(pub T);
+
+impl<S, T> FromRequest<S> for Json<T>
+where
+    T: DeserializeOwned,
+    S: Send + Sync,
+{
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        axum::Json::<T>::from_request(request, state)
+            .await
+            .map(|axum::Json(value)| Self(value))
+            .map_err(refuse_json)
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
+    }
+}
+
+fn refuse_json(rejection: JsonRejection) -> Failure {
+    match &rejection {
+        JsonRejection::MissingJsonContentType(_) => {
+            Failure::new(Code::UnsupportedMediaType, "Send the body as application/json.")
+        }
+        JsonRejection::JsonDataError(error) => refuse_data(&error.body_text()),
+        _ if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            Failure::new(Code::PayloadTooLarge, "The body is larger than this route takes.")
+        }
+        _ => Failure::new(Code::MalformedRequest, "The body is not well-formed JSON."),
+    }
+}
+
+/// Turns `Failed to deserialize …: links[3].url: missing field …` into a field error.
+fn refuse_data(text: &str) -> Failure {
+    let reason = text.split_once("target type: ").map_or(text, |(_, reason)| reason);
+    let reason = reason.split_once(" at line ").map_or(reason, |(reason, _)| reason);
+    let (path, message) = match reason.split_once(": ") {
+        Some((path, message)) if !path.contains(' ') => (path.trim_matches('.'), message),
+        _ => ("", reason),
+    };
+    let named = message.split('`').nth(1);
+    let field = match (path, named) {
+        ("", Some(name)) => name.to_owned(),
+        (path, Some(name)) if message.starts_with("missing field") && !path.ends_with(name) => {
+            format!("{path}.{name}")
+        }
+        (path, _) => path.to_owned(),
+    };
+    Problem::field(if field.is_empty() { "body".to_owned() } else { field }, message).into()
+}
+
+/// The query string.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<T>(pub T);
+
+impl<S, T> FromRequestParts<S> for Query<T>
+where
+    T: DeserializeOwned,
+    S: Send + Sync,
+{
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        match axum::extract::Query::<T>::from_request_parts(parts, state).await {
+            Ok(axum::extract::Query(value)) => Ok(Self(value)),
+            Err(rejection) => {
+                let text = rejection.body_text();
+                let reason = text.split_once("string: ").map_or(&*text, |(_, reason)| reason);
+                let (field, message) = reason.split_once(": ").unwrap_or(("query", reason));
+                Err(Failure::field(field, message))
+            }
+        }
+    }
+}
+
+/// The path's parameters. One that cannot be parsed names nothing that exists: 404.
+#[derive(Debug, Clone, Copy)]
+pub struct Path<T>(pub T);
+
+impl<S, T> FromRequestParts<S> for Path<T>
+where
+    T: DeserializeOwned + Send,
+    S: Send + Sync,
+{
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        axum::extract::Path::<T>::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Path(value)| Self(value))
+            .map_err(|_| Failure::new(Code::NotFound, "There is nothing at this address."))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct Body {
+        name: String,
+        items: Vec<Item>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[allow(dead_code)]
+    struct Item {
+        count: u32,
+    }
+
+    async fn refused(body: &str) -> Problem {
+        let request = Request::post("/")
+            .header("content-type", "application/json")
+            .body(axum::body::Body::from(body.to_owned()))
+            .unwrap();
+        Json::<Body>::from_request(request, &()).await.unwrap_err().into_problem()
+    }
+
+    #[tokio::test]
+    async fn the_field_that_does_not_fit_is_named() {
+        for (body, field) in [
+            (r#"{"items":[]}"#, "name"),
+            (r#"{"name":1,"items":[]}"#, "name"),
+            (r#"{"name":"a","items":[{"count":1},{"count":"x"}]}"#, "items[1].count"),
+            (r#"{"name":"a","items":[{}]}"#, "items[0].count"),
+            (r#"{"name":"a","items":[],"more":1}"#, "more"),
+        ] {
+            let problem = refused(body).await;
+            assert_eq!(problem.code, Code::ValidationFailed, "{body}");
+            assert_eq!(problem.errors[0].field, field, "{body}: {:?}", problem.errors);
+        }
+        assert_eq!(refused("{").await.code, Code::MalformedRequest);
+    }
+}

@@ -1,0 +1,139 @@
+//! Problems as answers.
+
+use super::RequestId;
+use axum::response::{IntoResponse, Response};
+use contracts::problem::{Code, MEDIA_TYPE, Problem};
+use http::{HeaderValue, StatusCode, header};
+use std::time::Duration;
+
+/// A problem on its way to the client, with its cause for the log.
+///
+/// The client sees the [`Problem`]; the cause is logged, whole, and never sent.
+#[derive(Debug)]
+pub struct Failure {
+    problem: Box<Problem>,
+    cause: Option<anyhow::Error>,
+}
+
+impl Failure {
+    /// Makes a failure of the given kind; `detail` is told to the client.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Problem::new(code, detail).into()
+    }
+
+    /// Makes a [`Code::ValidationFailed`] that names one field.
+    pub fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Problem::field(field, message).into()
+    }
+
+    /// Makes a [`Code::Internal`]; `cause` is logged and not told.
+    pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
+        Self::new(Code::Internal, "The request id leads us to what happened.").caused_by(cause)
+    }
+
+    /// Makes a [`Code::Unavailable`] with a hint to try again in a second; `cause` is logged.
+    pub fn unavailable(detail: impl Into<String>, cause: impl Into<anyhow::Error>) -> Self {
+        Self::new(Code::Unavailable, detail).retry_after(Duration::from_secs(1)).caused_by(cause)
+    }
+
+    /// Adds what led to it, for the log.
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl Into<anyhow::Error>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// Tells the client after how long another try may succeed.
+    #[must_use]
+    pub fn retry_after(mut self, delay: Duration) -> Self {
+        self.problem.retry_after_ms = Some(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
+        self
+    }
+
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.problem.code
+    }
+
+    /// What the client is told.
+    #[must_use]
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    /// What the client is told, without the cause.
+    #[must_use]
+    pub fn into_problem(self) -> Problem {
+        *self.problem
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self { problem: Box::new(problem), cause: None }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let Self { mut problem, cause } = self;
+        if let Some(cause) = cause {
+            let error = format!("{cause:#}");
+            if problem.status >= 500 {
+                tracing::error!(error.code = %problem.code, error, "A request failed.");
+            } else {
+                tracing::info!(error.code = %problem.code, error, "A request was refused.");
+            }
+        }
+        super::facts::note("error.code", problem.code.as_str());
+        problem.request_id =
+            problem.request_id.or_else(|| RequestId::current().map(|id| id.as_str().to_owned()));
+        let status = StatusCode::from_u16(problem.status).expect("every code has a valid status");
+        let body = serde_json::to_vec(&problem).expect("a problem is JSON");
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(delay) = problem.retry_after_ms {
+            headers.insert(header::RETRY_AFTER, delay.div_ceil(1000).max(1).into());
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+/// Gathers what is wrong with the fields of one request, so that all is told at once.
+#[derive(Debug, Default)]
+pub struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    /// Takes the value out of `parsed`, or notes what is wrong with `field`.
+    pub fn take<T, E: ToString>(
+        &mut self,
+        field: impl Into<String>,
+        parsed: Result<T, E>,
+    ) -> Option<T> {
+        parsed.map_err(|error| self.refuse(field, error.to_string())).ok()
+    }
+
+    /// Notes what is wrong with `field`.
+    pub fn refuse(&mut self, field: impl Into<String>, message: impl Into<String>) {
+        self.0.push((field.into(), message.into()));
+    }
+
+    /// Ends the gathering.
+    ///
+    /// # Errors
+    /// Fails with [`Code::ValidationFailed`] when a field was refused.
+    pub fn finish(self) -> Result<(), Failure> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let problem = Problem::new(Code::ValidationFailed, "See the field errors.");
+        let problem = self.0.into_iter().fold(problem, |p, (field, why)| p.with_field(field, why));
+        Err(problem.into())
+    }
+}

@@ -1,0 +1,15 @@
+//! Reading requests, answering problems, and the stack of layers around every route.
+
+mod address;
+mod extract;
+pub mod facts;
+mod failure;
+mod line;
+mod request_id;
+mod stack;
+
+pub use address::{ClientAddr, TrustedProxies};
+pub use extract::{Json, Path, Query};
+pub use failure::{Failure, Fields};
+pub use request_id::{REQUEST_ID, RequestId};
+pub use stack::{Limits, bare, full};

@@ -1,0 +1,141 @@
+//! The stack of layers around every route. Its order is its documentation: outermost first.
+
+use super::{Failure, TrustedProxies, line, request_id};
+use axum::{
+    Extension, Router,
+    extract::{DefaultBodyLimit, Request},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use contracts::problem::Code;
+use http::StatusCode;
+use std::{any::Any, net::IpAddr, time::Duration};
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// What bounds a request.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The largest body, in bytes.
+    pub body: usize,
+    /// How long a request may take.
+    pub time: Duration,
+    /// The proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+}
+
+impl From<&crate::config::Http> for Limits {
+    fn from(http: &crate::config::Http) -> Self {
+        Self {
+            body: http.body_limit,
+            time: http.request_timeout(),
+            trusted_proxies: http.trusted_proxies.clone(),
+        }
+    }
+}
+
+/// Puts the whole stack around `router`.
+pub fn full(router: Router, limits: &Limits) -> Router {
+    let time = limits.time;
+    router
+        // Innermost: handlers read bodies through extractors, which ask for this limit.
+        .layer(DefaultBodyLimit::max(limits.body))
+        // A handler that hangs is cut off inside the log line, so that the line tells of it.
+        .layer(middleware::from_fn(move |request: Request, next: Next| cut_off(time, request, next)))
+        // A panic becomes a 500 with a problem; inside the log line for the same reason.
+        .layer(CatchPanicLayer::custom(answer_panic))
+        // Unknown routes and methods answer problems too.
+        .layer(middleware::from_fn(answer_bare_errors))
+        // One line and one measurement per request, in the caller's trace.
+        .layer(middleware::from_fn(line::canonical))
+        // Whose word on addresses is believed.
+        .layer(Extension(TrustedProxies(limits.trusted_proxies.clone().into())))
+        // Outermost: everything above may speak of the request's id.
+        .layer(middleware::from_fn(request_id::assign))
+}
+
+/// Puts only what correctness needs around routes that must be fast: an id and the panic guard.
+pub fn bare(router: Router, limits: &Limits) -> Router {
+    router
+        .layer(CatchPanicLayer::custom(answer_panic))
+        .layer(Extension(TrustedProxies(limits.trusted_proxies.clone().into())))
+        .layer(middleware::from_fn(request_id::assign))
+}
+
+async fn cut_off(limit: Duration, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Failure::new(Code::Timeout, "The request took too long.").into_response(),
+    }
+}
+
+fn answer_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let reason = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("unknown");
+    Failure::internal(anyhow::anyhow!("a handler panicked: {reason}")).into_response()
+}
+
+/// Turns the router's own empty 404, 405 and 413 into problems.
+async fn answer_bare_errors(request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    if response.headers().contains_key(http::header::CONTENT_TYPE) {
+        return response;
+    }
+    let failure = match response.status() {
+        StatusCode::NOT_FOUND => Failure::new(Code::NotFound, "There is nothing at this address."),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            Failure::new(Code::MethodNotAllowed, "This address does not take that method.")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Failure::new(Code::PayloadTooLarge, "The body is larger than this route takes.")
+        }
+        _ => return response,
+    };
+    let mut answer = failure.into_response();
+    if let Some(allow) = response.headers().get(http::header::ALLOW) {
+        answer.headers_mut().insert(http::header::ALLOW, allow.clone());
+    }
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::{body::Body, routing::get};
+    use contracts::problem::Problem;
+    use http::header;
+    use tower::ServiceExt;
+
+    async fn ask(path: &str, method: &str) -> (Response, Problem) {
+        let limits =
+            Limits { body: 1024, time: Duration::from_millis(50), trusted_proxies: Vec::new() };
+        let router = Router::new()
+            .route("/panics", get(|| async { panic!("on purpose") as () }))
+            .route("/hangs", get(std::future::pending::<()>));
+        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        let response = full(router, &limits).oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, 65_536).await.unwrap();
+        let problem = serde_json::from_slice(&bytes).unwrap();
+        (Response::from_parts(parts, Body::empty()), problem)
+    }
+
+    #[tokio::test]
+    async fn whatever_goes_wrong_answers_a_problem_with_the_request_id() {
+        for (path, method, code) in [
+            ("/panics", "GET", Code::Internal),
+            ("/hangs", "GET", Code::Timeout),
+            ("/nowhere", "GET", Code::NotFound),
+            ("/panics", "DELETE", Code::MethodNotAllowed),
+        ] {
+            let (response, problem) = ask(path, method).await;
+            assert_eq!(problem.code, code, "{path}");
+            assert_eq!(response.status().as_u16(), code.status());
+            assert_eq!(response.headers()[header::CONTENT_TYPE], contracts::problem::MEDIA_TYPE);
+            let id = response.headers()[request_id::REQUEST_ID].to_str().unwrap();
+            assert_eq!(problem.request_id.as_deref(), Some(id));
+        }
+    }
+}

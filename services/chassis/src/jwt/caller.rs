@@ -1,0 +1,93 @@
+//! Extractors that authorise.
+
+use super::{Claims, Verifier};
+use crate::http::{Failure, facts};
+use axum::extract::{FromRef, FromRequestParts};
+use contracts::problem::Code;
+use http::{header::AUTHORIZATION, request::Parts};
+use secrecy::SecretString;
+use uuid::Uuid;
+
+/// The role that opens operator routes.
+pub const OPERATOR: &str = "operator";
+
+/// The user on whose behalf a request is made, by a verified token.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The user.
+    pub user_id: Uuid,
+    /// What the user may do.
+    pub roles: Vec<String>,
+    /// Identifies the token.
+    pub token_id: Uuid,
+    /// The token itself, to be passed on to other units.
+    pub token: SecretString,
+}
+
+impl Caller {
+    /// Reads and verifies the `Authorization` header, if there is one.
+    ///
+    /// # Errors
+    /// [`Code::InvalidToken`] when there is one that is not a valid bearer token.
+    pub async fn from_headers(
+        verifier: &Verifier,
+        headers: &http::HeaderMap,
+    ) -> Result<Option<Self>, Failure> {
+        let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
+        let malformed =
+            || Failure::new(Code::InvalidToken, "The Authorization header holds no bearer token.");
+        let value = value.to_str().map_err(|_| malformed())?;
+        let (scheme, token) = value.split_once(' ').ok_or_else(malformed)?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(malformed());
+        }
+        let claims = verifier.verify(token.trim()).await?;
+        Ok(Some(Self::new(claims, token.trim().into())))
+    }
+
+    fn new(claims: Claims, token: SecretString) -> Self {
+        facts::note("user_id", claims.sub.to_string());
+        Self { user_id: claims.sub, roles: claims.roles, token_id: claims.jti, token }
+    }
+
+    /// Whether the user is an operator.
+    #[must_use]
+    pub fn is_operator(&self) -> bool {
+        self.roles.iter().any(|role| role == OPERATOR)
+    }
+}
+
+impl<S> FromRequestParts<S> for Caller
+where
+    Verifier: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        Self::from_headers(&Verifier::from_ref(state), &parts.headers)
+            .await?
+            .ok_or_else(|| Failure::new(Code::Unauthenticated, "Send an access token."))
+    }
+}
+
+/// A [`Caller`] who is an operator.
+#[derive(Debug, Clone)]
+pub struct Operator(pub Caller);
+
+impl<S> FromRequestParts<S> for Operator
+where
+    Verifier: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        if caller.is_operator() {
+            Ok(Self(caller))
+        } else {
+            Err(Failure::new(Code::Forbidden, "This needs the operator role."))
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Access tokens: who calls, verified by the issuer's published keys.
+
+mod caller;
+pub mod crypto;
+mod keys;
+mod verifier;
+
+pub use caller::{Caller, OPERATOR, Operator};
+pub use verifier::{Claims, Verifier};

@@ -1,0 +1,97 @@
+//! Verifies access tokens.
+
+use super::keys::Keys;
+use crate::{config::Jwt, http::Failure};
+use contracts::problem::Code;
+use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The longest token that is looked at, in bytes.
+const LONGEST: usize = 4_096;
+/// How far clocks may differ, in seconds.
+const LEEWAY: u64 = 30;
+
+/// What an access token says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// Who made the token.
+    pub iss: String,
+    /// For whom it was made.
+    pub aud: String,
+    /// Whose it is.
+    pub sub: Uuid,
+    /// What they may do.
+    pub roles: Vec<String>,
+    /// When it ends, in seconds since the Unix epoch.
+    pub exp: u64,
+    /// When it begins.
+    pub nbf: u64,
+    /// When it was made.
+    pub iat: u64,
+    /// Identifies the token.
+    pub jti: Uuid,
+}
+
+/// Verifies access tokens by the issuer's keys. Cheap to clone.
+#[derive(Clone)]
+pub struct Verifier {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    keys: Keys,
+    issuer: String,
+    audience: String,
+}
+
+impl Verifier {
+    /// Makes a verifier; keys are fetched when the first token comes.
+    #[must_use]
+    pub fn new(config: &Jwt) -> Self {
+        let keys = Keys::new(config.jwks_url.clone());
+        let (issuer, audience) = (config.issuer.clone(), config.audience.clone());
+        Self { inner: Arc::new(Inner { keys, issuer, audience }) }
+    }
+
+    /// Verifies signature, issuer, audience and times (leeway 30 s), and tells the claims.
+    ///
+    /// # Errors
+    /// [`Code::InvalidToken`] when anything is amiss; [`Code::Unavailable`] when the keys cannot be had.
+    pub async fn verify(&self, token: &str) -> Result<Claims, Failure> {
+        if token.len() > LONGEST {
+            return Err(refused("it is too long"));
+        }
+        let header = decode_header(token).map_err(|_| refused("it is malformed"))?;
+        let accepted = matches!(header.alg, Algorithm::EdDSA | Algorithm::ES256 | Algorithm::RS256);
+        if !accepted {
+            return Err(refused("its algorithm is not accepted"));
+        }
+        let id = header.kid.ok_or_else(|| refused("it names no key"))?;
+        let found = self.inner.keys.find(&id).await.map_err(|cause| {
+            Failure::unavailable("Tokens cannot be verified at the moment.", cause)
+        })?;
+        let key = found.ok_or_else(|| refused("its key is not known"))?;
+        if key.algorithm != header.alg {
+            return Err(refused("its algorithm is not its key's"));
+        }
+        decode::<Claims>(token, &key.decoding, &self.validation(key.algorithm))
+            .map(|data| data.claims)
+            .map_err(|error| refused("it was refused").caused_by(error))
+    }
+
+    fn validation(&self, algorithm: Algorithm) -> Validation {
+        let mut validation = Validation::new(algorithm);
+        validation.leeway = LEEWAY;
+        validation.validate_nbf = true;
+        validation.set_issuer(&[&self.inner.issuer]);
+        validation.set_audience(&[&self.inner.audience]);
+        validation.set_required_spec_claims(&["iss", "aud", "sub", "exp", "nbf"]);
+        validation
+    }
+}
+
+fn refused(why: &str) -> Failure {
+    Failure::new(Code::InvalidToken, format!("The access token cannot be accepted: {why}."))
+}

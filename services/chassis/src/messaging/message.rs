@@ -1,0 +1,106 @@
+//! A message that came, and one that is to go.
+
+use super::HandleError;
+use crate::{http::RequestId, telemetry};
+use contracts::{
+    amqp::EVENTS_EXCHANGE,
+    envelope::{Envelope, Event, EventData},
+};
+use std::ops::Deref;
+use uuid::Uuid;
+
+tokio::task_local! {
+    /// The message that is being handled: the cause of what is sent meanwhile.
+    static CAUSE: Uuid;
+}
+
+/// A message that came from a queue or a stream; derefs to its [`Envelope`].
+#[derive(Debug, Clone)]
+pub struct Message {
+    envelope: Envelope,
+    /// How many times it has been up the retry ladder; 0 the first time.
+    pub attempt: u32,
+    /// Whether the broker delivered it before and saw no acknowledgement.
+    pub redelivered: bool,
+}
+
+impl Message {
+    pub(crate) fn new(envelope: Envelope, attempt: u32, redelivered: bool) -> Self {
+        Self { envelope, attempt, redelivered }
+    }
+
+    /// Decodes the data as `T`.
+    ///
+    /// # Errors
+    /// Fails permanently when type, schema version or data are not those of `T`.
+    pub fn decode<T: EventData>(&self) -> Result<Event<T>, HandleError> {
+        self.envelope.clone().decode::<T>().map_err(HandleError::permanent)
+    }
+
+    /// Runs `work` as caused by this message: what it sends carries the causation and correlation ids.
+    pub(crate) async fn scope<F: Future>(&self, work: F) -> F::Output {
+        let work = CAUSE.scope(self.id, work);
+        match &self.correlation_id {
+            Some(id) => RequestId::from(id.as_str()).scope(work).await,
+            None => work.await,
+        }
+    }
+}
+
+impl Deref for Message {
+    type Target = Envelope;
+
+    fn deref(&self) -> &Envelope {
+        &self.envelope
+    }
+}
+
+/// A message that is to be published.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// The exchange that it goes to.
+    pub exchange: String,
+    /// The key that it is routed by.
+    pub routing_key: String,
+    /// The message itself; its subject is the key of ordering.
+    pub envelope: Envelope,
+}
+
+impl Outgoing {
+    /// Addresses an event: exchange [`EVENTS_EXCHANGE`], routed by its type.
+    ///
+    /// # Errors
+    /// Fails when the data cannot be written as JSON.
+    pub fn event<T: EventData>(event: Event<T>) -> serde_json::Result<Self> {
+        Ok(Self::envelope(event.encode()?))
+    }
+
+    /// Addresses an event whose data is encoded already.
+    #[must_use]
+    pub fn envelope(envelope: Envelope) -> Self {
+        let routing_key = envelope.kind.clone();
+        Self { exchange: EVENTS_EXCHANGE.to_owned(), routing_key, envelope }
+    }
+
+    /// Fills in where it comes from, where that is not set: the current trace, request and message.
+    #[must_use]
+    pub(crate) fn with_origin(mut self) -> Self {
+        let envelope = &mut self.envelope;
+        envelope.traceparent = envelope.traceparent.take().or_else(telemetry::traceparent);
+        envelope.correlation_id = envelope
+            .correlation_id
+            .take()
+            .or_else(|| RequestId::current().map(|id| id.as_str().to_owned()));
+        envelope.causation_id =
+            envelope.causation_id.or_else(|| CAUSE.try_with(|cause| *cause).ok());
+        self
+    }
+}
+
+impl<T: EventData> TryFrom<Event<T>> for Outgoing {
+    type Error = serde_json::Error;
+
+    fn try_from(event: Event<T>) -> serde_json::Result<Self> {
+        Self::event(event)
+    }
+}

@@ -1,0 +1,22 @@
+//! The names of the metrics that messaging emits.
+
+/// Messages handed to the broker, by `outcome` (`confirmed`, `failed`).
+pub const PUBLISHED: &str = "messages_published_total";
+/// Rows in the outbox that are not published yet.
+pub const OUTBOX_PENDING: &str = "outbox_pending";
+/// The age of the oldest row in the outbox, in seconds.
+pub const OUTBOX_OLDEST: &str = "outbox_oldest_seconds";
+/// Rows of the outbox that were published.
+pub const OUTBOX_PUBLISHED: &str = "outbox_published_total";
+/// Rows of the outbox that could not be published this time.
+pub const OUTBOX_FAILED: &str = "outbox_failed_total";
+/// Messages by `consumer` and `outcome` (`done`, `retried`, `waiting`, `dead`).
+pub const HANDLED: &str = "messages_handled_total";
+/// How long handling a message took, by `consumer`, in seconds.
+pub const HANDLING: &str = "message_handling_seconds";
+/// How old a message was when it was done, by `consumer`, in seconds.
+pub const AGE: &str = "message_age_seconds";
+/// Messages that wait behind a failing one of their subject, by `consumer` and `partition`.
+pub const WAITING: &str = "messages_waiting";
+/// Dead letters in the queue when it was last looked at, by `consumer`.
+pub const DEAD_LETTERS: &str = "dead_letters";

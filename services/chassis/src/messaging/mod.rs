@@ -1,0 +1,50 @@
+//! Moves events between services without losing, doubling or reordering any.
+//!
+//! The way of an event: [`outbox`] (in the transaction that changed the state) → [`Relay`] →
+//! [`Publisher`] (confirmed by the broker) → exchange and streams ([`topology`]) → [`Consumer`]
+//! (one subject in order, tries, retry ladder, dead letters) → [`inbox`] (in the transaction of the
+//! effect). Every hop may repeat a message and none may drop it; the inbox drops the repeats.
+//!
+//! * Nothing is published that did not commit; nothing that committed stays unpublished.
+//! * Messages of one subject take effect in order, even while one of them fails: later ones wait
+//!   in the [`ledger`]'s line until it succeeds or is dead-lettered.
+//! * A message keeps its id for ever: through redelivery, retries, dead letters and redrives.
+
+pub mod broker;
+pub mod consumer;
+pub mod dead_letters;
+mod error;
+pub mod inbox;
+pub mod ledger;
+pub mod lock;
+mod message;
+pub mod metrics;
+pub mod mongo;
+pub mod operators;
+pub mod outbox;
+pub mod postgres;
+mod publisher;
+pub mod stream;
+pub mod topology;
+mod wire;
+
+pub use broker::Broker;
+pub use consumer::{Consumer, Handler, Subscription};
+pub use dead_letters::DeadLetters;
+pub use error::{HandleError, PublishError};
+pub use message::{Message, Outgoing};
+pub use outbox::Relay;
+pub use publisher::Publisher;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use std::time::Duration;
+
+/// The delays between attempts to reach an engine that is away: 100 ms, doubling to 10 s, with jitter.
+pub(crate) fn delays() -> impl Iterator<Item = Duration> + Send {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(100))
+        .with_max_delay(Duration::from_secs(10))
+        .with_jitter()
+        .without_max_times()
+        .build()
+}

@@ -1,0 +1,236 @@
+//! Starts a service, keeps it running, and ends it without cutting anybody off.
+
+use crate::{
+    config::{Common, Sources},
+    health::{self, Health},
+    http::{Limits, bare, full},
+    jwt::{Verifier, crypto},
+    tasks,
+    telemetry::Telemetry,
+};
+use anyhow::Context as _;
+use axum::{Router, routing::get};
+use clap::{Parser, Subcommand};
+use garde::Validate;
+use serde::de::DeserializeOwned;
+use std::{future::Future, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// A unit that [`run`] can start.
+pub trait Service: Sized + 'static {
+    /// The unit's name, in lower case: the prefix of its environment variables.
+    const NAME: &'static str;
+    /// The address to listen on unless configured otherwise.
+    const BIND: &'static str;
+    /// The configuration's keys whose environment variables hold lists.
+    const LISTS: &'static [&'static str] = &[];
+    /// What the unit is configured with beyond [`Common`].
+    type Config: DeserializeOwned + Validate<Context = ()> + Send;
+
+    /// The OpenAPI description of the unit's routes.
+    fn openapi() -> utoipa::openapi::OpenApi;
+
+    /// Connects to what the unit needs and builds its routes.
+    fn build(
+        config: Self::Config,
+        context: Context,
+    ) -> impl Future<Output = anyhow::Result<App>> + Send;
+}
+
+/// What a service is given to build itself with.
+#[derive(Clone)]
+pub struct Context {
+    /// The common configuration.
+    pub common: Common,
+    /// Cancelled when the unit is to end.
+    pub shutdown: CancellationToken,
+    /// Tasks that are waited for at the end.
+    pub tasks: TaskTracker,
+    /// The dependencies to be probed.
+    pub health: Health,
+    /// Verifies access tokens.
+    pub verifier: Verifier,
+    /// Renders the process's metrics.
+    pub metrics: metrics_exporter_prometheus::PrometheusHandle,
+}
+
+impl Context {
+    /// Runs a background task, restarting it when it fails: see [`tasks::supervise`].
+    pub fn spawn<F, Fut>(&self, name: &'static str, task: F)
+    where
+        F: FnMut() -> Fut + Send + 'static,
+        Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        tasks::supervise(&self.tasks, self.shutdown.clone(), name, task);
+    }
+}
+
+/// What a service serves.
+#[derive(Default)]
+pub struct App {
+    /// Routes with the whole stack around them.
+    pub router: Router,
+    /// Routes that must be fast: see [`crate::http::bare`].
+    pub bare: Router,
+    /// Further addresses, each with its routes; the routes bring their own layers.
+    pub listeners: Vec<(SocketAddr, Router)>,
+}
+
+#[derive(Parser)]
+struct Arguments {
+    /// A TOML file with the configuration.
+    #[arg(long, global = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Clone, Copy, Subcommand)]
+enum Command {
+    /// Serves until told to end (the default).
+    Serve,
+    /// Reads and validates the configuration, and ends.
+    CheckConfig,
+    /// Prints the OpenAPI description.
+    Openapi,
+}
+
+/// Runs a service as the whole process; the body of its `main`.
+#[must_use]
+pub fn run<S: Service>() -> ExitCode {
+    let arguments = Arguments::parse();
+    match execute::<S>(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "The unit ends with an error.");
+            complain(S::NAME, &error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The last word to whoever started the process, also when no log could be set up.
+#[allow(clippy::print_stderr)]
+fn complain(name: &str, error: &anyhow::Error) {
+    eprintln!("{name}: {error:#}");
+}
+
+#[allow(clippy::print_stdout)]
+fn execute<S: Service>(arguments: &Arguments) -> anyhow::Result<()> {
+    if let Some(Command::Openapi) = arguments.command {
+        println!("{}", S::openapi().to_pretty_json()?);
+        return Ok(());
+    }
+    crypto::install();
+    let variable = format!("{}_CONFIG", S::NAME.to_uppercase());
+    let file = arguments.config.clone().or_else(|| std::env::var_os(variable).map(PathBuf::from));
+    let sources = Sources::read(S::NAME, S::LISTS, file.as_ref())?;
+    let (common, config) = (sources.get::<Common>()?, sources.get::<S::Config>()?);
+    if let Some(Command::CheckConfig) = arguments.command {
+        println!("The configuration of {} is valid.", S::NAME);
+        return Ok(());
+    }
+    let telemetry = Telemetry::install(S::NAME, &common)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(serve::<S>(common, config, &telemetry));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    telemetry.shut_down();
+    outcome
+}
+
+async fn serve<S: Service>(
+    common: Common,
+    config: S::Config,
+    telemetry: &Telemetry,
+) -> anyhow::Result<()> {
+    let bind = match common.http.bind {
+        Some(bind) => bind,
+        None => S::BIND.parse().context("the default address is not valid")?,
+    };
+    let limits = Limits::from(&common.http);
+    let grace = Duration::from_millis(common.shutdown.grace_ms);
+    let context = Context {
+        verifier: Verifier::new(&common.jwt),
+        common,
+        shutdown: CancellationToken::new(),
+        tasks: TaskTracker::new(),
+        health: Health::default(),
+        metrics: telemetry.metrics(),
+    };
+    tokio::spawn(on_signal(context.shutdown.clone()));
+    upkeep(&context);
+    let app = S::build(config, context.clone()).await?;
+    let metrics = telemetry.metrics();
+    let router = full(app.router, &limits)
+        .merge(bare(app.bare, &limits))
+        .merge(health::routes(context.health.clone()))
+        .route("/metrics", get(move || std::future::ready(metrics.render())));
+    let mut servers = vec![server(bind, router, &context.shutdown).await?];
+    for (address, router) in app.listeners {
+        servers.push(server(address, router, &context.shutdown).await?);
+    }
+    tracing::info!(address = %bind, "The unit is listening.");
+    drain(servers, &context, grace).await
+}
+
+/// Binds now, so that a taken port is an error at start; serves in a task of its own.
+async fn server(
+    address: SocketAddr,
+    router: Router,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<tokio::task::JoinHandle<std::io::Result<()>>> {
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("the address {address} is not free"))?;
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let end = shutdown.clone().cancelled_owned();
+    use axum::serve::ListenerExt;
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(error = %error, "TCP_NODELAY could not be set.");
+        }
+    });
+    Ok(tokio::spawn(axum::serve(listener, service).with_graceful_shutdown(end).into_future()))
+}
+
+/// Waits for the end: first of requests, then of tasks, each as long as `grace` allows.
+async fn drain(
+    servers: Vec<tokio::task::JoinHandle<std::io::Result<()>>>,
+    context: &Context,
+    grace: Duration,
+) -> anyhow::Result<()> {
+    context.shutdown.cancelled().await;
+    tracing::info!("The unit is draining.");
+    let requests = futures::future::join_all(servers);
+    if tokio::time::timeout(grace, requests).await.is_err() {
+        tracing::warn!("Some requests were cut off.");
+    }
+    context.tasks.close();
+    if tokio::time::timeout(grace, context.tasks.wait()).await.is_err() {
+        tracing::warn!("Some tasks were cut off.");
+    }
+    tracing::info!("The unit has ended.");
+    Ok(())
+}
+
+/// Keeps histograms small: see `PrometheusHandle::run_upkeep`.
+fn upkeep(context: &Context) {
+    let (metrics, shutdown) = (context.metrics.clone(), context.shutdown.clone());
+    context.tasks.spawn(async move {
+        let mut ticks = tokio::time::interval(Duration::from_secs(5));
+        while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+            metrics.run_upkeep();
+        }
+    });
+}
+
+async fn on_signal(shutdown: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    shutdown.cancel();
+}

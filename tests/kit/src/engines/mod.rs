@@ -1,0 +1,130 @@
+//! The engines: Postgres, MongoDB, Redis, RabbitMQ and ClickHouse, as plain processes in `.dev/<profile>/`.
+//!
+//! [`ensure`] is the entry: it installs what is missing, starts what does not run, and writes
+//! `engines.json` with addresses and administrators' logins. Calling it again changes nothing. It is safe to
+//! call from many processes at once: a file lock lets one of them work while the others wait.
+
+mod addresses;
+mod clickhouse;
+mod install;
+mod mongo;
+mod postgres;
+mod private;
+mod rabbitmq;
+mod redis;
+mod site;
+mod start;
+
+use std::fs::File;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+pub use addresses::{Address, Addresses};
+pub use install::folder as downloads;
+pub use private::Private;
+pub use site::Site;
+
+use crate::process::Identity;
+use crate::progress::step;
+use crate::provision;
+
+/// How long an engine may take to shut down in order. RabbitMQ needs about eight seconds.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// One of the engines that Vitrine stands on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// Postgres, for auth.
+    Postgres,
+    /// MongoDB as a replica set of one, for the shortener.
+    Mongo,
+    /// Redis, for caches, limits and broadcasts.
+    Redis,
+    /// RabbitMQ, for every message.
+    Rabbitmq,
+    /// ClickHouse, for analytics.
+    Clickhouse,
+}
+
+impl Engine {
+    /// All engines.
+    pub const ALL: &'static [Self] = &[Self::Postgres, Self::Mongo, Self::Redis, Self::Rabbitmq, Self::Clickhouse];
+
+    /// Its name in paths, logs and messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::Mongo => "mongo",
+            Self::Redis => "redis",
+            Self::Rabbitmq => "rabbitmq",
+            Self::Clickhouse => "clickhouse",
+        }
+    }
+}
+
+/// Makes sure that the engines of a site run and answer, and tells their addresses.
+///
+/// # Errors
+/// A [`crate::Trouble`] when something is missing, a port is taken or an engine does not start.
+pub async fn ensure(site: &Site) -> Result<Addresses> {
+    if let Some(addresses) = running(site) {
+        return Ok(addresses);
+    }
+    let _lock = lock(site).await?;
+    if let Some(addresses) = running(site) {
+        return Ok(addresses);
+    }
+    let addresses = start_all(site, Engine::ALL).await?;
+    addresses.write(site.folder())?;
+    provision::sweep(&addresses).await.context("dropping what dead test runs left")?;
+    Ok(addresses)
+}
+
+/// The addresses of a site whose engines all run already.
+pub fn running(site: &Site) -> Option<Addresses> {
+    let addresses = Addresses::read(site.folder()).ok().flatten()?;
+    status(site).iter().all(|(_, process)| process.is_some()).then_some(addresses)
+}
+
+/// Starts engines that do not run yet, all at once, after installing what they need.
+async fn start_all(site: &Site, engines: &[Engine]) -> Result<Addresses> {
+    install::missing(engines).await?;
+    let starts = engines.iter().map(|&engine| async move {
+        let what = format!("{} on port {}", engine.name(), start::port(site, engine));
+        step(&what, start::start(site, engine)).await
+    });
+    try_join_all(starts).await?;
+    Ok(Addresses::of(site))
+}
+
+/// Which engines of a site run, and as which process.
+pub fn status(site: &Site) -> Vec<(Engine, Option<Identity>)> {
+    Engine::ALL.iter().map(|&engine| (engine, site.daemon(engine).running())).collect()
+}
+
+/// Stops the engines of a site in order; their data stays.
+///
+/// # Errors
+/// When a process can't be ended.
+pub async fn stop(site: &Site) -> Result<()> {
+    let _lock = lock(site).await?;
+    try_join_all(Engine::ALL.iter().map(|&engine| site.daemon(engine).stop(GRACE))).await?;
+    rabbitmq::port_mapper(site).stop(GRACE).await
+}
+
+/// Holds the lock of a site; the work of starting and stopping is done by one process at a time.
+async fn lock(site: &Site) -> Result<File> {
+    let path = site.folder().join("lock");
+    tokio::task::spawn_blocking(move || {
+        std::fs::create_dir_all(path.parent().unwrap_or(&path))?;
+        let file = File::options().create(true).truncate(false).write(true).open(&path)?;
+        file.lock()?;
+        anyhow::Ok(file)
+    })
+    .await?
+    .context("waiting for another run that starts or stops the engines")
+}

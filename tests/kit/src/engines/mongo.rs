@@ -1,0 +1,79 @@
+//! MongoDB: the real `mongod`, as a replica set of one, because transactions and change streams need a set.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use bson::{Document, doc};
+use mongodb::Client;
+use mongodb::options::ClientOptions;
+
+use super::{Address, Addresses, Engine, Site, install};
+use crate::secrets::write_private;
+
+pub(super) fn command(site: &Site) -> Result<Command> {
+    let folder = site.data(Engine::Mongo);
+    let data = folder.join("data");
+    fs::create_dir_all(&data).with_context(|| format!("creating {}", data.display()))?;
+    // Members of a set know each other by this file; with it, every client has to log in.
+    let key = folder.join("key");
+    if !key.is_file() {
+        write_private(&key, site.key().as_bytes())?;
+    }
+    let mut command = Command::new(install::mongod());
+    command.arg("--dbpath").arg(&data).arg("--keyFile").arg(&key);
+    command.args(["--port", &site.ports().mongo.to_string(), "--bind_ip", "127.0.0.1", "--nounixsocket"]);
+    command.args(["--replSet", "rs0", "--oplogSize", "256", "--wiredTigerCacheSizeGB", "0.25", "--quiet"]);
+    command.args(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
+    Ok(command)
+}
+
+/// Asks as administrator; a set that is new has neither a member nor an administrator, and gets both.
+pub(super) async fn ready(site: &Site) -> Result<()> {
+    let address = Addresses::of(site).mongo;
+    if let Ok(hello) = hello(&client(&address).await?).await {
+        return writable(&hello);
+    }
+    // Before the first user exists, a connection from this machine may do these two things.
+    let guest = guest(&address).await?;
+    let admin = guest.database("admin");
+    let member = doc! { "_id": 0, "host": format!("127.0.0.1:{}", address.port) };
+    let initiate = doc! { "replSetInitiate": { "_id": "rs0", "members": [member] } };
+    // Refused when it happened before; the next question tells whether it worked.
+    let _ = admin.run_command(initiate).await;
+    writable(&hello(&guest).await?)?;
+    let roles = [doc! { "role": "root", "db": "admin" }];
+    let create = doc! { "createUser": &address.user, "pwd": &address.password, "roles": roles.to_vec() };
+    admin.run_command(create).await.context("creating the administrator")?;
+    Ok(())
+}
+
+async fn hello(client: &Client) -> Result<Document> {
+    let admin = client.database("admin");
+    Ok(admin.run_command(doc! { "hello": 1 }).await?)
+}
+
+fn writable(hello: &Document) -> Result<()> {
+    ensure!(hello.get_bool("isWritablePrimary").unwrap_or(false), "it is not primary yet");
+    Ok(())
+}
+
+/// A client with the administrator's login.
+///
+/// # Errors
+/// When the address can't be understood; it does not connect yet.
+pub(crate) async fn client(address: &Address) -> Result<Client> {
+    connect(format!("{}/?authSource=admin&directConnection=true", address.url("mongodb"))).await
+}
+
+async fn guest(address: &Address) -> Result<Client> {
+    connect(format!("mongodb://127.0.0.1:{}/?directConnection=true", address.port)).await
+}
+
+async fn connect(url: String) -> Result<Client> {
+    let mut options = ClientOptions::parse(url).await?;
+    options.server_selection_timeout = Some(Duration::from_secs(3));
+    options.max_pool_size = Some(4);
+    Ok(Client::with_options(options)?)
+}

@@ -1,0 +1,140 @@
+//! Postgres. It refuses to run as root, so root runs it as the system user `postgres`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use sqlx::{Connection as _, Executor as _, PgConnection};
+
+use super::{Addresses, Engine, Site};
+use crate::{Trouble, secrets};
+
+/// The programs of the newest installed version.
+pub(super) fn programs() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
+    let newest = versions.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).max()?;
+    let programs = Path::new("/usr/lib/postgresql").join(newest.to_string()).join("bin");
+    programs.join("postgres").is_file().then_some(programs)
+}
+
+pub(super) async fn command(site: &Site) -> Result<Command> {
+    let programs = programs().context("Postgres is not installed")?;
+    let folder = site.data(Engine::Postgres);
+    let data = folder.join("data");
+    if !data.join("PG_VERSION").is_file() {
+        initialise(site, &programs, &folder).await?;
+    }
+    let mut command = as_unprivileged(&programs.join("postgres"), &folder)?;
+    command.arg("-D").arg(&data);
+    for setting in settings(site) {
+        command.arg("-c").arg(setting);
+    }
+    command.current_dir("/");
+    Ok(command)
+}
+
+fn settings(site: &Site) -> Vec<String> {
+    let mut settings = vec![
+        "listen_addresses=127.0.0.1".to_owned(),
+        format!("port={}", site.ports().postgres),
+        "unix_socket_directories=".to_owned(),
+        "max_connections=300".to_owned(),
+        "shared_buffers=64MB".to_owned(),
+        "timezone=UTC".to_owned(),
+        "log_timezone=UTC".to_owned(),
+    ];
+    if !site.durable() {
+        // Written pages survive a killed process in the kernel's cache; only a power cut could lose them.
+        settings.extend(["fsync=off", "full_page_writes=off", "synchronous_commit=off"].map(str::to_owned));
+    }
+    settings
+}
+
+/// Creates the data folder beside its final name, so that a broken attempt is never taken for one.
+async fn initialise(site: &Site, programs: &Path, folder: &Path) -> Result<()> {
+    let fresh = folder.join("fresh");
+    fs::create_dir_all(folder)?;
+    if fresh.exists() {
+        fs::remove_dir_all(&fresh)?;
+    }
+    let password = folder.join("password");
+    secrets::write_private(&password, site.password(Engine::Postgres).as_bytes())?;
+    if let Some(account) = account()? {
+        for path in [folder, &password] {
+            std::os::unix::fs::chown(path, Some(account.0), Some(account.1))?;
+        }
+    }
+    let mut command = as_unprivileged(&programs.join("initdb"), folder)?;
+    command.arg("-D").arg(&fresh).arg(format!("--pwfile={}", password.display()));
+    command.args(["-U", "postgres", "--auth=scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]);
+    command.current_dir("/");
+    let output = tokio::process::Command::from(command).output().await.context("running initdb")?;
+    let _ = fs::remove_file(&password);
+    if !output.status.success() {
+        let what = format!("Postgres could not create its data folder {}.", fresh.display());
+        let mend = "make sure that the system user `postgres` can reach that folder, or set VITRINE_DEV_DIR to one";
+        return Err(Trouble::new(what, mend).with_log(String::from_utf8_lossy(&output.stderr)).into());
+    }
+    fs::rename(&fresh, folder.join("data")).context("moving the new data folder into place")
+}
+
+/// Wraps a program so that root runs it as `postgres`; others run it as they are.
+fn as_unprivileged(program: &Path, folder: &Path) -> Result<Command> {
+    if account()?.is_none() {
+        return Ok(Command::new(program));
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]);
+    if !reachable(folder) {
+        // A clone below /root or a temporary folder lies behind 0700: let this one process pass, read-only.
+        command.args(["--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search"]);
+    }
+    command.arg(program);
+    Ok(command)
+}
+
+/// Whether every folder on the way can be entered by anyone.
+fn reachable(folder: &Path) -> bool {
+    let parents = folder.parent().into_iter().flat_map(Path::ancestors);
+    parents.into_iter().all(|parent| fs::metadata(parent).is_ok_and(|it| it.permissions().mode() & 0o001 != 0))
+}
+
+/// User and group of the account `postgres` when this process is root and must step down.
+fn account() -> Result<Option<(u32, u32)>> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(None);
+    }
+    let table = fs::read_to_string("/etc/passwd").context("reading /etc/passwd")?;
+    let row = table.lines().find(|row| row.starts_with("postgres:")).context("there is no user `postgres`")?;
+    let fields: Vec<&str> = row.split(':').collect();
+    let number = |index: usize| fields.get(index).and_then(|field| field.parse().ok());
+    Ok(Some((number(2).context("its user id")?, number(3).context("its group id")?)))
+}
+
+/// Connects as administrator and closes the two databases that everyone may enter by default.
+pub(super) async fn ready(site: &Site) -> Result<()> {
+    let url = format!("{}/postgres", Addresses::of(site).postgres.url("postgres"));
+    let mut connection = PgConnection::connect(&url).await?;
+    connection.execute("REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC").await?;
+    connection.close().await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reachable;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_closed_parent_is_noticed() {
+        let parent = std::env::temp_dir().join(format!("vitrine-closed-{}", std::process::id()));
+        std::fs::create_dir_all(parent.join("child")).unwrap();
+        std::fs::set_permissions(&parent, PermissionsExt::from_mode(0o700)).unwrap();
+        assert!(!reachable(&parent.join("child")));
+        std::fs::set_permissions(&parent, PermissionsExt::from_mode(0o755)).unwrap();
+        assert!(reachable(&parent.join("child")));
+        std::fs::remove_dir_all(&parent).unwrap();
+    }
+}

@@ -1,0 +1,135 @@
+//! RabbitMQ: Debian's server script, run under a node name, ports and folders of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::{Addresses, Engine, Site};
+use crate::process::Daemon;
+use crate::provision::http_client;
+use crate::secrets::write_private;
+use crate::{Trouble, eventually, ports};
+
+const PLUGINS: &str =
+    "[rabbitmq_management,rabbitmq_prometheus,rabbitmq_stream,rabbitmq_consistent_hash_exchange].\n";
+
+/// The server script of Debian's package, whatever its version.
+pub(super) fn script() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/rabbitmq/lib").ok()?.flatten();
+    versions.map(|entry| entry.path().join("sbin/rabbitmq-server")).find(|script| script.is_file())
+}
+
+/// The ports that the server listens on, the port mapper's left out: it may be running already.
+pub(super) fn ports(site: &Site) -> Vec<u16> {
+    let all = site.ports();
+    vec![all.amqp, all.management, all.prometheus, all.stream, all.distribution]
+}
+
+/// Erlang's port mapper, started by us so that it, too, can be stopped.
+pub(super) fn port_mapper(site: &Site) -> Daemon {
+    site.process("epmd")
+}
+
+pub(super) async fn command(site: &Site) -> Result<Command> {
+    let script = script().context("RabbitMQ is not installed")?;
+    let folder = site.data(Engine::Rabbitmq);
+    configure(site, &folder)?;
+    start_port_mapper(site).await?;
+    let mut command = Command::new(script);
+    // Erlang and the script read many variables: it gets these and no others.
+    command.env_clear().envs(environment(site, &folder)).current_dir(&folder);
+    Ok(command)
+}
+
+fn configure(site: &Site, folder: &Path) -> Result<()> {
+    let ports = site.ports();
+    let settings = [
+        format!("listeners.tcp.1 = 127.0.0.1:{}", ports.amqp),
+        "management.tcp.ip = 127.0.0.1".to_owned(),
+        format!("management.tcp.port = {}", ports.management),
+        "prometheus.tcp.ip = 127.0.0.1".to_owned(),
+        format!("prometheus.tcp.port = {}", ports.prometheus),
+        format!("stream.listeners.tcp.1 = 127.0.0.1:{}", ports.stream),
+        "default_user = admin".to_owned(),
+        format!("default_pass = {}", site.password(Engine::Rabbitmq)),
+        "vm_memory_high_watermark.absolute = 1GB".to_owned(),
+        "disk_free_limit.absolute = 200MB".to_owned(),
+        "log.console = true".to_owned(),
+        "log.console.level = warning".to_owned(),
+        "log.file = false".to_owned(),
+        String::new(),
+    ];
+    let home = folder.join("home");
+    fs::create_dir_all(&home).with_context(|| format!("creating {}", home.display()))?;
+    write_private(&folder.join("rabbitmq.conf"), settings.join("\n").as_bytes())?;
+    write_private(&folder.join("enabled_plugins"), PLUGINS.as_bytes())?;
+    let cookie = home.join(".erlang.cookie");
+    if !cookie.is_file() {
+        write_private(&cookie, site.cookie().as_bytes())?;
+    }
+    Ok(())
+}
+
+fn environment(site: &Site, folder: &Path) -> Vec<(&'static str, String)> {
+    let ports = site.ports();
+    let path = |name: &str| folder.join(name).display().to_string();
+    let mut environment = port_mapper_environment(site);
+    environment.extend([
+        ("HOME", path("home")),
+        ("LANG", "C.UTF-8".to_owned()),
+        // Makes the script become the server, so that its process id is the server's.
+        ("RABBITMQ_ALLOW_INPUT", "1".to_owned()),
+        ("RABBITMQ_SERVER_START_ARGS", "-noinput".to_owned()),
+        ("RABBITMQ_NODENAME", format!("vitrine{}@localhost", ports.amqp)),
+        ("RABBITMQ_DIST_PORT", ports.distribution.to_string()),
+        ("RABBITMQ_MNESIA_BASE", path("data")),
+        ("RABBITMQ_LOG_BASE", path("log")),
+        ("RABBITMQ_CONFIG_FILE", path("rabbitmq.conf")),
+        ("RABBITMQ_ADVANCED_CONFIG_FILE", path("advanced.config")),
+        ("RABBITMQ_CONF_ENV_FILE", "/dev/null".to_owned()),
+        ("RABBITMQ_ENABLED_PLUGINS_FILE", path("enabled_plugins")),
+        ("RABBITMQ_FEATURE_FLAGS_FILE", path("feature_flags")),
+        // Two schedulers that sleep when idle: it shares the machine with everything else.
+        (
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
+            "+S 2:2 +SDcpu 1:1 +SDio 2 +sbwt none -kernel inet_dist_use_interface {127,0,0,1}".to_owned(),
+        ),
+    ]);
+    environment
+}
+
+fn port_mapper_environment(site: &Site) -> Vec<(&'static str, String)> {
+    vec![
+        ("PATH", std::env::var("PATH").unwrap_or_default()),
+        ("ERL_EPMD_PORT", site.ports().epmd.to_string()),
+        ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
+    ]
+}
+
+async fn start_port_mapper(site: &Site) -> Result<()> {
+    let (daemon, port) = (port_mapper(site), site.ports().epmd);
+    if daemon.running().is_some() {
+        return Ok(());
+    }
+    if !ports::is_free(port) {
+        let holder = ports::holder(port).unwrap_or_else(|| "another process".to_owned());
+        let what = format!("RabbitMQ's port mapper needs port {port}, which {holder} holds.");
+        return Err(Trouble::new(what, "stop that process, or choose other ports: VITRINE_UP_PORTS=27000").into());
+    }
+    let mut command = Command::new("epmd");
+    command.env_clear().envs(port_mapper_environment(site)).args(["-port", &port.to_string()]);
+    daemon.spawn(&command, site.detached())?;
+    let what = "the port mapper of RabbitMQ";
+    eventually(Duration::from_secs(10), what, || async { Ok((!ports::is_free(port)).then_some(())) }).await
+}
+
+pub(super) async fn ready(site: &Site) -> Result<()> {
+    let addresses = Addresses::of(site);
+    let url = format!("{}/api/healthchecks/node", addresses.management_url());
+    let answer = http_client().get(&url).send().await?;
+    ensure!(answer.status().is_success(), "its management API answers {}", answer.status());
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! A site: one set of engines with its folder, its ports and its administrators' passwords.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::Engine;
+use crate::paths;
+use crate::ports::Ports;
+use crate::process::Daemon;
+use crate::secrets::Secrets;
+
+/// Secrets that engines need besides the passwords of their administrators.
+const COOKIE: &str = "rabbitmq-cookie";
+const KEY: &str = "mongo-key";
+
+/// Where one set of engines lives and how it is run.
+#[derive(Debug, Clone)]
+pub struct Site {
+    folder: PathBuf,
+    ports: Ports,
+    durable: bool,
+    detached: bool,
+    secrets: BTreeMap<&'static str, String>,
+}
+
+impl Site {
+    /// The engines of `cargo dev up`: durable, on ports from 17000 (or `VITRINE_UP_PORTS`).
+    ///
+    /// # Errors
+    /// When its folder can't be written.
+    pub fn up() -> Result<Self> {
+        Self::new(paths::dev().join("up"), Ports::at(base("VITRINE_UP_PORTS", 17_000)?), true, true)
+    }
+
+    /// The engines of the tests: they do not wait for the disk, on ports from 18000 (or `VITRINE_TEST_PORTS`).
+    ///
+    /// # Errors
+    /// When its folder can't be written.
+    pub fn test() -> Result<Self> {
+        Self::new(paths::dev().join("test"), Ports::at(base("VITRINE_TEST_PORTS", 18_000)?), false, true)
+    }
+
+    /// A set of its own, which ends with the process that starts it.
+    pub(super) fn private(folder: PathBuf, ports: Ports) -> Result<Self> {
+        Self::new(folder, ports, false, false)
+    }
+
+    fn new(folder: PathBuf, ports: Ports, durable: bool, detached: bool) -> Result<Self> {
+        let mut stored = Secrets::open(&folder)?;
+        let names = Engine::ALL.iter().map(|engine| engine.name()).chain([COOKIE, KEY]);
+        let secrets = names.map(|name| Ok((name, stored.get(name)?))).collect::<Result<_>>()?;
+        Ok(Self { folder, ports, durable, detached, secrets })
+    }
+
+    /// The folder that holds everything of this site.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The ports of this site.
+    pub fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// The process of an engine.
+    pub fn daemon(&self, engine: Engine) -> Daemon {
+        self.process(engine.name())
+    }
+
+    pub(super) fn process(&self, name: &str) -> Daemon {
+        Daemon::new(self.folder.join("logs"), name)
+    }
+
+    /// The folder of one engine.
+    pub(super) fn data(&self, engine: Engine) -> PathBuf {
+        self.folder.join(engine.name())
+    }
+
+    /// Whether a committed write survives a power cut (a killed process it always survives).
+    pub(super) fn durable(&self) -> bool {
+        self.durable
+    }
+
+    /// Whether engines outlive the process that starts them.
+    pub(super) fn detached(&self) -> bool {
+        self.detached
+    }
+
+    /// The administrator's password on an engine.
+    pub fn password(&self, engine: Engine) -> &str {
+        self.secret(engine.name())
+    }
+
+    pub(super) fn cookie(&self) -> &str {
+        self.secret(COOKIE)
+    }
+
+    pub(super) fn key(&self) -> &str {
+        self.secret(KEY)
+    }
+
+    fn secret(&self, name: &str) -> &str {
+        self.secrets.get(name).map_or("", String::as_str)
+    }
+}
+
+/// Reads the first port of a plan from the environment.
+fn base(variable: &str, default: u16) -> Result<u16> {
+    let Ok(text) = env::var(variable) else { return Ok(default) };
+    text.parse().with_context(|| format!("{variable}={text} is not a port number"))
+}

@@ -1,0 +1,81 @@
+//! Starting one engine: is its port free, is its data there, does it answer.
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+
+use super::{Engine, Site, clickhouse, mongo, postgres, rabbitmq, redis};
+use crate::{Trouble, eventually, ports};
+
+/// How long an engine may take until it answers. RabbitMQ needs seven seconds on two idle cores.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// The port by which an engine is known.
+pub(super) fn port(site: &Site, engine: Engine) -> u16 {
+    let ports = site.ports();
+    match engine {
+        Engine::Postgres => ports.postgres,
+        Engine::Mongo => ports.mongo,
+        Engine::Redis => ports.redis,
+        Engine::Rabbitmq => ports.amqp,
+        Engine::Clickhouse => ports.clickhouse,
+    }
+}
+
+/// Starts an engine unless it runs, and waits until it answers its administrator.
+///
+/// # Errors
+/// A [`Trouble`] with the end of the engine's log.
+pub(super) async fn start(site: &Site, engine: Engine) -> Result<()> {
+    let daemon = site.daemon(engine);
+    if daemon.running().is_none() {
+        free(site, engine)?;
+        let command = command(site, engine).await?;
+        daemon.spawn(&command, site.detached())?;
+    }
+    let answered = eventually(LIMIT, "its first answer", || async {
+        if daemon.running().is_none() {
+            return Ok(Some(Err(anyhow!("it ended"))));
+        }
+        ready(site, engine).await.map(|()| Some(Ok(())))
+    });
+    answered.await.flatten().map_err(|error| {
+        let what = format!("{} did not start on port {}: {error:#}.", engine.name(), port(site, engine));
+        let mend = format!("read {}; `cargo dev reset` starts with fresh data", daemon.log_path().display());
+        Trouble::new(what, mend).with_log(daemon.log_tail(12)).into()
+    })
+}
+
+/// Says who holds a port that the engine needs.
+fn free(site: &Site, engine: Engine) -> Result<()> {
+    let one = [port(site, engine)];
+    let needed = if engine == Engine::Rabbitmq { rabbitmq::ports(site) } else { one.to_vec() };
+    let Some(taken) = needed.into_iter().find(|&port| !ports::is_free(port)) else { return Ok(()) };
+    let holder = ports::holder(taken).unwrap_or_else(|| "another process".to_owned());
+    let what = format!("{} needs port {taken}, which {holder} holds.", engine.name());
+    let mend = "stop that process, or choose other ports: VITRINE_UP_PORTS=27000 (VITRINE_TEST_PORTS for tests)";
+    Err(Trouble::new(what, mend).into())
+}
+
+/// Prepares data and configuration, and gives the command that runs the engine in the foreground.
+async fn command(site: &Site, engine: Engine) -> Result<Command> {
+    match engine {
+        Engine::Postgres => postgres::command(site).await,
+        Engine::Mongo => mongo::command(site),
+        Engine::Redis => redis::command(site),
+        Engine::Rabbitmq => rabbitmq::command(site).await,
+        Engine::Clickhouse => clickhouse::command(site),
+    }
+}
+
+/// Asks the engine as its administrator, and finishes what only a running engine can set up.
+async fn ready(site: &Site, engine: Engine) -> Result<()> {
+    match engine {
+        Engine::Postgres => postgres::ready(site).await,
+        Engine::Mongo => mongo::ready(site).await,
+        Engine::Redis => redis::ready(site).await,
+        Engine::Rabbitmq => rabbitmq::ready(site).await,
+        Engine::Clickhouse => clickhouse::ready(site).await,
+    }
+}

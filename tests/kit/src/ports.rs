@@ -1,0 +1,187 @@
+//! Ports: the plan of each profile, free ones for tests, and who holds a taken one.
+
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions};
+use std::net::TcpListener;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
+
+/// The ports of one set of engines, all on 127.0.0.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ports {
+    /// Postgres.
+    pub postgres: u16,
+    /// MongoDB.
+    pub mongo: u16,
+    /// Redis.
+    pub redis: u16,
+    /// RabbitMQ, AMQP 0.9.1.
+    pub amqp: u16,
+    /// RabbitMQ, management API and console.
+    pub management: u16,
+    /// RabbitMQ, distribution between nodes.
+    pub distribution: u16,
+    /// RabbitMQ, stream protocol.
+    pub stream: u16,
+    /// RabbitMQ, Prometheus.
+    pub prometheus: u16,
+    /// Erlang's port mapper.
+    pub epmd: u16,
+    /// ClickHouse, HTTP.
+    pub clickhouse: u16,
+}
+
+impl Ports {
+    /// The plan at a base: `cargo dev up` has 17000, tests have 18000.
+    pub const fn at(base: u16) -> Self {
+        Self {
+            postgres: base + 432,
+            mongo: base + 17,
+            redis: base + 379,
+            amqp: base + 672,
+            management: base + 673,
+            distribution: base + 674,
+            stream: base + 675,
+            prometheus: base + 692,
+            epmd: base + 369,
+            clickhouse: base + 123,
+        }
+    }
+
+    /// Takes ten free ports for a private set of engines.
+    ///
+    /// # Errors
+    /// When none are free.
+    pub fn reserved() -> Result<(Self, Vec<Reserved>)> {
+        let held: Vec<Reserved> = (0..10).map(|_| Reserved::take()).collect::<Result<_>>()?;
+        let mut next = held.iter().map(Reserved::port);
+        let mut port = || next.next().context("ten ports were taken");
+        let ports = Self {
+            postgres: port()?,
+            mongo: port()?,
+            redis: port()?,
+            amqp: port()?,
+            management: port()?,
+            distribution: port()?,
+            stream: port()?,
+            prometheus: port()?,
+            epmd: port()?,
+            clickhouse: port()?,
+        };
+        drop(next);
+        Ok((ports, held))
+    }
+}
+
+/// A port that no other test process of this user takes while this value lives.
+///
+/// It lies below the range from which the kernel gives out ports for outgoing connections, so that it stays
+/// free between the stop and the restart of the process that listens on it.
+#[derive(Debug)]
+pub struct Reserved {
+    port: u16,
+    // Holds the advisory lock that is the reservation.
+    _lock: File,
+}
+
+impl Reserved {
+    const FIRST: u16 = 20_000;
+    const COUNT: u16 = 10_000;
+
+    /// Takes a port that is free now.
+    ///
+    /// # Errors
+    /// When 200 tries found none.
+    pub fn take() -> Result<Self> {
+        let folder = std::env::temp_dir().join(format!("vitrine-ports-{}", rustix::process::getuid().as_raw()));
+        fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+        for _ in 0..200 {
+            let port = Self::FIRST + rand::random_range(0..Self::COUNT);
+            if let Some(lock) = lock(&folder, port)?
+                && is_free(port)
+            {
+                return Ok(Self { port, _lock: lock });
+            }
+        }
+        bail!("no free port between {} and {}", Self::FIRST, Self::FIRST + Self::COUNT)
+    }
+
+    /// The number of the port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+fn lock(folder: &Path, port: u16) -> Result<Option<File>> {
+    let path = folder.join(port.to_string());
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let file = file.with_context(|| format!("opening {}", path.display()))?;
+    Ok(file.try_lock().is_ok().then_some(file))
+}
+
+/// Tells whether a port on 127.0.0.1 can be listened on.
+pub fn is_free(port: u16) -> bool {
+    TcpListener::bind(("127.0.0.1", port)).is_ok()
+}
+
+/// Names the process that listens on a port, as far as this user may see it.
+pub fn holder(port: u16) -> Option<String> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
+    let sockets: HashSet<String> = tables.iter().flat_map(|table| listeners(table, port)).collect();
+    let processes = fs::read_dir("/proc").ok()?.flatten();
+    let found = processes.filter(|entry| entry.file_name().to_string_lossy().bytes().all(|b| b.is_ascii_digit()));
+    found.into_iter().find_map(|entry| {
+        let files = fs::read_dir(entry.path().join("fd")).ok()?.flatten();
+        let mut targets = files.filter_map(|file| fs::read_link(file.path()).ok());
+        targets.find(|target| sockets.contains(target.to_string_lossy().as_ref()))?;
+        let name = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
+        Some(format!("process {} ({})", entry.file_name().to_string_lossy(), name.trim()))
+    })
+}
+
+/// The sockets (as `/proc/<pid>/fd` shows them) that listen on a port, out of the kernel's table.
+fn listeners(table: &str, port: u16) -> Vec<String> {
+    const LISTEN: &str = "0A";
+    let rows = table.lines().skip(1).map(|row| row.split_whitespace().collect::<Vec<_>>());
+    rows.filter(|row| row.get(3) == Some(&LISTEN))
+        .filter(|row| row.get(1).is_some_and(|local| local.ends_with(&format!(":{port:04X}"))))
+        .filter_map(|row| row.get(9).map(|inode| format!("socket:[{inode}]")))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ports, Reserved, holder, is_free, listeners};
+    use std::net::TcpListener;
+
+    #[test]
+    fn plans_follow_their_base() {
+        assert_eq!((Ports::at(17_000).postgres, Ports::at(18_000).amqp), (17_432, 18_672));
+    }
+
+    #[test]
+    fn reserved_ports_differ() {
+        let (one, two) = (Reserved::take().unwrap(), Reserved::take().unwrap());
+        assert_ne!(one.port(), two.port());
+        assert!(is_free(one.port()));
+    }
+
+    #[test]
+    fn the_holder_of_a_port_is_named() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(!is_free(port));
+        let name = holder(port).unwrap();
+        assert!(name.contains(&std::process::id().to_string()), "{name}");
+    }
+
+    #[test]
+    fn only_listening_sockets_count() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
+             0: 0100007F:4418 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4242 1\n\
+             1: 0100007F:4418 0100007F:9999 01 00000000:00000000 00:00000000 00000000     0        0 4243 1\n";
+        assert_eq!(listeners(table, 0x4418), ["socket:[4242]"]);
+    }
+}

@@ -1,0 +1,219 @@
+//! Processes that outlive their starter, told apart by id *and* start time.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use rustix::process::{Pid, Signal, WaitOptions};
+
+use crate::eventually;
+
+/// One process: its id, and the moment at which it started (in the kernel's ticks since boot).
+///
+/// Ids are given out again; the pair is not, so a recycled id is never taken for the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// Process id.
+    pub pid: u32,
+    /// Start in ticks since boot.
+    pub started: u64,
+}
+
+impl Identity {
+    /// The identity of a process that runs now; `None` when there is none, or only its exit status is left.
+    pub fn of(pid: u32) -> Option<Self> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let (state, started) = parse_stat(&stat)?;
+        (state != 'Z' && state != 'X').then_some(Self { pid, started })
+    }
+
+    /// The identity of this very process.
+    pub fn own() -> Self {
+        let pid = std::process::id();
+        Self::of(pid).unwrap_or(Self { pid, started: 0 })
+    }
+
+    /// Tells whether the process still runs.
+    pub fn alive(self) -> bool {
+        Self::of(self.pid) == Some(self)
+    }
+
+    fn signal(self, signal: Signal) {
+        // Between the look and the signal the process may end; then there is nothing left to do.
+        if let Some(pid) = self.alive().then(|| i32::try_from(self.pid).ok()).flatten().and_then(Pid::from_raw) {
+            let _ = rustix::process::kill_process(pid, signal);
+        }
+    }
+
+    /// Collects the exit status if this process is the parent, so that no zombie stays.
+    fn reap(self) {
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        let _ = rustix::process::waitpid(pid, WaitOptions::NOHANG);
+    }
+}
+
+/// State and start time from `/proc/<pid>/stat`. The name in it may hold spaces and brackets itself.
+fn parse_stat(stat: &str) -> Option<(char, u64)> {
+    let after_name = stat.rsplit_once(')')?.1;
+    let fields: Vec<&str> = after_name.split_whitespace().collect();
+    Some((fields.first()?.chars().next()?, fields.get(19)?.parse().ok()?))
+}
+
+/// A process known by the files it leaves: `<name>.pid` and `<name>.log` in a folder.
+#[derive(Debug, Clone)]
+pub struct Daemon {
+    folder: PathBuf,
+    name: String,
+}
+
+impl Daemon {
+    /// Names a daemon; nothing is started.
+    pub fn new(folder: impl Into<PathBuf>, name: impl Into<String>) -> Self {
+        Self { folder: folder.into(), name: name.into() }
+    }
+
+    /// Where its output goes.
+    pub fn log_path(&self) -> PathBuf {
+        self.folder.join(format!("{}.log", self.name))
+    }
+
+    fn pid_path(&self) -> PathBuf {
+        self.folder.join(format!("{}.pid", self.name))
+    }
+
+    /// The running process, if there is one.
+    pub fn running(&self) -> Option<Identity> {
+        let text = fs::read_to_string(self.pid_path()).ok()?;
+        let (pid, started) = text.trim().split_once(' ')?;
+        let identity = Identity { pid: pid.parse().ok()?, started: started.parse().ok()? };
+        if identity.alive() {
+            return Some(identity);
+        }
+        identity.reap();
+        None
+    }
+
+    /// Starts the program with its output appended to the log.
+    ///
+    /// `detached` gives it a session of its own, so that it survives the starter and its terminal; otherwise it
+    /// stays in the starter's process group and falls with it.
+    ///
+    /// # Errors
+    /// When the program or a file can't be opened.
+    pub fn spawn(&self, command: &Command, detached: bool) -> Result<Identity> {
+        fs::create_dir_all(&self.folder).with_context(|| format!("creating {}", self.folder.display()))?;
+        let log = File::options().create(true).append(true).open(self.log_path())?;
+        let mut command = if detached { in_new_session(command) } else { copy(command) };
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let child = command.spawn().with_context(|| format!("starting {}", self.name))?;
+        // A program that ended at once has no entry any more; its log says why.
+        let identity = Identity::of(child.id()).unwrap_or(Identity { pid: child.id(), started: 0 });
+        fs::write(self.pid_path(), format!("{} {}\n", identity.pid, identity.started))?;
+        Ok(identity)
+    }
+
+    /// Asks the process to end and, after `grace`, ends it.
+    ///
+    /// # Errors
+    /// When it outlives even SIGKILL.
+    pub async fn stop(&self, grace: Duration) -> Result<()> {
+        if let Some(identity) = self.running() {
+            identity.signal(Signal::TERM);
+            if self.ended(grace).await.is_err() {
+                self.kill9().await?;
+            }
+        }
+        let _ = fs::remove_file(self.pid_path());
+        Ok(())
+    }
+
+    /// Ends the process without giving it a moment (SIGKILL) and waits until it is gone.
+    ///
+    /// # Errors
+    /// When it is still there ten seconds later.
+    pub async fn kill9(&self) -> Result<()> {
+        if let Some(identity) = self.running() {
+            identity.signal(Signal::KILL);
+        }
+        self.ended(Duration::from_secs(10)).await
+    }
+
+    async fn ended(&self, limit: Duration) -> Result<()> {
+        let what = format!("{} to end", self.name);
+        eventually(limit, &what, || async { Ok(self.running().is_none().then_some(())) }).await
+    }
+
+    /// The last lines of its log.
+    pub fn log_tail(&self, lines: usize) -> String {
+        tail(&self.log_path(), lines)
+    }
+}
+
+/// The last lines of a file; empty if there is none.
+pub fn tail(path: &Path, lines: usize) -> String {
+    let text = fs::read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let all: Vec<&str> = text.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}
+
+/// The same command under `setsid`, which keeps the process id because a fresh child leads no group.
+fn in_new_session(command: &Command) -> Command {
+    let mut wrapped = Command::new("setsid");
+    wrapped.arg(command.get_program());
+    with_details_of(wrapped, command)
+}
+
+fn copy(command: &Command) -> Command {
+    with_details_of(Command::new(command.get_program()), command)
+}
+
+fn with_details_of(mut fresh: Command, command: &Command) -> Command {
+    fresh.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => fresh.env(name, value),
+            None => fresh.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        fresh.current_dir(folder);
+    }
+    fresh
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Daemon, Identity, parse_stat};
+    use std::process::Command;
+    use std::time::Duration;
+
+    #[test]
+    fn names_with_brackets_do_not_confuse_the_reader() {
+        let stat = "42 (a) b (c)) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 777 20";
+        assert_eq!(parse_stat(stat), Some(('S', 777)));
+    }
+
+    #[test]
+    fn a_recycled_id_is_another_process() {
+        let own = Identity::own();
+        assert!(own.alive());
+        assert!(!Identity { started: own.started + 1, ..own }.alive());
+    }
+
+    #[tokio::test]
+    async fn daemons_start_are_found_again_and_stop() {
+        let folder = std::env::temp_dir().join(format!("vitrine-daemon-{}", std::process::id()));
+        let daemon = Daemon::new(&folder, "sleeper");
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo up; exec sleep 600"]);
+        let identity = daemon.spawn(&command, true).unwrap();
+        assert_eq!(Daemon::new(&folder, "sleeper").running().map(|found| found.pid), Some(identity.pid));
+        daemon.stop(Duration::from_secs(5)).await.unwrap();
+        assert!(!identity.alive() && daemon.running().is_none());
+        assert_eq!(daemon.log_tail(5), "up");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

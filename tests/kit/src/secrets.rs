@@ -1,0 +1,89 @@
+//! Passwords that are generated once per data folder and kept in `secrets.json`, readable by its owner only.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use rand::Rng as _;
+use rand::distr::Alphanumeric;
+
+/// The generated passwords of one data folder.
+#[derive(Debug, Clone)]
+pub struct Secrets {
+    path: PathBuf,
+    passwords: BTreeMap<String, String>,
+}
+
+impl Secrets {
+    /// Opens `folder/secrets.json`; without one, starts empty.
+    ///
+    /// # Errors
+    /// When the file is there but can't be read.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let path = folder.join("secrets.json");
+        let passwords = match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| format!("reading {}", path.display()))?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
+        };
+        Ok(Self { path, passwords })
+    }
+
+    /// The password kept under `name`; the first question generates it.
+    ///
+    /// # Errors
+    /// When the file can't be written.
+    pub fn get(&mut self, name: &str) -> Result<String> {
+        if let Some(password) = self.passwords.get(name) {
+            return Ok(password.clone());
+        }
+        let password = generate();
+        self.passwords.insert(name.to_owned(), password.clone());
+        write_private(&self.path, &serde_json::to_vec_pretty(&self.passwords)?)?;
+        Ok(password)
+    }
+}
+
+/// A fresh password of 32 letters and digits (190 bits), which needs no quoting in URLs or SQL.
+pub fn generate() -> String {
+    rand::rng().sample_iter(Alphanumeric).take(32).map(char::from).collect()
+}
+
+/// Replaces a file in one step with one that only its owner reads (mode 0600).
+///
+/// # Errors
+/// When the folder or file can't be written.
+pub fn write_private(path: &Path, content: &[u8]) -> Result<()> {
+    let fresh = path.with_extension(format!("new{}", std::process::id()));
+    let write = || -> std::io::Result<()> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+        file.write_all(content)?;
+        fs::rename(&fresh, path)
+    };
+    write().with_context(|| format!("writing {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Secrets;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn passwords_last_and_are_private() {
+        let folder = std::env::temp_dir().join(format!("vitrine-secrets-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let first = Secrets::open(&folder).unwrap().get("postgres").unwrap();
+        let mut again = Secrets::open(&folder).unwrap();
+        assert_eq!(again.get("postgres").unwrap(), first);
+        assert_ne!(again.get("redis").unwrap(), first);
+        let mode = std::fs::metadata(folder.join("secrets.json")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
