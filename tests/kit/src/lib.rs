@@ -6,6 +6,7 @@
 //! - [`Sandbox`] gives one test its own databases and logins, as narrow as production's.
 //! - [`environment`] turns logins into the environment that a service reads.
 //! - [`Stack`] runs the real binaries with that environment.
+//! - [`Issuer`] stands in for auth: tokens, and the key set that verifies them.
 //! - [`eventually`] waits for a condition. Tests never sleep.
 //!
 //! Invariants: nothing outside `.dev/` is written (but for packages that are missing), no process is killed
@@ -14,6 +15,7 @@
 
 pub mod engines;
 pub mod environment;
+pub mod issuer;
 pub mod paths;
 pub mod ports;
 pub mod process;
@@ -27,6 +29,7 @@ pub mod units;
 mod wait;
 
 pub use engines::Engine;
+pub use issuer::Issuer;
 pub use sandbox::Sandbox;
 pub use stack::{Builder, Stack};
 pub use trouble::Trouble;
