@@ -72,3 +72,47 @@ pub struct User {
     /// When the account was made.
     pub created_at: DateTime<Utc>,
 }
+
+/// `GET /.well-known/jwks.json`: the keys that verify access tokens (RFC 7517).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct JsonWebKeySet {
+    /// Every key of which a valid token may be about, and the one that signs next.
+    pub keys: Vec<JsonWebKey>,
+}
+
+/// A public Ed25519 key (RFC 8037).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct JsonWebKey {
+    /// `OKP`.
+    pub kty: String,
+    /// `Ed25519`.
+    pub crv: String,
+    /// The public key, in base64url.
+    pub x: String,
+    /// The key's id: its RFC 7638 thumbprint.
+    pub kid: String,
+    /// `EdDSA`.
+    pub alg: String,
+    /// `sig`.
+    #[serde(rename = "use")]
+    pub usage: String,
+}
+
+/// The answer to `POST /v1/keys/rotate`: the published keys, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SigningKeys {
+    /// The keys.
+    pub keys: Vec<SigningKey>,
+}
+
+/// When a published key signs and verifies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SigningKey {
+    /// The `kid` of its tokens.
+    pub id: String,
+    /// From when on new tokens are signed with it.
+    pub signs_from: DateTime<Utc>,
+    /// Until when its tokens are accepted; absent while it has no successor.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub verifies_until: Option<DateTime<Utc>>,
+}

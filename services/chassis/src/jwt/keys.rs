@@ -1,4 +1,5 @@
-//! The issuer's published keys, cached; an unknown key id leads to one refetch, whoever asks.
+//! The issuer's published keys: fetched and cached, an unknown key id leading to one refetch, whoever
+//! asks; or told by the issuer itself, in its own process.
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
@@ -18,6 +19,7 @@ const FETCH_LIMIT: Duration = Duration::from_secs(3);
 /// The largest key set that is read, in bytes.
 const LARGEST: usize = 65_536;
 
+/// A key that verifies.
 #[derive(Clone)]
 pub(super) struct Key {
     pub(super) algorithm: Algorithm,
@@ -30,14 +32,41 @@ struct Cached {
     fetched: Option<Instant>,
 }
 
-pub(super) struct Keys {
+/// Where keys come from.
+pub(super) enum Keys {
+    Fetched(Fetched),
+    Local(LocalKeys),
+}
+
+impl Keys {
+    /// The key with this id.
+    pub(super) async fn find(&self, id: &str) -> anyhow::Result<Option<Key>> {
+        match self {
+            Self::Fetched(keys) => keys.find(id).await,
+            Self::Local(LocalKeys(by_id)) => Ok(by_id.load().get(id).cloned()),
+        }
+    }
+}
+
+/// The keys of the issuer in its own process, which need no fetching. Clones are the same keys.
+#[derive(Clone, Default)]
+pub struct LocalKeys(Arc<ArcSwap<HashMap<String, Key>>>);
+
+impl LocalKeys {
+    /// Replaces all keys by those of `set`.
+    pub fn publish(&self, set: &JwkSet) {
+        self.0.store(Arc::new(set.keys.iter().filter_map(usable).collect()));
+    }
+}
+
+pub(super) struct Fetched {
     url: url::Url,
     client: reqwest::Client,
     cached: ArcSwap<Cached>,
     last_try: Mutex<Option<Instant>>,
 }
 
-impl Keys {
+impl Fetched {
     pub(super) fn new(url: url::Url) -> Self {
         Self {
             url,
@@ -48,7 +77,7 @@ impl Keys {
     }
 
     /// The key with this id. Old keys serve on when the issuer is away.
-    pub(super) async fn find(&self, id: &str) -> anyhow::Result<Option<Key>> {
+    async fn find(&self, id: &str) -> anyhow::Result<Option<Key>> {
         let cached = self.cached.load_full();
         let is_fresh = cached.fetched.is_some_and(|at| at.elapsed() < FRESH);
         if is_fresh && let Some(key) = cached.by_id.get(id) {

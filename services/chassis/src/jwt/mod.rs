@@ -6,4 +6,5 @@ mod keys;
 mod verifier;
 
 pub use caller::{Caller, OPERATOR, Operator};
+pub use keys::LocalKeys;
 pub use verifier::{Claims, Verifier};

@@ -1,6 +1,6 @@
 //! Verifies access tokens.
 
-use super::keys::Keys;
+use super::keys::{Fetched, Keys, LocalKeys};
 use crate::{config::Jwt, http::Failure};
 use contracts::problem::Code;
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
@@ -50,7 +50,16 @@ impl Verifier {
     /// Makes a verifier; keys are fetched when the first token comes.
     #[must_use]
     pub fn new(config: &Jwt) -> Self {
-        let keys = Keys::new(config.jwks_url.clone());
+        Self::with(config, Keys::Fetched(Fetched::new(config.jwks_url.clone())))
+    }
+
+    /// Makes a verifier for the issuer itself, which knows its keys without asking.
+    #[must_use]
+    pub fn local(config: &Jwt, keys: LocalKeys) -> Self {
+        Self::with(config, Keys::Local(keys))
+    }
+
+    fn with(config: &Jwt, keys: Keys) -> Self {
         let (issuer, audience) = (config.issuer.clone(), config.audience.clone());
         Self { inner: Arc::new(Inner { keys, issuer, audience }) }
     }
