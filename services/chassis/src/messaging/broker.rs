@@ -91,12 +91,8 @@ impl Broker {
     }
 
     async fn connect(&self, use_: &str) -> anyhow::Result<Connection> {
-        let mut uri: AMQPUri = self
-            .inner
-            .url
-            .expose_secret()
-            .parse()
-            .map_err(|_| anyhow::anyhow!("amqp.url is not a valid AMQP URL"))?;
+        let mut uri: AMQPUri =
+            self.inner.url.expose_secret().parse().map_err(|_| anyhow::anyhow!("amqp.url is not a valid AMQP URL"))?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
         let name = format!("{} {use_}", self.inner.name);
         let properties = ConnectionProperties::default().with_connection_name(name.into());

@@ -87,12 +87,9 @@ impl Outgoing {
     pub(crate) fn with_origin(mut self) -> Self {
         let envelope = &mut self.envelope;
         envelope.traceparent = envelope.traceparent.take().or_else(telemetry::traceparent);
-        envelope.correlation_id = envelope
-            .correlation_id
-            .take()
-            .or_else(|| RequestId::current().map(|id| id.as_str().to_owned()));
-        envelope.causation_id =
-            envelope.causation_id.or_else(|| CAUSE.try_with(|cause| *cause).ok());
+        envelope.correlation_id =
+            envelope.correlation_id.take().or_else(|| RequestId::current().map(|id| id.as_str().to_owned()));
+        envelope.causation_id = envelope.causation_id.or_else(|| CAUSE.try_with(|cause| *cause).ok());
         self
     }
 }

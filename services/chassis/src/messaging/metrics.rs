@@ -16,7 +16,10 @@ pub const HANDLED: &str = "messages_handled_total";
 pub const HANDLING: &str = "message_handling_seconds";
 /// How old a message was when it was done, by `consumer`, in seconds.
 pub const AGE: &str = "message_age_seconds";
-/// Messages that wait behind a failing one of their subject, by `consumer` and `partition`.
-pub const WAITING: &str = "messages_waiting";
 /// Dead letters in the queue when it was last looked at, by `consumer`.
 pub const DEAD_LETTERS: &str = "dead_letters";
+
+/// Notes how many dead letters a consumer has.
+pub(super) fn gauge_dead_letters(consumer: &str, count: u32) {
+    ::metrics::gauge!(DEAD_LETTERS, "consumer" => consumer.to_owned()).set(f64::from(count));
+}

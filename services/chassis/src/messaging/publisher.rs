@@ -24,6 +24,7 @@ const CONFIRM_LIMIT: Duration = Duration::from_secs(10);
 /// of it is confirmed, because the client may hang a return on another message's confirm.
 #[derive(Clone)]
 pub struct Publisher {
+    broker: Broker,
     requests: mpsc::Sender<Request>,
 }
 
@@ -37,8 +38,13 @@ struct Request {
 impl Publisher {
     pub(super) fn start(broker: Broker) -> Self {
         let (requests, queue) = mpsc::channel(WINDOW);
-        tokio::spawn(run(broker, queue));
-        Self { requests }
+        tokio::spawn(run(broker.clone(), queue));
+        Self { broker, requests }
+    }
+
+    /// The broker that it publishes to.
+    pub(super) fn broker(&self) -> &Broker {
+        &self.broker
     }
 
     /// Publishes `message`; concurrent calls share a window of 256, one call after another keeps order.
@@ -50,12 +56,7 @@ impl Publisher {
         self.send(message.exchange, message.routing_key, frame).await
     }
 
-    pub(super) async fn send(
-        &self,
-        exchange: String,
-        routing_key: String,
-        frame: Frame,
-    ) -> Result<(), PublishError> {
+    pub(super) async fn send(&self, exchange: String, routing_key: String, frame: Frame) -> Result<(), PublishError> {
         let (done, confirmed) = oneshot::channel();
         let request = Request { exchange, routing_key, frame, done };
         let gone = |_| PublishError::unavailable("the publisher has stopped");
@@ -131,12 +132,10 @@ async fn publish(channel: &Channel, window: &[Request]) -> (bool, Vec<Result<(),
     let verdicts = window.iter().zip(answers).map(|(request, answer)| match answer {
         Err(error) => Err(PublishError::unavailable(error)),
         Ok(false) => Err(PublishError::Refused),
-        Ok(true) if returned.contains(request.frame.message_id()) => {
-            Err(PublishError::Unroutable {
-                exchange: request.exchange.clone(),
-                routing_key: request.routing_key.clone(),
-            })
-        }
+        Ok(true) if returned.contains(request.frame.message_id()) => Err(PublishError::Unroutable {
+            exchange: request.exchange.clone(),
+            routing_key: request.routing_key.clone(),
+        }),
         Ok(true) => Ok(()),
     });
     (whole, verdicts.collect())

@@ -1,0 +1,86 @@
+//! Consuming: one subject in order, tries, the retry ladder, dead letters.
+
+mod line;
+mod partition;
+mod subscription;
+mod tries;
+
+pub use subscription::Subscription;
+
+use super::{Broker, HandleError, Message, Publisher, ledger::Ledger, topology};
+use partition::Partition;
+use std::{future::Future, sync::Arc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// What a service does with the messages of one subscription.
+pub trait Handler: Send + Sync + 'static {
+    /// Handles one message: commits its effect together with its entry in the inbox.
+    ///
+    /// It is called again after a failure, and may be called again after a success.
+    ///
+    /// # Errors
+    /// [`HandleError::Transient`] (what `?` makes of any error) is tried again;
+    /// [`HandleError::Permanent`] makes the message a dead letter.
+    fn handle(&self, message: &Message) -> impl Future<Output = Result<(), HandleError>> + Send;
+}
+
+/// Consumes one subscription with one handler. Several processes may run the same consumer: the
+/// broker makes one of them active for each partition.
+pub struct Consumer<H> {
+    shared: Arc<Shared<H>>,
+}
+
+impl<H> Clone for Consumer<H> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+/// What the partitions of a consumer have in common.
+struct Shared<H> {
+    broker: Broker,
+    publisher: Publisher,
+    subscription: Subscription,
+    ledger: Ledger,
+    handler: H,
+}
+
+impl<H: Handler> Consumer<H> {
+    /// Makes a consumer; [`run`](Self::run) starts it.
+    #[must_use]
+    pub fn new(broker: &Broker, subscription: Subscription, ledger: Ledger, handler: H) -> Self {
+        let (broker, publisher) = (broker.clone(), broker.publisher());
+        Self { shared: Arc::new(Shared { broker, publisher, subscription, ledger, handler }) }
+    }
+
+    /// Declares the exchange for events and this consumer's queues: what is published from now on
+    /// waits for it.
+    ///
+    /// # Errors
+    /// Fails when the broker is away, or knows one of the queues with other arguments.
+    pub async fn declare(&self) -> anyhow::Result<()> {
+        let channel = self.shared.broker.channel().await?;
+        topology::declare_shared(&channel).await?;
+        topology::declare_consumer(&channel, &self.shared.subscription).await?;
+        Ok(())
+    }
+
+    /// Declares and consumes until `shutdown` is cancelled; then finishes the messages under way.
+    /// A lost connection is opened again.
+    ///
+    /// # Errors
+    /// Fails when declaring does.
+    pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        self.declare().await?;
+        let mut partitions = JoinSet::new();
+        for index in 0..self.shared.subscription.partitions {
+            let partition = Partition::new(Arc::clone(&self.shared), index);
+            partitions.spawn(partition.run(shutdown.clone()));
+        }
+        while let Some(ended) = partitions.join_next().await {
+            ended?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,277 @@
+//! One partition: a queue whose messages are handled one after the other.
+
+use super::{
+    Handler, Shared,
+    line::{Lines, Turn},
+    tries,
+};
+use crate::{
+    messaging::{
+        HandleError, Message, delays,
+        ledger::Waiting,
+        metrics,
+        topology::{dead_queue, delay_queue, direct, partition_queue},
+        wire::{self, Frame},
+    },
+    telemetry,
+};
+use anyhow::Context as _;
+use chrono::Utc;
+use futures::StreamExt;
+use lapin::{
+    message::Delivery,
+    options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions},
+    types::FieldTable,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+/// How long a subscription must have lasted for its end to count as the first.
+const HEALTHY_AFTER: Duration = Duration::from_secs(60);
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// Handled.
+    Done,
+    /// On the retry ladder.
+    Retried,
+    /// Behind a failing message of its subject.
+    Waiting,
+    /// Among the dead letters.
+    Dead,
+    /// Nothing: the process ends, the broker keeps it.
+    Kept,
+}
+
+impl Outcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Retried => "retried",
+            Self::Waiting => "waiting",
+            Self::Dead => "dead",
+            Self::Kept => "kept",
+        }
+    }
+}
+
+pub(super) struct Partition<H> {
+    shared: Arc<Shared<H>>,
+    queue: String,
+}
+
+impl<H: Handler> Partition<H> {
+    pub(super) fn new(shared: Arc<Shared<H>>, index: u16) -> Self {
+        let queue = partition_queue(shared.subscription.name(), index);
+        Self { shared, queue }
+    }
+
+    /// Consumes until `shutdown` is cancelled, subscribing again when the channel is lost.
+    pub(super) async fn run(self, shutdown: CancellationToken) {
+        let mut delays = delays();
+        loop {
+            let began = Instant::now();
+            let Err(error) = self.consume(&shutdown).await else { return };
+            if began.elapsed() > HEALTHY_AFTER {
+                delays = self::delays();
+            }
+            tracing::warn!(
+                queue.name = self.queue,
+                error = format!("{error:#}"),
+                "A subscription ended and will be renewed."
+            );
+            tokio::select! {
+                () = sleep(delays.next().unwrap_or_default()) => {}
+                () = shutdown.cancelled() => return,
+            }
+        }
+    }
+
+    async fn consume(&self, shutdown: &CancellationToken) -> anyhow::Result<()> {
+        let channel = self.shared.broker.channel().await?;
+        let prefetch = self.shared.subscription.prefetch;
+        channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
+        let (queue, options) = (self.queue.as_str().into(), BasicConsumeOptions::default());
+        let mut deliveries = channel.basic_consume(queue, "".into(), options, FieldTable::default()).await?;
+        // What an earlier subscription knew may be out of date: another process was active since.
+        let mut active = Active { shared: &*self.shared, shutdown, lines: None };
+        loop {
+            let delivery = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                next = deliveries.next() => next.context("the broker cancelled the subscription")??,
+            };
+            if active.process(&delivery).await == Outcome::Kept {
+                break;
+            }
+            delivery.ack(BasicAckOptions::default()).await?;
+        }
+        // Gives back what was fetched ahead.
+        channel.close(200, "done".into()).await?;
+        Ok(())
+    }
+}
+
+/// The state of a subscription while it is the active one.
+struct Active<'a, H> {
+    shared: &'a Shared<H>,
+    shutdown: &'a CancellationToken,
+    lines: Option<Lines>,
+}
+
+impl<H: Handler> Active<'_, H> {
+    async fn process(&mut self, delivery: &Delivery) -> Outcome {
+        let (began, name) = (Instant::now(), self.shared.subscription.name());
+        let frame = Frame::forward(&delivery.properties, delivery.data.clone());
+        let envelope = match wire::envelope(&delivery.properties, delivery.data.clone()) {
+            Ok(envelope) => envelope,
+            Err(error) => return self.bury_foreign(&frame, &error.to_string()).await,
+        };
+        let attempt = wire::attempt(&delivery.properties);
+        let message = Message::new(envelope, attempt, delivery.redelivered);
+        let span = tracing::info_span!("message", otel.kind = "consumer", consumer.name = name, message.id = %message.id, message.type = message.kind);
+        if let Some(traceparent) = &message.traceparent {
+            telemetry::continue_trace(&span, traceparent);
+        }
+        let outcome = self.settle(&message, &frame).instrument(span.clone()).await;
+        let took = began.elapsed().as_secs_f64();
+        let age = (Utc::now() - message.time).as_seconds_f64();
+        ::metrics::counter!(metrics::HANDLED, "consumer" => name.to_owned(), "outcome" => outcome.as_str())
+            .increment(1);
+        ::metrics::histogram!(metrics::HANDLING, "consumer" => name.to_owned()).record(took);
+        if outcome == Outcome::Done {
+            ::metrics::histogram!(metrics::AGE, "consumer" => name.to_owned()).record(age);
+        }
+        span.in_scope(|| {
+            tracing::info!(
+                message.subject = message.subject,
+                message.version = message.version,
+                message.attempt = message.attempt,
+                message.redelivered = message.redelivered,
+                message.age_s = age,
+                correlation.id = message.correlation_id,
+                outcome = outcome.as_str(),
+                took_s = took,
+                "A message was dealt with."
+            );
+        });
+        outcome
+    }
+
+    /// Brings a message to where it belongs. Only a confirmed move ends it: while the store or the
+    /// broker is away the partition waits, because climbing the ladder would not bring them back.
+    async fn settle(&mut self, message: &Message, frame: &Frame) -> Outcome {
+        let mut delays = delays();
+        loop {
+            let error = match self.step(message, frame).await {
+                Ok(outcome) => return outcome,
+                Err(error) => error,
+            };
+            tracing::warn!(message.id = %message.id, error = format!("{error:#}"), "A message could not be moved on; the partition waits.");
+            tokio::select! {
+                () = sleep(delays.next().unwrap_or_default()) => {}
+                () = self.shutdown.cancelled() => return Outcome::Kept,
+            }
+        }
+    }
+
+    async fn step(&mut self, message: &Message, frame: &Frame) -> anyhow::Result<Outcome> {
+        let turn = self.turn(message).await?;
+        let subscription = &self.shared.subscription;
+        if let Turn::Behind { rung } = turn
+            && let Some(delay) = subscription.ladder.get(rung)
+        {
+            self.delay(message, frame.clone(), rung, *delay).await?;
+            return Ok(Outcome::Waiting);
+        }
+        let tried = tries::attempt(&self.shared.handler, message, subscription, self.shutdown).await;
+        let (reason, rung) = match tried {
+            Ok(()) => {
+                self.leave(message, turn).await?;
+                return Ok(Outcome::Done);
+            }
+            Err(HandleError::Transient(_)) if self.shutdown.is_cancelled() => return Ok(Outcome::Kept),
+            Err(HandleError::Transient(error)) => (format!("{error:#}"), message.attempt as usize),
+            Err(HandleError::Permanent(error)) => (format!("{error:#}"), usize::MAX),
+        };
+        if let Some(delay) = subscription.ladder.get(rung) {
+            tracing::warn!(message.id = %message.id, error = reason, delay_s = delay.as_secs_f64(), "A message failed and will be tried again.");
+            let next = (message.attempt + 1).to_string();
+            self.delay(message, frame.clone().with(wire::ATTEMPT, &next), rung, *delay).await?;
+            return Ok(Outcome::Retried);
+        }
+        tracing::error!(message.id = %message.id, error = reason, "A message failed for good and is a dead letter.");
+        self.bury(frame.clone(), &reason).await?;
+        self.leave(message, turn).await?;
+        Ok(Outcome::Dead)
+    }
+
+    /// Says whether it is the message's turn, after giving up a first in line that got lost.
+    async fn turn(&mut self, message: &Message) -> anyhow::Result<Turn> {
+        let (name, ledger) = (self.shared.subscription.name(), &self.shared.ledger);
+        if self.lines.is_none() {
+            self.lines = Some(Lines::load(ledger.waiting(name).await?));
+        }
+        let lines = self.lines.get_or_insert_default();
+        let longest = self.shared.subscription.ladder.iter().max().copied().unwrap_or_default();
+        let limit = longest * 2 + Duration::from_secs(60);
+        while let Some(lost) = lines.lost(&message.subject, limit).filter(|lost| *lost != message.id) {
+            tracing::error!(message.id = %lost, message.subject = message.subject, "A message that others wait for did not come back; they go on.");
+            ledger.remove(name, lost).await?;
+            lines.remove(&message.subject, lost);
+        }
+        Ok(lines.turn(&message.subject, message.id))
+    }
+
+    /// Puts a message in line, then into a delay queue: in this order, so that none of its subject
+    /// can overtake it.
+    async fn delay(&mut self, message: &Message, frame: Frame, rung: usize, delay: Duration) -> anyhow::Result<()> {
+        let name = self.shared.subscription.name();
+        let lines = self.lines.get_or_insert_default();
+        let subject = message.subject.clone();
+        let position = lines.position(&subject, message.id);
+        let waiting = Waiting { subject, id: message.id, position };
+        self.shared.ledger.put(name, &waiting).await?;
+        lines.put(&message.subject, message.id, rung);
+        let queue = delay_queue(name, delay);
+        Ok(self.shared.publisher.send(direct(name), queue, frame).await?)
+    }
+
+    /// Takes a message that is dealt with out of its line. One that came again may stand there
+    /// without this process knowing, put by one that ended.
+    async fn leave(&mut self, message: &Message, turn: Turn) -> anyhow::Result<()> {
+        if turn == Turn::First || message.attempt > 0 || message.redelivered {
+            let name = self.shared.subscription.name();
+            self.shared.ledger.remove(name, message.id).await?;
+            self.lines.get_or_insert_default().remove(&message.subject, message.id);
+        }
+        Ok(())
+    }
+
+    async fn bury(&self, frame: Frame, reason: &str) -> anyhow::Result<()> {
+        let name = self.shared.subscription.name();
+        let frame = frame.with(wire::REASON, reason).with(wire::DIED_AT, &Utc::now().to_rfc3339());
+        Ok(self.shared.publisher.send(direct(name), dead_queue(name), frame).await?)
+    }
+
+    /// Buries what is not one of our events.
+    async fn bury_foreign(&self, frame: &Frame, reason: &str) -> Outcome {
+        tracing::error!(
+            consumer.name = self.shared.subscription.name(),
+            error = reason,
+            "A delivery is not an event and is a dead letter."
+        );
+        let mut delays = delays();
+        while let Err(error) = self.bury(frame.clone(), reason).await {
+            tracing::warn!(error = format!("{error:#}"), "A dead letter could not be moved; the partition waits.");
+            tokio::select! {
+                () = sleep(delays.next().unwrap_or_default()) => {}
+                () = self.shutdown.cancelled() => return Outcome::Kept,
+            }
+        }
+        Outcome::Dead
+    }
+}

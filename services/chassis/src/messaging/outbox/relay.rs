@@ -1,0 +1,177 @@
+//! Publishes what stands in an outbox.
+
+use super::{Claimed, Store, Wake};
+use crate::messaging::{Publisher, delays, metrics, topology};
+use futures::future::join_all;
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep},
+};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use uuid::Uuid;
+
+/// How often the outbox is counted for the metrics.
+const MEASURE_EVERY: Duration = Duration::from_secs(5);
+
+/// Publishes what stands in an outbox: at least once, each subject in order. Several may run.
+///
+/// It never asks for rows "after the last one seen": commits land out of order, and such a reader
+/// misses what commits late. It claims what is there and deletes what is published.
+#[derive(Clone)]
+pub struct Relay<S> {
+    id: Uuid,
+    store: S,
+    publisher: Publisher,
+    sweep: Duration,
+    lease: Duration,
+    batch: u32,
+}
+
+impl<S: Store> Relay<S> {
+    /// Makes a relay; [`run`](Self::run) starts it.
+    #[must_use]
+    pub fn new(store: S, publisher: Publisher) -> Self {
+        let (sweep, lease) = (Duration::from_secs(2), Duration::from_secs(10));
+        Self { id: Uuid::now_v7(), store, publisher, sweep, lease, batch: 256 }
+    }
+
+    /// Sets how often the outbox is looked at when nothing wakes the relay (2 s).
+    #[must_use]
+    pub fn sweep(mut self, every: Duration) -> Self {
+        self.sweep = every;
+        self
+    }
+
+    /// Sets after how long the claims of a relay that died are free again (10 s).
+    #[must_use]
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// Publishes until `shutdown` is cancelled.
+    ///
+    /// # Errors
+    /// Fails when the broker is away at the start, or knows the shared names with other arguments.
+    pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        self.declare().await?;
+        let written = Arc::new(Notify::new());
+        let listening = listen(self.store.clone(), Arc::clone(&written));
+        let _listener = AbortOnDropHandle::new(tokio::spawn(listening));
+        let mut delays = delays();
+        let mut measured = None::<Instant>;
+        while !shutdown.is_cancelled() {
+            if measured.is_none_or(|at| at.elapsed() > MEASURE_EVERY) {
+                self.measure().await;
+                measured = Some(Instant::now());
+            }
+            let pause = match self.round().await {
+                Ok(0) => self.sweep,
+                Ok(_) => {
+                    delays = crate::messaging::delays();
+                    continue;
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        error = format!("{error:#}"),
+                        "The outbox could not be emptied; the relay tries again."
+                    );
+                    let delay = delays.next().unwrap_or_default();
+                    tokio::select! { () = sleep(delay) => {}, () = shutdown.cancelled() => {} }
+                    continue;
+                }
+            };
+            tokio::select! {
+                () = written.notified() => {}
+                () = sleep(pause) => {}
+                () = shutdown.cancelled() => {}
+            }
+        }
+        self.store.release(self.id).await
+    }
+
+    async fn declare(&self) -> anyhow::Result<()> {
+        let channel = self.publisher.broker().channel().await?;
+        Ok(topology::declare_shared(&channel).await?)
+    }
+
+    /// Claims and publishes one batch; says how many were published.
+    async fn round(&self) -> anyhow::Result<usize> {
+        let claimed = self.store.claim(self.id, self.batch, self.lease).await?;
+        if claimed.is_empty() {
+            return Ok(0);
+        }
+        let ids: Vec<Uuid> = claimed.iter().map(|row| row.id).collect();
+        let (published, failure) = self.publish(claimed).await;
+        ::metrics::counter!(metrics::OUTBOX_PUBLISHED).increment(published.len() as u64);
+        self.store.settle(self.id, &published, &ids).await?;
+        let Some(failure) = failure else { return Ok(published.len()) };
+        ::metrics::counter!(metrics::OUTBOX_FAILED).increment((ids.len() - published.len()) as u64);
+        // A broker that came back without its data does not know the exchange any more.
+        self.declare().await?;
+        Err(failure)
+    }
+
+    /// Publishes the subjects side by side, the messages of each one after the other: the next goes
+    /// out when the one before is confirmed.
+    async fn publish(&self, claimed: Vec<Claimed>) -> (Vec<Uuid>, Option<anyhow::Error>) {
+        let mut subjects: HashMap<String, Vec<Claimed>> = HashMap::new();
+        for row in claimed {
+            subjects.entry(row.message.envelope.subject.clone()).or_default().push(row);
+        }
+        // Well before the lease ends: another relay could otherwise publish the same beside us.
+        let until = Instant::now() + self.lease / 2;
+        let done = join_all(subjects.into_values().map(|rows| async move {
+            let mut published = Vec::with_capacity(rows.len());
+            for row in rows {
+                if Instant::now() > until {
+                    break;
+                }
+                match self.publisher.publish(row.message).await {
+                    Ok(()) => published.push(row.id),
+                    Err(error) => return (published, Some(error)),
+                }
+            }
+            (published, None)
+        }));
+        let mut published = Vec::new();
+        let mut failure = None;
+        for (ids, error) in done.await {
+            published.extend(ids);
+            failure = failure.or(error);
+        }
+        (published, failure.map(Into::into))
+    }
+
+    async fn measure(&self) {
+        match self.store.pending().await {
+            Ok(pending) => {
+                ::metrics::gauge!(metrics::OUTBOX_PENDING).set(pending.count as f64);
+                ::metrics::gauge!(metrics::OUTBOX_OLDEST).set(pending.oldest);
+            }
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "The outbox could not be counted.");
+            }
+        }
+    }
+}
+
+/// Rings `written` at every write, and once after listening anew: something may have been missed.
+async fn listen<S: Store>(store: S, written: Arc<Notify>) {
+    let mut delays = delays();
+    loop {
+        let error = match store.listen().await {
+            Ok(mut wake) => loop {
+                written.notify_one();
+                match wake.woken().await {
+                    Ok(()) => delays = crate::messaging::delays(),
+                    Err(error) => break error,
+                }
+            },
+            Err(error) => error,
+        };
+        tracing::warn!(error = format!("{error:#}"), "Listening for writes to the outbox failed; the sweep stands in.");
+        sleep(delays.next().unwrap_or_default()).await;
+    }
+}
