@@ -140,6 +140,14 @@ impl Daemon {
         self.ended(Duration::from_secs(10)).await
     }
 
+    /// Sends SIGKILL without waiting: for places that can't wait, such as `drop`.
+    pub fn kill_and_forget(&self) {
+        if let Some(identity) = self.running() {
+            identity.signal(Signal::KILL);
+            identity.reap();
+        }
+    }
+
     async fn ended(&self, limit: Duration) -> Result<()> {
         let what = format!("{} to end", self.name);
         eventually(limit, &what, || async { Ok(self.running().is_none().then_some(())) }).await

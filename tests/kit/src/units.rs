@@ -40,7 +40,8 @@ mod tests {
 
     #[test]
     fn no_two_units_share_a_port() {
-        let ports: Vec<u16> = UNITS.iter().flat_map(|unit| std::iter::once(unit.port).chain(unit.operators_port)).collect();
+        let ports: Vec<u16> =
+            UNITS.iter().flat_map(|unit| std::iter::once(unit.port).chain(unit.operators_port)).collect();
         assert_eq!(ports.iter().collect::<BTreeSet<_>>().len(), ports.len());
     }
 

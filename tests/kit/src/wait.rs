@@ -1,6 +1,5 @@
 //! Waiting for a condition instead of for the clock.
 
-use std::future::Future;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
@@ -15,11 +14,11 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 ///
 /// # Errors
 /// After `limit`, an error that names `what` and carries the last error of `probe`.
-pub async fn eventually<T, P, F>(limit: Duration, what: &str, mut probe: P) -> Result<T>
-where
-    P: FnMut() -> F,
-    F: Future<Output = Result<Option<T>>>,
-{
+pub async fn eventually<T>(
+    limit: Duration,
+    what: &str,
+    mut probe: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
     let deadline = Instant::now() + limit;
     let mut pause = FIRST_PAUSE;
     loop {
@@ -48,24 +47,23 @@ mod tests {
     #[tokio::test]
     async fn gives_the_first_answer() {
         let mut asked = 0;
-        let answer = eventually(Duration::from_secs(5), "three questions", || {
+        let answer = eventually(Duration::from_secs(5), "three questions", async || {
             asked += 1;
-            let asked = asked;
-            async move { anyhow::Ok((asked == 3).then_some(asked)) }
+            Ok((asked == 3).then_some(asked))
         });
         assert_eq!(answer.await.unwrap(), 3);
     }
 
     #[tokio::test]
     async fn names_what_it_waited_for_and_why() {
-        let answer = eventually::<(), _, _>(Duration::from_millis(60), "rain", || async { anyhow::bail!("sunny") });
+        let answer = eventually::<()>(Duration::from_millis(60), "rain", || async { anyhow::bail!("sunny") });
         let error = format!("{:#}", answer.await.unwrap_err());
         assert!(error.contains("rain") && error.contains("sunny"), "{error}");
     }
 
     #[tokio::test]
     async fn a_hanging_probe_does_not_hang_the_wait() {
-        let answer = eventually::<(), _, _>(Duration::from_millis(60), "nothing", std::future::pending);
+        let answer = eventually::<()>(Duration::from_millis(60), "nothing", std::future::pending);
         assert!(answer.await.is_err());
     }
 }

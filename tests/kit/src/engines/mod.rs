@@ -27,6 +27,9 @@ pub use install::folder as downloads;
 pub use private::Private;
 pub use site::Site;
 
+pub(crate) use mongo::as_administrator as mongo_administrator;
+pub(crate) use redis::connect as redis_connection;
+
 use crate::process::Identity;
 use crate::progress::step;
 use crate::provision;
@@ -66,28 +69,28 @@ impl Engine {
     }
 }
 
-/// Makes sure that the engines of a site run and answer, and tells their addresses.
+/// Makes sure that some engines of a site run and answer, and tells the addresses of all.
 ///
 /// # Errors
 /// A [`crate::Trouble`] when something is missing, a port is taken or an engine does not start.
-pub async fn ensure(site: &Site) -> Result<Addresses> {
-    if let Some(addresses) = running(site) {
+pub async fn ensure(site: &Site, engines: &[Engine]) -> Result<Addresses> {
+    if let Some(addresses) = running(site, engines) {
         return Ok(addresses);
     }
     let _lock = lock(site).await?;
-    if let Some(addresses) = running(site) {
+    if let Some(addresses) = running(site, engines) {
         return Ok(addresses);
     }
-    let addresses = start_all(site, Engine::ALL).await?;
+    let addresses = start_all(site, engines).await?;
     addresses.write(site.folder())?;
-    provision::sweep(&addresses).await.context("dropping what dead test runs left")?;
+    provision::sweep(&addresses, engines).await.context("dropping what dead test runs left")?;
     Ok(addresses)
 }
 
-/// The addresses of a site whose engines all run already.
-pub fn running(site: &Site) -> Option<Addresses> {
+/// The addresses of a site, if these engines of it run already.
+pub fn running(site: &Site, engines: &[Engine]) -> Option<Addresses> {
     let addresses = Addresses::read(site.folder()).ok().flatten()?;
-    status(site).iter().all(|(_, process)| process.is_some()).then_some(addresses)
+    engines.iter().all(|&engine| site.daemon(engine).running().is_some()).then_some(addresses)
 }
 
 /// Starts engines that do not run yet, all at once, after installing what they need.
@@ -112,7 +115,7 @@ pub fn status(site: &Site) -> Vec<(Engine, Option<Identity>)> {
 /// When a process can't be ended.
 pub async fn stop(site: &Site) -> Result<()> {
     let _lock = lock(site).await?;
-    try_join_all(Engine::ALL.iter().map(|&engine| site.daemon(engine).stop(GRACE))).await?;
+    try_join_all(Engine::ALL.iter().map(|&engine| async move { site.daemon(engine).stop(GRACE).await })).await?;
     rabbitmq::port_mapper(site).stop(GRACE).await
 }
 

@@ -32,21 +32,24 @@ pub(super) fn command(site: &Site) -> Result<Command> {
 /// Asks as administrator; a set that is new has neither a member nor an administrator, and gets both.
 pub(super) async fn ready(site: &Site) -> Result<()> {
     let address = Addresses::of(site).mongo;
-    if let Ok(hello) = hello(&client(&address).await?).await {
+    if let Ok(hello) = as_administrator(&address, async |client| hello(client).await).await {
         return writable(&hello);
     }
     // Before the first user exists, a connection from this machine may do these two things.
-    let guest = guest(&address).await?;
-    let admin = guest.database("admin");
-    let member = doc! { "_id": 0, "host": format!("127.0.0.1:{}", address.port) };
-    let initiate = doc! { "replSetInitiate": { "_id": "rs0", "members": [member] } };
-    // Refused when it happened before; the next question tells whether it worked.
-    let _ = admin.run_command(initiate).await;
-    writable(&hello(&guest).await?)?;
-    let roles = [doc! { "role": "root", "db": "admin" }];
-    let create = doc! { "createUser": &address.user, "pwd": &address.password, "roles": roles.to_vec() };
-    admin.run_command(create).await.context("creating the administrator")?;
-    Ok(())
+    let url = format!("mongodb://127.0.0.1:{}/?directConnection=true", address.port);
+    connected(url, async |guest| {
+        let admin = guest.database("admin");
+        let member = doc! { "_id": 0, "host": format!("127.0.0.1:{}", address.port) };
+        let initiate = doc! { "replSetInitiate": { "_id": "rs0", "members": [member] } };
+        // Refused when it happened before; the next question tells whether it worked.
+        let _ = admin.run_command(initiate).await;
+        writable(&hello(guest).await?)?;
+        let roles = [doc! { "role": "root", "db": "admin" }];
+        let create = doc! { "createUser": &address.user, "pwd": &address.password, "roles": roles.to_vec() };
+        admin.run_command(create).await.context("creating the administrator")?;
+        Ok(())
+    })
+    .await
 }
 
 async fn hello(client: &Client) -> Result<Document> {
@@ -59,21 +62,21 @@ fn writable(hello: &Document) -> Result<()> {
     Ok(())
 }
 
-/// A client with the administrator's login.
+/// Runs some work with a client that has the administrator's login.
 ///
 /// # Errors
-/// When the address can't be understood; it does not connect yet.
-pub(crate) async fn client(address: &Address) -> Result<Client> {
-    connect(format!("{}/?authSource=admin&directConnection=true", address.url("mongodb"))).await
+/// Those of the work, and when MongoDB refuses the login.
+pub(crate) async fn as_administrator<T>(address: &Address, work: impl AsyncFnOnce(&Client) -> Result<T>) -> Result<T> {
+    connected(format!("{}/?authSource=admin&directConnection=true", address.url("mongodb")), work).await
 }
 
-async fn guest(address: &Address) -> Result<Client> {
-    connect(format!("mongodb://127.0.0.1:{}/?directConnection=true", address.port)).await
-}
-
-async fn connect(url: String) -> Result<Client> {
+async fn connected<T>(url: String, work: impl AsyncFnOnce(&Client) -> Result<T>) -> Result<T> {
     let mut options = ClientOptions::parse(url).await?;
     options.server_selection_timeout = Some(Duration::from_secs(3));
-    options.max_pool_size = Some(4);
-    Ok(Client::with_options(options)?)
+    options.max_pool_size = Some(2);
+    let client = Client::with_options(options)?;
+    let outcome = work(&client).await;
+    // A client that is merely dropped goes on in the background and trips over the end of the runtime.
+    client.shutdown().immediate(true).await;
+    outcome
 }

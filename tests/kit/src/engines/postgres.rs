@@ -131,9 +131,9 @@ mod tests {
     fn a_closed_parent_is_noticed() {
         let parent = std::env::temp_dir().join(format!("vitrine-closed-{}", std::process::id()));
         std::fs::create_dir_all(parent.join("child")).unwrap();
-        std::fs::set_permissions(&parent, PermissionsExt::from_mode(0o700)).unwrap();
+        std::fs::set_permissions(&parent, std::fs::Permissions::from_mode(0o700)).unwrap();
         assert!(!reachable(&parent.join("child")));
-        std::fs::set_permissions(&parent, PermissionsExt::from_mode(0o755)).unwrap();
+        std::fs::set_permissions(&parent, std::fs::Permissions::from_mode(0o755)).unwrap();
         assert!(reachable(&parent.join("child")));
         std::fs::remove_dir_all(&parent).unwrap();
     }

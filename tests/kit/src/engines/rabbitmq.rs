@@ -13,8 +13,7 @@ use crate::provision::http_client;
 use crate::secrets::write_private;
 use crate::{Trouble, eventually, ports};
 
-const PLUGINS: &str =
-    "[rabbitmq_management,rabbitmq_prometheus,rabbitmq_stream,rabbitmq_consistent_hash_exchange].\n";
+const PLUGINS: &str = "[rabbitmq_management,rabbitmq_prometheus,rabbitmq_stream,rabbitmq_consistent_hash_exchange].\n";
 
 /// The server script of Debian's package, whatever its version.
 pub(super) fn script() -> Option<PathBuf> {
@@ -128,7 +127,7 @@ async fn start_port_mapper(site: &Site) -> Result<()> {
 
 pub(super) async fn ready(site: &Site) -> Result<()> {
     let addresses = Addresses::of(site);
-    let url = format!("{}/api/healthchecks/node", addresses.management_url());
+    let url = format!("{}/api/health/checks/port-listener/{}", addresses.management_url(), addresses.rabbitmq.port);
     let answer = http_client().get(&url).send().await?;
     ensure!(answer.status().is_success(), "its management API answers {}", answer.status());
     Ok(())

@@ -1,0 +1,30 @@
+//! ClickHouse: its engine as a library behind our adapter (`infra/clickhouse`), which speaks its HTTP interface.
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::{Addresses, Engine, Site, install};
+use crate::paths;
+use crate::provision::http_client;
+
+pub(super) fn command(site: &Site) -> Result<Command> {
+    let folder = site.data(Engine::Clickhouse);
+    fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+    let mut command = Command::new(paths::binary("clickhouse-adapter")?);
+    command.arg("--library").arg(install::libchdb()).arg("--data").arg(&folder);
+    command.args(["--bind", &format!("127.0.0.1:{}", site.ports().clickhouse)]);
+    // Not an argument: those are shown to every user of the machine.
+    command.env("CLICKHOUSE_ADAPTER_PASSWORD", site.password(Engine::Clickhouse));
+    Ok(command)
+}
+
+pub(super) async fn ready(site: &Site) -> Result<()> {
+    let address = Addresses::of(site).clickhouse;
+    let url = format!("http://127.0.0.1:{}/?query=SELECT%201", address.port);
+    let request = http_client().get(url).header("X-ClickHouse-User", address.user);
+    let answer = request.header("X-ClickHouse-Key", address.password).send().await?;
+    ensure!(answer.status().is_success(), "it answers {}: {}", answer.status(), answer.text().await?);
+    Ok(())
+}

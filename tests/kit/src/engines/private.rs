@@ -1,0 +1,106 @@
+//! Engines that a test may kill: a set of its own, which the shared engines and other tests do not notice.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+
+use super::{Addresses, Engine, Site, ensure as ensure_shared, rabbitmq, start, start_all};
+use crate::paths;
+use crate::ports::{Ports, Reserved};
+use crate::process::Identity;
+
+/// Some private engines; the shared test engines serve for the others.
+///
+/// They are in the process group of the test and are killed, and their data removed, when this value drops.
+#[derive(Debug)]
+pub struct Private {
+    site: Site,
+    engines: Vec<Engine>,
+    addresses: Addresses,
+    // Keeps the ports from being given to others while an engine is down.
+    _ports: Vec<Reserved>,
+}
+
+impl Private {
+    /// Starts private engines with empty data on free ports.
+    ///
+    /// # Errors
+    /// When one of them, or one of the shared ones, does not start.
+    pub async fn start(engines: &[Engine]) -> Result<Self> {
+        let others: Vec<Engine> = Engine::ALL.iter().copied().filter(|engine| !engines.contains(engine)).collect();
+        let shared = ensure_shared(&Site::test()?, &others).await?;
+        remove_leftovers();
+        let (ports, held) = Ports::reserved()?;
+        let own = Identity::own();
+        let name = format!("{}x{}x{}", own.pid, own.started, ports.postgres);
+        let site = Site::private(folder().join(name), ports)?;
+        // Built before the start, so that a failing start also cleans up.
+        let mut private = Self { site, engines: engines.to_vec(), addresses: shared.clone(), _ports: held };
+        let addresses = start_all(&private.site, engines).await?;
+        private.addresses = shared.with(engines, &addresses);
+        Ok(private)
+    }
+
+    /// Where to find every engine: private ones where there are, shared ones else.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Kills an engine with SIGKILL and waits until it is gone.
+    ///
+    /// # Errors
+    /// When the engine is not a private one, or does not go.
+    pub async fn kill9(&self, engine: Engine) -> Result<()> {
+        self.own(engine)?;
+        self.site.daemon(engine).kill9().await
+    }
+
+    /// Starts a killed engine on the same data and port, and waits until it answers.
+    ///
+    /// # Errors
+    /// When the engine is not a private one, or does not start.
+    pub async fn start_again(&self, engine: Engine) -> Result<()> {
+        self.own(engine)?;
+        start::start(&self.site, engine).await
+    }
+
+    fn own(&self, engine: Engine) -> Result<()> {
+        ensure!(self.engines.contains(&engine), "{} is shared with other tests here", engine.name());
+        Ok(())
+    }
+}
+
+impl Drop for Private {
+    fn drop(&mut self) {
+        kill(&self.site);
+        let _ = std::fs::remove_dir_all(self.site.folder());
+    }
+}
+
+fn kill(site: &Site) {
+    let daemons = Engine::ALL.iter().map(|&engine| site.daemon(engine));
+    for daemon in daemons.chain([rabbitmq::port_mapper(site)]) {
+        daemon.kill_and_forget();
+    }
+}
+
+fn folder() -> PathBuf {
+    paths::dev().join("private")
+}
+
+/// Kills and removes what tests left that were killed themselves before they could clean up.
+fn remove_leftovers() {
+    for entry in std::fs::read_dir(folder()).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let mut parts = name.split('x').map(str::parse::<u64>);
+        let (Some(Ok(pid)), Some(Ok(started))) = (parts.next(), parts.next()) else { continue };
+        let owner = Identity { pid: u32::try_from(pid).unwrap_or(0), started };
+        if owner.alive() {
+            continue;
+        }
+        if let Ok(site) = Site::private(entry.path(), Ports::at(0)) {
+            kill(&site);
+        }
+        let _ = std::fs::remove_dir_all(entry.path());
+    }
+}

@@ -1,0 +1,162 @@
+//! The environment of a unit: its logins, its own address and those of its neighbours.
+//!
+//! One builder for `cargo dev up` and for the tests, so that a setting that is missing here is missing in both.
+//! Names follow the chassis: `<UNIT>_<SECTION>__<KEY>`.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::provision::Logins;
+
+/// Environment variables by name.
+pub type Environment = BTreeMap<String, String>;
+
+/// Where the units listen, by name; operators' listeners under `<unit>/operators`.
+pub type Listeners = BTreeMap<String, SocketAddr>;
+
+/// The operator that auth creates when it starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operator {
+    /// E-mail address to log in with.
+    pub email: String,
+    /// Password.
+    pub password: String,
+}
+
+/// What the environment of every unit is made from.
+#[derive(Debug, Clone)]
+pub struct Wiring {
+    /// Addresses of the units; a unit that is not listed gets a free port and no neighbour finds it.
+    pub listeners: Listeners,
+    /// The operator.
+    pub operator: Operator,
+    /// A folder for what units keep on disk, such as the spool of clicks.
+    pub state: PathBuf,
+}
+
+impl Wiring {
+    /// Builds the environment of a unit.
+    pub fn of(&self, unit: &str, logins: &Logins) -> Environment {
+        let mut variables = Variables::new(unit);
+        variables.set("HTTP__BIND", self.bind(unit));
+        variables.set("LOG__FORMAT", "text");
+        variables.set("LOG__FILTER", "info");
+        if let Some(auth) = self.url("auth") {
+            variables.set("JWT__JWKS_URL", format!("{auth}/.well-known/jwks.json"));
+        }
+        variables.stores(logins);
+        self.specific(unit, &mut variables);
+        variables.all
+    }
+
+    /// What only one unit reads.
+    fn specific(&self, unit: &str, variables: &mut Variables) {
+        match unit {
+            "auth" => {
+                variables.set("BOOTSTRAP_OPERATOR__EMAIL", self.operator.email.as_str());
+                variables.set("BOOTSTRAP_OPERATOR__PASSWORD", self.operator.password.as_str());
+            }
+            "shortener" => {
+                variables.set("SPOOL__DIRECTORY", self.state.join("spool").display().to_string());
+                if let Some(gateway) = self.url("gateway") {
+                    variables.set("LINKS__PUBLIC_URL", format!("{gateway}/r"));
+                }
+            }
+            "gateway" => {
+                variables.set("OPERATORS__BIND", self.bind("gateway/operators"));
+                for upstream in ["auth", "shortener", "analytics"] {
+                    if let Some(url) = self.url(upstream) {
+                        variables.set(&format!("UPSTREAMS__{}__URL", upstream.to_uppercase()), url);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn bind(&self, listener: &str) -> String {
+        self.listeners.get(listener).map_or_else(|| "127.0.0.1:0".to_owned(), SocketAddr::to_string)
+    }
+
+    fn url(&self, unit: &str) -> Option<String> {
+        self.listeners.get(unit).map(|address| format!("http://{address}"))
+    }
+}
+
+struct Variables {
+    prefix: String,
+    all: Environment,
+}
+
+impl Variables {
+    fn new(unit: &str) -> Self {
+        Self { prefix: unit.to_uppercase().replace('-', "_"), all: Environment::new() }
+    }
+
+    fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.all.insert(format!("{}_{name}", self.prefix), value.into());
+    }
+
+    fn stores(&mut self, logins: &Logins) {
+        if let Some(url) = &logins.postgres {
+            self.set("POSTGRES__URL", url.as_str());
+        }
+        if let Some(mongo) = &logins.mongo {
+            self.set("MONGO__URL", mongo.url.as_str());
+            self.set("MONGO__DATABASE", mongo.database.as_str());
+        }
+        if let Some(redis) = &logins.redis {
+            self.set("REDIS__URL", redis.url.as_str());
+            self.set("REDIS__PREFIX", redis.prefix.as_str());
+        }
+        if let Some(url) = &logins.amqp {
+            self.set("AMQP__URL", url.as_str());
+        }
+        if let Some(clickhouse) = &logins.clickhouse {
+            self.set("CLICKHOUSE__URL", clickhouse.url.as_str());
+            self.set("CLICKHOUSE__DATABASE", clickhouse.database.as_str());
+            self.set("CLICKHOUSE__USER", clickhouse.user.as_str());
+            self.set("CLICKHOUSE__PASSWORD", clickhouse.password.as_str());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Operator, Wiring};
+    use crate::provision::{Logins, RedisLogin};
+
+    fn wiring() -> Wiring {
+        let listeners = [("auth", 3002), ("gateway", 8080), ("gateway/operators", 8081)];
+        Wiring {
+            listeners: listeners.map(|(name, port)| (name.to_owned(), ([127, 0, 0, 1], port).into())).into(),
+            operator: Operator { email: "op@example.com".to_owned(), password: "secret".to_owned() },
+            state: "/tmp/state".into(),
+        }
+    }
+
+    #[test]
+    fn the_gateway_finds_its_neighbours() {
+        let login = RedisLogin { url: "redis://gateway".to_owned(), prefix: "gateway:".to_owned() };
+        let environment = wiring().of("gateway", &Logins { redis: Some(login), ..Logins::default() });
+        assert_eq!(environment["GATEWAY_HTTP__BIND"], "127.0.0.1:8080");
+        assert_eq!(environment["GATEWAY_OPERATORS__BIND"], "127.0.0.1:8081");
+        assert_eq!(environment["GATEWAY_UPSTREAMS__AUTH__URL"], "http://127.0.0.1:3002");
+        assert_eq!(environment["GATEWAY_REDIS__PREFIX"], "gateway:");
+        assert!(!environment.contains_key("GATEWAY_UPSTREAMS__ANALYTICS__URL"));
+    }
+
+    #[test]
+    fn only_auth_learns_the_operator() {
+        let with = |unit| wiring().of(unit, &Logins::default()).values().any(|value| value == "secret");
+        assert!(with("auth") && !with("shortener") && !with("gateway"));
+    }
+
+    #[test]
+    fn a_unit_without_an_address_takes_a_free_port() {
+        let environment = wiring().of("shortener", &Logins::default());
+        assert_eq!(environment["SHORTENER_HTTP__BIND"], "127.0.0.1:0");
+        assert_eq!(environment["SHORTENER_LINKS__PUBLIC_URL"], "http://127.0.0.1:8080/r");
+    }
+}

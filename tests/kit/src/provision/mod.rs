@@ -1,0 +1,194 @@
+//! Databases and logins: one per unit and engine, each reaching nothing but its own.
+//!
+//! `cargo dev up` and every test create them by the same code, so a test meets production's isolation. Only the
+//! names differ: a [`Realm`] of the product uses the units' plain names, a sandbox's puts its own name before.
+
+mod clickhouse;
+mod mongo;
+mod postgres;
+mod rabbitmq;
+mod realm;
+mod redis;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
+
+use anyhow::{Context as _, Result};
+use futures::future::{join_all, try_join_all};
+
+pub use realm::Realm;
+
+use crate::Engine;
+use crate::engines::Addresses;
+use crate::units::UNITS;
+
+/// A login on MongoDB.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MongoLogin {
+    /// The connection string, with login, replica set and authentication source.
+    pub url: String,
+    /// The one database it may use.
+    pub database: String,
+}
+
+/// A login on Redis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedisLogin {
+    /// The connection string, with login.
+    pub url: String,
+    /// What every key and channel must start with; ends with a colon.
+    pub prefix: String,
+}
+
+/// A login on ClickHouse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClickhouseLogin {
+    /// Base URL of the HTTP interface, without the login.
+    pub url: String,
+    /// The one database it may use.
+    pub database: String,
+    /// User name.
+    pub user: String,
+    /// Password.
+    pub password: String,
+}
+
+/// All logins of one unit; those on engines that were not asked for are `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Logins {
+    /// Connection string for Postgres.
+    pub postgres: Option<String>,
+    /// MongoDB.
+    pub mongo: Option<MongoLogin>,
+    /// Redis.
+    pub redis: Option<RedisLogin>,
+    /// Connection string for RabbitMQ, virtual host included.
+    pub amqp: Option<String>,
+    /// ClickHouse.
+    pub clickhouse: Option<ClickhouseLogin>,
+}
+
+/// The logins of every unit, by its name.
+pub type AllLogins = BTreeMap<&'static str, Logins>;
+
+/// Creates the databases and logins of a realm on some engines, all at once; what exists is brought up to date.
+///
+/// `password` is asked for the password of a unit on an engine.
+///
+/// # Errors
+/// When an engine refuses.
+pub async fn create(
+    addresses: &Addresses,
+    realm: &Realm,
+    engines: &[Engine],
+    mut password: impl FnMut(&str, Engine) -> Result<String>,
+) -> Result<AllLogins> {
+    if engines.contains(&Engine::Rabbitmq) {
+        rabbitmq::create_host(addresses, realm).await.context("creating the virtual host")?;
+    }
+    let mut work = Vec::new();
+    for unit in UNITS {
+        for &engine in unit.engines.iter().filter(|engine| engines.contains(engine)) {
+            let password = password(unit.name, engine)?;
+            work.push(async move {
+                let login = one(addresses, realm, unit.name, engine, &password).await;
+                let login =
+                    login.with_context(|| format!("creating the login of {} on {}", unit.name, engine.name()))?;
+                anyhow::Ok((unit.name, login))
+            });
+        }
+    }
+    let mut all: AllLogins = UNITS.iter().map(|unit| (unit.name, Logins::default())).collect();
+    for (unit, login) in try_join_all(work).await? {
+        all.entry(unit).or_default().add(login);
+    }
+    if engines.contains(&Engine::Redis) {
+        redis::save(&addresses.redis).await?;
+    }
+    Ok(all)
+}
+
+impl Logins {
+    fn add(&mut self, other: Self) {
+        self.postgres = self.postgres.take().or(other.postgres);
+        self.mongo = self.mongo.take().or(other.mongo);
+        self.redis = self.redis.take().or(other.redis);
+        self.amqp = self.amqp.take().or(other.amqp);
+        self.clickhouse = self.clickhouse.take().or(other.clickhouse);
+    }
+}
+
+async fn one(addresses: &Addresses, realm: &Realm, unit: &str, engine: Engine, password: &str) -> Result<Logins> {
+    let mut logins = Logins::default();
+    let name = realm.database(unit);
+    match engine {
+        Engine::Postgres => logins.postgres = Some(postgres::create(&addresses.postgres, &name, password).await?),
+        Engine::Mongo => logins.mongo = Some(mongo::create(&addresses.mongo, &name, password).await?),
+        Engine::Redis => logins.redis = Some(redis::create(&addresses.redis, &name, password).await?),
+        Engine::Rabbitmq => logins.amqp = Some(rabbitmq::create(addresses, realm, unit, password).await?),
+        Engine::Clickhouse => {
+            logins.clickhouse = Some(clickhouse::create(&addresses.clickhouse, &name, password).await?);
+        }
+    }
+    Ok(logins)
+}
+
+/// Drops the databases and logins of a realm; what is not there is no error.
+///
+/// # Errors
+/// The first refusal of an engine; the others are tried all the same.
+pub async fn drop(addresses: &Addresses, realm: &Realm, engines: &[Engine]) -> Result<()> {
+    let pairs = UNITS.iter().flat_map(|unit| unit.engines.iter().map(|&engine| (unit.name, engine)));
+    let wanted = pairs.filter(|(_, engine)| engines.contains(engine));
+    let work = wanted.map(|(unit, engine)| async move {
+        let name = realm.database(unit);
+        match engine {
+            Engine::Postgres => postgres::drop(&addresses.postgres, &name).await,
+            Engine::Mongo => mongo::drop(&addresses.mongo, &name).await,
+            Engine::Redis => redis::drop(&addresses.redis, &name).await,
+            Engine::Rabbitmq => rabbitmq::drop_user(addresses, &name).await,
+            Engine::Clickhouse => clickhouse::drop(&addresses.clickhouse, &name).await,
+        }
+    });
+    let outcomes = join_all(work).await;
+    if engines.contains(&Engine::Rabbitmq) {
+        rabbitmq::drop_host(addresses, realm).await?;
+    }
+    outcomes.into_iter().collect()
+}
+
+/// Drops what sandboxes left on some engines whose process is gone.
+///
+/// # Errors
+/// When an engine refuses.
+pub async fn sweep(addresses: &Addresses, engines: &[Engine]) -> Result<()> {
+    let names = try_join_all(engines.iter().map(|&engine| names(addresses, engine))).await?.concat();
+    let dead: BTreeSet<Realm> = names.iter().filter_map(|name| Realm::abandoned(name)).collect();
+    for realm in dead {
+        drop(addresses, &realm, engines).await?;
+    }
+    Ok(())
+}
+
+/// The names of databases, users and virtual hosts on an engine.
+async fn names(addresses: &Addresses, engine: Engine) -> Result<Vec<String>> {
+    match engine {
+        Engine::Postgres => postgres::names(&addresses.postgres).await,
+        Engine::Mongo => mongo::names(&addresses.mongo).await,
+        Engine::Redis => redis::names(&addresses.redis).await,
+        Engine::Rabbitmq => rabbitmq::names(addresses).await,
+        Engine::Clickhouse => clickhouse::names(&addresses.clickhouse).await,
+    }
+}
+
+/// The client for the engines' HTTP interfaces.
+pub(crate) fn http_client() -> &'static reqwest::Client {
+    static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
+    CLIENT.get_or_init(|| {
+        // Fails when the test has installed one already, which serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // Connections are not kept: the client outlives the runtime of a single test.
+        let builder = reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy();
+        builder.timeout(std::time::Duration::from_secs(30)).build().unwrap_or_default()
+    })
+}

@@ -1,0 +1,170 @@
+//! A sandbox: the databases and logins of one test.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use crate::engines::{self, Addresses, Engine, Private, Site};
+use crate::environment::{Environment, Listeners, Operator, Wiring};
+use crate::provision::{self, AllLogins, ClickhouseLogin, Logins, MongoLogin, Realm, RedisLogin};
+use crate::{paths, secrets};
+
+/// How long a test waits at its end for its databases to be dropped. What is left the next start sweeps.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// The databases and logins of one test, isolated like those of production and dropped with this value.
+///
+/// With `VITRINE_KEEP` set they stay until the engines start next, to be looked at.
+#[derive(Debug)]
+pub struct Sandbox {
+    addresses: Addresses,
+    realm: Realm,
+    engines: Vec<Engine>,
+    logins: AllLogins,
+    operator: Operator,
+}
+
+impl Sandbox {
+    /// Creates the logins of all units on all engines, which are started if they do not run.
+    ///
+    /// # Errors
+    /// When an engine does not start or refuses.
+    pub async fn new() -> Result<Self> {
+        Self::only(Engine::ALL).await
+    }
+
+    /// Creates logins on some engines only, which is quicker.
+    ///
+    /// # Errors
+    /// When an engine does not start or refuses.
+    pub async fn only(engines: &[Engine]) -> Result<Self> {
+        let addresses = engines::ensure(&Site::test()?, engines).await?;
+        Self::at(addresses, engines).await
+    }
+
+    /// Creates logins on private engines where there are, and on the shared ones else.
+    ///
+    /// # Errors
+    /// When an engine refuses.
+    pub async fn on(private: &Private) -> Result<Self> {
+        Self::at(private.addresses().clone(), Engine::ALL).await
+    }
+
+    async fn at(addresses: Addresses, engines: &[Engine]) -> Result<Self> {
+        let realm = Realm::sandbox();
+        let logins = provision::create(&addresses, &realm, engines, |_, _| Ok(secrets::generate())).await?;
+        let operator = Operator { email: "operator@example.com".to_owned(), password: secrets::generate() };
+        Ok(Self { addresses, realm, engines: engines.to_vec(), logins, operator })
+    }
+
+    /// The name of the sandbox, which is also that of its virtual host.
+    pub fn name(&self) -> &str {
+        self.realm.host()
+    }
+
+    /// The engines behind it, with their administrators' logins.
+    pub fn engines(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Connection string of a unit's Postgres database.
+    ///
+    /// # Panics
+    /// When the unit has none, or the sandbox was made without Postgres; so do the other logins.
+    #[track_caller]
+    pub fn postgres(&self, unit: &str) -> &str {
+        self.logins(unit).postgres.as_deref().expect("a login on Postgres")
+    }
+
+    /// Login of a unit on MongoDB.
+    ///
+    /// # Panics
+    /// See [`Sandbox::postgres`].
+    #[track_caller]
+    pub fn mongo(&self, unit: &str) -> &MongoLogin {
+        self.logins(unit).mongo.as_ref().expect("a login on MongoDB")
+    }
+
+    /// Login of a unit on Redis.
+    ///
+    /// # Panics
+    /// See [`Sandbox::postgres`].
+    #[track_caller]
+    pub fn redis(&self, unit: &str) -> &RedisLogin {
+        self.logins(unit).redis.as_ref().expect("a login on Redis")
+    }
+
+    /// Connection string of a unit for RabbitMQ.
+    ///
+    /// # Panics
+    /// See [`Sandbox::postgres`].
+    #[track_caller]
+    pub fn amqp(&self, unit: &str) -> &str {
+        self.logins(unit).amqp.as_deref().expect("a login on RabbitMQ")
+    }
+
+    /// Login of a unit on ClickHouse.
+    ///
+    /// # Panics
+    /// See [`Sandbox::postgres`].
+    #[track_caller]
+    pub fn clickhouse(&self, unit: &str) -> &ClickhouseLogin {
+        self.logins(unit).clickhouse.as_ref().expect("a login on ClickHouse")
+    }
+
+    /// Connection string of the administrator for this sandbox's virtual host.
+    pub fn amqp_admin(&self) -> String {
+        format!("{}/{}", self.addresses.rabbitmq.url("amqp"), self.name())
+    }
+
+    /// The operator that auth creates in this sandbox.
+    pub fn operator(&self) -> &Operator {
+        &self.operator
+    }
+
+    /// The environment of a unit that listens on a free port and has no neighbours.
+    ///
+    /// # Panics
+    /// When there is no unit of that name.
+    pub fn env_for(&self, unit: &str) -> Environment {
+        self.env_among(unit, Listeners::new())
+    }
+
+    /// The environment of a unit among others.
+    ///
+    /// # Panics
+    /// When there is no unit of that name.
+    pub fn env_among(&self, unit: &str, listeners: Listeners) -> Environment {
+        let wiring = Wiring { listeners, operator: self.operator.clone(), state: self.folder() };
+        wiring.of(unit, self.logins(unit))
+    }
+
+    /// The folder for logs and other files of this sandbox, removed with it.
+    pub fn folder(&self) -> PathBuf {
+        paths::dev().join("test/sandboxes").join(self.name())
+    }
+
+    #[track_caller]
+    fn logins(&self, unit: &str) -> &Logins {
+        self.logins.get(unit).unwrap_or_else(|| panic!("there is no unit named {unit}"))
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        if std::env::var_os("VITRINE_KEEP").is_some() {
+            return;
+        }
+        let (addresses, realm, engines) = (self.addresses.clone(), self.realm.clone(), self.engines.clone());
+        // A runtime of its own: the test's may be single-threaded and is busy running this very drop.
+        let farewell = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let work = async { tokio::time::timeout(FAREWELL, provision::drop(&addresses, &realm, &engines)).await };
+            runtime.block_on(work).context("dropping the sandbox took too long")?
+        });
+        // A failure leaves names that the next start of the engines sweeps; the test's own outcome stands.
+        let _ = farewell.join();
+        let _ = std::fs::remove_dir_all(self.folder());
+    }
+}

@@ -1,0 +1,216 @@
+//! The real programs, run for one test.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use crate::environment::{Environment, Listeners};
+use crate::ports::Reserved;
+use crate::process::Daemon;
+use crate::provision::http_client;
+use crate::{Sandbox, Trouble, eventually, paths, units};
+
+/// How long a unit may take until it is ready, on a machine that runs other tests beside.
+const START: Duration = Duration::from_secs(60);
+const STOP: Duration = Duration::from_secs(15);
+
+/// Some units of Vitrine as processes, on free ports, with the logins of a sandbox. They end with this value.
+#[derive(Debug)]
+pub struct Stack {
+    units: BTreeMap<String, Running>,
+    listeners: Listeners,
+    // Keeps the ports from being given to others while a unit is down.
+    _ports: Vec<Reserved>,
+}
+
+#[derive(Debug)]
+struct Running {
+    daemon: Daemon,
+    environment: Environment,
+}
+
+/// A stack that is not started yet, with settings of its own.
+#[derive(Debug)]
+pub struct Builder<'a> {
+    sandbox: &'a Sandbox,
+    extra: BTreeMap<String, Environment>,
+}
+
+impl Builder<'_> {
+    /// Sets an environment variable for a unit, in place of what the sandbox says.
+    #[must_use]
+    pub fn env(mut self, unit: &str, name: &str, value: impl Into<String>) -> Self {
+        self.extra.entry(unit.to_owned()).or_default().insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Starts units, in the given order, and waits until all are ready.
+    ///
+    /// # Errors
+    /// When a unit is not built, ends, or does not become ready; the error carries the end of its log.
+    pub async fn start(self, units: &[&str]) -> Result<Stack> {
+        let (listeners, ports) = reserve(units)?;
+        let folder = self.sandbox.folder();
+        let running = units.iter().map(|&unit| {
+            let mut environment = self.sandbox.env_among(unit, listeners.clone());
+            environment.extend(self.extra.get(unit).cloned().unwrap_or_default());
+            (unit.to_owned(), Running { daemon: Daemon::new(&folder, unit), environment })
+        });
+        let stack = Stack { units: running.collect(), listeners: listeners.clone(), _ports: ports };
+        for unit in units {
+            stack.unit(unit)?.spawn(unit)?;
+        }
+        for unit in units {
+            stack.ready(unit).await?;
+        }
+        Ok(stack)
+    }
+}
+
+/// Takes a port for every listener of the units.
+fn reserve(units: &[&str]) -> Result<(Listeners, Vec<Reserved>)> {
+    let operators = units.iter().filter(|unit| units::named(unit).is_some_and(|unit| unit.operators_port.is_some()));
+    let operators = operators.map(|unit| format!("{unit}/operators"));
+    let names: Vec<String> = units.iter().map(|&unit| unit.to_owned()).chain(operators).collect();
+    let ports: Vec<Reserved> = names.iter().map(|_| Reserved::take()).collect::<Result<_>>()?;
+    let addresses = ports.iter().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port.port())));
+    Ok((names.into_iter().zip(addresses).collect(), ports))
+}
+
+impl Running {
+    fn spawn(&self, unit: &str) -> Result<()> {
+        let mut command = Command::new(paths::binary(unit)?);
+        command.envs(&self.environment);
+        // Not detached: when the test runner kills the test, it kills these too.
+        self.daemon.spawn(&command, false)?;
+        Ok(())
+    }
+}
+
+impl Stack {
+    /// Starts units with the sandbox's logins and waits until all are ready.
+    ///
+    /// # Errors
+    /// See [`Builder::start`].
+    pub async fn start(sandbox: &Sandbox, units: &[&str]) -> Result<Self> {
+        Self::builder(sandbox).start(units).await
+    }
+
+    /// Prepares a stack that needs settings of its own.
+    pub fn builder(sandbox: &Sandbox) -> Builder<'_> {
+        Builder { sandbox, extra: BTreeMap::new() }
+    }
+
+    /// Base URL of a unit, without a slash at the end.
+    ///
+    /// # Panics
+    /// When the unit is not in this stack.
+    #[track_caller]
+    pub fn url(&self, unit: &str) -> String {
+        let address = self.listeners.get(unit);
+        format!("http://{}", address.unwrap_or_else(|| panic!("{unit} is not in this stack")))
+    }
+
+    /// Base URL of the gateway's listener for operators.
+    ///
+    /// # Panics
+    /// When the gateway is not in this stack.
+    #[track_caller]
+    pub fn operators_url(&self) -> String {
+        self.url("gateway/operators")
+    }
+
+    /// The environment that a unit runs with.
+    ///
+    /// # Errors
+    /// When the unit is not in this stack.
+    pub fn environment(&self, unit: &str) -> Result<&Environment> {
+        Ok(&self.unit(unit)?.environment)
+    }
+
+    /// All that a unit wrote so far, over all its starts.
+    ///
+    /// # Errors
+    /// When the unit is not in this stack.
+    pub fn logs(&self, unit: &str) -> Result<String> {
+        Ok(self.unit(unit)?.daemon.log_tail(usize::MAX))
+    }
+
+    /// The process id of a running unit.
+    ///
+    /// # Errors
+    /// When the unit does not run.
+    pub fn pid(&self, unit: &str) -> Result<u32> {
+        let process = self.unit(unit)?.daemon.running();
+        Ok(process.with_context(|| format!("{unit} does not run"))?.pid)
+    }
+
+    /// Kills a unit with SIGKILL and waits until it is gone.
+    ///
+    /// # Errors
+    /// When the unit is not in this stack or does not go.
+    pub async fn kill9(&self, unit: &str) -> Result<()> {
+        self.unit(unit)?.daemon.kill9().await
+    }
+
+    /// Asks a unit to end (SIGTERM) and waits until it has.
+    ///
+    /// # Errors
+    /// When the unit is not in this stack or does not go.
+    pub async fn stop(&self, unit: &str) -> Result<()> {
+        self.unit(unit)?.daemon.stop(STOP).await
+    }
+
+    /// Starts a unit again, on the same port with the same environment, and waits until it is ready. A unit that
+    /// still runs is stopped first.
+    ///
+    /// # Errors
+    /// When the unit is not in this stack or does not become ready.
+    pub async fn restart(&self, unit: &str) -> Result<()> {
+        self.stop(unit).await?;
+        self.unit(unit)?.spawn(unit)?;
+        self.ready(unit).await
+    }
+
+    fn unit(&self, unit: &str) -> Result<&Running> {
+        self.units.get(unit).with_context(|| format!("{unit} is not in this stack"))
+    }
+
+    /// Waits until a unit says that it is ready.
+    async fn ready(&self, unit: &str) -> Result<()> {
+        ready(&self.unit(unit)?.daemon, unit, &self.url(unit), START).await
+    }
+}
+
+/// Waits until a process answers 200 at `/health/ready`, or ends.
+pub(crate) async fn ready(daemon: &Daemon, unit: &str, url: &str, limit: Duration) -> Result<()> {
+    let probe = format!("{url}/health/ready");
+    let outcome = eventually(limit, "its readiness", async || {
+        if daemon.running().is_none() {
+            return Ok(Some(Err(anyhow::anyhow!("it ended"))));
+        }
+        let answer = http_client().get(&probe).send().await?;
+        let status = answer.status();
+        anyhow::ensure!(status.is_success(), "/health/ready says {status}: {}", answer.text().await?);
+        Ok(Some(Ok(())))
+    });
+    outcome.await.flatten().map_err(|error| {
+        let what = format!("{unit} did not become ready: {error:#}.");
+        let mend = format!("read {}", daemon.log_path().display());
+        Trouble::new(what, mend).with_log(daemon.log_tail(25)).into()
+    })
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        for (name, unit) in &self.units {
+            if std::thread::panicking() {
+                crate::progress::say(&format!("--- the end of {name}'s log\n{}", unit.daemon.log_tail(40)));
+            }
+            unit.daemon.kill_and_forget();
+        }
+    }
+}
