@@ -7,9 +7,10 @@ use std::time::Duration;
 /// Makes a client that speaks to other units: no redirects, no proxies, bounded connection times.
 ///
 /// # Panics
-/// Panics when TLS cannot be set up, which only happens when no provider was installed.
+/// Panics when TLS cannot be set up, which does not happen: the provider is compiled in.
 #[must_use]
 pub fn new() -> reqwest::Client {
+    crate::jwt::crypto::install();
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
@@ -17,7 +18,7 @@ pub fn new() -> reqwest::Client {
         .pool_idle_timeout(Duration::from_secs(30))
         .tcp_nodelay(true)
         .build()
-        .expect("the TLS provider was installed at start")
+        .expect("the TLS provider is compiled in")
 }
 
 /// The headers that tie a call to the request and trace on whose behalf it is made.

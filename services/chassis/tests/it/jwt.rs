@@ -1,0 +1,113 @@
+//! A token is accepted only when nothing is amiss, and strangers cannot make us flood the issuer.
+
+use chassis::{
+    config,
+    jwt::{Verifier, crypto},
+};
+use contracts::problem::Code;
+use kit::Issuer;
+use rstest::rstest;
+use serde_json::{Value, json};
+use uuid::Uuid;
+use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
+
+fn verifier(jwks_url: &str) -> Verifier {
+    crypto::install();
+    let jwks_url = jwks_url.parse().expect("a URL");
+    Verifier::new(&config::Jwt { jwks_url, ..config::Jwt::default() })
+}
+
+#[tokio::test]
+async fn a_valid_token_tells_whose_it_is() {
+    let (issuer, user) = (Issuer::start().await.unwrap(), Uuid::now_v7());
+    let claims = verifier(&issuer.jwks_url()).verify(&issuer.token(user, &["user"])).await.unwrap();
+    assert_eq!((claims.sub, claims.roles), (user, vec!["user".to_owned()]));
+}
+
+#[rstest]
+#[case::other_issuer("iss", json!("https://evil.example"))]
+#[case::other_audience("aud", json!("bank"))]
+#[case::expired("exp", json!(1_000_000_000))]
+#[case::not_yet_valid("nbf", json!(4_000_000_000_u64))]
+#[case::no_expiry("exp", Value::Null)]
+#[case::no_subject("sub", Value::Null)]
+#[tokio::test]
+async fn a_claim_that_is_amiss_is_refused(#[case] claim: &str, #[case] value: Value) {
+    let issuer = Issuer::start().await.unwrap();
+    let token = issuer.token_with(Uuid::now_v7(), |claims| claims[claim] = value);
+    let failure = verifier(&issuer.jwks_url()).verify(&token).await.unwrap_err();
+    assert_eq!(failure.code(), Code::InvalidToken);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_seconds_off_is_forgiven() {
+    let issuer = Issuer::start().await.unwrap();
+    let soon = chrono::Utc::now().timestamp() + 20;
+    let token = issuer.token_with(Uuid::now_v7(), |claims| claims["nbf"] = soon.into());
+    verifier(&issuer.jwks_url()).verify(&token).await.unwrap();
+}
+
+#[tokio::test]
+async fn forged_and_tampered_tokens_are_refused() {
+    let issuer = Issuer::start().await.unwrap();
+    let verifier = verifier(&issuer.jwks_url());
+    let user = Uuid::now_v7();
+    let [head, body, signature] = parts(&issuer.token(user, &["user"]));
+    let [_, others_body, _] = parts(&issuer.token(Uuid::now_v7(), &["operator"]));
+    let none = encode(&json!({"alg": "none", "kid": "test"}));
+    let symmetric = encode(&json!({"alg": "HS256", "kid": "test"}));
+    let rsa = encode(&json!({"alg": "RS256", "kid": "test"}));
+    for token in [
+        issuer.forged(user).unwrap(),
+        format!("{head}.{others_body}.{signature}"),
+        format!("{none}.{body}."),
+        format!("{symmetric}.{body}.{signature}"),
+        format!("{rsa}.{body}.{signature}"),
+        format!("{head}.{body}"),
+        "x".repeat(5_000),
+        String::new(),
+    ] {
+        let failure = verifier.verify(&token).await.unwrap_err();
+        assert_eq!(failure.code(), Code::InvalidToken, "{token}");
+    }
+}
+
+#[tokio::test]
+async fn a_hundred_unknown_keys_at_once_cost_one_fetch() {
+    let issuer = Issuer::start().await.unwrap();
+    let keys: Value =
+        chassis::client::new().get(issuer.jwks_url()).send().await.unwrap().json().await.unwrap();
+    let server = MockServer::start().await;
+    let answer = ResponseTemplate::new(200).set_body_json(keys);
+    Mock::given(any()).respond_with(answer).mount(&server).await;
+    let verifier = verifier(&server.uri());
+    let [_, body, signature] = parts(&issuer.token(Uuid::now_v7(), &["user"]));
+    let attempts = (0..100).map(|n| {
+        let head = encode(&json!({"alg": "EdDSA", "kid": format!("unknown-{n}")}));
+        let (verifier, token) = (verifier.clone(), format!("{head}.{body}.{signature}"));
+        async move { verifier.verify(&token).await.unwrap_err().code() }
+    });
+    let codes = futures::future::join_all(attempts).await;
+    assert!(codes.iter().all(|code| *code == Code::InvalidToken));
+    assert_eq!(server.received_requests().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn while_the_issuer_is_away_a_token_is_neither_accepted_nor_called_bad() {
+    let issuer = Issuer::start().await.unwrap();
+    let away = MockServer::start().await;
+    Mock::given(any()).respond_with(ResponseTemplate::new(503)).mount(&away).await;
+    let token = issuer.token(Uuid::now_v7(), &["user"]);
+    let failure = verifier(&away.uri()).verify(&token).await.unwrap_err();
+    assert_eq!(failure.code(), Code::Unavailable);
+}
+
+fn parts(token: &str) -> [String; 3] {
+    let parts: Vec<_> = token.split('.').map(str::to_owned).collect();
+    parts.try_into().expect("a token has three parts")
+}
+
+fn encode(value: &Value) -> String {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    URL_SAFE_NO_PAD.encode(value.to_string())
+}

@@ -1,0 +1,3 @@
+//! The chassis on real engines and over real sockets.
+
+mod jwt;

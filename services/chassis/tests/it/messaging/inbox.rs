@@ -1,0 +1,120 @@
+use super::{Bench, Counted, Handling, PATIENCE, Running, Seen, counted, publish, subscription};
+use chassis::messaging::{Message, inbox, ledger};
+use contracts::envelope::{Event, EventData};
+use kit::Engine;
+use std::sync::{Arc, Mutex};
+
+/// Delivers events and hands over the messages as they came.
+async fn messages(bench: &Bench, events: &[Event<Counted>]) -> Vec<Message> {
+    let came = Arc::new(Mutex::new(Vec::new()));
+    let noting = Arc::clone(&came);
+    let handler = Handling(move |message: Message| {
+        noting.lock().unwrap().push(message);
+        async { Ok(()) }
+    });
+    let running = Running::start(&bench.broker, subscription(), &ledger::memory(), handler).await;
+    publish(&bench.broker.publisher(), events.iter().cloned()).await.unwrap();
+    let all = async || Ok((came.lock().unwrap().len() == events.len()).then_some(()));
+    kit::eventually(PATIENCE, "all messages", all).await.unwrap();
+    running.stop().await;
+    let mut messages = came.lock().unwrap().clone();
+    messages.sort_by_key(|message| events.iter().position(|event| event.id == message.id));
+    messages
+}
+
+#[tokio::test]
+async fn postgres_accepts_an_event_once_and_only_what_committed_counts() {
+    let bench = Bench::new(&[Engine::Postgres, Engine::Rabbitmq]).await;
+    let pool = bench.postgres().await;
+    let messages = messages(&bench, &[counted("a", 1)]).await;
+    let (inbox, other) = (inbox::postgres::Inbox::new("auth.counting"), inbox::postgres::Inbox::new("auth.other"));
+
+    let mut given_up = pool.begin().await.unwrap();
+    assert!(inbox.accept(&mut given_up, &messages[0]).await.unwrap());
+    given_up.rollback().await.unwrap();
+    let mut first = pool.begin().await.unwrap();
+    assert!(inbox.accept(&mut first, &messages[0]).await.unwrap());
+    first.commit().await.unwrap();
+    let mut second = pool.begin().await.unwrap();
+    assert!(!inbox.accept(&mut second, &messages[0]).await.unwrap());
+    assert!(other.accept(&mut second, &messages[0]).await.unwrap(), "another consumer has its own entries");
+}
+
+#[tokio::test]
+async fn postgres_drops_stale_versions() {
+    let bench = Bench::new(&[Engine::Postgres, Engine::Rabbitmq]).await;
+    let pool = bench.postgres().await;
+    let messages = messages(&bench, &[counted("a", 2), counted("a", 1), counted("b", 1), counted("a", 3)]).await;
+    let inbox = inbox::postgres::Inbox::new("auth.counting");
+    let mut accepted = Vec::new();
+    for message in &messages {
+        let mut transaction = pool.begin().await.unwrap();
+        accepted.push(inbox.accept_newest(&mut transaction, message).await.unwrap());
+        transaction.commit().await.unwrap();
+    }
+    assert_eq!(accepted, [true, false, true, true]);
+}
+
+#[tokio::test]
+async fn mongodb_accepts_an_event_once_and_drops_stale_versions() {
+    let bench = Bench::new(&[Engine::Mongo, Engine::Rabbitmq]).await;
+    let (client, database) = bench.mongo().await;
+    let messages = messages(&bench, &[counted("a", 2), counted("a", 1), counted("a", 3)]).await;
+    let inbox = inbox::mongo::Inbox::new(&database, "auth.counting");
+    let mut session = client.start_session().await.unwrap();
+    session.start_transaction().await.unwrap();
+    assert!(inbox.accept(&mut session, &messages[0]).await.unwrap());
+    session.abort_transaction().await.unwrap();
+    let mut accepted = Vec::new();
+    for message in [&messages[0], &messages[0], &messages[1], &messages[2]] {
+        session.start_transaction().await.unwrap();
+        accepted.push(inbox.accept_newest(&mut session, message).await.unwrap());
+        session.commit_transaction().await.unwrap();
+    }
+    assert_eq!(accepted, [true, false, false, true]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_is_delivered_twice_takes_effect_once() {
+    let bench = Bench::new(&[Engine::Postgres, Engine::Rabbitmq]).await;
+    let pool = bench.postgres().await;
+    sqlx::raw_sql("CREATE TABLE effects (version bigint)").execute(&pool).await.unwrap();
+    let (inbox, seen) = (inbox::postgres::Inbox::new("auth.counting"), Seen::default());
+    let (effects, noting) = (pool.clone(), seen.clone());
+    let handler = Handling(move |message: Message| {
+        let (pool, inbox, seen) = (effects.clone(), inbox.clone(), noting.clone());
+        async move {
+            let mut transaction = pool.begin().await?;
+            seen.add(&message);
+            if !inbox.accept(&mut transaction, &message).await? {
+                return Ok(());
+            }
+            let version = i64::try_from(message.version)?;
+            sqlx::query("INSERT INTO effects VALUES ($1)").bind(version).execute(&mut *transaction).await?;
+            Ok(transaction.commit().await?)
+        }
+    });
+    let running = Running::start(&bench.broker, subscription(), &ledger::postgres(pool.clone()), handler).await;
+    let events: Vec<_> = (1..=20).map(|version| counted(format!("s-{version}"), version)).collect();
+    let twice = events.iter().chain(&events).cloned();
+    publish(&bench.broker.publisher(), twice).await.unwrap();
+    seen.until("both deliveries of all", |seen| seen.len() == 40).await;
+    running.stop().await;
+    let effects: i64 = sqlx::query_scalar("SELECT count(*) FROM effects").fetch_one(&pool).await.unwrap();
+    assert_eq!(effects, 20);
+    assert_eq!(Counted::TYPE, "auth.test.counted");
+}
+
+#[tokio::test]
+async fn preparing_twice_is_harmless_and_an_old_event_finds_a_partition() {
+    let bench = Bench::new(&[Engine::Postgres, Engine::Rabbitmq]).await;
+    let pool = bench.postgres().await;
+    chassis::messaging::postgres::prepare(&pool).await.unwrap();
+    let mut old = counted("a", 1);
+    old.time -= std::time::Duration::from_secs(400 * 24 * 3600);
+    let messages = messages(&bench, &[old]).await;
+    let inbox = inbox::postgres::Inbox::new("auth.counting");
+    let mut connection = pool.acquire().await.unwrap();
+    assert!(inbox.accept(&mut connection, &messages[0]).await.unwrap());
+    assert!(!inbox.accept(&mut connection, &messages[0]).await.unwrap());
+}
