@@ -1,0 +1,86 @@
+//! Logs in.
+
+use super::Accounts;
+use crate::{
+    domain::{Candidate, Email},
+    error::Error,
+    hashing::Verdict,
+    limits::Attempt,
+    metrics as names,
+    store::users::{self, Account},
+};
+use contracts::rest::auth::Session;
+use std::net::IpAddr;
+
+/// What somebody logs in with.
+pub struct Credentials {
+    /// The account's e-mail.
+    pub email: Email,
+    /// What is tried as its password.
+    pub password: Candidate,
+}
+
+impl Accounts {
+    /// Begins a session, if the credentials are right and the account is active.
+    ///
+    /// Unknown, inactive and wrong are one answer, after the same work.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCredentials`]; [`Error::Limited`]; [`Error::Busy`].
+    pub async fn log_in(
+        &self,
+        credentials: Credentials,
+        address: IpAddr,
+    ) -> Result<Session, Error> {
+        let Credentials { email, password } = credentials;
+        self.limiter.count(Attempt::LoginFrom(address)).await?;
+        self.limiter.count(Attempt::LoginTo(&email)).await?;
+        let outcome = self.verified(&email, password).await;
+        let session = match outcome {
+            Ok(account) => self.begin_session_of(&account).await,
+            Err(error) => Err(error),
+        };
+        let label = match &session {
+            Ok(_) => "accepted",
+            Err(Error::InvalidCredentials) => "refused",
+            Err(_) => return session,
+        };
+        metrics::counter!(names::LOGINS, "outcome" => label).increment(1);
+        if session.is_ok() {
+            self.limiter.forget(Attempt::LoginTo(&email)).await?;
+        }
+        session
+    }
+
+    /// The account, if it is active and this is its password.
+    async fn verified(&self, email: &Email, password: Candidate) -> Result<Account, Error> {
+        let found = users::by_email(&self.pool, email).await?;
+        let hash = found.as_ref().map(|account| account.password_hash.clone());
+        let verdict = self.hasher.verify(password.clone(), hash).await?;
+        let Some(account) = found.filter(|account| account.is_active) else {
+            return Err(Error::InvalidCredentials);
+        };
+        match verdict {
+            Verdict::Wrong => return Err(Error::InvalidCredentials),
+            Verdict::RightButOld => {
+                let hash = self.hasher.hash(password).await?;
+                users::rehash(&self.pool, &account, &hash).await?;
+            }
+            Verdict::Right => {}
+        }
+        Ok(account)
+    }
+
+    /// Begins a session, if what was verified still holds: a change of the password must not leave
+    /// behind a session that the old one began a moment later.
+    async fn begin_session_of(&self, account: &Account) -> Result<Session, Error> {
+        let mut tx = self.pool.begin().await?;
+        if !users::hold(&mut tx, account.user.id, account.password_version).await? {
+            return Err(Error::InvalidCredentials);
+        }
+        let session = self.begin_session(&mut tx, &account.user).await?;
+        tx.commit().await?;
+        chassis::http::facts::note("user_id", account.user.id.to_string());
+        Ok(session)
+    }
+}

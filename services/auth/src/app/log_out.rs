@@ -1,0 +1,31 @@
+//! Logs out.
+
+use super::Accounts;
+use crate::{
+    domain::{Ended, RefreshToken},
+    error::Error,
+    metrics as names,
+    store::sessions,
+};
+
+impl Accounts {
+    /// Ends the session of a refresh token, used or not. What is no session's token needs no end:
+    /// logging out twice is as good as once (RFC 7009, section 2.2).
+    ///
+    /// # Errors
+    /// Fails when the database does.
+    pub async fn log_out(&self, token: Option<RefreshToken>) -> Result<(), Error> {
+        let Some(token) = token else { return Ok(()) };
+        let mut tx = self.pool.begin().await?;
+        let Some(session) = sessions::lock_by_token(&mut tx, &token.digest()).await? else {
+            return Ok(());
+        };
+        let ended = sessions::revoke(&mut tx, session.id, Ended::LoggedOut).await?;
+        tx.commit().await?;
+        chassis::http::facts::note("user_id", session.user_id.to_string());
+        if ended {
+            metrics::counter!(names::SESSIONS_ENDED, "reason" => Ended::LoggedOut.as_str()).increment(1);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,56 @@
+//! The use cases: one per module, one transaction each, with the outbox in it.
+
+mod bootstrap;
+mod change_password;
+mod log_in;
+mod log_out;
+mod me;
+mod purge;
+mod refresh;
+mod register;
+mod sessions;
+
+use crate::{config, hashing::Hasher, keys::Keys, limits::Limiter};
+use chassis::config::Jwt;
+use sqlx::PgPool;
+
+pub use log_in::Credentials;
+pub use register::Registration;
+
+/// Accounts and their sessions. Clones are the same.
+#[derive(Clone)]
+pub struct Accounts {
+    pool: PgPool,
+    hasher: Hasher,
+    keys: Keys,
+    limiter: Limiter,
+    tokens: config::Tokens,
+    jwt: Jwt,
+}
+
+impl Accounts {
+    /// Puts together what the use cases need.
+    #[must_use]
+    pub fn new(
+        pool: PgPool,
+        hasher: Hasher,
+        keys: Keys,
+        limiter: Limiter,
+        tokens: config::Tokens,
+        jwt: Jwt,
+    ) -> Self {
+        Self { pool, hasher, keys, limiter, tokens, jwt }
+    }
+
+    /// The keys that sign access tokens.
+    #[must_use]
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// What hashes passwords.
+    #[must_use]
+    pub fn hasher(&self) -> &Hasher {
+        &self.hasher
+    }
+}

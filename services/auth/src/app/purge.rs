@@ -1,0 +1,53 @@
+//! Drops what has served its time.
+
+use super::Accounts;
+use crate::{
+    error::Error,
+    metrics as names,
+    store::{attempts, refresh_tokens, sessions},
+};
+use chrono::{DateTime, Utc};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How often is looked.
+const EVERY: Duration = Duration::from_secs(600);
+/// How many rows one statement drops: few enough that nobody waits for its locks.
+const BATCH: u32 = 1_000;
+
+impl Accounts {
+    /// Drops refresh tokens, sessions and attempts whose time is over at `now`.
+    ///
+    /// Used tokens are kept until then: a thief's copy is told from a guess as long as it matters.
+    ///
+    /// # Errors
+    /// Fails when the database does.
+    pub async fn purge(&self, now: DateTime<Utc>) -> Result<(), Error> {
+        let most = i64::from(BATCH);
+        loop {
+            let tokens = refresh_tokens::purge(&self.pool, now, most).await?;
+            let sessions = sessions::purge(&self.pool, now, most).await?;
+            let attempts = attempts::purge(&self.pool, most).await?;
+            let purged =
+                [("refresh_tokens", tokens), ("sessions", sessions), ("attempts", attempts)];
+            for (table, count) in purged {
+                metrics::counter!(names::PURGED, "table" => table).increment(count);
+            }
+            if purged.iter().all(|(_, count)| *count < u64::from(BATCH)) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Purges until `shutdown`; a background task.
+    ///
+    /// # Errors
+    /// Fails when purging does; to be started again.
+    pub async fn keep_purging(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let mut ticks = tokio::time::interval(EVERY);
+        while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+            self.purge(Utc::now()).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,77 @@
+//! Exchanges a refresh token for the next tokens.
+
+use super::Accounts;
+use crate::{
+    domain::{Ended, RefreshToken},
+    error::Error,
+    metrics as names,
+    store::{
+        refresh_tokens::{self, Use},
+        sessions, users,
+    },
+};
+use chrono::Utc;
+use contracts::rest::auth::Session;
+
+impl Accounts {
+    /// Uses a refresh token up and issues the next tokens of its session.
+    ///
+    /// A token that was used before is in two hands, so its session ends, the newest token
+    /// included. There is no grace for clients that send one twice at once: a grace that answers
+    /// both is one in which a thief's copy works too. See ADR 0005.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRefreshToken`].
+    pub async fn refresh(&self, token: Option<RefreshToken>) -> Result<Session, Error> {
+        let outcome = match token {
+            Some(token) => self.exchange(&token).await,
+            None => Err(Error::InvalidRefreshToken),
+        };
+        match &outcome {
+            Ok(_) => metrics::counter!(names::REFRESHES, "outcome" => "accepted").increment(1),
+            Err(Error::InvalidRefreshToken) => {
+                metrics::counter!(names::REFRESHES, "outcome" => "refused").increment(1);
+            }
+            Err(_) => {}
+        }
+        outcome
+    }
+
+    async fn exchange(&self, token: &RefreshToken) -> Result<Session, Error> {
+        let (digest, now) = (token.digest(), Utc::now());
+        let mut tx = self.pool.begin().await?;
+        let session = sessions::lock_by_token(&mut tx, &digest).await?;
+        let session = session.ok_or(Error::InvalidRefreshToken)?;
+        chassis::http::facts::note("user_id", session.user_id.to_string());
+        match refresh_tokens::use_up(&mut tx, &digest, now).await? {
+            Use::Good if session.is_revoked => return Err(Error::InvalidRefreshToken),
+            Use::Good => {}
+            Use::Expired => return Err(Error::InvalidRefreshToken),
+            Use::Reused => {
+                let ended = sessions::revoke(&mut tx, session.id, Ended::TokenReused).await?;
+                tx.commit().await?;
+                self.tell_of_reuse(&session, ended);
+                return Err(Error::InvalidRefreshToken);
+            }
+        }
+        let account = users::by_id(&mut tx, session.user_id).await?;
+        let account = account.filter(|account| account.is_active);
+        let user = account.ok_or(Error::InvalidRefreshToken)?.user;
+        sessions::prolong(&mut tx, session.id, now + self.tokens.refresh()).await?;
+        let issued = self.issue(&mut tx, session.id, &user, now).await?;
+        tx.commit().await?;
+        Ok(issued)
+    }
+
+    fn tell_of_reuse(&self, session: &sessions::Row, ended: bool) {
+        metrics::counter!(names::REFRESHES, "outcome" => "reused").increment(1);
+        if ended {
+            metrics::counter!(names::SESSIONS_ENDED, "reason" => Ended::TokenReused.as_str()).increment(1);
+            tracing::warn!(
+                session.id = %session.id,
+                user.id = %session.user_id,
+                "A refresh token came a second time; its session was ended."
+            );
+        }
+    }
+}

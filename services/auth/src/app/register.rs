@@ -1,0 +1,64 @@
+//! Registers an account.
+
+use super::Accounts;
+use crate::{
+    domain::{Email, FullName, Password, Role, User},
+    error::Error,
+    limits::Attempt,
+    metrics as names,
+    store::users,
+};
+use chassis::messaging::outbox;
+use contracts::{envelope::Event, rest::auth::Session};
+use sqlx::PgConnection;
+use std::net::IpAddr;
+
+/// What a new account is made of.
+pub struct Registration {
+    /// How it is reached.
+    pub email: Email,
+    /// Its password.
+    pub password: Password,
+    /// Whose it is.
+    pub full_name: FullName,
+}
+
+impl Accounts {
+    /// Makes an account and begins its first session.
+    ///
+    /// The password is hashed before anybody looks whether the e-mail is taken: both answers take
+    /// as long.
+    ///
+    /// # Errors
+    /// [`Error::EmailTaken`]; [`Error::Limited`].
+    pub async fn register(
+        &self,
+        registration: Registration,
+        address: IpAddr,
+    ) -> Result<Session, Error> {
+        let Registration { email, password, full_name } = registration;
+        self.limiter.count(Attempt::RegisterFrom(address)).await?;
+        self.limiter.count(Attempt::RegisterAs(&email)).await?;
+        let hash = self.hasher.hash(password.into_candidate()).await?;
+        let user = User::register(email, full_name, vec![Role::User]);
+        let mut tx = self.pool.begin().await?;
+        add(&mut tx, &user, &hash).await?;
+        let session = self.begin_session(&mut tx, &user).await?;
+        tx.commit().await?;
+        metrics::counter!(names::REGISTRATIONS).increment(1);
+        chassis::http::facts::note("user_id", user.id.to_string());
+        Ok(session)
+    }
+}
+
+/// Adds an account, and its event to the outbox.
+pub(super) async fn add(
+    connection: &mut PgConnection,
+    user: &User,
+    password_hash: &str,
+) -> Result<(), Error> {
+    users::insert(connection, user, password_hash).await?;
+    let event = Event::new(user.id.to_string(), 1, user.registered());
+    outbox::postgres::enqueue(connection, event).await?;
+    Ok(())
+}

@@ -1,0 +1,253 @@
+//! What auth is configured with, its defaults, and what is refused before any port opens.
+
+use crate::domain::{Email, Password};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use chassis::config::{Amqp, Postgres};
+use chrono::TimeDelta;
+use garde::Validate;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+/// The whole configuration, beyond what every unit has.
+#[derive(Debug, Clone, Deserialize, Validate)]
+#[garde(allow_unvalidated)]
+pub struct Config {
+    /// The database.
+    pub postgres: Postgres,
+    /// The broker.
+    pub amqp: Amqp,
+    /// The keys that sign access tokens.
+    #[garde(dive)]
+    pub keys: Keys,
+    /// How long tokens live.
+    #[serde(default)]
+    #[garde(dive)]
+    pub tokens: Tokens,
+    /// How passwords are hashed.
+    #[serde(default)]
+    #[garde(dive)]
+    pub passwords: Passwords,
+    /// How often may be tried.
+    #[serde(default)]
+    #[garde(dive)]
+    pub limits: Limits,
+    /// An operator to be made at start, where there is none of that e-mail.
+    #[garde(dive)]
+    pub bootstrap_operator: Option<BootstrapOperator>,
+}
+
+/// The keys that sign access tokens.
+#[derive(Debug, Clone, Deserialize, Validate)]
+#[garde(allow_unvalidated)]
+pub struct Keys {
+    /// Seals private keys at rest: 32 random bytes in base64.
+    #[garde(custom(sealing_key))]
+    pub encryption_key: SecretString,
+    /// The one before, still able to open keys that were sealed with it.
+    #[serde(default)]
+    #[garde(inner(custom(sealing_key)))]
+    pub previous_encryption_key: Option<SecretString>,
+    /// After how long a key gets a successor, in hours.
+    #[serde(default = "thirty_days")]
+    #[garde(range(min = 1, max = 8_760))]
+    pub rotate_after_hours: u32,
+    /// How long a key is published before it signs, in seconds. Longer than verifiers cache the
+    /// key set (five minutes), so that none meets a key that it has not seen.
+    #[serde(default = "six_minutes")]
+    #[garde(range(max = 86_400))]
+    pub publish_ahead_seconds: u32,
+    /// How often each process reads the keys again, in seconds.
+    #[serde(default = "thirty")]
+    #[garde(range(min = 1, max = 60))]
+    pub reload_seconds: u32,
+}
+
+/// How long tokens live.
+#[derive(Debug, Clone, Deserialize, Validate)]
+#[serde(default)]
+pub struct Tokens {
+    /// The life of an access token, in seconds.
+    #[garde(range(min = 60, max = 3_600))]
+    pub access_seconds: u32,
+    /// The life of a refresh token, in hours: after so long without use, a session ends.
+    #[garde(range(min = 1, max = 8_760))]
+    pub refresh_hours: u32,
+}
+
+/// How passwords are hashed: Argon2id with one lane.
+#[derive(Debug, Clone, Deserialize, Validate)]
+#[garde(allow_unvalidated)]
+#[serde(default)]
+pub struct Passwords {
+    /// The memory of one hash, in KiB. OWASP's least with two passes is 19 MiB.
+    #[garde(range(min = 19_456, max = 1_048_576))]
+    pub memory_kib: u32,
+    /// The passes over that memory.
+    #[garde(range(min = 2, max = 16))]
+    pub passes: u32,
+    /// How many are computed at once; as many as there are processors when absent.
+    #[garde(inner(range(min = 1, max = 256)))]
+    pub at_once: Option<usize>,
+    /// How many requests may wait for their turn; one more is answered 503 at once.
+    #[garde(range(max = 10_000))]
+    pub waiting: usize,
+}
+
+/// How often may be tried. A limit of `attempts` in `seconds` lets so many through at once, and
+/// then one each time that `seconds / attempts` have passed.
+#[derive(Debug, Clone, Deserialize, Validate)]
+#[serde(default)]
+pub struct Limits {
+    /// Log-ins by one address.
+    #[garde(dive)]
+    pub login_per_address: Limit,
+    /// Failed log-ins and changes of password of one account, existing or not.
+    #[garde(dive)]
+    pub login_per_account: Limit,
+    /// Registrations by one address.
+    #[garde(dive)]
+    pub register_per_address: Limit,
+    /// Registrations with one e-mail.
+    #[garde(dive)]
+    pub register_per_account: Limit,
+}
+
+/// One limit.
+#[derive(Debug, Clone, Copy, Deserialize, Validate)]
+pub struct Limit {
+    /// How many attempts.
+    #[garde(range(min = 1, max = 10_000_000))]
+    pub attempts: u32,
+    /// In how many seconds.
+    #[garde(range(min = 1, max = 604_800))]
+    pub seconds: u32,
+}
+
+/// The operator that is made at start.
+#[derive(Debug, Clone, Deserialize, Validate)]
+#[garde(allow_unvalidated)]
+pub struct BootstrapOperator {
+    /// The e-mail. Start-up fails when it belongs to an account that is no operator's.
+    #[garde(custom(email_address))]
+    pub email: String,
+    /// The password of the new account. One that exists keeps its own.
+    #[garde(custom(operator_password(&self.email)))]
+    pub password: SecretString,
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self { access_seconds: 900, refresh_hours: 24 * 30 }
+    }
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self { memory_kib: 19_456, passes: 2, at_once: None, waiting: 64 }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            login_per_address: Limit { attempts: 60, seconds: 300 },
+            login_per_account: Limit { attempts: 10, seconds: 300 },
+            register_per_address: Limit { attempts: 20, seconds: 3_600 },
+            register_per_account: Limit { attempts: 5, seconds: 3_600 },
+        }
+    }
+}
+
+impl Tokens {
+    /// The life of an access token.
+    #[must_use]
+    pub fn access(&self) -> TimeDelta {
+        TimeDelta::seconds(self.access_seconds.into())
+    }
+
+    /// The life of a refresh token.
+    #[must_use]
+    pub fn refresh(&self) -> TimeDelta {
+        TimeDelta::hours(self.refresh_hours.into())
+    }
+}
+
+fn thirty_days() -> u32 {
+    24 * 30
+}
+
+fn six_minutes() -> u32 {
+    360
+}
+
+fn thirty() -> u32 {
+    30
+}
+
+/// The bytes of a key-encryption key; nothing when they are not 32.
+pub(crate) fn sealing_key_bytes(text: &SecretString) -> Option<Vec<u8>> {
+    STANDARD.decode(text.expose_secret().trim()).ok().filter(|bytes| bytes.len() == 32)
+}
+
+fn sealing_key(text: &SecretString, (): &()) -> garde::Result {
+    sealing_key_bytes(text)
+        .map(drop)
+        .ok_or_else(|| garde::Error::new("must be 32 bytes in base64, as `openssl rand -base64 32` makes them"))
+}
+
+fn email_address(text: &str, (): &()) -> garde::Result {
+    Email::parse(text).map(drop).map_err(garde::Error::new)
+}
+
+fn operator_password(email: &str) -> impl FnOnce(&SecretString, &()) -> garde::Result + '_ {
+    move |text, ()| match Email::parse(email) {
+        Ok(email) => Password::parse(text.clone(), &email).map(drop).map_err(garde::Error::new),
+        // The e-mail is refused by its own rule.
+        Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn refusal(changed: Value) -> String {
+        let mut config = json!({
+            "postgres": {"url": "postgres://auth@localhost/auth"},
+            "amqp": {"url": "amqp://localhost"},
+            "keys": {"encryption_key": STANDARD.encode([7; 32])},
+        });
+        for (key, value) in changed.as_object().unwrap() {
+            config[key] = value.clone();
+        }
+        let config: Config = serde_json::from_value(config).unwrap();
+        config.validate().err().map(|report| report.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn the_defaults_are_valid() {
+        assert_eq!(refusal(json!({})), "");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_and_its_value_is_not_shown() {
+        for (changed, field) in [
+            (json!({"keys": {"encryption_key": "short-secret"}}), "keys.encryption_key"),
+            (json!({"passwords": {"memory_kib": 1024}}), "passwords.memory_kib"),
+            (json!({"limits": {"login_per_account": {"attempts": 0, "seconds": 1}}}), "attempts"),
+            (
+                json!({"bootstrap_operator": {"email": "nobody", "password": "secret-enough-1"}}),
+                "bootstrap_operator.email",
+            ),
+            (
+                json!({"bootstrap_operator": {"email": "op@vitrine.dev", "password": "short-secret"[..5]}}),
+                "bootstrap_operator.password",
+            ),
+        ] {
+            let refusal = refusal(changed);
+            assert!(refusal.contains(field), "{field}: {refusal}");
+            assert!(!refusal.contains("secret"), "{refusal}");
+        }
+    }
+}

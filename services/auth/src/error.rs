@@ -1,0 +1,99 @@
+//! What can go wrong in a use case, and what the client is told of it.
+
+use chassis::http::Failure;
+use contracts::problem::Code;
+use std::time::Duration;
+
+/// Why a use case failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An account with this e-mail exists.
+    #[error("the e-mail is taken")]
+    EmailTaken,
+    /// E-mail and password do not belong together, or the account is not active.
+    #[error("the credentials are wrong")]
+    InvalidCredentials,
+    /// The refresh token is unknown, expired, revoked, or was used before.
+    #[error("the refresh token is not valid")]
+    InvalidRefreshToken,
+    /// The access token was valid, but its account or session is no more.
+    #[error("the caller's account or session is no more")]
+    CallerGone,
+    /// A field is not acceptable, and only the use case could tell.
+    #[error("{field} {message}")]
+    Field {
+        /// The field's name.
+        field: &'static str,
+        /// What is wrong with it, for a person.
+        message: &'static str,
+    },
+    /// Too many attempts.
+    #[error("too many attempts")]
+    Limited {
+        /// When the next one is let through.
+        retry_after: Duration,
+    },
+    /// Too many requests wait for a hash.
+    #[error("too many hashes are under way")]
+    Busy,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] sqlx::Error),
+    /// Something that must not happen.
+    #[error(transparent)]
+    Internal(#[from] anyhow::Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::EmailTaken => {
+                Self::new(Code::EmailTaken, "An account with this e-mail exists: log in instead.")
+            }
+            Error::InvalidCredentials => {
+                Self::new(Code::InvalidCredentials, "E-mail and password do not belong together.")
+            }
+            Error::InvalidRefreshToken => {
+                Self::new(Code::InvalidRefreshToken, "The session is over: log in again.")
+            }
+            Error::CallerGone => {
+                Self::new(Code::InvalidToken, "The session of this token is over: log in again.")
+            }
+            Error::Field { field, message } => Self::field(field, message),
+            Error::Limited { retry_after } => {
+                Self::new(Code::RateLimited, "There were too many attempts: wait a little.")
+                    .retry_after(retry_after)
+            }
+            Error::Busy => Self::new(Code::Unavailable, "Too many log-ins are under way.")
+                .retry_after(Duration::from_secs(2)),
+            Error::Store(cause) if is_away(&cause) => {
+                Self::unavailable("Accounts cannot be reached at the moment.", cause)
+            }
+            Error::Store(cause) => Self::internal(cause),
+            Error::Internal(cause) => Self::internal(cause),
+        }
+    }
+}
+
+/// Whether the database is away, rather than asked something wrong.
+fn is_away(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed => true,
+        // Classes 08 (connection), 53 (resources), 57 (shutting down, cancelled), and failed
+        // serialisations and deadlocks, which another try survives.
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            ["08", "53", "57"].iter().any(|class| code.starts_with(class))
+                || code == "40001"
+                || code == "40P01"
+        }),
+        _ => false,
+    }
+}
+
+/// Whether the database refused because of the constraint with this name.
+pub(crate) fn is_violation_of(error: &sqlx::Error, constraint: &str) -> bool {
+    error.as_database_error().and_then(|error| error.constraint()) == Some(constraint)
+}

@@ -1,0 +1,24 @@
+//! Names of the metrics that auth reports. Those of HTTP, tasks and messaging are the chassis's.
+
+/// Counts accounts that were made.
+pub const REGISTRATIONS: &str = "auth_registrations_total";
+/// Counts log-ins, by `outcome`: `accepted` or `refused`.
+pub const LOGINS: &str = "auth_logins_total";
+/// Counts refreshes, by `outcome`: `accepted`, `refused` or `reused`.
+pub const REFRESHES: &str = "auth_refreshes_total";
+/// Counts sessions that ended before their time, by `reason`.
+pub const SESSIONS_ENDED: &str = "auth_sessions_ended_total";
+/// Counts attempts that were refused by a limit, by `limit`.
+pub const LIMITED: &str = "auth_limited_total";
+/// Measures computations of Argon2id, without the wait for their turn.
+pub const HASH_DURATION: &str = "auth_password_hash_duration_seconds";
+/// Tells how many requests compute or wait for a hash.
+pub const HASHES_UNDER_WAY: &str = "auth_password_hashes_under_way";
+/// Counts requests that were sent away because too many waited for a hash.
+pub const HASHES_SHED: &str = "auth_password_hashes_shed_total";
+/// Counts signing keys that were made.
+pub const KEYS_MADE: &str = "auth_signing_keys_made_total";
+/// Tells how many keys are published.
+pub const KEYS_PUBLISHED: &str = "auth_signing_keys_published";
+/// Counts rows that were dropped because their time was over, by `table`.
+pub const PURGED: &str = "auth_purged_total";

@@ -1,0 +1,7 @@
+//! Queries, one module per table. Nothing else speaks SQL.
+
+pub mod attempts;
+pub mod refresh_tokens;
+pub mod sessions;
+pub mod signing_keys;
+pub mod users;

@@ -1,0 +1,164 @@
+//! Table `users`.
+
+use crate::{
+    domain::{Email, FullName, Role, User},
+    error::{Error, is_violation_of},
+};
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, PgConnection, PgPool};
+use uuid::Uuid;
+
+/// An account with what decides on its log-ins.
+pub struct Account {
+    /// The account.
+    pub user: User,
+    /// The PHC string of its password.
+    pub password_hash: String,
+    /// Grows with every change of the password.
+    pub password_version: i64,
+    /// Whether it may be logged in to.
+    pub is_active: bool,
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: Uuid,
+    email: String,
+    full_name: String,
+    password_hash: String,
+    password_version: i64,
+    roles: Vec<String>,
+    is_active: bool,
+    created_at: DateTime<Utc>,
+}
+
+impl From<Row> for Account {
+    fn from(row: Row) -> Self {
+        let user = User {
+            id: row.id,
+            email: Email::stored(row.email),
+            full_name: FullName::stored(row.full_name),
+            roles: row.roles.iter().filter_map(|role| Role::parse(role)).collect(),
+            created_at: row.created_at,
+        };
+        Self {
+            user,
+            password_hash: row.password_hash,
+            password_version: row.password_version,
+            is_active: row.is_active,
+        }
+    }
+}
+
+/// Adds an account.
+///
+/// # Errors
+/// [`Error::EmailTaken`] when there is one with this e-mail.
+pub async fn insert(
+    connection: &mut PgConnection,
+    user: &User,
+    password_hash: &str,
+) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO users (id, email, full_name, password_hash, roles, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $6)",
+    )
+    .bind(user.id)
+    .bind(user.email.as_str())
+    .bind(user.full_name.as_str())
+    .bind(password_hash)
+    .bind(user.role_names())
+    .bind(user.created_at)
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(|error| {
+        if is_violation_of(&error, "users_email_key") { Error::EmailTaken } else { error.into() }
+    })
+}
+
+/// The account with this e-mail.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn by_email(pool: &PgPool, email: &Email) -> sqlx::Result<Option<Account>> {
+    let row: Option<Row> = sqlx::query_as(
+        "SELECT id, email, full_name, password_hash, password_version, roles, is_active, created_at
+         FROM users WHERE email = $1",
+    )
+    .bind(email.as_str())
+    .fetch_optional(pool)
+    .await?;
+    Ok(row.map(Account::from))
+}
+
+/// The account with this id.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn by_id(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Account>> {
+    let row: Option<Row> = sqlx::query_as(
+        "SELECT id, email, full_name, password_hash, password_version, roles, is_active, created_at
+         FROM users WHERE id = $1",
+    )
+    .bind(id)
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(Account::from))
+}
+
+/// Whether the account is active and its password still the one that was verified; holds off
+/// changes of either until the transaction ends.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn hold(
+    connection: &mut PgConnection,
+    id: Uuid,
+    password_version: i64,
+) -> sqlx::Result<bool> {
+    let held: Option<bool> = sqlx::query_scalar(
+        "SELECT is_active FROM users WHERE id = $1 AND password_version = $2 FOR SHARE",
+    )
+    .bind(id)
+    .bind(password_version)
+    .fetch_optional(connection)
+    .await?;
+    Ok(held == Some(true))
+}
+
+/// Changes the password, if it is still the one that was verified.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn change_password(
+    connection: &mut PgConnection,
+    id: Uuid,
+    verified_version: i64,
+    password_hash: &str,
+) -> sqlx::Result<bool> {
+    let changed = sqlx::query(
+        "UPDATE users SET password_hash = $3, password_version = password_version + 1, updated_at = now()
+         WHERE id = $1 AND password_version = $2 AND is_active",
+    )
+    .bind(id)
+    .bind(verified_version)
+    .bind(password_hash)
+    .execute(connection)
+    .await?;
+    Ok(changed.rows_affected() == 1)
+}
+
+/// Stores another hash of the same password.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn rehash(pool: &PgPool, account: &Account, password_hash: &str) -> sqlx::Result<()> {
+    sqlx::query("UPDATE users SET password_hash = $3 WHERE id = $1 AND password_version = $2")
+        .bind(account.user.id)
+        .bind(account.password_version)
+        .bind(password_hash)
+        .execute(pool)
+        .await
+        .map(drop)
+}
