@@ -1,14 +1,15 @@
 #![allow(missing_docs, clippy::print_stdout)]
-use kit::{Engine, engines};
+use kit::{Engine, Sandbox};
+use std::time::Instant;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let site = engines::Site::test()?;
-    let four = [Engine::Postgres, Engine::Mongo, Engine::Redis, Engine::Rabbitmq];
-    match std::env::args().nth(1).as_deref() {
-        Some("stop") => engines::stop(&site).await?,
-        _ => {
-            engines::ensure(&site, &four).await?;
-        }
+    for e in [Engine::Postgres, Engine::Mongo, Engine::Redis, Engine::Rabbitmq] {
+        let a = Instant::now();
+        let s = Sandbox::only(&[e]).await?;
+        let b = a.elapsed();
+        let c = Instant::now();
+        drop(s);
+        println!("{e:?} create {b:?} drop {:?}", c.elapsed());
     }
     Ok(())
 }

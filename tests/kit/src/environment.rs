@@ -31,6 +31,8 @@ pub struct Wiring {
     pub listeners: Listeners,
     /// The operator.
     pub operator: Operator,
+    /// The key under which auth seals its signing keys: 32 bytes in base64.
+    pub sealing_key: String,
     /// A folder for what units keep on disk, such as the spool of clicks.
     pub state: PathBuf,
 }
@@ -54,6 +56,7 @@ impl Wiring {
     fn specific(&self, unit: &str, variables: &mut Variables) {
         match unit {
             "auth" => {
+                variables.set("KEYS__ENCRYPTION_KEY", self.sealing_key.as_str());
                 variables.set("BOOTSTRAP_OPERATOR__EMAIL", self.operator.email.as_str());
                 variables.set("BOOTSTRAP_OPERATOR__PASSWORD", self.operator.password.as_str());
             }
@@ -64,6 +67,7 @@ impl Wiring {
                 }
             }
             "gateway" => {
+                variables.set("GRAPHQL__CONSOLE", "true");
                 variables.set("OPERATORS__BIND", self.bind("gateway/operators"));
                 for upstream in ["auth", "shortener", "analytics"] {
                     if let Some(url) = self.url(upstream) {
@@ -132,6 +136,7 @@ mod tests {
         Wiring {
             listeners: listeners.map(|(name, port)| (name.to_owned(), ([127, 0, 0, 1], port).into())).into(),
             operator: Operator { email: "op@example.com".to_owned(), password: "secret".to_owned() },
+            sealing_key: "c2VhbGluZw==".to_owned(),
             state: "/tmp/state".into(),
         }
     }
@@ -148,8 +153,10 @@ mod tests {
     }
 
     #[test]
-    fn only_auth_learns_the_operator() {
-        let with = |unit| wiring().of(unit, &Logins::default()).values().any(|value| value == "secret");
+    fn only_auth_learns_the_operator_and_its_key() {
+        let with = |unit| {
+            wiring().of(unit, &Logins::default()).values().any(|value| value == "secret" || value == "c2VhbGluZw==")
+        };
         assert!(with("auth") && !with("shortener") && !with("gateway"));
     }
 

@@ -15,6 +15,7 @@
 
 pub mod engines;
 pub mod environment;
+pub mod http;
 pub mod issuer;
 pub mod paths;
 pub mod ports;
@@ -23,7 +24,7 @@ pub mod progress;
 pub mod provision;
 mod sandbox;
 pub mod secrets;
-mod stack;
+pub mod stack;
 pub mod trouble;
 pub mod units;
 mod wait;

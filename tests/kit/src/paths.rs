@@ -1,6 +1,7 @@
 //! Where things are: the workspace, `.dev/` and the built binaries.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -16,6 +17,22 @@ pub fn workspace() -> PathBuf {
 /// The folder that holds all that running leaves behind: `.dev/`, or `VITRINE_DEV_DIR`.
 pub fn dev() -> PathBuf {
     env::var_os("VITRINE_DEV_DIR").map_or_else(|| workspace().join(".dev"), PathBuf::from)
+}
+
+/// The folders of the workspace's crates, each with the name of its package.
+pub fn crates() -> Vec<(String, PathBuf)> {
+    let root = workspace();
+    let groups = ["services", "tests", "infra"].map(|group| fs::read_dir(root.join(group)));
+    let nested = groups.into_iter().flatten().flatten().flatten().map(|entry| entry.path());
+    let folders = nested.chain([root.join("contracts"), root.join("gateway")]);
+    let name = |folder: &Path| {
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).ok()?;
+        let name = manifest.lines().find_map(|line| line.strip_prefix("name = "))?;
+        Some(name.trim_matches('"').to_owned())
+    };
+    let mut crates: Vec<_> = folders.filter_map(|folder| Some((name(&folder)?, folder))).collect();
+    crates.sort();
+    crates
 }
 
 /// Finds a binary of the workspace beside the running one, or in `VITRINE_BIN_DIR`.
@@ -48,6 +65,14 @@ mod tests {
     #[test]
     fn the_workspace_holds_the_contracts() {
         assert!(super::workspace().join("contracts").is_dir());
+    }
+
+    #[test]
+    fn crates_are_found_by_their_packages() {
+        let names: Vec<String> = super::crates().into_iter().map(|(name, _)| name).collect();
+        for name in ["kit", "contracts", "auth", "gateway"] {
+            assert!(names.iter().any(|found| found == name), "{name} in {names:?}");
+        }
     }
 
     #[test]

@@ -218,10 +218,11 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", "echo up; exec sleep 600"]);
         let identity = daemon.spawn(&command, true).unwrap();
+        let said = async || Ok((daemon.log_tail(5) == "up").then_some(()));
+        crate::eventually(Duration::from_secs(10), "its first words", said).await.unwrap();
         assert_eq!(Daemon::new(&folder, "sleeper").running().map(|found| found.pid), Some(identity.pid));
         daemon.stop(Duration::from_secs(5)).await.unwrap();
         assert!(!identity.alive() && daemon.running().is_none());
-        assert_eq!(daemon.log_tail(5), "up");
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }

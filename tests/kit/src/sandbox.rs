@@ -23,6 +23,7 @@ pub struct Sandbox {
     engines: Vec<Engine>,
     logins: AllLogins,
     operator: Operator,
+    sealing_key: String,
 }
 
 impl Sandbox {
@@ -55,7 +56,8 @@ impl Sandbox {
         let realm = Realm::sandbox();
         let logins = provision::create(&addresses, &realm, engines, |_, _| Ok(secrets::generate())).await?;
         let operator = Operator { email: "operator@example.com".to_owned(), password: secrets::generate() };
-        Ok(Self { addresses, realm, engines: engines.to_vec(), logins, operator })
+        let sealing_key = secrets::generate_key();
+        Ok(Self { addresses, realm, engines: engines.to_vec(), logins, operator, sealing_key })
     }
 
     /// The name of the sandbox, which is also that of its virtual host.
@@ -136,7 +138,8 @@ impl Sandbox {
     /// # Panics
     /// When there is no unit of that name.
     pub fn env_among(&self, unit: &str, listeners: Listeners) -> Environment {
-        let wiring = Wiring { listeners, operator: self.operator.clone(), state: self.folder() };
+        let (operator, sealing_key) = (self.operator.clone(), self.sealing_key.clone());
+        let wiring = Wiring { listeners, operator, sealing_key, state: self.folder() };
         wiring.of(unit, self.logins(unit))
     }
 

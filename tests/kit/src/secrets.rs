@@ -7,6 +7,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rand::Rng as _;
 use rand::distr::Alphanumeric;
 
@@ -37,10 +39,18 @@ impl Secrets {
     /// # Errors
     /// When the file can't be written.
     pub fn get(&mut self, name: &str) -> Result<String> {
+        self.get_or(name, generate)
+    }
+
+    /// The secret kept under `name`; the first question makes it.
+    ///
+    /// # Errors
+    /// When the file can't be written.
+    pub fn get_or(&mut self, name: &str, make: impl FnOnce() -> String) -> Result<String> {
         if let Some(password) = self.passwords.get(name) {
             return Ok(password.clone());
         }
-        let password = generate();
+        let password = make();
         self.passwords.insert(name.to_owned(), password.clone());
         write_private(&self.path, &serde_json::to_vec_pretty(&self.passwords)?)?;
         Ok(password)
@@ -50,6 +60,11 @@ impl Secrets {
 /// A fresh password of 32 letters and digits (190 bits), which needs no quoting in URLs or SQL.
 pub fn generate() -> String {
     rand::rng().sample_iter(Alphanumeric).take(32).map(char::from).collect()
+}
+
+/// A fresh key of 32 bytes, in base64.
+pub fn generate_key() -> String {
+    STANDARD.encode(rand::random::<[u8; 32]>())
 }
 
 /// Replaces a file in one step with one that only its owner reads (mode 0600).

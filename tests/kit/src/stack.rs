@@ -10,8 +10,7 @@ use anyhow::{Context as _, Result};
 use crate::environment::{Environment, Listeners};
 use crate::ports::Reserved;
 use crate::process::Daemon;
-use crate::provision::http_client;
-use crate::{Sandbox, Trouble, eventually, paths, units};
+use crate::{Sandbox, Trouble, eventually, http, paths, units};
 
 /// How long a unit may take until it is ready, on a machine that runs other tests beside.
 const START: Duration = Duration::from_secs(60);
@@ -185,14 +184,17 @@ impl Stack {
     }
 }
 
-/// Waits until a process answers 200 at `/health/ready`, or ends.
-pub(crate) async fn ready(daemon: &Daemon, unit: &str, url: &str, limit: Duration) -> Result<()> {
+/// Waits until a process answers 200 at `/health/ready`.
+///
+/// # Errors
+/// A [`Trouble`] with the end of its log when it ends before, or when the limit passes.
+pub async fn ready(daemon: &Daemon, unit: &str, url: &str, limit: Duration) -> Result<()> {
     let probe = format!("{url}/health/ready");
     let outcome = eventually(limit, "its readiness", async || {
         if daemon.running().is_none() {
             return Ok(Some(Err(anyhow::anyhow!("it ended"))));
         }
-        let answer = http_client().get(&probe).send().await?;
+        let answer = http::client().get(&probe).send().await?;
         let status = answer.status();
         anyhow::ensure!(status.is_success(), "/health/ready says {status}: {}", answer.text().await?);
         Ok(Some(Ok(())))

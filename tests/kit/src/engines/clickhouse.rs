@@ -6,8 +6,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 
 use super::{Addresses, Engine, Site, install};
-use crate::paths;
-use crate::provision::http_client;
+use crate::{http, paths};
 
 pub(super) fn command(site: &Site) -> Result<Command> {
     let folder = site.data(Engine::Clickhouse);
@@ -23,7 +22,7 @@ pub(super) fn command(site: &Site) -> Result<Command> {
 pub(super) async fn ready(site: &Site) -> Result<()> {
     let address = Addresses::of(site).clickhouse;
     let url = format!("http://127.0.0.1:{}/?query=SELECT%201", address.port);
-    let request = http_client().get(url).header("X-ClickHouse-User", address.user);
+    let request = http::client().get(url).header("X-ClickHouse-User", address.user);
     let answer = request.header("X-ClickHouse-Key", address.password).send().await?;
     ensure!(answer.status().is_success(), "it answers {}: {}", answer.status(), answer.text().await?);
     Ok(())

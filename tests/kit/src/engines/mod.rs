@@ -104,6 +104,17 @@ async fn start_all(site: &Site, engines: &[Engine]) -> Result<Addresses> {
     Ok(Addresses::of(site))
 }
 
+/// Waits until engines answer that something else started (Docker), and writes down their addresses.
+///
+/// # Errors
+/// When one of them does not answer its administrator in time.
+pub async fn adopt(site: &Site) -> Result<Addresses> {
+    try_join_all(Engine::ALL.iter().map(|&engine| start::answer(site, engine))).await?;
+    let addresses = Addresses::of(site);
+    addresses.write(site.folder())?;
+    Ok(addresses)
+}
+
 /// Which engines of a site run, and as which process.
 pub fn status(site: &Site) -> Vec<(Engine, Option<Identity>)> {
     Engine::ALL.iter().map(|&engine| (engine, site.daemon(engine).running())).collect()

@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 
 use super::{Addresses, Engine, Site};
+use crate::http;
 use crate::process::Daemon;
-use crate::provision::http_client;
 use crate::secrets::write_private;
 use crate::{Trouble, eventually, ports};
 
@@ -37,10 +37,16 @@ pub(super) async fn command(site: &Site) -> Result<Command> {
     let folder = site.data(Engine::Rabbitmq);
     configure(site, &folder)?;
     start_port_mapper(site).await?;
-    let mut command = Command::new(script);
-    // Erlang and the script read many variables: it gets these and no others.
-    command.env_clear().envs(environment(site, &folder)).current_dir(&folder);
+    let mut command = with_only(&environment(site, &folder));
+    command.arg(script).current_dir(&folder);
     Ok(command)
+}
+
+/// Runs what follows with these variables and no others: Erlang and its scripts read many.
+fn with_only(environment: &[(&'static str, String)]) -> Command {
+    let mut command = Command::new("env");
+    command.arg("-i").args(environment.iter().map(|(name, value)| format!("{name}={value}")));
+    command
 }
 
 fn configure(site: &Site, folder: &Path) -> Result<()> {
@@ -118,8 +124,8 @@ async fn start_port_mapper(site: &Site) -> Result<()> {
         let what = format!("RabbitMQ's port mapper needs port {port}, which {holder} holds.");
         return Err(Trouble::new(what, "stop that process, or choose other ports: VITRINE_UP_PORTS=27000").into());
     }
-    let mut command = Command::new("epmd");
-    command.env_clear().envs(port_mapper_environment(site)).args(["-port", &port.to_string()]);
+    let mut command = with_only(&port_mapper_environment(site));
+    command.args(["epmd", "-port", &port.to_string()]);
     daemon.spawn(&command, site.detached())?;
     let what = "the port mapper of RabbitMQ";
     eventually(Duration::from_secs(10), what, || async { Ok((!ports::is_free(port)).then_some(())) }).await
@@ -128,7 +134,7 @@ async fn start_port_mapper(site: &Site) -> Result<()> {
 pub(super) async fn ready(site: &Site) -> Result<()> {
     let addresses = Addresses::of(site);
     let url = format!("{}/api/health/checks/port-listener/{}", addresses.management_url(), addresses.rabbitmq.port);
-    let answer = http_client().get(&url).send().await?;
+    let answer = http::client().get(&url).send().await?;
     ensure!(answer.status().is_success(), "its management API answers {}", answer.status());
     Ok(())
 }

@@ -98,7 +98,8 @@ impl Site {
         self.secret(COOKIE)
     }
 
-    pub(super) fn key(&self) -> &str {
+    /// The key by which members of a MongoDB replica set know each other.
+    pub fn key(&self) -> &str {
         self.secret(KEY)
     }
 

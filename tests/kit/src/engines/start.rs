@@ -47,6 +47,18 @@ pub(super) async fn start(site: &Site, engine: Engine) -> Result<()> {
     })
 }
 
+/// Waits until an engine that something else started answers its administrator.
+///
+/// # Errors
+/// A [`Trouble`] when it does not in time.
+pub(super) async fn answer(site: &Site, engine: Engine) -> Result<()> {
+    let answered = eventually(LIMIT, "its first answer", async || ready(site, engine).await.map(Some));
+    answered.await.map_err(|error| {
+        let what = format!("{} does not answer on port {}: {error:#}.", engine.name(), port(site, engine));
+        Trouble::new(what, "look at its log, then run the command again").into()
+    })
+}
+
 /// Says who holds a port that the engine needs.
 fn free(site: &Site, engine: Engine) -> Result<()> {
     let one = [port(site, engine)];

@@ -2,8 +2,9 @@
 
 use anyhow::{Result, ensure};
 
-use super::{ClickhouseLogin, http_client};
+use super::ClickhouseLogin;
 use crate::engines::Address;
+use crate::http;
 
 /// Names come from [`super::Realm`] and passwords from [`crate::secrets`]: letters, digits and underscores.
 pub(super) async fn create(address: &Address, name: &str, password: &str) -> Result<ClickhouseLogin> {
@@ -31,7 +32,7 @@ pub(super) async fn names(address: &Address) -> Result<Vec<String>> {
 }
 
 async fn run(address: &Address, statement: String) -> Result<String> {
-    let request = http_client().post(format!("http://127.0.0.1:{}/", address.port)).body(statement.clone());
+    let request = http::client().post(format!("http://127.0.0.1:{}/", address.port)).body(statement.clone());
     let request = request.header("X-ClickHouse-User", &address.user);
     let answer = request.header("X-ClickHouse-Key", &address.password).send().await?;
     let status = answer.status();

@@ -11,7 +11,6 @@ mod realm;
 mod redis;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result};
 use futures::future::{join_all, try_join_all};
@@ -179,16 +178,4 @@ async fn names(addresses: &Addresses, engine: Engine) -> Result<Vec<String>> {
         Engine::Rabbitmq => rabbitmq::names(addresses).await,
         Engine::Clickhouse => clickhouse::names(&addresses.clickhouse).await,
     }
-}
-
-/// The client for the engines' HTTP interfaces.
-pub(crate) fn http_client() -> &'static reqwest::Client {
-    static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
-    CLIENT.get_or_init(|| {
-        // Fails when the test has installed one already, which serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        // Connections are not kept: the client outlives the runtime of a single test.
-        let builder = reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy();
-        builder.timeout(std::time::Duration::from_secs(30)).build().unwrap_or_default()
-    })
 }

@@ -4,8 +4,9 @@ use anyhow::{Result, ensure};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Realm, http_client};
+use super::Realm;
 use crate::engines::Addresses;
+use crate::http;
 
 /// The exchange of all events, and the streams that keep them. Everyone may declare, publish and read these.
 const SHARED: &str = r"events|events\.log|events\.clicks";
@@ -47,7 +48,7 @@ pub(super) async fn names(addresses: &Addresses) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for kind in ["vhosts", "users"] {
         let url = format!("{}/api/{kind}?columns=name", addresses.management_url());
-        let rows: Vec<Value> = http_client().get(url).send().await?.error_for_status()?.json().await?;
+        let rows: Vec<Value> = http::client().get(url).send().await?.error_for_status()?.json().await?;
         names.extend(rows.iter().filter_map(|row| row["name"].as_str().map(str::to_owned)));
     }
     Ok(names)
@@ -55,7 +56,7 @@ pub(super) async fn names(addresses: &Addresses) -> Result<Vec<String>> {
 
 async fn call(addresses: &Addresses, method: Method, path: &str, body: Option<Value>) -> Result<()> {
     let deleting = method == Method::DELETE;
-    let request = http_client().request(method, format!("{}/api/{path}", addresses.management_url()));
+    let request = http::client().request(method, format!("{}/api/{path}", addresses.management_url()));
     let answer = match body {
         Some(body) => request.json(&body).send().await?,
         None => request.send().await?,

@@ -1,0 +1,39 @@
+//! Calling cargo, with its own output shown.
+
+use anyhow::{Context as _, Result};
+use kit::{Trouble, paths};
+use tokio::process::Command;
+
+/// A cargo command in the root of the workspace.
+pub(crate) fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments).current_dir(paths::workspace());
+    // Set by the `cargo run` that started us; they would make build scripts run again.
+    for variable in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION", "CARGO_MANIFEST_PATH"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// Runs a command to its end; its output goes to the terminal.
+///
+/// # Errors
+/// A [`Trouble`] with `mend` when it fails.
+pub(crate) async fn run(command: &mut Command, mend: &str) -> Result<()> {
+    let shown = command.as_std().get_args().map(|argument| argument.to_string_lossy().into_owned());
+    let shown = shown.collect::<Vec<_>>().join(" ");
+    let status = command.status().await.with_context(|| format!("running cargo {shown}"))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Trouble::new(format!("`cargo {shown}` failed."), mend).into())
+}
+
+/// Builds every program of the workspace.
+///
+/// # Errors
+/// A [`Trouble`] when something does not compile.
+pub(crate) async fn build_programs() -> Result<()> {
+    kit::progress::say("building the programs");
+    run(&mut command(&["build", "--workspace", "--bins"]), "mend what the compiler says above").await
+}

@@ -1,0 +1,31 @@
+//! Stopping the stack, and forgetting its data.
+
+use anyhow::{Context as _, Result};
+use kit::engines;
+use kit::progress::{say, step};
+
+use crate::site::Stack;
+use crate::{docker, services};
+
+/// Stops services, then engines. What does not run is left alone.
+pub(crate) async fn run() -> Result<()> {
+    let site = Stack::open()?;
+    services::stop(&site).await?;
+    if docker::started(&site.engines) {
+        step("stopping the engines", docker::stop(&site.engines, false)).await?;
+    }
+    step("stopping the engines", engines::stop(&site.engines)).await
+}
+
+/// Stops everything and removes `.dev/up/`. Downloaded engines stay.
+pub(crate) async fn reset() -> Result<()> {
+    run().await?;
+    let site = Stack::open()?;
+    if docker::started(&site.engines) {
+        docker::stop(&site.engines, true).await?;
+    }
+    let folder = site.engines.folder();
+    std::fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
+    say(&format!("removed {}; `cargo dev up` starts afresh", folder.display()));
+    Ok(())
+}

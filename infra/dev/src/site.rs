@@ -1,0 +1,75 @@
+//! The stack of `cargo dev up`: its engines, its units and its secrets, all in `.dev/up/`.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use anyhow::Result;
+use kit::engines::Site;
+use kit::environment::{Listeners, Operator, Wiring};
+use kit::process::Daemon;
+use kit::secrets::{self, Secrets};
+use kit::units::UNITS;
+
+/// E-mail of the operator that auth creates.
+const OPERATOR: &str = "operator@example.com";
+/// E-mail of the user that owns the demo data.
+pub(crate) const DEMO: &str = "demo@example.com";
+
+/// The stack of `cargo dev up`.
+pub(crate) struct Stack {
+    /// Its engines.
+    pub(crate) engines: Site,
+    /// Its passwords.
+    pub(crate) secrets: Secrets,
+}
+
+impl Stack {
+    pub(crate) fn open() -> Result<Self> {
+        let engines = Site::up()?;
+        let secrets = Secrets::open(engines.folder())?;
+        Ok(Self { engines, secrets })
+    }
+
+    /// The process of a unit.
+    pub(crate) fn unit(&self, name: &str) -> Daemon {
+        Daemon::new(self.engines.folder().join("logs"), name)
+    }
+
+    /// What the units' environment is made from.
+    pub(crate) fn wiring(&mut self) -> Result<Wiring> {
+        Ok(Wiring {
+            listeners: listeners(),
+            operator: Operator { email: OPERATOR.to_owned(), password: self.secrets.get("operator")? },
+            sealing_key: self.secrets.get_or("auth-sealing-key", secrets::generate_key)?,
+            state: self.engines.folder().join("state"),
+        })
+    }
+
+    /// The password of the demo user.
+    pub(crate) fn demo_password(&mut self) -> Result<String> {
+        self.secrets.get("demo")
+    }
+}
+
+/// The fixed addresses of the units.
+pub(crate) fn listeners() -> Listeners {
+    let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let main = UNITS.iter().map(|unit| (unit.name.to_owned(), at(unit.port)));
+    let operators =
+        UNITS.iter().filter_map(|unit| Some((format!("{}/operators", unit.name), at(unit.operators_port?))));
+    main.chain(operators).collect()
+}
+
+/// The base URL of a unit.
+pub(crate) fn url(unit: &str) -> String {
+    let port = kit::units::named(unit).map_or(0, |unit| unit.port);
+    format!("http://localhost:{port}")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_gateway_has_two_listeners() {
+        let listeners = super::listeners();
+        assert_eq!((listeners["gateway"].port(), listeners["gateway/operators"].port()), (8080, 8081));
+    }
+}

@@ -1,0 +1,101 @@
+//! Tests and benches, on engines that are not those of `cargo dev up`.
+
+use anyhow::Result;
+use kit::Engine;
+use kit::engines::{self, Site};
+use kit::progress::{say, step};
+use tokio::process::Command;
+
+use crate::cargo;
+
+/// Builds the programs, starts the test engines, runs the tests, and stops what it started.
+pub(crate) async fn run(arguments: &[String]) -> Result<()> {
+    cargo::build_programs().await?;
+    on_engines(async || {
+        let mut tests = runner(arguments).await;
+        cargo::run(&mut tests, "mend the tests that failed above").await
+    })
+    .await
+}
+
+/// Runs the load benches in release mode.
+pub(crate) async fn bench(arguments: &[String]) -> Result<()> {
+    say("building in release mode");
+    let mend = "mend what the compiler says above";
+    cargo::run(&mut cargo::command(&["build", "--release", "--workspace", "--bins"]), mend).await?;
+    // The engines' own programs come from the build of this tool.
+    cargo::build_programs().await?;
+    on_engines(async || {
+        let mut load = cargo::command(&["run", "--release", "--package", "load", "--"]);
+        cargo::run(load.args(arguments), "see what the bench says above").await
+    })
+    .await
+}
+
+/// Does some work while the test engines run. Engines that ran before go on; others are stopped afterwards.
+async fn on_engines(work: impl AsyncFnOnce() -> Result<()>) -> Result<()> {
+    let site = Site::test()?;
+    let running = engines::status(&site).iter().any(|(_, process)| process.is_some());
+    let outcome = tokio::select! {
+        outcome = async { engines::ensure(&site, Engine::ALL).await?; work().await } => outcome,
+        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+    };
+    if !running {
+        step("stopping the test engines", engines::stop(&site)).await?;
+    }
+    outcome
+}
+
+/// The test runner with its arguments: nextest where it is installed, cargo's own else.
+async fn runner(arguments: &[String]) -> Command {
+    let nextest = cargo::command(&["nextest", "--version"]).output().await;
+    let nextest = nextest.is_ok_and(|output| output.status.success());
+    let base: &[&str] = if nextest { &["nextest", "run"] } else { &["test"] };
+    let mut command = cargo::command(base);
+    let (scope, rest) = scope(arguments);
+    command.args(scope);
+    if nextest {
+        command.args(rest).args(if arguments.is_empty() { &["--no-fail-fast"][..] } else { &[] });
+    } else {
+        say("cargo-nextest is not installed: tests run by `cargo test`, which is slower");
+        command.args(rest).args(if arguments.is_empty() { &["--no-fail-fast"][..] } else { &[] });
+    }
+    command
+}
+
+/// A first argument that names a crate or a suite narrows the run to it; the rest goes to the runner as it is.
+fn scope(arguments: &[String]) -> (Vec<String>, &[String]) {
+    const SUITES: &[&str] = &["e2e", "contract", "chaos"];
+    let all = || vec!["--workspace".to_owned()];
+    let Some((first, rest)) = arguments.split_first() else { return (all(), arguments) };
+    let package = if SUITES.contains(&first.as_str()) { format!("{first}-tests") } else { first.clone() };
+    let is_package = kit::paths::crates().iter().any(|(known, _)| *known == package);
+    if is_package { (vec!["--package".to_owned(), package], rest) } else { (all(), arguments) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::scope;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn without_arguments_all_is_tested() {
+        assert_eq!(scope(&[]).0, ["--workspace"]);
+    }
+
+    #[test]
+    fn suites_and_crates_narrow_the_run() {
+        let arguments = words("chaos kill --no-capture");
+        assert_eq!(scope(&arguments), (words("--package chaos-tests"), &words("kill --no-capture")[..]));
+        assert_eq!(scope(&words("kit")).0, ["--package", "kit"]);
+    }
+
+    #[test]
+    fn anything_else_is_a_filter() {
+        let arguments = words("refresh_tokens");
+        assert_eq!(scope(&arguments), (words("--workspace"), &arguments[..]));
+    }
+}
