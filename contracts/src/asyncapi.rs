@@ -82,9 +82,7 @@ fn trait_() -> Value {
         ("causationid", header("string", "The event or command that caused this one.")),
         ("correlationid", header("string", "The request that began it all.")),
     ];
-    let properties: Map<String, Value> = attributes
-        .into_iter()
-        .map(|(name, schema)| (format!("{}{name}", amqp::CLOUDEVENTS_PREFIX), schema))
-        .collect();
+    let properties: Map<String, Value> =
+        attributes.into_iter().map(|(name, schema)| (format!("{}{name}", amqp::CLOUDEVENTS_PREFIX), schema)).collect();
     json!({ "headers": { "type": "object", "properties": properties } })
 }

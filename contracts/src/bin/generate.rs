@@ -8,9 +8,10 @@ use std::{
 };
 
 fn main() -> io::Result<()> {
-    let folder = std::env::args_os().nth(1).map(PathBuf::from).ok_or_else(|| {
-        io::Error::new(io::ErrorKind::InvalidInput, "name the folder to write into")
-    })?;
+    let folder = std::env::args_os()
+        .nth(1)
+        .map(PathBuf::from)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "name the folder to write into"))?;
     let catalogue = event::catalogue();
     let schemas = folder.join("schemas");
     fs::create_dir_all(&schemas)?;

@@ -1,1 +1,19 @@
-//! Placeholder.
+//! Load that goes on while things are killed, and keeps the books of what was answered.
+//!
+//! * [`visitors`]: redirects at a steady rate; counts what was answered and what may have been.
+//! * [`merchant`]: links that are made over and over with idempotency keys, repeated until answered.
+//! * [`ledger`]: what the services say afterwards.
+
+pub mod ledger;
+pub mod merchant;
+pub mod visitors;
+
+use std::time::Duration;
+
+/// How long one request may take before the load gives up on it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A client that never follows redirects and gives up after [`PATIENCE`].
+pub(crate) fn client() -> reqwest::Client {
+    chassis::client::new()
+}

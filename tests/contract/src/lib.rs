@@ -92,8 +92,7 @@ mod tests {
         assert_eq!(required, ["$.tags: became required, but old messages lack it"]);
         let relaxed = change(|new| new["required"] = json!(["code"]));
         assert_eq!(relaxed, ["$.owner: is no longer required, but old readers need it"]);
-        let nested =
-            change(|new| new["$defs"]["Owner"]["properties"]["id"]["type"] = json!("integer"));
+        let nested = change(|new| new["$defs"]["Owner"]["properties"]["id"]["type"] = json!("integer"));
         assert_eq!(nested, ["$.owner.id: `type` changed"]);
         let items = change(|new| new["properties"]["tags"]["items"]["type"] = json!("integer"));
         assert_eq!(items, ["$.tags[]: `type` changed"]);

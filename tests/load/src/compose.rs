@@ -51,8 +51,7 @@ impl GraphQl {
     }
 
     async fn create_links(&self, token: &str) -> anyhow::Result<()> {
-        let inputs: Vec<Value> =
-            (0..20).map(|n| json!({"url": format!("https://example.com/{n}")})).collect();
+        let inputs: Vec<Value> = (0..20).map(|n| json!({"url": format!("https://example.com/{n}")})).collect();
         let query = "mutation ($inputs: [CreateLinkInput!]!) { createLinks(inputs: $inputs) { link { code } } }";
         self.ask(token, query, json!({"inputs": inputs})).await.map(drop)
     }
@@ -71,8 +70,8 @@ impl GraphQl {
 async fn calls(stack: &Stack, unit: &str) -> anyhow::Result<f64> {
     let metrics = chassis::client::new().get(format!("{}/metrics", stack.url(unit))).send().await?;
     let text = metrics.text().await?;
-    let counts = text.lines().filter(|line| {
-        line.starts_with("http_request_duration_seconds_count") && line.contains("route=\"/v1/")
-    });
+    let counts = text
+        .lines()
+        .filter(|line| line.starts_with("http_request_duration_seconds_count") && line.contains("route=\"/v1/"));
     Ok(counts.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
 }

@@ -75,8 +75,6 @@ async fn count(client: &reqwest::Client, sandbox: &Sandbox) -> anyhow::Result<u6
     let login = sandbox.clickhouse("analytics");
     let query = [("database", login.database.as_str()), ("query", "SELECT count() FROM clicks")];
     let request = client.get(&login.url).query(&query);
-    let request = request
-        .header("X-ClickHouse-User", &login.user)
-        .header("X-ClickHouse-Key", &login.password);
+    let request = request.header("X-ClickHouse-User", &login.user).header("X-ClickHouse-Key", &login.password);
     Ok(request.send().await?.error_for_status()?.text().await?.trim().parse()?)
 }

@@ -44,8 +44,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     }
     tell("bare axum", &bare[1..]);
     tell("shortener", &ours[1..]);
-    let ratios: Vec<f64> =
-        ours[1..].iter().zip(&bare[1..]).map(|(ours, bare)| ours.rate / bare.rate).collect();
+    let ratios: Vec<f64> = ours[1..].iter().zip(&bare[1..]).map(|(ours, bare)| ours.rate / bare.rate).collect();
     figure("shortener / bare axum, throughput (aim: at least 0.60)", format!("{:.2}", median(&ratios)));
     let answered: u64 = ours.iter().map(|round| round.answered).sum();
     links.counted(answered).await?;
@@ -57,8 +56,7 @@ fn tell(name: &str, rounds: &[Round]) {
     let rates: Vec<f64> = rounds.iter().map(|round| round.rate).collect();
     figure(&format!("{name}: redirects/s"), format!("{:.0}", median(&rates)));
     for (quantile, label) in [(0.5, "p50"), (0.99, "p99")] {
-        let values: Vec<f64> =
-            rounds.iter().map(|round| round.latencies.value_at_quantile(quantile) as f64).collect();
+        let values: Vec<f64> = rounds.iter().map(|round| round.latencies.value_at_quantile(quantile) as f64).collect();
         figure(&format!("{name}: {label}"), format!("{:.2} ms", median(&values) / 1000.0));
     }
 }
@@ -77,8 +75,7 @@ struct Links {
 impl Links {
     /// Makes the links and tells their paths.
     async fn create(&self) -> anyhow::Result<Arc<[String]>> {
-        let links: Vec<Value> =
-            (0..LINKS).map(|n| json!({"url": format!("https://example.com/target/{n}")})).collect();
+        let links: Vec<Value> = (0..LINKS).map(|n| json!({"url": format!("https://example.com/target/{n}")})).collect();
         let answer = self.client.post(format!("{}/v1/links/bulk", self.url));
         let answer = answer.bearer_auth(&self.token).json(&json!({"links": links})).send().await?;
         let results: Value = answer.error_for_status()?.json().await?;
@@ -105,8 +102,7 @@ impl Links {
                 query.push(("after", &after));
             }
             let request = self.client.get(format!("{}/v1/links", self.url)).query(&query);
-            let page: Value =
-                request.bearer_auth(&self.token).send().await?.error_for_status()?.json().await?;
+            let page: Value = request.bearer_auth(&self.token).send().await?.error_for_status()?.json().await?;
             let items = page["items"].as_array().context("a page without items")?;
             sum += items.iter().filter_map(|item| item["link"]["click_count"].as_u64()).sum::<u64>();
             if page["has_next_page"] != true {
