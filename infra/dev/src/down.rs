@@ -1,7 +1,7 @@
 //! Stopping the stack, and forgetting its data.
 
 use anyhow::{Context as _, Result};
-use kit::engines;
+use kit::engines::{self, Site};
 use kit::progress::{say, step};
 
 use crate::site::Stack;
@@ -15,6 +15,11 @@ pub(crate) async fn run() -> Result<()> {
         step("stopping the engines", docker::stop(&site.engines, false)).await?;
     }
     step("stopping the engines", engines::stop(&site.engines)).await
+}
+
+/// Stops the engines of the tests. A run of the tests that was killed leaves them.
+pub(crate) async fn tests() -> Result<()> {
+    step("stopping the test engines", engines::stop(&Site::test()?)).await
 }
 
 /// Stops everything and removes `.dev/up/`. Downloaded engines stay.

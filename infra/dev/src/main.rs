@@ -39,7 +39,11 @@ enum Command {
         detach: bool,
     },
     /// Stops services and engines; data stays.
-    Down,
+    Down {
+        /// Stops the engines of the tests instead.
+        #[arg(long)]
+        tests: bool,
+    },
     /// Shows what runs.
     Status,
     /// Shows the logs of all units, or of one unit or engine.
@@ -89,7 +93,8 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> Result<()> {
     match command {
         Command::Up { detach } => up::run(detach).await,
-        Command::Down => down::run().await,
+        Command::Down { tests: false } => down::run().await,
+        Command::Down { tests: true } => down::tests().await,
         Command::Status => status::run().await,
         Command::Logs { unit, follow } => logs::run(unit.as_deref(), follow).await,
         Command::Reset => down::reset().await,

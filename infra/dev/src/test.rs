@@ -1,12 +1,14 @@
 //! Tests and benches, on engines that are not those of `cargo dev up`.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use kit::Engine;
 use kit::engines::{self, Site};
-use kit::progress::{say, step};
+use kit::progress::say;
 use tokio::process::Command;
 
-use crate::cargo;
+use crate::{cargo, down};
 
 /// Builds the programs, starts the test engines, runs the tests, and stops what it started.
 pub(crate) async fn run(arguments: &[String]) -> Result<()> {
@@ -41,7 +43,7 @@ async fn on_engines(work: impl AsyncFnOnce() -> Result<()>) -> Result<()> {
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
     };
     if !running {
-        step("stopping the test engines", engines::stop(&site)).await?;
+        down::tests().await?;
     }
     outcome
 }
@@ -54,23 +56,24 @@ async fn runner(arguments: &[String]) -> Command {
     let mut command = cargo::command(base);
     let (scope, rest) = scope(arguments);
     command.args(scope);
-    if nextest {
-        command.args(rest).args(if arguments.is_empty() { &["--no-fail-fast"][..] } else { &[] });
-    } else {
+    if !nextest {
         say("cargo-nextest is not installed: tests run by `cargo test`, which is slower");
-        command.args(rest).args(if arguments.is_empty() { &["--no-fail-fast"][..] } else { &[] });
+        command.arg("--no-fail-fast");
     }
+    command.args(rest);
     command
 }
 
-/// A first argument that names a crate or a suite narrows the run to it; the rest goes to the runner as it is.
+/// A first argument that names a crate or its folder narrows the run to it; the rest goes to the runner as it is.
 fn scope(arguments: &[String]) -> (Vec<String>, &[String]) {
-    const SUITES: &[&str] = &["e2e", "contract", "chaos"];
     let all = || vec!["--workspace".to_owned()];
     let Some((first, rest)) = arguments.split_first() else { return (all(), arguments) };
-    let package = if SUITES.contains(&first.as_str()) { format!("{first}-tests") } else { first.clone() };
-    let is_package = kit::paths::crates().iter().any(|(known, _)| *known == package);
-    if is_package { (vec!["--package".to_owned(), package], rest) } else { (all(), arguments) }
+    let crates = kit::paths::crates();
+    let named = |(package, folder): &&(String, PathBuf)| package == first || folder.ends_with(first);
+    match crates.iter().find(named) {
+        Some((package, _)) => (vec!["--package".to_owned(), package.clone()], rest),
+        None => (all(), arguments),
+    }
 }
 
 #[cfg(test)]
@@ -89,7 +92,9 @@ mod tests {
     #[test]
     fn suites_and_crates_narrow_the_run() {
         let arguments = words("chaos kill --no-capture");
-        assert_eq!(scope(&arguments), (words("--package chaos-tests"), &words("kill --no-capture")[..]));
+        let (scoped, rest) = scope(&arguments);
+        assert!(scoped[0] == "--package" && scoped[1].starts_with("chaos"), "{scoped:?}");
+        assert_eq!(rest, words("kill --no-capture"));
         assert_eq!(scope(&words("kit")).0, ["--package", "kit"]);
     }
 

@@ -50,6 +50,33 @@ impl Ports {
         }
     }
 
+    /// The ports written down in a folder. The first question chooses the plan at `base`, or free ones if one of
+    /// its ports is taken.
+    ///
+    /// # Errors
+    /// When the folder can't be written.
+    pub fn chosen_once(folder: &Path, base: u16) -> Result<Self> {
+        let path = folder.join("ports.json");
+        if !path.is_file() {
+            let plan = Self::at(base);
+            let ports = if plan.all().into_iter().all(is_free) { plan } else { Self::reserved()?.0 };
+            fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+            let fresh = folder.join(format!("ports.{}", std::process::id()));
+            fs::write(&fresh, serde_json::to_vec(&ports)?)?;
+            // Many tests may ask at once: the first link stands, and all read what it says.
+            let _ = fs::hard_link(&fresh, &path);
+            fs::remove_file(&fresh)?;
+        }
+        let text = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        serde_json::from_slice(&text).with_context(|| format!("understanding {}", path.display()))
+    }
+
+    fn all(&self) -> [u16; 10] {
+        let Self { postgres, mongo, redis, amqp, management, distribution, stream, prometheus, epmd, clickhouse } =
+            *self;
+        [postgres, mongo, redis, amqp, management, distribution, stream, prometheus, epmd, clickhouse]
+    }
+
     /// Takes ten free ports for a private set of engines.
     ///
     /// # Errors
@@ -159,6 +186,18 @@ mod tests {
     #[test]
     fn plans_follow_their_base() {
         assert_eq!((Ports::at(17_000).postgres, Ports::at(18_000).amqp), (17_432, 18_672));
+    }
+
+    #[test]
+    fn ports_are_chosen_once() {
+        let folder = std::env::temp_dir().join(format!("vitrine-chosen-{}", std::process::id()));
+        let held = Reserved::take().unwrap();
+        let listener = TcpListener::bind(("127.0.0.1", held.port())).unwrap();
+        let first = Ports::chosen_once(&folder, held.port() - 432).unwrap();
+        assert_ne!(first.postgres, held.port(), "a taken port is not chosen");
+        drop(listener);
+        assert_eq!(Ports::chosen_once(&folder, held.port() - 432).unwrap(), first);
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

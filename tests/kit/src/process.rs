@@ -40,6 +40,27 @@ impl Identity {
         Self::of(self.pid) == Some(self)
     }
 
+    /// Its descendants, as far as they run now.
+    fn descendants(self) -> Vec<Self> {
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        let pairs: Vec<(u32, Self)> = numbers.filter_map(|pid| Some((parent(pid)?, Self::of(pid)?))).collect();
+        let mut family = vec![self];
+        let mut next = 0;
+        while let Some(&ancestor) = family.get(next) {
+            family.extend(pairs.iter().filter(|(parent, _)| *parent == ancestor.pid).map(|(_, child)| *child));
+            next += 1;
+        }
+        family.split_off(1)
+    }
+
+    /// Ends the process and its descendants at once, the process first, so that it can't start others.
+    fn kill_family(self) {
+        let descendants = self.descendants();
+        self.signal(Signal::KILL);
+        descendants.into_iter().for_each(|process| process.signal(Signal::KILL));
+    }
+
     fn signal(self, signal: Signal) {
         // Between the look and the signal the process may end; then there is nothing left to do.
         if let Some(pid) = self.alive().then(|| i32::try_from(self.pid).ok()).flatten().and_then(Pid::from_raw) {
@@ -52,6 +73,11 @@ impl Identity {
         let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
         let _ = rustix::process::waitpid(pid, WaitOptions::NOHANG);
     }
+}
+
+fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// State and start time from `/proc/<pid>/stat`. The name in it may hold spaces and brackets itself.
@@ -129,21 +155,24 @@ impl Daemon {
         Ok(())
     }
 
-    /// Ends the process without giving it a moment (SIGKILL) and waits until it is gone.
+    /// Ends the process and its descendants without giving them a moment (SIGKILL), and waits until they are gone.
     ///
     /// # Errors
     /// When it is still there ten seconds later.
     pub async fn kill9(&self) -> Result<()> {
-        if let Some(identity) = self.running() {
-            identity.signal(Signal::KILL);
-        }
-        self.ended(Duration::from_secs(10)).await
+        let Some(identity) = self.running() else { return Ok(()) };
+        let descendants = identity.descendants();
+        identity.kill_family();
+        self.ended(Duration::from_secs(10)).await?;
+        let what = format!("the children of {} to end", self.name);
+        let gone = async || Ok(descendants.iter().all(|child| !child.alive()).then_some(()));
+        eventually(Duration::from_secs(10), &what, gone).await
     }
 
     /// Sends SIGKILL without waiting: for places that can't wait, such as `drop`.
     pub fn kill_and_forget(&self) {
         if let Some(identity) = self.running() {
-            identity.signal(Signal::KILL);
+            identity.kill_family();
             identity.reap();
         }
     }
@@ -209,6 +238,20 @@ mod tests {
         let own = Identity::own();
         assert!(own.alive());
         assert!(!Identity { started: own.started + 1, ..own }.alive());
+    }
+
+    #[tokio::test]
+    async fn killing_takes_the_children_along() {
+        let folder = std::env::temp_dir().join(format!("vitrine-family-{}", std::process::id()));
+        let daemon = Daemon::new(&folder, "parent");
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 600 & echo $!; wait"]);
+        daemon.spawn(&command, true).unwrap();
+        let child = async || Ok(daemon.log_tail(1).parse().ok().and_then(Identity::of));
+        let child = crate::eventually(Duration::from_secs(10), "the child", child).await.unwrap();
+        daemon.kill9().await.unwrap();
+        assert!(!child.alive());
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[tokio::test]

@@ -35,12 +35,15 @@ impl Site {
         Self::new(paths::dev().join("up"), Ports::at(base("VITRINE_UP_PORTS", 17_000)?), true, true)
     }
 
-    /// The engines of the tests: they do not wait for the disk, on ports from 18000 (or `VITRINE_TEST_PORTS`).
+    /// The engines of the tests: they do not wait for the disk. Their ports are chosen once per folder: those from
+    /// 18000 (or `VITRINE_TEST_PORTS`), or, where another clone holds one of them, any that are free.
     ///
     /// # Errors
     /// When its folder can't be written.
     pub fn test() -> Result<Self> {
-        Self::new(paths::dev().join("test"), Ports::at(base("VITRINE_TEST_PORTS", 18_000)?), false, true)
+        let folder = paths::dev().join("test");
+        let ports = Ports::chosen_once(&folder, base("VITRINE_TEST_PORTS", 18_000)?)?;
+        Self::new(folder, ports, false, true)
     }
 
     /// A set of its own, which ends with the process that starts it.
