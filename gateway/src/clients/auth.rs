@@ -1,0 +1,48 @@
+//! auth: users and sessions.
+
+use contracts::rest::auth::{Login, RefreshToken, Register, Session, User};
+use http::Method;
+
+use super::{Client, ServiceError};
+
+impl Client<'_> {
+    /// Opens an account.
+    ///
+    /// # Errors
+    /// Fails as auth does.
+    pub async fn register(&self, request: &Register) -> Result<Session, ServiceError> {
+        self.read(self.send_json(Method::POST, "/v1/users", request)?).await
+    }
+
+    /// Begins a session.
+    ///
+    /// # Errors
+    /// Fails as auth does.
+    pub async fn log_in(&self, request: &Login) -> Result<Session, ServiceError> {
+        self.read(self.send_json(Method::POST, "/v1/sessions", request)?).await
+    }
+
+    /// Goes on with a session. Never tried twice: a refresh token used twice ends the session.
+    ///
+    /// # Errors
+    /// Fails as auth does.
+    pub async fn refresh(&self, request: &RefreshToken) -> Result<Session, ServiceError> {
+        self.read(self.send_json(Method::POST, "/v1/sessions/refresh", request)?).await
+    }
+
+    /// Ends a session.
+    ///
+    /// # Errors
+    /// Fails as auth does.
+    pub async fn revoke(&self, request: &RefreshToken) -> Result<(), ServiceError> {
+        self.answer(self.send_json(Method::POST, "/v1/sessions/revoke", request)?).await.map(drop)
+    }
+
+    /// Returns the user of the token.
+    ///
+    /// # Errors
+    /// Fails as auth does.
+    pub async fn me(&self) -> Result<User, ServiceError> {
+        self.read(self.get("/v1/users/me")).await
+    }
+}

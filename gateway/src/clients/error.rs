@@ -1,0 +1,153 @@
+//! What went wrong at a service, as a GraphQL client is told.
+
+use std::time::Duration;
+
+use async_graphql::{ErrorExtensionValues, Value};
+use contracts::problem::{Code, Problem};
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, StatusCode};
+
+use crate::upstream::error::UpstreamError;
+
+/// What went wrong, and where. Not a `Display`: a GraphQL error is made of it with its extensions or not at all.
+#[derive(Debug, Clone)]
+pub struct ServiceError {
+    /// The service, or the gateway itself.
+    pub service: String,
+    /// What the client is told.
+    pub problem: Box<Problem>,
+}
+
+impl ServiceError {
+    /// Makes an error of the gateway's own.
+    #[must_use]
+    pub fn own(code: Code, detail: impl Into<String>) -> Self {
+        Self { service: "gateway".to_owned(), problem: Box::new(Problem::new(code, detail)) }
+    }
+
+    /// Makes an error that names an argument.
+    #[must_use]
+    pub fn argument(name: &str, message: impl Into<String>) -> Self {
+        Self { service: "gateway".to_owned(), problem: Box::new(Problem::field(name, message)) }
+    }
+
+    /// Makes an error for what must not happen; the cause is logged and not told.
+    #[must_use]
+    pub fn internal(cause: &dyn std::error::Error) -> Self {
+        tracing::error!(error = %cause, "A request failed.");
+        Self::own(Code::Internal, "The request id leads us to what happened.")
+    }
+
+    /// Makes the error for a call without an answer.
+    #[must_use]
+    pub fn no_answer(service: &str, error: &UpstreamError) -> Self {
+        let mut problem = Problem::new(error.code(), error.detail(service));
+        problem.retry_after_ms = error.retry_after().map(millis);
+        Self { service: service.to_owned(), problem: Box::new(problem) }
+    }
+
+    /// Makes the error for an answer that is not a success. What the service says of the client's request is passed
+    /// on; what it says of itself is told by kind only.
+    #[must_use]
+    pub fn answered(service: &str, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+        let told = serde_json::from_slice::<Problem>(body).ok();
+        let wait = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let wait = told.as_ref().and_then(|problem| problem.retry_after_ms).or(wait.map(|s: u64| s * 1_000));
+        let mut problem = match (status.as_u16(), told) {
+            (400..=499, Some(problem)) => problem,
+            (503, _) => Problem::new(Code::Unavailable, format!("{service} is not available at the moment.")),
+            (504, _) => Problem::new(Code::Timeout, format!("{service} did not answer in time.")),
+            _ => Problem::new(Code::BadUpstream, format!("{service} gave an answer that makes no sense.")),
+        };
+        problem.retry_after_ms = wait.or((status == 503).then_some(1_000));
+        Self { service: service.to_owned(), problem: Box::new(problem) }
+    }
+
+    /// Makes the error for an answer of another shape than the contract's.
+    #[must_use]
+    pub fn unreadable(service: &str, cause: &serde_json::Error) -> Self {
+        tracing::error!(upstream = service, error = %cause, "An answer is not what the contract says.");
+        let detail = format!("{service} gave an answer that cannot be read.");
+        Self { service: service.to_owned(), problem: Box::new(Problem::new(Code::BadUpstream, detail)) }
+    }
+
+    /// Whether an older answer may serve in place of this error: the service is away, rather than of another opinion.
+    #[must_use]
+    pub fn is_absence(&self) -> bool {
+        matches!(self.problem.code, Code::Unavailable | Code::Timeout | Code::BadUpstream)
+    }
+}
+
+impl From<ServiceError> for async_graphql::Error {
+    fn from(error: ServiceError) -> Self {
+        let problem = *error.problem;
+        let mut extensions = ErrorExtensionValues::default();
+        extensions.set("code", problem.code.as_str());
+        extensions.set("service", error.service);
+        extensions.set("retryAfterMs", problem.retry_after_ms.map_or(Value::Null, Value::from));
+        if !problem.errors.is_empty() {
+            let fields = problem.errors.into_iter().map(|error| {
+                let field = Value::from(camel_case(&error.field));
+                Value::Object([("field", field), ("message", error.message.into())].map(named).into())
+            });
+            extensions.set("fields", Value::List(fields.collect()));
+        }
+        let mut made = Self::new(problem.detail.unwrap_or(problem.title));
+        made.extensions = Some(extensions);
+        made
+    }
+}
+
+fn named((name, value): (&str, Value)) -> (async_graphql::Name, Value) {
+    (async_graphql::Name::new(name), value)
+}
+
+/// Services say `redirect_status`, GraphQL says `redirectStatus`.
+fn camel_case(field: &str) -> String {
+    let mut upper = false;
+    field.chars().fold(String::with_capacity(field.len()), |mut text, char| {
+        match (char, upper) {
+            ('_', _) => upper = true,
+            (char, true) => {
+                text.extend(char.to_uppercase());
+                upper = false;
+            }
+            (char, false) => text.push(char),
+        }
+        text
+    })
+}
+
+fn millis(delay: Duration) -> u64 {
+    u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(status: u16, body: &str) -> Problem {
+        let status = StatusCode::from_u16(status).expect("a status");
+        *ServiceError::answered("shortener", status, &HeaderMap::new(), body.as_bytes()).problem
+    }
+
+    #[test]
+    fn what_a_service_says_of_the_request_is_passed_on_and_what_it_says_of_itself_is_not() {
+        let taken = serde_json::to_string(&Problem::new(Code::CodeTaken, "promo is taken.")).expect("JSON");
+        assert_eq!(answered(409, &taken).detail.as_deref(), Some("promo is taken."));
+        let inner = serde_json::to_string(&Problem::new(Code::Unavailable, "mongo-3:27017 is away")).expect("JSON");
+        let told = answered(503, &inner);
+        assert_eq!((told.code, told.retry_after_ms), (Code::Unavailable, Some(1_000)));
+        assert!(!told.detail.unwrap_or_default().contains("mongo"));
+        assert_eq!(answered(500, "<html>").code, Code::BadUpstream);
+        assert_eq!(answered(404, "<html>").code, Code::BadUpstream, "not one of ours");
+        assert_eq!(answered(302, "").code, Code::BadUpstream);
+    }
+
+    #[test]
+    fn fields_are_named_as_graphql_names_them() {
+        assert_eq!(camel_case("redirect_status"), "redirectStatus");
+        assert_eq!(camel_case("links[3].fallback_url"), "links[3].fallbackUrl");
+        assert_eq!(camel_case("url"), "url");
+    }
+}

@@ -1,0 +1,198 @@
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use async_graphql::Variables;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn refused(query: &str) -> Option<Refused> {
+    parse(query, &Variables::default(), &Guard::default()).err()
+}
+
+fn limit(query: &str) -> &'static str {
+    match refused(query) {
+        Some(Refused::TooComplex { limit, .. }) => limit,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Each fragment spreads the next one twice: the last one is reached 2^`levels` times.
+fn doubling(levels: usize) -> String {
+    let mut query = "{ ...f0 }".to_owned();
+    for level in 0..levels {
+        let next = level + 1;
+        let _ = write!(query, " fragment f{level} on Query {{ a{level}: me {{ id }} ...f{next} ...f{next} }}");
+    }
+    let _ = write!(query, " fragment f{levels} on Query {{ __typename }}");
+    query
+}
+
+#[test]
+fn doubling_fragments_are_refused_in_no_time() {
+    let query = doubling(22);
+    let began = Instant::now();
+    assert_eq!(limit(&query), "fields");
+    assert!(began.elapsed() < Duration::from_millis(50), "{:?}", began.elapsed());
+    // Nor do they hide behind an operation that does not use them.
+    assert_eq!(limit(&query.replace("{ ...f0 }", "{ __typename }")), "fields");
+}
+
+#[test]
+fn the_time_is_linear_in_the_size_of_the_document() {
+    let few = Guard { tokens: usize::MAX, fields: u64::MAX, cost: u64::MAX, aliases: u64::MAX, ..Guard::default() };
+    let query = doubling(60);
+    let began = Instant::now();
+    // Every limit on counts is lifted: the walk itself must not expand anything.
+    let result = parse(&query, &Variables::default(), &few);
+    assert!(began.elapsed() < Duration::from_millis(200), "{:?}", began.elapsed());
+    assert!(matches!(result, Err(Refused::TooComplex { .. }) | Ok(_)));
+}
+
+#[test]
+fn each_limit_is_named() {
+    assert_eq!(limit(&format!("{{ {} }}", "__typename ".repeat(10_001))), "tokens");
+    assert_eq!(limit(&format!("{}me", "{a".repeat(61))), "nested brackets");
+    assert_eq!(limit(&format!("{{ a(b: {}", "[".repeat(61))), "nested brackets");
+    assert_eq!(limit(&format!("{{ me {{ {} }} }}", "id ".repeat(2_000))), "fields");
+    assert_eq!(limit(&format!("{}id{}", "{ a ".repeat(20), "}".repeat(20))), "levels");
+    assert_eq!(limit(&format!("{{ me {{ {} }} }}", "a: id ".repeat(51))), "aliases");
+    assert_eq!(limit(&format!("{{ me {{ id {} }} }}", "@a".repeat(51))), "aliases".replace("aliases", "directives"));
+    assert_eq!(limit(&format!("query {} {{ id }}", "@a".repeat(51))), "directives");
+    assert_eq!(limit(&format!("{{ {} }}", "me ".repeat(21))), "fields at the top");
+    assert_eq!(limit(&format!("mutation {{ {} }}", "login ".repeat(11))), "fields at the top");
+    let wide = "{ links(first: 100) { edges { node { stats { topReferrers(first: 100) { name count } \
+                topCountries(first: 100) { name count } browsers { name count } series { at clicks } } } } } }";
+    assert!(refused(wide).is_none());
+    assert_eq!(limit(&wide.replace("browsers", "a: links(first: 100) { id url } browsers")), "values in the answer");
+    let inline = format!("{{ {} id {} }}", "... {".repeat(59), "}".repeat(59));
+    assert!(refused(&inline).is_none(), "inline fragments are no levels");
+}
+
+#[test]
+fn a_chain_of_fragments_is_refused_wherever_the_walk_begins() {
+    let mut chain = "{ __typename }".to_owned();
+    for number in 0..200 {
+        let _ = write!(chain, " fragment f{number} on Query {{ ...f{} }}", number + 1);
+    }
+    chain.push_str(" fragment f200 on Query { __typename }");
+    assert_eq!(limit(&chain), "nested selections");
+}
+
+#[test]
+fn fragments_that_contain_themselves_are_found() {
+    for query in [
+        "{ ...a } fragment a on Query { ...a }",
+        "{ ...a } fragment a on Query { me { ...b } } fragment b on User { ... { ...a } }",
+        "{ id } fragment a on Query { ...b } fragment b on Query { ...a }",
+    ] {
+        assert!(matches!(refused(query), Some(Refused::Cycle(_))), "{query}");
+    }
+}
+
+#[test]
+fn variables_decide_how_long_a_list_is() {
+    let query = "query($n: Int) { links(first: $n) { edges { node { stats { topReferrers(first: $n) { \
+                 a: name b: name c: name d: name e: name f: name g: name h: name i: name j: name } } } } } }";
+    let with = |n: serde_json::Value| {
+        let variables = Variables::from_json(json!({ "n": n }));
+        parse(query, &variables, &Guard::default()).is_ok()
+    };
+    assert!(with(json!(10)));
+    assert!(!with(json!(100)));
+    assert!(!with(json!(null)), "unknown is taken for the longest");
+}
+
+#[test]
+fn the_standard_introspection_query_passes() {
+    assert_eq!(refused(include_str!("introspection.graphql")), None);
+    // Deeper than any tool asks, each level eight times the last.
+    let types =
+        "{ __schema { types { fields { type { fields { type { fields { type { fields { name } } } } } } } } } }";
+    assert_eq!(limit(types), "values in the answer");
+}
+
+#[test]
+fn what_cannot_be_parsed_is_malformed() {
+    for query in ["", "{", "{ 8f31 }", "query", "{ a(b: ) }", "\u{0}"] {
+        assert!(matches!(refused(query), Some(Refused::Malformed(_))), "{query:?}");
+    }
+}
+
+/// A selection as a tree, with spreads of fragments with higher numbers only.
+#[derive(Debug, Clone)]
+enum Tree {
+    Field(bool, Vec<Tree>),
+    Inline(Vec<Tree>),
+    Spread(usize),
+}
+
+fn tree() -> impl Strategy<Value = Tree> {
+    let leaf =
+        prop_oneof![any::<bool>().prop_map(|alias| Tree::Field(alias, vec![])), (0_usize..4).prop_map(Tree::Spread)];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        let several = prop::collection::vec(inner, 1..4);
+        prop_oneof![
+            (any::<bool>(), several.clone()).prop_map(|(alias, inside)| Tree::Field(alias, inside)),
+            several.prop_map(Tree::Inline),
+        ]
+    })
+}
+
+fn write(trees: &[Tree], level: usize) -> String {
+    trees.iter().fold("__typename ".to_owned(), |text, tree| {
+        text + &match tree {
+            Tree::Field(alias, inside) => {
+                let inside = if inside.is_empty() { String::new() } else { format!("{{ {} }}", write(inside, level)) };
+                format!("{}field {inside} ", if *alias { "alias: " } else { "" })
+            }
+            Tree::Inline(inside) => format!("... {{ {} }} ", write(inside, level)),
+            Tree::Spread(number) if level + number < 4 => format!("...f{} ", level + number),
+            Tree::Spread(_) => String::new(),
+        }
+    })
+}
+
+/// Counts fields and aliases by expanding everything, as the walk must not.
+fn expand(trees: &[Tree], level: usize, fragments: &[Vec<Tree>]) -> (u64, u64) {
+    trees.iter().fold((1, 0), |(fields, aliases), tree| {
+        let (more, named) = match tree {
+            Tree::Field(alias, inside) if inside.is_empty() => (1, u64::from(*alias)),
+            Tree::Field(alias, inside) => {
+                let (fields, aliases) = expand(inside, level, fragments);
+                (fields + 1, aliases + u64::from(*alias))
+            }
+            Tree::Inline(inside) => expand(inside, level, fragments),
+            Tree::Spread(number) if level + number < 4 => {
+                expand(&fragments[level + number], level + number + 1, fragments)
+            }
+            Tree::Spread(_) => (0, 0),
+        };
+        (fields + more, aliases + named)
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_walk_counts_what_expanding_would(
+        operation in prop::collection::vec(tree(), 1..5),
+        fragments in prop::collection::vec(prop::collection::vec(tree(), 1..4), 4),
+    ) {
+        let mut query = format!("{{ {} }}", write(&operation, 0));
+        for (number, fragment) in fragments.iter().enumerate() {
+            let _ = write!(query, " fragment f{number} on Query {{ {} }}", write(fragment, number + 1));
+        }
+        let (fields, aliases) = expand(&operation, 0, &fragments);
+        let exact = Guard { fields: u64::MAX, aliases: u64::MAX, roots: u64::MAX, depth: 64, cost: u64::MAX, tokens: usize::MAX, directives: 0 };
+        let document = async_graphql::parser::parse_query(&query).expect("it is well-formed");
+        let weight = walk::weigh(&document, &Variables::default());
+        prop_assert_eq!((weight.fields, weight.aliases), (fields, aliases), "{}", query);
+        prop_assert!(parse(&query, &Variables::default(), &exact).is_ok());
+    }
+
+    #[test]
+    fn no_text_makes_it_panic(query in "[ -~\n\"#{}()\\[\\]]{0,400}") {
+        let _ = refused(&query);
+    }
+}

@@ -1,0 +1,119 @@
+//! Which media type a client sends and accepts.
+
+use http::HeaderMap;
+use http::header::{ACCEPT, CONTENT_TYPE};
+
+/// The media type of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Media {
+    /// `application/graphql-response+json`: the status tells whether the request was one.
+    Graphql,
+    /// `application/json`, as older clients expect it: 200 for every well-formed request.
+    Json,
+}
+
+/// The result of negotiation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Accepted {
+    Some(Media),
+    None,
+}
+
+impl Media {
+    /// Returns the header's value.
+    pub(super) const fn content_type(self) -> &'static str {
+        match self {
+            Self::Graphql => "application/graphql-response+json; charset=utf-8",
+            Self::Json => "application/json; charset=utf-8",
+        }
+    }
+}
+
+/// Chooses what the client likes best. Without a word, or with a wildcard, it is `application/json`: such clients may
+/// know no other.
+pub(super) fn negotiate(headers: &HeaderMap) -> Accepted {
+    if !headers.contains_key(ACCEPT) {
+        return Accepted::Some(Media::Json);
+    }
+    let offers = accepted(headers);
+    let liking = |names: &[&str]| {
+        // The most specific range speaks for a type (RFC 9110, 12.5.1); `names` begins with it.
+        let speaks = names.iter().find_map(|name| offers.iter().find(|(range, _)| range == name));
+        speaks.map_or(0.0, |(_, quality)| *quality)
+    };
+    let json = liking(&["application/json", "application/*", "*/*"]);
+    let named = liking(&["application/graphql-response+json"]);
+    let graphql = liking(&["application/graphql-response+json", "application/*", "*/*"]);
+    if graphql <= 0.0 && json <= 0.0 {
+        return Accepted::None;
+    }
+    let is_better = graphql > json || (named > 0.0 && graphql >= json);
+    Accepted::Some(if is_better { Media::Graphql } else { Media::Json })
+}
+
+/// Whether a browser asks for a page.
+pub(super) fn wants_html(headers: &HeaderMap) -> bool {
+    accepted(headers).iter().any(|(range, quality)| range == "text/html" && *quality > 0.0)
+}
+
+/// Whether the body is JSON in UTF-8.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
+    let mut parts = value.split(';').map(|part| part.trim().to_ascii_lowercase());
+    let is_json = parts.next().is_some_and(|media| media == "application/json");
+    let charset = parts.find_map(|part| part.strip_prefix("charset=").map(|name| name.trim_matches('"').to_owned()));
+    is_json && charset.is_none_or(|name| name == "utf-8" || name == "utf8")
+}
+
+/// The ranges that the client accepts, each with how much it likes them.
+fn accepted(headers: &HeaderMap) -> Vec<(String, f32)> {
+    let values = headers.get_all(ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
+    let ranges = values.flat_map(|value| value.split(','));
+    let parse = |range: &str| {
+        let mut parts = range.split(';').map(|part| part.trim().to_ascii_lowercase());
+        let name = parts.next().unwrap_or_default();
+        let quality = parts.find_map(|part| part.strip_prefix("q=").map(|q| q.parse().unwrap_or(0.0)));
+        (name, quality.unwrap_or(1.0))
+    };
+    ranges.map(parse).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn negotiated(accept: &'static str) -> Accepted {
+        negotiate(&HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]))
+    }
+
+    #[test]
+    fn the_client_gets_what_it_likes_best() {
+        let (graphql, json) = (Accepted::Some(Media::Graphql), Accepted::Some(Media::Json));
+        assert_eq!(negotiate(&HeaderMap::new()), json);
+        assert_eq!(negotiated("*/*"), json);
+        assert_eq!(negotiated("application/*"), json);
+        assert_eq!(negotiated("application/json"), json);
+        assert_eq!(negotiated("application/graphql-response+json"), graphql);
+        assert_eq!(negotiated("application/graphql-response+json; charset=utf-8, application/json;q=0.9"), graphql);
+        assert_eq!(negotiated("application/graphql-response+json, application/json"), graphql);
+        assert_eq!(negotiated("application/graphql-response+json;q=0.5, application/json"), json);
+        assert_eq!(negotiated("application/json;q=0, */*"), graphql);
+        assert_eq!(negotiated("text/html, application/xml"), Accepted::None);
+        assert_eq!(negotiated("application/json;q=0"), Accepted::None);
+    }
+
+    #[test]
+    fn only_json_in_utf_8_is_read() {
+        let read =
+            |value: &'static str| is_json(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(value))]));
+        for good in ["application/json", "Application/JSON; charset=UTF-8", "application/json;charset=\"utf-8\""] {
+            assert!(read(good), "{good}");
+        }
+        for bad in ["text/plain", "application/json; charset=latin1", "multipart/form-data", ""] {
+            assert!(!read(bad), "{bad}");
+        }
+        assert!(!is_json(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,264 @@
+//! Links, as their owner sees and makes them.
+
+use async_graphql::{ComplexObject, ID, InputObject, MaybeUndefined, Result, SimpleObject};
+use chrono::{DateTime, Utc};
+use contracts::problem;
+use contracts::rest::analytics::Window;
+use contracts::rest::shortener;
+
+use super::stats::LinkStats;
+
+/// A short link.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct Link {
+    /// The link's id.
+    id: ID,
+    /// Its short code.
+    code: String,
+    /// Where it leads.
+    url: String,
+    /// The whole short address, to be shared.
+    short_url: String,
+    /// The owner's title.
+    title: Option<String>,
+    /// The owner's tags.
+    tags: Vec<String>,
+    /// When it was made.
+    created_at: DateTime<Utc>,
+    /// From when on it leads nowhere.
+    expires_at: Option<DateTime<Utc>>,
+    /// After how many redirects it leads nowhere.
+    max_clicks: Option<u64>,
+    /// Redirects answered; follows the clicks by some seconds.
+    click_count: u64,
+    /// Whether it leads somewhere now: neither expired nor used up.
+    active: bool,
+    /// The status of its redirects.
+    redirect_status: u16,
+    /// Whether queries are forwarded.
+    forward_query: bool,
+    /// Where it leads when expired or used up.
+    fallback_url: Option<String>,
+}
+
+#[ComplexObject]
+impl Link {
+    /// Who clicked: 30 days up to now, unless said otherwise. Null, with an error, while there is nothing to tell.
+    async fn stats(
+        &self,
+        #[graphql(desc = "From when on, inclusive.")] from: Option<DateTime<Utc>>,
+        #[graphql(desc = "Until when, exclusive.")] to: Option<DateTime<Utc>>,
+        #[graphql(desc = "IANA name of the zone in which days begin.", default_with = "Some(\"UTC\".to_owned())")]
+        time_zone: Option<String>,
+        #[graphql(desc = "Whether clicks of bots count too.", default_with = "Some(false)")] include_bots: Option<bool>,
+    ) -> Result<Option<LinkStats>> {
+        let usual = Window::default();
+        let window = Window {
+            from,
+            to,
+            time_zone: time_zone.unwrap_or(usual.time_zone),
+            include_bots: include_bots.unwrap_or(usual.include_bots),
+        };
+        Ok(Some(LinkStats::new(self.code.clone(), window)))
+    }
+}
+
+impl From<shortener::Link> for Link {
+    fn from(link: shortener::Link) -> Self {
+        Self {
+            id: link.id.into(),
+            code: link.code,
+            url: link.url,
+            short_url: link.short_url,
+            title: link.title,
+            tags: link.tags,
+            created_at: link.created_at,
+            expires_at: link.expires_at,
+            max_clicks: link.max_clicks,
+            click_count: link.click_count,
+            active: link.active,
+            redirect_status: link.redirect_status,
+            forward_query: link.forward_query,
+            fallback_url: link.fallback_url,
+        }
+    }
+}
+
+/// A page of links, newest first.
+#[derive(SimpleObject)]
+pub struct LinkConnection {
+    /// The links, each with its cursor.
+    edges: Vec<LinkEdge>,
+    /// Where the page stands.
+    page_info: PageInfo,
+}
+
+/// A link in a list.
+#[derive(SimpleObject)]
+pub struct LinkEdge {
+    /// Goes into `after` to go on behind this link.
+    cursor: String,
+    /// The link.
+    node: Link,
+}
+
+/// Where a page stands in its list.
+#[derive(SimpleObject)]
+pub struct PageInfo {
+    /// Whether more follow.
+    has_next_page: bool,
+    /// Whether some came before.
+    has_previous_page: bool,
+    /// The cursor of the page's first item.
+    start_cursor: Option<String>,
+    /// The cursor of the page's last item.
+    end_cursor: Option<String>,
+}
+
+impl LinkConnection {
+    /// Makes a connection of a page; `is_first` says whether it is the list's first one.
+    #[must_use]
+    pub fn new(page: shortener::LinkPage, is_first: bool) -> Self {
+        let cursor = |item: Option<&shortener::LinkItem>| item.map(|item| item.cursor.clone());
+        let page_info = PageInfo {
+            has_next_page: page.has_next_page,
+            has_previous_page: !is_first,
+            start_cursor: cursor(page.items.first()),
+            end_cursor: cursor(page.items.last()),
+        };
+        let edge = |item: shortener::LinkItem| LinkEdge { cursor: item.cursor, node: item.link.into() };
+        Self { edges: page.items.into_iter().map(edge).collect(), page_info }
+    }
+}
+
+/// A new link.
+#[derive(InputObject)]
+pub struct CreateLinkInput {
+    /// Where the link leads: `http` or `https`, at most 2,048 characters, no credentials.
+    url: String,
+    /// A code of the owner's choice: 3 to 32 of `A-Z a-z 0-9 _ -`. Generated when absent.
+    code: Option<String>,
+    /// At most 200 characters.
+    title: Option<String>,
+    /// At most 20 tags of 1 to 50 characters each.
+    tags: Option<Vec<String>>,
+    /// From then on the link answers 410.
+    expires_at: Option<DateTime<Utc>>,
+    /// After so many redirects the link answers 410.
+    max_clicks: Option<u64>,
+    /// 301, 302, 307 or 308. 302 when absent.
+    redirect_status: Option<u16>,
+    /// Whether the query of the request is added to the target's.
+    forward_query: Option<bool>,
+    /// Where the link leads when it is expired or used up.
+    fallback_url: Option<String>,
+}
+
+impl From<CreateLinkInput> for shortener::CreateLink {
+    fn from(input: CreateLinkInput) -> Self {
+        Self {
+            url: input.url,
+            code: input.code,
+            title: input.title,
+            tags: input.tags.unwrap_or_default(),
+            expires_at: input.expires_at,
+            max_clicks: input.max_clicks,
+            redirect_status: input.redirect_status,
+            forward_query: input.forward_query,
+            fallback_url: input.fallback_url,
+        }
+    }
+}
+
+/// Changes to a link: what is absent stays, null clears.
+#[derive(InputObject)]
+pub struct UpdateLinkInput {
+    /// Where the link leads.
+    url: Option<String>,
+    /// The title; null clears it.
+    title: MaybeUndefined<String>,
+    /// The tags, replacing all.
+    tags: Option<Vec<String>>,
+    /// The expiry; null clears it.
+    expires_at: MaybeUndefined<DateTime<Utc>>,
+    /// The limit; null clears it.
+    max_clicks: MaybeUndefined<u64>,
+    /// 301, 302, 307 or 308.
+    redirect_status: Option<u16>,
+    /// Whether the query is forwarded.
+    forward_query: Option<bool>,
+    /// The fallback; null clears it.
+    fallback_url: MaybeUndefined<String>,
+}
+
+impl From<UpdateLinkInput> for shortener::UpdateLink {
+    fn from(input: UpdateLinkInput) -> Self {
+        Self {
+            url: input.url,
+            title: patch(input.title),
+            tags: input.tags,
+            expires_at: patch(input.expires_at),
+            max_clicks: patch(input.max_clicks),
+            redirect_status: input.redirect_status,
+            forward_query: input.forward_query,
+            fallback_url: patch(input.fallback_url),
+        }
+    }
+}
+
+fn patch<T>(value: MaybeUndefined<T>) -> Option<Option<T>> {
+    match value {
+        MaybeUndefined::Undefined => None,
+        MaybeUndefined::Null => Some(None),
+        MaybeUndefined::Value(value) => Some(Some(value)),
+    }
+}
+
+/// What became of one of many new links: either the link or the problem is there.
+#[derive(SimpleObject)]
+pub struct CreateLinkResult {
+    /// The item's index in the request, from 0.
+    index: usize,
+    /// The link, where it was made.
+    link: Option<Link>,
+    /// Why it was not made.
+    problem: Option<Problem>,
+}
+
+/// Why something was not done.
+#[derive(SimpleObject)]
+pub struct Problem {
+    /// The reason, for a program: one of the codes that errors carry.
+    code: String,
+    /// The reason, for a person.
+    message: String,
+    /// The fields that are not acceptable.
+    fields: Vec<FieldProblem>,
+}
+
+/// A field that is not acceptable.
+#[derive(SimpleObject)]
+pub struct FieldProblem {
+    /// The field.
+    field: String,
+    /// What is wrong with it.
+    message: String,
+}
+
+impl From<shortener::CreateLinkResult> for CreateLinkResult {
+    fn from(result: shortener::CreateLinkResult) -> Self {
+        Self { index: result.index, link: result.link.map(Link::from), problem: result.problem.map(Problem::from) }
+    }
+}
+
+impl From<problem::Problem> for Problem {
+    fn from(problem: problem::Problem) -> Self {
+        let field = |error: problem::FieldError| FieldProblem { field: error.field, message: error.message };
+        Self {
+            code: problem.code.to_string(),
+            message: problem.detail.unwrap_or(problem.title),
+            fields: problem.errors.into_iter().map(field).collect(),
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Statistics of a link: each field loads what it needs, and all that a level needs travels in one call.
+
+use async_graphql::{Context, Enum, Object, Result, SimpleObject};
+use chrono::{DateTime, Utc};
+use contracts::rest::analytics::{self, Dimension, Facet, FacetValue, Totals, Window};
+
+use super::load::{Key, Loaded, StatsLoader};
+use crate::clients::ServiceError;
+
+/// How many browsers and devices are listed: more than there are.
+const ALL: u32 = 100;
+
+/// Who clicked a link, in a span of time.
+pub struct LinkStats {
+    code: String,
+    window: Window,
+}
+
+/// The width of a point of a series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum Granularity {
+    /// An hour.
+    Hour,
+    /// A day of the time zone.
+    Day,
+    /// A week of the time zone, from Monday.
+    Week,
+    /// A month of the time zone.
+    Month,
+}
+
+/// One point of a series.
+#[derive(SimpleObject)]
+pub struct StatsPoint {
+    /// When the point begins.
+    at: DateTime<Utc>,
+    /// Redirects answered.
+    clicks: u64,
+    /// Unique visitors.
+    unique_visitors: u64,
+}
+
+/// A value and how often it came.
+#[derive(SimpleObject)]
+pub struct NamedCount {
+    /// The value.
+    name: String,
+    /// Redirects answered.
+    count: u64,
+}
+
+#[Object]
+impl LinkStats {
+    /// Redirects answered.
+    async fn clicks(&self, ctx: &Context<'_>) -> Result<u64> {
+        Ok(self.totals(ctx).await?.clicks)
+    }
+
+    /// Visitors that are unique by link, day, address and user agent.
+    async fn unique_visitors(&self, ctx: &Context<'_>) -> Result<u64> {
+        Ok(self.totals(ctx).await?.unique_visitors)
+    }
+
+    /// Clicks and unique visitors by points in time.
+    async fn series(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default_with = "Granularity::Day")] granularity: Granularity,
+    ) -> Result<Vec<StatsPoint>> {
+        let facet = Facet::Series { granularity: granularity.into() };
+        match self.load(ctx, facet).await?.value {
+            FacetValue::Series { points } => Ok(points.into_iter().map(StatsPoint::from).collect()),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    /// Hosts that visitors came from, most frequent first.
+    async fn top_referrers(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default_with = "Some(10)")] first: Option<i32>,
+    ) -> Result<Vec<NamedCount>> {
+        self.top(ctx, Dimension::Referrer, listed(first)?).await
+    }
+
+    /// Countries that visitors came from, most frequent first.
+    async fn top_countries(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default_with = "Some(10)")] first: Option<i32>,
+    ) -> Result<Vec<NamedCount>> {
+        self.top(ctx, Dimension::Country, listed(first)?).await
+    }
+
+    /// Browsers, most frequent first.
+    async fn browsers(&self, ctx: &Context<'_>) -> Result<Vec<NamedCount>> {
+        self.top(ctx, Dimension::Browser, ALL).await
+    }
+
+    /// Kinds of devices, most frequent first.
+    async fn devices(&self, ctx: &Context<'_>) -> Result<Vec<NamedCount>> {
+        self.top(ctx, Dimension::Device, ALL).await
+    }
+
+    /// Clicks until then are certainly counted.
+    async fn as_of(&self, ctx: &Context<'_>) -> Result<DateTime<Utc>> {
+        Ok(self.load(ctx, Facet::Totals).await?.as_of)
+    }
+
+    /// Whether this is the last copy, because analytics is away.
+    async fn stale(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(self.load(ctx, Facet::Totals).await?.stale)
+    }
+}
+
+impl LinkStats {
+    /// Makes statistics that are not loaded yet.
+    #[must_use]
+    pub const fn new(code: String, window: Window) -> Self {
+        Self { code, window }
+    }
+
+    async fn load(&self, ctx: &Context<'_>, facet: Facet) -> Result<Loaded> {
+        let key = Key { code: self.code.clone(), window: self.window.clone(), facet };
+        let loaded = ctx.data_unchecked::<StatsLoader>().load_one(key).await;
+        loaded.unwrap_or_else(|never| match never {}).ok_or_else(mixed_up)?.map_err(Into::into)
+    }
+
+    async fn totals(&self, ctx: &Context<'_>) -> Result<Totals> {
+        match self.load(ctx, Facet::Totals).await?.value {
+            FacetValue::Totals(totals) => Ok(totals),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    async fn top(&self, ctx: &Context<'_>, dimension: Dimension, first: u32) -> Result<Vec<NamedCount>> {
+        match self.load(ctx, Facet::Top { dimension, first }).await?.value {
+            FacetValue::Top { counts } => Ok(counts.into_iter().map(NamedCount::from).collect()),
+            _ => Err(mixed_up()),
+        }
+    }
+}
+
+/// Checks how many are wanted here: the batch is everybody's, and one bad number would spoil it for all.
+fn listed(first: Option<i32>) -> Result<u32, ServiceError> {
+    let first = first.unwrap_or(10);
+    match u32::try_from(first) {
+        Ok(first @ 1..=100) => Ok(first),
+        _ => Err(ServiceError::argument("first", "It must be 1 to 100.")),
+    }
+}
+
+fn mixed_up() -> async_graphql::Error {
+    let problem = contracts::problem::Problem::new(
+        contracts::problem::Code::BadUpstream,
+        "analytics answered something else than was asked.",
+    );
+    ServiceError { service: "analytics".to_owned(), problem: Box::new(problem) }.into()
+}
+
+impl From<Granularity> for analytics::Granularity {
+    fn from(granularity: Granularity) -> Self {
+        match granularity {
+            Granularity::Hour => Self::Hour,
+            Granularity::Day => Self::Day,
+            Granularity::Week => Self::Week,
+            Granularity::Month => Self::Month,
+        }
+    }
+}
+
+impl From<analytics::StatsPoint> for StatsPoint {
+    fn from(point: analytics::StatsPoint) -> Self {
+        Self { at: point.at, clicks: point.clicks, unique_visitors: point.unique_visitors }
+    }
+}
+
+impl From<analytics::NamedCount> for NamedCount {
+    fn from(counted: analytics::NamedCount) -> Self {
+        Self { name: counted.name, count: counted.count }
+    }
+}

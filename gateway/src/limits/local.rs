@@ -1,0 +1,49 @@
+//! Limits of this gateway alone, for while Redis is away.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, RateLimiter};
+
+use super::{Quota, Verdict};
+
+/// After so many keys, those that are full again are forgotten.
+const TIDY_ABOVE: usize = 10_000;
+
+/// The same limits, in memory. They are as generous per gateway as Redis is over all: better than none.
+pub(super) struct Local {
+    limiters: [(&'static str, DefaultKeyedRateLimiter<String>); 2],
+    clock: DefaultClock,
+}
+
+impl Local {
+    pub(super) fn new(quotas: [Quota; 2]) -> Self {
+        let limiter = |quota: Quota| {
+            let least = NonZeroU32::MIN;
+            let per_second = governor::Quota::per_second(NonZeroU32::new(quota.per_second).unwrap_or(least));
+            let quota_of = per_second.allow_burst(NonZeroU32::new(quota.burst).unwrap_or(least));
+            (quota.name, RateLimiter::keyed(quota_of))
+        };
+        Self { limiters: quotas.map(limiter), clock: DefaultClock::default() }
+    }
+
+    pub(super) fn count(&self, quota: Quota, whom: &str) -> Verdict {
+        let Some((_, limiter)) = self.limiters.iter().find(|(name, _)| *name == quota.name) else {
+            return verdict(quota, true, Duration::ZERO);
+        };
+        if limiter.len() > TIDY_ABOVE {
+            limiter.retain_recent();
+        }
+        match limiter.check_key(&whom.to_owned()) {
+            Ok(()) => verdict(quota, true, Duration::ZERO),
+            Err(until) => verdict(quota, false, until.wait_time_from(self.clock.now())),
+        }
+    }
+}
+
+/// Nobody knows here how full the bucket is: neither empty nor full is claimed.
+fn verdict(quota: Quota, allowed: bool, until_next: Duration) -> Verdict {
+    let remaining = if allowed { u64::from(quota.burst / 2) } else { 0 };
+    Verdict { quota, allowed, remaining, until_next, until_full: Duration::from_secs(1) }
+}

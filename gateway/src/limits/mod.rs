@@ -1,0 +1,167 @@
+//! Rate limits per address and per user, kept in Redis, so that they hold over all gateways.
+
+mod local;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chassis::http::Failure;
+use contracts::problem::Code;
+use http::{HeaderMap, HeaderValue};
+use redis::Script;
+use uuid::Uuid;
+
+use crate::config;
+use crate::metrics;
+use crate::store::Store;
+use local::Local;
+
+/// One limit: so many requests a second in the long run, so many at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Quota {
+    name: &'static str,
+    per_second: u32,
+    burst: u32,
+}
+
+/// What a limit says to one request.
+#[derive(Debug, Clone, Copy)]
+pub struct Verdict {
+    quota: Quota,
+    allowed: bool,
+    remaining: u64,
+    until_next: Duration,
+    until_full: Duration,
+}
+
+/// Judges requests. While Redis is away, each gateway judges by itself.
+#[derive(Clone)]
+pub struct Limits {
+    store: Store,
+    bucket: Arc<Script>,
+    address: Quota,
+    user: Quota,
+    local: Arc<Local>,
+}
+
+impl Limits {
+    /// Creates the limits.
+    #[must_use]
+    pub fn new(config: &config::Limits, store: Store) -> Self {
+        let (address, user) = (config.address, config.user);
+        let address = Quota { name: "address", per_second: address.per_second, burst: address.burst };
+        let user = Quota { name: "user", per_second: user.per_second, burst: user.burst };
+        let bucket = Arc::new(Script::new(include_str!("bucket.lua")));
+        Self { store, bucket, address, user, local: Arc::new(Local::new([address, user])) }
+    }
+
+    /// Counts a request from an address.
+    ///
+    /// # Errors
+    /// Fails with [`Code::RateLimited`] when it is one too many.
+    pub async fn count_address(&self, address: IpAddr) -> Result<Verdict, Limited> {
+        self.count(self.address, &subscriber(address)).await
+    }
+
+    /// Counts a request of a user.
+    ///
+    /// # Errors
+    /// Fails with [`Code::RateLimited`] when it is one too many.
+    pub async fn count_user(&self, user: Uuid) -> Result<Verdict, Limited> {
+        self.count(self.user, &user.to_string()).await
+    }
+
+    async fn count(&self, quota: Quota, whom: &str) -> Result<Verdict, Limited> {
+        let key = self.store.key(&format!("limit:{}:{whom}", quota.name));
+        let answer = self.store.ask(async |mut redis| {
+            let mut invocation = self.bucket.key(&key);
+            invocation.arg(quota.per_second).arg(quota.burst);
+            invocation.invoke_async::<(u8, u64, u64, u64)>(&mut redis).await
+        });
+        let verdict = match answer.await {
+            Some((allowed, remaining, next, full)) => Verdict {
+                quota,
+                allowed: allowed == 1,
+                remaining,
+                until_next: Duration::from_millis(next),
+                until_full: Duration::from_millis(full),
+            },
+            None => {
+                metrics::limited_locally();
+                self.local.count(quota, whom)
+            }
+        };
+        if verdict.allowed {
+            return Ok(verdict);
+        }
+        metrics::limited(quota.name);
+        Err(Limited(verdict))
+    }
+}
+
+/// What stands for an address: a subscriber has a whole /64 of IPv6 to himself.
+fn subscriber(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::")
+        }
+    }
+}
+
+/// A request too many.
+#[derive(Debug)]
+pub struct Limited(Verdict);
+
+impl Limited {
+    /// Returns the limit that was exceeded.
+    #[must_use]
+    pub const fn verdict(&self) -> &Verdict {
+        &self.0
+    }
+
+    /// Turns it into the problem that clients are answered.
+    #[must_use]
+    pub fn into_failure(self) -> Failure {
+        let detail = format!("Too many requests of one {}.", self.0.quota.name);
+        Failure::new(Code::RateLimited, detail).retry_after(self.0.until_next)
+    }
+}
+
+impl Verdict {
+    /// Returns the verdict that leaves less.
+    #[must_use]
+    pub const fn tighter(self, other: Self) -> Self {
+        if self.remaining <= other.remaining { self } else { other }
+    }
+
+    /// Tells the client where it stands (draft-ietf-httpapi-ratelimit-headers, in the widespread form of three fields).
+    pub fn tell(&self, headers: &mut HeaderMap) {
+        let seconds = self.until_full.as_millis().div_ceil(1_000);
+        for (name, value) in [
+            ("ratelimit-limit", u128::from(self.quota.burst)),
+            ("ratelimit-remaining", u128::from(self.remaining)),
+            ("ratelimit-reset", seconds),
+        ] {
+            if let Ok(value) = HeaderValue::try_from(value.to_string()) {
+                headers.insert(name, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subscriber_is_an_ipv4_address_or_a_64_of_ipv6() {
+        let of = |text: &str| subscriber(text.parse().expect("an address"));
+        assert_eq!(of("203.0.113.9"), "203.0.113.9");
+        assert_eq!(of("::ffff:203.0.113.9"), "203.0.113.9");
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2::9"));
+        assert_ne!(of("2001:db8:1:2::"), of("2001:db8:1:3::"));
+    }
+}

@@ -1,0 +1,66 @@
+//! What Prometheus is told, beside what the chassis and the breakers tell.
+
+use std::time::Duration;
+
+use metrics::{counter, describe_counter, describe_histogram, histogram};
+
+/// Histogram of the time that calls to upstreams take, by `upstream` and `outcome`.
+const CALLS: &str = "gateway_upstream_duration_seconds";
+/// Counter of second tries, by `upstream`.
+const RETRIES: &str = "gateway_retries_total";
+/// Counter of calls that found the bulkhead full, by `upstream`.
+const SHED: &str = "gateway_shed_total";
+/// Counter of calls that joined an equal one under way.
+const SHARED: &str = "gateway_shared_calls_total";
+/// Counter of requests over a limit, by `limit`: address or user.
+const LIMITED: &str = "gateway_limited_total";
+/// Counter of limits that were judged without Redis.
+const LOCAL_LIMITS: &str = "gateway_local_limits_total";
+/// Counter of GraphQL documents that were refused before validation, by `limit`.
+const QUERIES_REFUSED: &str = "gateway_queries_refused_total";
+/// Counter of answers that were filled from copies.
+const STALE: &str = "gateway_stale_answers_total";
+
+/// Tells the metrics recorder what the metrics mean.
+pub fn describe() {
+    describe_histogram!(CALLS, "Time that calls to upstreams take, retries included");
+    describe_counter!(RETRIES, "Second tries");
+    describe_counter!(SHED, "Calls that found the bulkhead full");
+    describe_counter!(SHARED, "Calls that joined an equal one under way");
+    describe_counter!(LIMITED, "Requests over a rate limit");
+    describe_counter!(LOCAL_LIMITS, "Rate limits judged without Redis");
+    describe_counter!(QUERIES_REFUSED, "GraphQL documents refused before validation");
+    describe_counter!(STALE, "Statistics answered from the last copy");
+}
+
+pub(crate) fn called(upstream: &str, outcome: &'static str, took: Duration) {
+    histogram!(CALLS, "upstream" => upstream.to_owned(), "outcome" => outcome).record(took);
+}
+
+pub(crate) fn retried(upstream: &str) {
+    counter!(RETRIES, "upstream" => upstream.to_owned()).increment(1);
+}
+
+pub(crate) fn shed(upstream: &str) {
+    counter!(SHED, "upstream" => upstream.to_owned()).increment(1);
+}
+
+pub(crate) fn shared_call() {
+    counter!(SHARED).increment(1);
+}
+
+pub(crate) fn limited(limit: &'static str) {
+    counter!(LIMITED, "limit" => limit).increment(1);
+}
+
+pub(crate) fn limited_locally() {
+    counter!(LOCAL_LIMITS).increment(1);
+}
+
+pub(crate) fn refused_query(limit: &'static str) {
+    counter!(QUERIES_REFUSED, "limit" => limit).increment(1);
+}
+
+pub(crate) fn answered_stale(links: usize) {
+    counter!(STALE).increment(links as u64);
+}

@@ -1,0 +1,81 @@
+//! Who did what to a breaker, and why. Written to the log, which is for ever, and to Redis, which is for reading.
+
+use axum::extract::State;
+use chassis::http::{Failure, Json};
+use chassis::jwt::Operator;
+use chrono::{DateTime, Utc};
+use contracts::problem::{Code, Problem};
+use redis::AsyncCommands;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::Operators;
+use crate::store::Store;
+
+/// How many entries are kept for reading.
+const KEPT: isize = 1_000;
+/// How many are told at once.
+const TOLD: isize = 100;
+
+/// One action of an operator.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub(super) struct Entry {
+    /// When.
+    at: DateTime<Utc>,
+    /// Who.
+    operator: Uuid,
+    /// To which breaker.
+    breaker: String,
+    /// What: `force_open`, `force_closed`, `reset` or `probe`.
+    action: String,
+    /// Why.
+    reason: String,
+    /// For how many seconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    ttl_seconds: Option<u64>,
+}
+
+impl Entry {
+    pub(super) fn now(operator: Uuid, breaker: &str, action: &str, reason: String, ttl_seconds: Option<u64>) -> Self {
+        Self { at: Utc::now(), operator, breaker: breaker.to_owned(), action: action.to_owned(), reason, ttl_seconds }
+    }
+}
+
+/// The answer to `GET /breakers/audit`.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AuditLog {
+    /// The latest first.
+    entries: Vec<Entry>,
+}
+
+pub(super) async fn append(store: &Store, entry: &Entry) {
+    tracing::warn!(
+        audit.operator = %entry.operator,
+        audit.breaker = entry.breaker,
+        audit.action = entry.action,
+        audit.reason = entry.reason,
+        audit.ttl_seconds = entry.ttl_seconds,
+        "An operator moved a breaker."
+    );
+    let Ok(text) = serde_json::to_string(entry) else { return };
+    let key = store.key("breakers:audit");
+    store
+        .ask(async |mut redis| {
+            let mut writes = redis::pipe();
+            writes.lpush(&key, text).ignore().ltrim(&key, 0, KEPT - 1).ignore();
+            writes.query_async::<()>(&mut redis).await
+        })
+        .await;
+}
+
+/// Tells what operators did, the latest first.
+#[utoipa::path(get, path = "/breakers/audit", tag = "operators",
+    responses((status = 200, body = AuditLog), (status = 503, body = Problem)))]
+pub(crate) async fn list(_: Operator, State(operators): State<Operators>) -> Result<Json<AuditLog>, Failure> {
+    let key = operators.store.key("breakers:audit");
+    let answer = operators.store.ask(async |mut redis| redis.lrange::<_, Vec<String>>(&key, 0, TOLD - 1).await).await;
+    let away = || Failure::new(Code::Unavailable, "The audit log cannot be read at the moment.");
+    let entries = answer.ok_or_else(away)?;
+    Ok(Json(AuditLog { entries: entries.iter().filter_map(|text| serde_json::from_str(text).ok()).collect() }))
+}

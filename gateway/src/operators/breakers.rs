@@ -1,0 +1,266 @@
+//! `/breakers`: how they stand, and what an operator does to them.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::{get, post};
+use breaker::{Breaker, Force, Forced, Transition};
+use chassis::http::{Failure, Json, Path};
+use chassis::jwt::{Caller, Operator};
+use chrono::{DateTime, Utc};
+use contracts::problem::{Code, Problem};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Operators, audit};
+
+/// The longest that a breaker is held, in seconds: a day.
+const LONGEST_FORCE: u64 = 24 * 60 * 60;
+/// The longest reason, in characters.
+const LONGEST_REASON: usize = 200;
+
+pub(super) fn routes() -> Router<Operators> {
+    Router::new()
+        .route("/breakers", get(list))
+        .route("/breakers/audit", get(audit::list))
+        .route("/breakers/{name}", get(one))
+        .route("/breakers/{name}/force", post(force))
+        .route("/breakers/{name}/reset", post(reset))
+        .route("/breakers/{name}/probe", post(probe))
+}
+
+/// A breaker as it stands.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct BreakerView {
+    /// Its name: the upstream's, or `redis`.
+    pub name: String,
+    /// What calls meet: `closed`, `open` or `half_open`.
+    pub state: &'static str,
+    /// An operator's order in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forced: Option<ForcedView>,
+    /// Calls of the last ten seconds that ended well or badly.
+    pub calls: u32,
+    /// Those that failed.
+    pub failures: u32,
+    /// Those that took over a second.
+    pub slow: u32,
+    /// The share of failures.
+    pub failure_ratio: f64,
+    /// The share of slow calls.
+    pub slow_ratio: f64,
+    /// Failures in a row.
+    pub consecutive_failures: u32,
+    /// How many times in a row it has opened without closing in between.
+    pub times_opened: u32,
+    /// In how many milliseconds the timer moves it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moves_in_ms: Option<u64>,
+}
+
+/// An operator's order.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ForcedView {
+    /// `open` or `closed`.
+    pub state: &'static str,
+    /// In how many milliseconds it ends.
+    pub ends_in_ms: u64,
+    /// Why.
+    pub reason: String,
+}
+
+/// A move of a breaker.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct TransitionView {
+    /// Its number; also the id of its event.
+    pub number: u64,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Which breaker.
+    pub breaker: String,
+    /// The state before.
+    pub from: &'static str,
+    /// The state after.
+    pub to: &'static str,
+    /// Why.
+    pub cause: &'static str,
+    /// The operator's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// `POST /breakers/{name}/force`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ForceRequest {
+    /// `open` or `closed`.
+    state: ForcedState,
+    /// For how many seconds: 1 to 86,400.
+    ttl_seconds: u64,
+    /// Why: 1 to 200 characters.
+    reason: String,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum ForcedState {
+    Open,
+    Closed,
+}
+
+/// `POST /breakers/{name}/reset` and `/probe`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReasonRequest {
+    /// Why: 1 to 200 characters.
+    reason: String,
+}
+
+/// The answer to `GET /breakers`.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BreakerList {
+    breakers: Vec<BreakerView>,
+}
+
+/// Tells how every breaker stands.
+#[utoipa::path(get, path = "/breakers", tag = "operators", responses((status = 200, body = BreakerList)))]
+pub(crate) async fn list(_: Operator, State(operators): State<Operators>) -> Json<BreakerList> {
+    Json(BreakerList { breakers: operators.breakers.all().iter().map(BreakerView::of).collect() })
+}
+
+/// Tells how one breaker stands.
+#[utoipa::path(get, path = "/breakers/{name}", tag = "operators", params(("name" = String, Path)),
+    responses((status = 200, body = BreakerView), (status = 404, body = Problem)))]
+pub(crate) async fn one(
+    _: Operator,
+    State(operators): State<Operators>,
+    Path(name): Path<String>,
+) -> Result<Json<BreakerView>, Failure> {
+    Ok(Json(BreakerView::of(&operators.find(&name)?)))
+}
+
+/// Holds a breaker open or closed for a while.
+#[utoipa::path(post, path = "/breakers/{name}/force", tag = "operators", params(("name" = String, Path)),
+    request_body = ForceRequest, responses((status = 200, body = BreakerView), (status = 400, body = Problem)))]
+pub(crate) async fn force(
+    Operator(operator): Operator,
+    State(operators): State<Operators>,
+    Path(name): Path<String>,
+    Json(request): Json<ForceRequest>,
+) -> Result<Json<BreakerView>, Failure> {
+    let breaker = operators.find(&name)?;
+    let reason = checked(request.reason)?;
+    if !(1..=LONGEST_FORCE).contains(&request.ttl_seconds) {
+        return Err(Failure::field("ttl_seconds", format!("It must be 1 to {LONGEST_FORCE}.")));
+    }
+    let (to, action) = match request.state {
+        ForcedState::Open => (Forced::Open, "force_open"),
+        ForcedState::Closed => (Forced::Closed, "force_closed"),
+    };
+    breaker.force(Force { to, ttl: Duration::from_secs(request.ttl_seconds), reason: reason.clone() });
+    operators.audit(&operator, &name, action, reason, Some(request.ttl_seconds)).await;
+    Ok(Json(BreakerView::of(&breaker)))
+}
+
+/// Closes a breaker and forgets what it has counted; lifts a force.
+#[utoipa::path(post, path = "/breakers/{name}/reset", tag = "operators", params(("name" = String, Path)),
+    request_body = ReasonRequest, responses((status = 200, body = BreakerView), (status = 400, body = Problem)))]
+pub(crate) async fn reset(
+    Operator(operator): Operator,
+    State(operators): State<Operators>,
+    Path(name): Path<String>,
+    Json(request): Json<ReasonRequest>,
+) -> Result<Json<BreakerView>, Failure> {
+    let breaker = operators.find(&name)?;
+    let reason = checked(request.reason)?;
+    breaker.reset(reason.clone());
+    operators.audit(&operator, &name, "reset", reason, None).await;
+    Ok(Json(BreakerView::of(&breaker)))
+}
+
+/// Half-opens an open breaker before its time.
+#[utoipa::path(post, path = "/breakers/{name}/probe", tag = "operators", params(("name" = String, Path)),
+    request_body = ReasonRequest, responses((status = 200, body = BreakerView), (status = 409, body = Problem)))]
+pub(crate) async fn probe(
+    Operator(operator): Operator,
+    State(operators): State<Operators>,
+    Path(name): Path<String>,
+    Json(request): Json<ReasonRequest>,
+) -> Result<Json<BreakerView>, Failure> {
+    let breaker = operators.find(&name)?;
+    let reason = checked(request.reason)?;
+    if !breaker.probe(reason.clone()) {
+        let detail = "Only a breaker that is open of its own accord can be probed.";
+        return Err(Failure::new(Code::Conflict, detail));
+    }
+    operators.audit(&operator, &name, "probe", reason, None).await;
+    Ok(Json(BreakerView::of(&breaker)))
+}
+
+impl Operators {
+    fn find(&self, name: &str) -> Result<Breaker, Failure> {
+        let nothing = || Failure::new(Code::NotFound, "There is no breaker of that name.");
+        self.breakers.get(name).ok_or_else(nothing)
+    }
+
+    async fn audit(&self, operator: &Caller, breaker: &str, action: &'static str, reason: String, ttl: Option<u64>) {
+        let entry = audit::Entry::now(operator.user_id, breaker, action, reason, ttl);
+        audit::append(&self.store, &entry).await;
+    }
+}
+
+fn checked(reason: String) -> Result<String, Failure> {
+    let reason = reason.trim();
+    if (1..=LONGEST_REASON).contains(&reason.chars().count()) && !reason.chars().any(char::is_control) {
+        Ok(reason.to_owned())
+    } else {
+        Err(Failure::field("reason", format!("It must have 1 to {LONGEST_REASON} printable characters.")))
+    }
+}
+
+impl BreakerView {
+    pub(super) fn of(breaker: &Breaker) -> Self {
+        let snapshot = breaker.snapshot();
+        let forced = snapshot.force.map(|force| ForcedView {
+            state: match force.to {
+                Forced::Open => "open",
+                Forced::Closed => "closed",
+            },
+            ends_in_ms: millis(force.ttl),
+            reason: force.reason,
+        });
+        Self {
+            name: breaker.name().to_owned(),
+            state: snapshot.state.as_str(),
+            forced,
+            calls: snapshot.totals.calls,
+            failures: snapshot.totals.failures,
+            slow: snapshot.totals.slow,
+            failure_ratio: snapshot.totals.failure_ratio(),
+            slow_ratio: snapshot.totals.slow_ratio(),
+            consecutive_failures: snapshot.consecutive_failures,
+            times_opened: snapshot.streak,
+            moves_in_ms: snapshot.moves_in.map(millis),
+        }
+    }
+}
+
+impl TransitionView {
+    pub(super) fn of(transition: &Transition) -> Self {
+        let since = transition.at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            number: transition.number,
+            at: DateTime::from_timestamp_millis(i64::try_from(since.as_millis()).unwrap_or(0)).unwrap_or_default(),
+            breaker: transition.breaker.to_string(),
+            from: transition.change.from.as_str(),
+            to: transition.change.to.as_str(),
+            cause: transition.change.cause.as_str(),
+            reason: transition.change.reason.clone(),
+        }
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,58 @@
+//! `/breakers/events`: every move as it happens (`text/event-stream`).
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Sse;
+use axum::response::sse::{Event, KeepAlive};
+use axum::routing::get;
+use breaker::Subscription;
+use chassis::jwt::Operator;
+use futures::{Stream, StreamExt, stream};
+use http::HeaderMap;
+
+use super::Operators;
+use super::breakers::{BreakerView, TransitionView};
+
+pub(super) fn routes() -> Router<Operators> {
+    Router::new().route("/breakers/events", get(watch))
+}
+
+/// Tells first how all breakers stand (event `snapshot`), then each move (event `transition`, with its number as id).
+/// With `Last-Event-ID` the moves since then come again, as far as they are kept; the snapshot covers the rest.
+#[utoipa::path(get, path = "/breakers/events", tag = "operators",
+    params(("Last-Event-ID" = Option<u64>, Header, description = "The number of the last transition that was seen.")),
+    responses((status = 200, content_type = "text/event-stream", description = "snapshot, then transition")))]
+pub(crate) async fn watch(
+    _: Operator,
+    State(operators): State<Operators>,
+    headers: HeaderMap,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let journal = operators.breakers.journal();
+    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
+    let subscription = journal.subscribe(last.unwrap_or_else(|| journal.latest()));
+    let standing: Vec<_> = operators.breakers.all().iter().map(BreakerView::of).collect();
+    let first = stream::iter([event("snapshot", None, &serde_json::json!({ "breakers": standing }))]);
+    let moves = stream::unfold(subscription, next_move);
+    let end = operators.shutdown.clone().cancelled_owned();
+    let events = first.chain(moves).take_until(Box::pin(end)).map(Ok);
+    Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+}
+
+async fn next_move(mut subscription: Subscription) -> Option<(Event, Subscription)> {
+    let transition = subscription.next().await;
+    let view = TransitionView::of(&transition);
+    Some((event("transition", Some(transition.number), &view), subscription))
+}
+
+fn event(name: &str, id: Option<u64>, data: &impl serde::Serialize) -> Event {
+    let event = Event::default().event(name);
+    let event = match id {
+        Some(id) => event.id(id.to_string()),
+        None => event,
+    };
+    let data = serde_json::to_string(data).unwrap_or_default();
+    event.data(data)
+}

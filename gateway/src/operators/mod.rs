@@ -1,0 +1,45 @@
+//! The operators' address: breakers, metrics, health.
+
+pub(crate) mod audit;
+pub(crate) mod breakers;
+pub(crate) mod events;
+pub mod prober;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::routing::get;
+use breaker::Registry;
+use chassis::http::{Limits, full};
+use chassis::jwt::Verifier;
+use tokio_util::sync::CancellationToken;
+
+use crate::store::Store;
+pub use breakers::{BreakerView, ForceRequest, ForcedView, ReasonRequest, TransitionView};
+
+/// What operators' routes work with.
+#[derive(Clone)]
+pub struct Operators {
+    /// The breakers.
+    pub breakers: Registry,
+    /// Where the audit log is kept.
+    pub store: Store,
+    /// Verifies operators' tokens.
+    pub verifier: Verifier,
+    /// Ends live streams.
+    pub shutdown: CancellationToken,
+}
+
+impl FromRef<Operators> for Verifier {
+    fn from_ref(operators: &Operators) -> Self {
+        operators.verifier.clone()
+    }
+}
+
+/// Everything that the operators' address serves. Metrics and health are open: who scrapes them has no token.
+pub fn routes(operators: Operators, context: &chassis::Context) -> Router {
+    let metrics = context.metrics.clone();
+    let guarded = breakers::routes().merge(events::routes()).with_state(operators);
+    full(guarded, &Limits::from(&context.common.http))
+        .merge(chassis::health::routes(context.health.clone()))
+        .route("/metrics", get(move || std::future::ready(metrics.render())))
+}

@@ -1,0 +1,144 @@
+//! On whose behalf the gateway calls upstreams.
+
+use std::net::IpAddr;
+
+use axum::Extension;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use chassis::http::{ClientAddr, Failure, RequestId};
+use chassis::jwt::{Caller, Verifier};
+use contracts::problem::Code;
+use http::header::{AUTHORIZATION, HeaderName};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method};
+use secrecy::ExposeSecret;
+
+use crate::clients::ServiceError;
+use crate::limits::Limits;
+use crate::upstream::call::Call;
+
+/// The header that says to upstreams who the client is.
+pub const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// The header that makes a creation repeatable.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// The client of a request: its address, and the user, if a token came.
+#[derive(Clone)]
+pub struct Origin {
+    /// The user, by a verified token.
+    pub caller: Option<Caller>,
+    /// The client's address.
+    pub address: IpAddr,
+    /// The request's id.
+    pub request_id: Option<RequestId>,
+    /// The client's own key for the creations in this request.
+    pub idempotency_key: Option<String>,
+    headers: HeaderMap,
+}
+
+impl Origin {
+    /// Describes the client of the request that is being served.
+    #[must_use]
+    pub fn new(caller: Option<Caller>, address: IpAddr) -> Self {
+        let mut headers = chassis::client::context_headers();
+        if let Ok(value) = HeaderValue::try_from(address.to_string()) {
+            headers.insert(FORWARDED_FOR, value);
+        }
+        if let Some(caller) = &caller
+            && let Ok(mut value) = HeaderValue::try_from(format!("Bearer {}", caller.token.expose_secret()))
+        {
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        Self { caller, address, request_id: RequestId::current(), idempotency_key: None, headers }
+    }
+
+    /// Starts a call to an upstream on this client's behalf.
+    #[must_use]
+    pub fn call(&self, method: Method, path: impl Into<String>) -> Call {
+        let mut call = Call::new(method, path);
+        call.headers = self.headers.clone();
+        call.caller = self.key();
+        call
+    }
+
+    /// Returns the headers that every call on this client's behalf carries.
+    #[must_use]
+    pub const fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// Returns what tells this client from others: the user, or else the address.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match &self.caller {
+            Some(caller) => caller.user_id.to_string(),
+            None => format!("anonymous {}", self.address),
+        }
+    }
+
+    /// Returns the user.
+    ///
+    /// # Errors
+    /// Fails with [`Code::Unauthenticated`] when no token came.
+    pub fn user(&self) -> Result<&Caller, ServiceError> {
+        let missing = || ServiceError::own(Code::Unauthenticated, "Send an access token.");
+        self.caller.as_ref().ok_or_else(missing)
+    }
+}
+
+/// Lets a request in: counts it for its address, verifies its token (a bad one is refused, never taken for none), and
+/// counts it for its user. Handlers behind this find the [`Origin`] in the request.
+pub async fn admit(State((limits, verifier)): State<(Limits, Verifier)>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let address = client_address(&mut parts).await;
+    let mut verdict = match limits.count_address(address).await {
+        Ok(verdict) => verdict,
+        Err(limited) => return refuse(limited),
+    };
+    let caller = match Caller::from_headers(&verifier, &parts.headers).await {
+        Ok(caller) => caller,
+        Err(failure) => return failure.into_response(),
+    };
+    if let Some(caller) = &caller {
+        match limits.count_user(caller.user_id).await {
+            Ok(user) => verdict = verdict.tighter(user),
+            Err(limited) => return refuse(limited),
+        }
+    }
+    let mut origin = Origin::new(caller, address);
+    let key = parts.headers.get(IDEMPOTENCY_KEY).and_then(|key| key.to_str().ok());
+    origin.idempotency_key = key.map(str::to_owned);
+    parts.extensions.insert(origin);
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    verdict.tell(response.headers_mut());
+    response
+}
+
+/// Returns the client's address as the chassis judges it.
+pub async fn client_address(parts: &mut Parts) -> IpAddr {
+    match ClientAddr::from_request_parts(parts, &()).await {
+        Ok(ClientAddr(address)) => address,
+        Err(never) => match never {},
+    }
+}
+
+fn refuse(limited: crate::limits::Limited) -> Response {
+    let verdict = *limited.verdict();
+    let mut response = limited.into_failure().into_response();
+    verdict.tell(response.headers_mut());
+    response
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Origin {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let found = <Extension<Self> as OptionalFromRequestParts<S>>::from_request_parts(parts, state).await;
+        match found {
+            Ok(Some(Extension(origin))) => Ok(origin),
+            _ => Err(Failure::internal(anyhow::anyhow!("the route is not behind `admit`"))),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! `/r/{code}` → `/{code}` of shortener. The hottest route there is: no token, no Redis, no log line, no JSON.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use chassis::http::{Failure, REQUEST_ID};
+use contracts::problem::{Code, Problem};
+use http::{HeaderValue, Method};
+
+use super::headers::{strip_answer, strip_request};
+use crate::clients::shortener::is_code;
+use crate::origin::{FORWARDED_FOR, client_address};
+use crate::upstream::Upstream;
+use crate::upstream::call::{Answer, AnswerBody, Call, Reply};
+
+/// Addresses of shortener that look like codes and are none.
+const NOT_CODES: [&str; 3] = ["metrics", "health", "v1"];
+
+/// `GET` and `HEAD /r/{code}`.
+pub fn routes(shortener: Upstream) -> Router {
+    Router::new().route("/r/{code}", get(redirect)).with_state(shortener)
+}
+
+/// Leads where the short link leads.
+#[utoipa::path(get, path = "/r/{code}", tag = "public", params(("code" = String, Path)), responses(
+    (status = 302, description = "Or the status that the link's owner chose"),
+    (status = 404, body = Problem), (status = 410, body = Problem)))]
+pub(crate) async fn redirect(State(shortener): State<Upstream>, request: Request) -> Response {
+    let uri = request.uri();
+    let code = uri.path().strip_prefix("/r/").unwrap_or_default();
+    if !is_code(code) || NOT_CODES.contains(&code) {
+        return Failure::new(Code::NotFound, "There is no such link.").into_response();
+    }
+    let path = match uri.query() {
+        Some(query) => format!("/{code}?{query}"),
+        None => format!("/{code}"),
+    };
+    let (mut parts, _) = request.into_parts();
+    let method = if parts.method == Method::HEAD { Method::HEAD } else { Method::GET };
+    let mut call = Call::new(method, path);
+    call.reply = Reply::Stream;
+    // Each redirect answered is a click counted: one that is asked for again is not the same click.
+    call.idempotent = false;
+    let address = client_address(&mut parts).await;
+    let id = parts.headers.get(REQUEST_ID).cloned();
+    call.headers = parts.headers;
+    strip_request(&mut call.headers);
+    if let Ok(value) = HeaderValue::try_from(address.to_string()) {
+        call.headers.insert(FORWARDED_FOR, value);
+    }
+    if let Some(id) = id {
+        call.headers.insert(REQUEST_ID, id);
+    }
+    match shortener.call(call).await {
+        Ok(answer) => respond(answer),
+        Err(error) => error.into_failure(shortener.name()).into_response(),
+    }
+}
+
+fn respond(answer: Answer) -> Response {
+    let Answer { status, mut headers, body } = answer;
+    strip_answer(&mut headers);
+    let body = match body {
+        AnswerBody::Whole(bytes) => Body::from(bytes),
+        AnswerBody::Stream(body) => body,
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}

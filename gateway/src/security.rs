@@ -1,0 +1,47 @@
+//! What browsers are told: which pages may call, and what answers may not do.
+
+use axum::Router;
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, RETRY_AFTER,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use http::{HeaderValue, Method};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::config;
+use crate::origin::IDEMPOTENCY_KEY;
+
+/// Headers of every answer, unless a handler has said otherwise. Browsers heed the last over TLS only.
+const ALWAYS: [(HeaderName, &str); 5] = [
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (X_FRAME_OPTIONS, "DENY"),
+    (REFERRER_POLICY, "no-referrer"),
+    (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
+];
+
+/// Puts the headers and the rules for other origins around the routes.
+pub(crate) fn protect(router: Router, cors: &config::Cors) -> Router {
+    let router = ALWAYS.into_iter().fold(router, |router, (name, value)| {
+        router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
+    });
+    // Outermost: a preflight has no token and is nobody's request.
+    router.layer(rules(cors))
+}
+
+fn rules(cors: &config::Cors) -> CorsLayer {
+    let origins = if cors.origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(cors.origins.iter().filter_map(|origin| HeaderValue::try_from(origin).ok()))
+    };
+    let exposed = ["x-request-id", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"];
+    // Tokens travel in a header: no cookies, hence no credentials.
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers([ACCEPT, AUTHORIZATION, CONTENT_TYPE, IDEMPOTENCY_KEY, HeaderName::from_static("last-event-id")])
+        .expose_headers(exposed.map(HeaderName::from_static).into_iter().chain([RETRY_AFTER]).collect::<Vec<_>>())
+        .max_age(std::time::Duration::from_secs(600))
+}

@@ -1,0 +1,82 @@
+//! Redis, which the gateway can do without.
+
+use std::time::Duration;
+
+use breaker::{Breaker, Outcome, Registry, Settings};
+use chassis::config;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{Client, RedisResult};
+use secrecy::ExposeSecret;
+use tokio::time::timeout;
+
+/// How long anybody waits for Redis. What it holds is worth no more.
+const PATIENCE: Duration = Duration::from_millis(150);
+
+/// Redis behind a breaker of its own: while it is away, nobody waits for it.
+#[derive(Clone)]
+pub struct Store {
+    connection: ConnectionManager,
+    prefix: String,
+    breaker: Breaker,
+}
+
+impl Store {
+    /// Prepares the connection, which is made when it is first needed.
+    ///
+    /// # Errors
+    /// Fails when the address is not a Redis URL.
+    pub fn new(config: &config::Redis, breakers: &Registry) -> anyhow::Result<Self> {
+        let client = Client::open(config.url.expose_secret()).map_err(|_| anyhow::anyhow!("redis.url is not valid"))?;
+        let settings = ConnectionManagerConfig::new()
+            .set_number_of_retries(1)
+            .set_connection_timeout(Some(Duration::from_secs(1)))
+            .set_response_timeout(Some(Duration::from_secs(1)));
+        let breaker = breakers.breaker(
+            "redis",
+            Settings {
+                slow_after: Duration::from_millis(100),
+                open_base: Duration::from_secs(1),
+                open_max: Duration::from_secs(10),
+                ..Settings::default()
+            },
+        );
+        let connection = ConnectionManager::new_lazy_with_config(client, settings)?;
+        Ok(Self { connection, prefix: config.prefix.clone(), breaker })
+    }
+
+    /// Returns the whole name of a key.
+    #[must_use]
+    pub fn key(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// Does something with Redis, or nothing while it is away.
+    pub async fn ask<T, F>(&self, work: impl FnOnce(ConnectionManager) -> F) -> Option<T>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let permit = self.breaker.acquire().ok()?;
+        let error = match timeout(PATIENCE, work(self.connection.clone())).await {
+            Ok(Ok(value)) => {
+                permit.finish(Outcome::Success);
+                return Some(value);
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "it took too long".to_owned(),
+        };
+        permit.finish(Outcome::Failure);
+        tracing::warn!(error, "Redis could not be asked.");
+        None
+    }
+
+    /// Asks Redis for a sign of life, past the breaker.
+    ///
+    /// # Errors
+    /// Fails when there is none.
+    pub async fn ping(&self) -> anyhow::Result<()> {
+        let mut connection = self.connection.clone();
+        let ping = redis::cmd("PING");
+        timeout(Duration::from_secs(1), ping.query_async::<String>(&mut connection)).await??;
+        Ok(())
+    }
+}

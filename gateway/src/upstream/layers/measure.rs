@@ -1,0 +1,43 @@
+//! Measures and logs calls.
+
+use std::time::Instant;
+
+use futures::future::BoxFuture;
+
+use crate::metrics;
+use crate::stack::{Layer, Next, Outcome};
+use crate::upstream::call::Call;
+
+/// Measures how long calls take and how they end, and logs those that have no answer.
+pub struct Measure {
+    upstream: String,
+}
+
+impl Measure {
+    /// Creates the layer.
+    #[must_use]
+    pub fn new(upstream: &str) -> Self {
+        Self { upstream: upstream.to_owned() }
+    }
+}
+
+impl Layer for Measure {
+    fn call(&self, call: Call, next: Next) -> BoxFuture<'_, Outcome> {
+        Box::pin(async move {
+            let began = Instant::now();
+            let outcome = next.call(call).await;
+            let word = match &outcome {
+                Ok(answer) if answer.status.is_server_error() => "server_error",
+                Ok(answer) if answer.status.is_client_error() => "client_error",
+                Ok(_) => "ok",
+                Err(error) => {
+                    // The path stays out of the log: it may hold what a person searched for.
+                    tracing::warn!(upstream = self.upstream, error = format!("{error:#}"), "A call has no answer.");
+                    error.code().as_str()
+                }
+            };
+            metrics::called(&self.upstream, word, began.elapsed());
+            outcome
+        })
+    }
+}

@@ -1,0 +1,92 @@
+//! Makes one call of many equal ones.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared, WeakShared};
+use http::header::ACCEPT;
+use http::{HeaderMap, Method, StatusCode};
+use parking_lot::Mutex;
+
+use super::Deadline;
+use crate::metrics;
+use crate::stack::{Layer, Next, Outcome};
+use crate::upstream::call::{Answer, AnswerBody, Call, Reply};
+use crate::upstream::error::UpstreamError;
+
+type Shareable = Result<(StatusCode, HeaderMap, Bytes), UpstreamError>;
+type Flight = BoxFuture<'static, Shareable>;
+type Key = (String, String, Option<Vec<u8>>);
+
+/// Lets equal GETs of one caller that overlap in time share one call. It goes on as long as anybody waits for it.
+/// Streams are never shared: their readers have paces of their own.
+#[derive(Default)]
+pub struct SingleFlight {
+    board: Arc<Mutex<Board>>,
+}
+
+/// The flights under way, each with a number.
+#[derive(Default)]
+struct Board {
+    flights: HashMap<Key, (u64, WeakShared<Flight>)>,
+    last: u64,
+}
+
+impl SingleFlight {
+    fn join(&self, key: Key, call: Call, next: Next) -> Shared<Flight> {
+        let mut board = self.board.lock();
+        if let Some(flight) = board.flights.get(&key).and_then(|(_, flight)| flight.upgrade()) {
+            metrics::shared_call();
+            return flight;
+        }
+        board.last += 1;
+        let number = board.last;
+        let landing = Landing { board: Arc::clone(&self.board), key: key.clone(), number };
+        let work = Deadline::carry(async move {
+            let _landing = landing;
+            next.call(call).await.map(|answer| {
+                let bytes = answer.bytes();
+                (answer.status, answer.headers, bytes)
+            })
+        });
+        let flight = work.boxed().shared();
+        if let Some(weak) = flight.downgrade() {
+            board.flights.insert(key, (number, weak));
+        }
+        flight
+    }
+}
+
+/// Takes the flight off the board when it has ended, or when everybody has left it.
+struct Landing {
+    board: Arc<Mutex<Board>>,
+    key: Key,
+    number: u64,
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        let mut board = self.board.lock();
+        // A flight that everybody left may have been replaced before it was dropped: the new one stays.
+        if board.flights.get(&self.key).is_some_and(|(number, _)| *number == self.number) {
+            board.flights.remove(&self.key);
+        }
+    }
+}
+
+impl Layer for SingleFlight {
+    fn call(&self, call: Call, next: Next) -> BoxFuture<'_, Outcome> {
+        if call.method != Method::GET || call.reply != Reply::Json {
+            return Box::pin(next.call(call));
+        }
+        let accept = call.headers.get(ACCEPT).map(|value| value.as_bytes().to_vec());
+        let key = (call.caller.clone(), call.path.clone(), accept);
+        let flight = self.join(key, call, next);
+        Box::pin(async move {
+            let (status, headers, bytes) = flight.await?;
+            Ok(Answer { status, headers, body: AnswerBody::Whole(bytes) })
+        })
+    }
+}

@@ -1,0 +1,91 @@
+//! The services behind the gateway and how they are called.
+
+pub mod call;
+pub mod error;
+pub mod layers;
+pub mod transport;
+pub mod upload;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use breaker::{Breaker, Registry};
+
+use crate::config;
+use crate::stack::{self, Outcome, Stack};
+use call::Call;
+
+/// One service behind the gateway.
+#[derive(Clone)]
+pub struct Upstream {
+    name: Arc<str>,
+    stack: Stack,
+    breaker: Breaker,
+    config: Arc<config::Upstream>,
+}
+
+impl Upstream {
+    /// Creates the upstream with its own stack of layers.
+    #[must_use]
+    pub fn new(name: &str, config: config::Upstream, breakers: &Registry, client: reqwest::Client) -> Self {
+        let breaker = breakers.breaker(name, config.breaker());
+        let stack = stack::towards(name, &config, &breaker, client);
+        Self { name: name.into(), stack, breaker, config: Arc::new(config) }
+    }
+
+    /// Returns the upstream's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns how it is configured.
+    #[must_use]
+    pub fn config(&self) -> &config::Upstream {
+        &self.config
+    }
+
+    /// Returns its breaker.
+    #[must_use]
+    pub const fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
+    /// Makes a call through the stack.
+    ///
+    /// # Errors
+    /// Fails when there is no answer. An answer of 4xx or 5xx is an answer.
+    pub async fn call(&self, call: Call) -> Outcome {
+        self.stack.call(call).await
+    }
+}
+
+/// The services behind the gateway, by name.
+#[derive(Clone)]
+pub struct Upstreams {
+    by_name: Arc<BTreeMap<String, Upstream>>,
+}
+
+impl Upstreams {
+    /// Creates every upstream that is configured.
+    #[must_use]
+    pub fn new(configured: &config::Upstreams, breakers: &Registry) -> Self {
+        let client = chassis::client::new();
+        let create = |(name, config): (String, config::Upstream)| {
+            let upstream = Upstream::new(&name, config, breakers, client.clone());
+            (name, upstream)
+        };
+        Self { by_name: Arc::new(configured.resolved().into_iter().map(create).collect()) }
+    }
+
+    /// Returns the upstream of that name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Upstream> {
+        self.by_name.get(name)
+    }
+
+    /// Returns every upstream, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Upstream> {
+        self.by_name.values()
+    }
+}
