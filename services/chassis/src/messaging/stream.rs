@@ -55,12 +55,33 @@ pub struct Reader {
     start: Start,
     prefetch: u16,
     deliveries: Option<lapin::Consumer>,
+    /// What was delivered and not handed out yet: stays here when a read is cancelled midway.
+    held: Option<(u64, Delivery)>,
 }
 
 impl Reader {
     /// Names the stream; opens it at the first read.
     pub fn open(broker: &Broker, stream: impl Into<String>, start: Start) -> Self {
-        Self { broker: broker.clone(), stream: stream.into(), start, prefetch: 100, deliveries: None }
+        Self { broker: broker.clone(), stream: stream.into(), start, prefetch: 100, deliveries: None, held: None }
+    }
+
+    /// Opens the stream now instead of at the first read: with [`Start::Next`], what is published
+    /// from then on is read.
+    ///
+    /// # Errors
+    /// Fails when the broker is away or there is no such stream.
+    pub async fn attach(&mut self) -> anyhow::Result<()> {
+        if self.deliveries.is_none() {
+            self.deliveries = Some(self.subscribe().await?);
+        }
+        Ok(())
+    }
+
+    /// Whether the broker was delivering when last looked at. Between reads only: a connection that
+    /// is lost shows at the next one.
+    #[must_use]
+    pub fn is_attached(&self) -> bool {
+        self.deliveries.is_some()
     }
 
     /// Sets how many messages are fetched ahead (100).
@@ -112,22 +133,27 @@ impl Reader {
 
     /// Takes one delivery; `None` when it is to be skipped.
     async fn receive(&mut self) -> anyhow::Result<Option<Result<Record, StreamError>>> {
-        if self.deliveries.is_none() {
-            self.deliveries = Some(self.subscribe().await?);
+        if self.held.is_none() {
+            self.attach().await?;
+            let deliveries = self.deliveries.as_mut().context("the stream is not open")?;
+            let delivery = deliveries.next().await.context("the broker cancelled the subscription")??;
+            let offset = wire::number(&delivery.properties, "x-stream-offset")
+                .and_then(|offset| u64::try_from(offset).ok())
+                .context("a record has no offset")?;
+            if let Start::After(last) = self.start
+                && offset <= last
+            {
+                self.deliveries = None;
+                return Ok(Some(Err(StreamError::Rewound { expected: last + 1, found: offset })));
+            }
+            self.held = Some((offset, delivery));
         }
-        let deliveries = self.deliveries.as_mut().context("the stream is not open")?;
-        let delivery = deliveries.next().await.context("the broker cancelled the subscription")??;
-        let offset = wire::number(&delivery.properties, "x-stream-offset")
-            .and_then(|offset| u64::try_from(offset).ok())
-            .context("a record has no offset")?;
-        if let Start::After(last) = self.start
-            && offset <= last
-        {
-            self.deliveries = None;
-            return Ok(Some(Err(StreamError::Rewound { expected: last + 1, found: offset })));
+        // Only makes room for the next one: a stream forgets nothing. Acknowledging again what a
+        // cancelled read acknowledged is harmless.
+        if let Some((_, delivery)) = &self.held {
+            delivery.ack(BasicAckOptions::default()).await?;
         }
-        // Only makes room for the next one: a stream forgets nothing.
-        delivery.ack(BasicAckOptions::default()).await?;
+        let (offset, delivery) = self.held.take().context("nothing was delivered")?;
         self.start = Start::After(offset);
         Ok(self.read(offset, delivery).map(Ok))
     }

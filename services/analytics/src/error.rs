@@ -1,0 +1,27 @@
+//! What the store's errors mean to a client.
+
+use crate::{domain::Refusal, store::StoreError};
+use chassis::http::{Failure, Fields};
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => {
+                Failure::unavailable("Statistics cannot be counted at the moment.", error)
+            }
+            StoreError::Refused(_) => Failure::internal(error),
+        }
+    }
+}
+
+/// Tells which fields are not acceptable; `prefix` is the path to what was parsed.
+pub(crate) fn refuse(prefix: &str, refusals: impl IntoIterator<Item = Refusal>) -> Failure {
+    let mut fields = Fields::default();
+    for Refusal { field, message } in refusals {
+        fields.refuse(format!("{prefix}{field}"), message);
+    }
+    match fields.finish() {
+        Err(failure) => failure,
+        Ok(()) => Failure::internal(anyhow::anyhow!("a refusal names no field")),
+    }
+}

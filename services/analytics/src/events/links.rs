@@ -1,0 +1,95 @@
+//! Keeps the copy of the links in step with their owner's events.
+//!
+//! Every event holds a whole version, and the newest version wins in the table: an event that comes
+//! twice, late or out of order changes nothing. That is why no inbox is needed.
+
+use crate::store::{
+    Database,
+    links::{Gathering, Link},
+};
+use chassis::messaging::{Broker, Consumer, HandleError, Handler, Message, Subscription, ledger};
+use contracts::{
+    envelope::EventData,
+    event::shortener::{UrlCreated, UrlDeleted, UrlUpdated},
+};
+
+/// The consumer's name: its queues are named after it.
+pub const CONSUMER: &str = "analytics.links";
+/// How many links are written at once: they share inserts.
+const PARTITIONS: u16 = 8;
+
+/// What the consumer of links subscribes to.
+#[must_use]
+pub fn subscription() -> Subscription {
+    Subscription::new(CONSUMER, [UrlCreated::TYPE, UrlUpdated::TYPE, UrlDeleted::TYPE])
+        .partitions(PARTITIONS)
+}
+
+/// Makes the consumer of links. Its lines are kept in memory, because order does not matter to it.
+#[must_use]
+pub fn consumer(broker: &Broker, database: Database, ledger: ledger::Ledger) -> Consumer<Links> {
+    Consumer::new(broker, subscription(), ledger, Links(Gathering::new(database)))
+}
+
+/// Writes versions of links.
+pub struct Links(Gathering);
+
+impl Handler for Links {
+    async fn handle(&self, message: &Message) -> Result<(), HandleError> {
+        if let Some(link) = link(message)? {
+            self.0.insert(link).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The version that a message tells of; nothing when it tells of something else.
+fn link(message: &Message) -> Result<Option<Link>, HandleError> {
+    let version = message.version;
+    let link = match message.kind.as_str() {
+        UrlCreated::TYPE => {
+            let data = message.decode::<UrlCreated>()?.data;
+            Link {
+                auth_user_id: data.auth_user_id,
+                short_code: data.short_code,
+                shortener_url_id: data.url_id,
+                original_url: data.original_url,
+                title: data.title,
+                tags: data.tags,
+                created_at: Some(data.created_at),
+                is_deleted: false,
+                version,
+            }
+        }
+        UrlUpdated::TYPE => {
+            let data = message.decode::<UrlUpdated>()?.data;
+            Link {
+                auth_user_id: data.auth_user_id,
+                short_code: data.short_code,
+                shortener_url_id: data.url_id,
+                original_url: data.original_url,
+                title: data.title,
+                tags: data.tags,
+                created_at: Some(data.created_at),
+                is_deleted: false,
+                version,
+            }
+        }
+        UrlDeleted::TYPE => {
+            let data = message.decode::<UrlDeleted>()?.data;
+            Link {
+                auth_user_id: data.auth_user_id,
+                short_code: data.short_code,
+                shortener_url_id: data.url_id,
+                original_url: String::new(),
+                title: None,
+                tags: Vec::new(),
+                created_at: None,
+                is_deleted: true,
+                version,
+            }
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(link))
+}

@@ -1,0 +1,4 @@
+//! What comes from the broker besides clicks to be counted.
+
+pub mod links;
+pub mod live;

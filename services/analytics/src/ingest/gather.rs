@@ -1,0 +1,89 @@
+//! Gathers records of the stream into blocks.
+
+use super::{block::Block, tide::Tide};
+use crate::{
+    config::Ingest,
+    domain::{agent::Agents, watermark::Watermarks},
+    store::clicks::Progress,
+};
+use chassis::messaging::{
+    Broker,
+    stream::{Reader, Record, Start, StreamError},
+};
+use chrono::Utc;
+use contracts::amqp::CLICKS_LOG;
+use std::time::Duration;
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// How long the stream must be silent to count as read to its end.
+const CALM: Duration = Duration::from_secs(1);
+/// How many records are fetched ahead: a block's worth.
+const PREFETCH: u16 = 64;
+/// How much sooner a block is closed after a pause than while clicks flow.
+const HASTE: u32 = 10;
+
+/// Reads the stream after what is stored.
+pub(super) struct Gatherer<'a> {
+    reader: Reader,
+    epoch: u32,
+    watermarks: Watermarks,
+    agents: &'a Agents,
+    limits: Ingest,
+    /// When the last block was closed.
+    closed: Option<Instant>,
+}
+
+impl<'a> Gatherer<'a> {
+    pub(super) fn new(broker: &Broker, progress: Progress, agents: &'a Agents, limits: Ingest) -> Self {
+        let start = progress.offset.map_or(Start::First, Start::After);
+        Self {
+            reader: Reader::open(broker, CLICKS_LOG, start).prefetch(PREFETCH),
+            epoch: progress.epoch,
+            watermarks: progress.watermarks,
+            agents,
+            limits,
+            closed: None,
+        }
+    }
+
+    /// Waits for the next records and gathers them until there are enough or time is up.
+    ///
+    /// Clicks that come after a pause are not kept waiting; while they flow, blocks are larger, for
+    /// ClickHouse's sake.
+    pub(super) async fn next(&mut self, broker: &Broker, tide: &Tide) -> Result<Block, StreamError> {
+        let mut block = Block::default();
+        let first = self.first(broker, tide).await?;
+        tide.opened();
+        self.add(&mut block, &first);
+        let patience = self.limits.patience();
+        let flows = self.closed.is_some_and(|at| at.elapsed() < patience * 2);
+        let until = Instant::now() + if flows { patience } else { patience / HASTE };
+        while block.rows.len() < self.limits.block_rows {
+            match timeout_at(until, self.reader.next()).await {
+                Ok(Ok(record)) => self.add(&mut block, &record),
+                // An error comes again with the next call.
+                Ok(Err(_)) | Err(_) => break,
+            }
+        }
+        self.closed = Some(Instant::now());
+        Ok(block)
+    }
+
+    /// Waits for a record; as long as none comes, everything is counted.
+    async fn first(&mut self, broker: &Broker, tide: &Tide) -> Result<Record, StreamError> {
+        loop {
+            let since = Utc::now();
+            if let Ok(record) = timeout(CALM, self.reader.next()).await {
+                return record;
+            }
+            // Silence says something only while the broker would speak.
+            if self.reader.is_attached() && broker.probe().await.is_ok() {
+                tide.calm(since);
+            }
+        }
+    }
+
+    fn add(&mut self, block: &mut Block, record: &Record) {
+        block.add(record, self.epoch, &mut self.watermarks, self.agents);
+    }
+}

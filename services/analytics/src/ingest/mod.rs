@@ -1,0 +1,176 @@
+//! Clicks from the stream into ClickHouse, each exactly once, whatever dies meanwhile.
+//!
+//! * How far ingestion has come stands in the rows themselves: the stream's offset to go on after, and
+//!   every spool's highest sequence, below which clicks are repeats. Whatever interrupts, it is read again.
+//! * A block is inserted whole or not at all, and by compare-and-swap: see [`crate::store::clicks`].
+//!   Two ingesters that run at once, or an insert of which nobody knows how it ended, cannot double a click.
+//! * A lock at the broker keeps it at one ingester; it saves work and is not what correctness rests on.
+
+mod block;
+mod gather;
+mod tide;
+
+pub(crate) use block::decode;
+
+use crate::{
+    config::Ingest,
+    domain::agent::Agents,
+    metrics,
+    store::{Database, StoreError, clicks::Progress},
+};
+use block::Block;
+use chassis::messaging::{Broker, lock::Lock, stream::StreamError, topology};
+use chrono::Utc;
+use gather::Gatherer;
+use std::{convert::Infallible, sync::Arc, time::Duration};
+use tide::Tide;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+
+/// The lock that the one ingester holds.
+const LOCK: &str = "analytics.ingester";
+/// How often it is told until when clicks are certainly counted.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+/// The shortest and the longest pause before ingestion is resumed.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+/// Ingests clicks. Cheap to clone.
+#[derive(Clone)]
+pub struct Ingester {
+    database: Database,
+    broker: Broker,
+    agents: Arc<Agents>,
+    limits: Ingest,
+}
+
+/// Why ingestion begins again after what is stored.
+#[derive(Debug, thiserror::Error)]
+enum Interruption {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+    /// A block that begins at the same place was stored before this one.
+    #[error("another block was stored in this one's place")]
+    Overtaken,
+}
+
+/// What one interruption leaves to the next try.
+#[derive(Default)]
+struct Resumption {
+    /// Whether the stream is another one than the offsets in the table are of.
+    rewound: bool,
+    /// Where the last try began.
+    began: Option<(u32, Option<u64>)>,
+    /// How often a block was overtaken there without anything having been stored. That is so when
+    /// the server died after it noted the token and before it stored the block.
+    attempt: u32,
+}
+
+impl Ingester {
+    /// Makes an ingester; [`run`](Self::run) starts it.
+    #[must_use]
+    pub fn new(database: Database, broker: Broker, agents: Arc<Agents>, limits: Ingest) -> Self {
+        Self { database, broker, agents, limits }
+    }
+
+    /// Ingests until `shutdown` is cancelled, as soon as and as long as this process holds the lock.
+    ///
+    /// # Errors
+    /// Fails when the broker is away or the lock is lost; to be started again.
+    pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let work = async {
+            topology::declare_shared(&self.broker.channel().await?).await?;
+            let lock = Lock::acquire(&self.broker, LOCK).await?;
+            let tide = Tide::default();
+            tokio::select! {
+                never = self.ingest(&tide) => match never {},
+                never = self.tell(&tide) => match never {},
+                () = lock.lost() => anyhow::bail!("the ingester's lock is lost"),
+            }
+        };
+        shutdown.run_until_cancelled(work).await.unwrap_or(Ok(()))
+    }
+
+    async fn ingest(&self, tide: &Tide) -> Infallible {
+        let mut resumption = Resumption::default();
+        let mut pause = PAUSES.0;
+        loop {
+            let stored_before = tide.as_of();
+            let Err(interruption) = self.follow(&mut resumption, tide).await;
+            pause = if tide.as_of() > stored_before { PAUSES.0 } else { (pause * 2).min(PAUSES.1) };
+            resumption.rewound = matches!(interruption, Interruption::Stream(_));
+            resumption.attempt += u32::from(matches!(interruption, Interruption::Overtaken));
+            ::metrics::counter!(metrics::INGEST_RESUMED).increment(1);
+            tracing::warn!(error = format!("{:#}", anyhow::Error::new(interruption)), "Ingestion was interrupted and resumes after what is stored.");
+            sleep(pause).await;
+        }
+    }
+
+    /// Follows the stream from what is stored on, until something is amiss.
+    async fn follow(
+        &self,
+        resumption: &mut Resumption,
+        tide: &Tide,
+    ) -> Result<Infallible, Interruption> {
+        tide.begin();
+        let progress = self.progress(resumption).await?;
+        let attempt = resumption.attempt;
+        tracing::info!(stream.epoch = progress.epoch, stream.offset = progress.offset, "Ingestion begins.");
+        let mut gatherer = Gatherer::new(&self.broker, progress, &self.agents, self.limits);
+        let mut block = gatherer.next(&self.broker, tide).await?;
+        loop {
+            // While one block is stored, the next one is gathered.
+            let gathering = async { Ok(gatherer.next(&self.broker, tide).await?) };
+            ((), block) = tokio::try_join!(self.store(block, attempt, tide), gathering)?;
+        }
+    }
+
+    /// Reads how far ingestion has come, once nothing can change that any more.
+    async fn progress(&self, resumption: &mut Resumption) -> Result<Progress, Interruption> {
+        self.database.settle().await?;
+        let mut progress = self.database.progress().await?;
+        if resumption.rewound {
+            // Another stream: its offsets say nothing of ours, but the spools' sequences still do.
+            progress.epoch += 1;
+            progress.offset = None;
+        }
+        let began = Some((progress.epoch, progress.offset));
+        if resumption.began != began {
+            resumption.attempt = 0;
+            resumption.began = began;
+        }
+        Ok(progress)
+    }
+
+    async fn store(&self, block: Block, attempt: u32, tide: &Tide) -> Result<(), Interruption> {
+        if let (Some(token), Some(last)) = (block.token(attempt), block.rows.last()) {
+            self.database.insert_clicks(&block.rows, &token).await?;
+            if self.database.last_offset(last.stream_epoch).await? != Some(last.stream_offset) {
+                return Err(Interruption::Overtaken);
+            }
+            ::metrics::counter!(metrics::CLICKS_STORED).increment(block.rows.len() as u64);
+            ::metrics::counter!(metrics::BLOCKS_STORED).increment(1);
+            #[allow(clippy::cast_precision_loss)]
+            ::metrics::gauge!(metrics::STREAM_OFFSET).set(last.stream_offset as f64);
+        }
+        tide.stored(block.certain_until());
+        Ok(())
+    }
+
+    /// Tells everybody who counts, in whichever process, until when clicks are certainly counted.
+    async fn tell(&self, tide: &Tide) -> Infallible {
+        let mut ticks = interval(TELL_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut told = None;
+        loop {
+            ticks.tick().await;
+            let Some(as_of) = tide.as_of() else { continue };
+            let lag = (Utc::now() - as_of).to_std().unwrap_or_default();
+            ::metrics::gauge!(metrics::INGEST_LAG).set(lag.as_secs_f64());
+            if told != Some(as_of) && self.database.note_as_of(as_of).await.is_ok() {
+                told = Some(as_of);
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Answers facets from what was counted.
+
+use crate::{
+    domain::{facet::Count, series, window::Span},
+    store::{
+        Database, StoreError,
+        stats::{Counted, Scope},
+    },
+};
+use contracts::rest::analytics::{FacetValue, NamedCount, Totals};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// The values of facets, by link and in the order of the counts: what nobody clicked has none.
+pub struct Answers {
+    by_place: HashMap<(Uuid, usize), Vec<Counted>>,
+}
+
+impl Answers {
+    /// Counts, in one query whatever the number of links and facets.
+    ///
+    /// # Errors
+    /// Fails when ClickHouse is away or too busy.
+    pub async fn gather(
+        database: &Database,
+        scope: &Scope,
+        span: &Span,
+        counts: &[Count],
+    ) -> Result<Self, StoreError> {
+        Ok(Self::new(database.count(scope, span, counts).await?))
+    }
+
+    fn new(rows: Vec<Counted>) -> Self {
+        let mut by_place = HashMap::<_, Vec<_>>::new();
+        for row in rows {
+            by_place.entry((row.url, usize::from(row.facet))).or_default().push(row);
+        }
+        Self { by_place }
+    }
+
+    /// Takes the values of every facet of a link.
+    pub fn take(&mut self, link: Uuid, counts: &[Count]) -> Vec<FacetValue> {
+        let values = counts.iter().enumerate().map(|(facet, count)| {
+            let rows = self.by_place.remove(&(link, facet)).unwrap_or_default();
+            value(count, rows)
+        });
+        values.collect()
+    }
+}
+
+fn value(count: &Count, rows: Vec<Counted>) -> FacetValue {
+    match count {
+        Count::Totals(_) => FacetValue::Totals(rows.first().map(totals).unwrap_or_default()),
+        Count::Series(points) => {
+            let counted = rows.iter().map(|row| (row.at, totals(row))).collect();
+            FacetValue::Series { points: series::fill(points, &counted) }
+        }
+        Count::Top(..) => {
+            let mut counts: Vec<_> = rows
+                .into_iter()
+                .map(|row| NamedCount { name: row.name, count: row.clicks })
+                .collect();
+            // A union of queries keeps no order.
+            counts.sort_by(|one, other| other.count.cmp(&one.count).then(one.name.cmp(&other.name)));
+            FacetValue::Top { counts }
+        }
+    }
+}
+
+fn totals(row: &Counted) -> Totals {
+    Totals { clicks: row.clicks, unique_visitors: row.visitors }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use contracts::rest::analytics::Dimension;
+
+    fn row(facet: u8, at: i64, name: &str, clicks: u64) -> Counted {
+        Counted { facet, url: Uuid::nil(), at, name: name.to_owned(), clicks, visitors: 1 }
+    }
+
+    #[test]
+    fn every_facet_is_answered_in_order_and_ties_go_by_name() {
+        let counts = [
+            Count::Top(Dimension::Browser, 3),
+            Count::Series(vec!["2026-01-01T00:00:00Z".parse().unwrap()]),
+        ];
+        let rows = vec![row(0, 0, "b", 1), row(0, 0, "a", 1), row(0, 0, "c", 2)];
+        let values = Answers::new(rows).take(Uuid::nil(), &counts);
+        let FacetValue::Top { counts } = &values[0] else { panic!("{values:?}") };
+        assert_eq!(counts.iter().map(|count| &*count.name).collect::<Vec<_>>(), ["c", "a", "b"]);
+        let FacetValue::Series { points } = &values[1] else { panic!("{values:?}") };
+        assert_eq!((points.len(), points[0].clicks), (1, 0));
+    }
+}

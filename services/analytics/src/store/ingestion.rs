@@ -1,0 +1,35 @@
+//! The table `ingestion`: until when clicks are certainly counted.
+
+use super::{Database, StoreError};
+use chrono::{DateTime, Utc};
+use clickhouse::Row;
+use serde::Serialize;
+
+#[derive(Row, Serialize)]
+struct Word {
+    #[serde(with = "clickhouse::serde::chrono::datetime64::millis")]
+    as_of: DateTime<Utc>,
+}
+
+impl Database {
+    /// Reads until when clicks are certainly counted: the Unix epoch when nobody has said.
+    ///
+    /// # Errors
+    /// Fails when ClickHouse is away.
+    pub async fn as_of(&self) -> Result<DateTime<Utc>, StoreError> {
+        let query = self.client.query_raw("SELECT toUnixTimestamp64Milli(max(as_of)) FROM ingestion");
+        let found = self.rows::<i64>("as of", query).await?;
+        Ok(found.first().and_then(|ms| DateTime::from_timestamp_millis(*ms)).unwrap_or_default())
+    }
+
+    /// Notes until when clicks are certainly counted.
+    ///
+    /// # Errors
+    /// Fails when ClickHouse is away.
+    pub async fn note_as_of(&self, as_of: DateTime<Utc>) -> Result<(), StoreError> {
+        let limit = Some(super::QUERY_LIMIT);
+        let mut insert = self.client.insert::<Word>("ingestion").await?.with_timeouts(limit, limit);
+        insert.write(&Word { as_of }).await?;
+        Ok(insert.end().await?)
+    }
+}

@@ -1,0 +1,141 @@
+//! ClickHouse: queries only.
+
+pub mod clicks;
+pub mod export;
+pub mod ingestion;
+pub mod links;
+pub mod migrations;
+pub mod stats;
+
+use crate::{config::Clickhouse, metrics};
+use clickhouse::{Client, Compression, RowOwned, RowRead, error::Error, query::Query};
+use hyper_util::{
+    client::legacy::{Client as Http, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use secrecy::ExposeSecret;
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+use tokio::time::timeout;
+
+/// How long a query may take.
+const QUERY_LIMIT: Duration = Duration::from_secs(5);
+/// How long connecting may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(1);
+/// How long a connection is kept unused: less than the server's three seconds.
+const IDLE_LIMIT: Duration = Duration::from_secs(2);
+
+/// The database of analytics. Cheap to clone; connects when needed.
+#[derive(Clone)]
+pub struct Database {
+    client: Client,
+}
+
+/// Why the database did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached, does not answer in time, or is overloaded: another try may succeed.
+    #[error("ClickHouse is not available")]
+    Unavailable(#[source] Error),
+    /// It refused the statement, or answered what we cannot read.
+    #[error("ClickHouse refused a statement")]
+    Refused(#[source] Error),
+}
+
+impl From<Error> for StoreError {
+    fn from(error: Error) -> Self {
+        match &error {
+            Error::Network(_) | Error::TimedOut => Self::Unavailable(error),
+            Error::BadResponse(text) if is_overload(text) => Self::Unavailable(error),
+            _ => Self::Refused(error),
+        }
+    }
+}
+
+/// Whether an error of the server is about its load or its state rather than about the statement:
+/// a timeout, too many queries or parts, no memory, going down, aborted, or not ClickHouse speaking.
+fn is_overload(text: &str) -> bool {
+    let code = text.strip_prefix("Code: ").and_then(|rest| rest.split('.').next()?.parse().ok());
+    matches!(code, None | Some(159 | 160 | 202 | 210 | 236 | 241 | 242 | 252 | 394 | 439))
+}
+
+impl Database {
+    /// Names a database; opens no connection yet.
+    #[must_use]
+    pub fn open(config: &Clickhouse) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT_LIMIT));
+        connector.set_nodelay(true);
+        let http =
+            Http::builder(TokioExecutor::new()).pool_idle_timeout(IDLE_LIMIT).build(connector);
+        let client = Client::with_http_client(http)
+            .with_url(config.url.as_str().trim_end_matches('/'))
+            .with_database(&config.database)
+            .with_user(&config.user)
+            .with_password(config.password.expose_secret())
+            .with_compression(Compression::None);
+        Self { client }
+    }
+
+    /// Succeeds when the database answers, for readiness.
+    ///
+    /// # Errors
+    /// Fails when it is away or refuses the login.
+    pub async fn probe(&self) -> anyhow::Result<()> {
+        let one = self.rows::<u8>("probe", self.client.query_raw("SELECT 1")).await?;
+        anyhow::ensure!(one == [1], "ClickHouse does not count to one");
+        Ok(())
+    }
+
+    /// Asks, for at most five seconds; `what` labels the measurement.
+    async fn rows<T: RowOwned + RowRead>(
+        &self,
+        what: &'static str,
+        query: Query,
+    ) -> Result<Vec<T>, StoreError> {
+        let query = query.with_setting("max_execution_time", QUERY_LIMIT.as_secs().to_string());
+        measured(what, QUERY_LIMIT, query.fetch_all::<T>()).await
+    }
+
+    /// Runs a statement that answers nothing.
+    async fn run(
+        &self,
+        what: &'static str,
+        limit: Duration,
+        statement: &str,
+    ) -> Result<(), StoreError> {
+        measured(what, limit, self.client.query_raw(statement).execute()).await
+    }
+}
+
+async fn measured<T>(
+    what: &'static str,
+    limit: Duration,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, StoreError> {
+    let began = Instant::now();
+    let outcome = timeout(limit, work).await.unwrap_or(Err(Error::TimedOut));
+    let label = if outcome.is_ok() { "done" } else { "failed" };
+    ::metrics::histogram!(metrics::QUERY_SECONDS, "query" => what, "outcome" => label)
+        .record(began.elapsed().as_secs_f64());
+    Ok(outcome?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("Code: 241. DB::Exception: Memory limit exceeded", true)]
+    #[case("Code: 252. DB::Exception: Too many parts", true)]
+    #[case("502 Bad Gateway", true)]
+    #[case("Code: 60. DB::Exception: Table does not exist", false)]
+    #[case("Code: 62. DB::Exception: Syntax error", false)]
+    fn load_and_mistakes_are_told_apart(#[case] text: &str, #[case] is_load: bool) {
+        let error = StoreError::from(Error::BadResponse(text.to_owned()));
+        assert_eq!(matches!(error, StoreError::Unavailable(_)), is_load);
+    }
+}
