@@ -1,3 +1,4 @@
 //! The chassis on real engines and over real sockets.
 
 mod jwt;
+mod messaging;

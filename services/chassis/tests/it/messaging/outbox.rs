@@ -166,13 +166,9 @@ async fn mongodb_publishes_what_committed_and_nothing_else() {
             let mut session = client.start_session().await?;
             let mut ids = Vec::new();
             for version in 1..=50 {
-                let event = counted(format!("aggregate-{writer}"), version);
-                ids.push(event.id);
-                let outbox = &outbox;
-                let enqueue = async move |session: &mut mongodb::ClientSession| {
-                    outbox.enqueue(session, event.clone()).await.map(drop)
-                };
-                session.start_transaction().and_run2(enqueue).await?;
+                session.start_transaction().await?;
+                ids.push(outbox.enqueue(&mut session, counted(format!("aggregate-{writer}"), version)).await?);
+                session.commit_transaction().await?;
             }
             anyhow::Ok(ids)
         }

@@ -1,0 +1,95 @@
+//! A subject stays in order when the process dies while its messages wait.
+
+use super::{Bench, Handling, PATIENCE, Running, Seen, counted, publish, subscription};
+use chassis::messaging::{HandleError, Message, Subscription, ledger, ledger::Ledger};
+use kit::Engine;
+use rstest::rstest;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+/// Slow enough for a process to die while messages wait.
+fn patient() -> Subscription {
+    subscription().partitions(1).ladder([Duration::from_secs(2)])
+}
+
+async fn ledger(bench: &Bench, engine: Engine) -> Ledger {
+    match engine {
+        Engine::Postgres => ledger::postgres(bench.postgres().await),
+        _ => ledger::mongo(&bench.mongo().await.1),
+    }
+}
+
+#[rstest]
+#[case::postgres(Engine::Postgres)]
+#[case::mongo(Engine::Mongo)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_dies_while_messages_wait_leaves_them_in_order(#[case] engine: Engine) {
+    let bench = Bench::new(&[engine, Engine::Rabbitmq]).await;
+    let ledger = ledger(&bench, engine).await;
+    let met = Arc::new(AtomicUsize::new(0));
+    let meeting = Arc::clone(&met);
+    let failing = Handling(move |message: Message| {
+        meeting.fetch_add(usize::from(message.version == 1), Ordering::SeqCst);
+        let other = message.subject == "other";
+        async move { if other { Ok(()) } else { Err(HandleError::transient(anyhow::anyhow!("not yet"))) } }
+    });
+    let doomed = Running::start(&bench.broker, patient(), &ledger, failing).await;
+    let publisher = bench.broker.publisher();
+    publish(&publisher, (1..=3).map(|version| counted("a", version))).await.unwrap();
+    // All three are in line when a message that came after them is done.
+    publish(&publisher, [counted("other", 1)]).await.unwrap();
+    let begun = async || Ok((met.load(Ordering::SeqCst) >= 3).then_some(()));
+    kit::eventually(PATIENCE, "the first to fail and the other to be done", begun).await.unwrap();
+    doomed.task.abort();
+
+    publish(&publisher, (4..=5).map(|version| counted("a", version))).await.unwrap();
+    let seen = Seen::default();
+    let noting = seen.clone();
+    let handler = Handling(move |message: Message| {
+        noting.add(&message);
+        async { Ok(()) }
+    });
+    let running = Running::start(&bench.broker, patient(), &ledger, handler).await;
+    seen.until("all of a", |seen| seen.versions("a").len() >= 5).await;
+    // A new message is handled at once: nothing is left in the line.
+    publish(&publisher, [counted("a", 6)]).await.unwrap();
+    seen.until("the last of a", |seen| seen.versions("a").contains(&6)).await;
+    running.stop().await;
+    assert_eq!(seen.versions("a"), [1, 2, 3, 4, 5, 6]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_ledger_is_away_nobody_climbs_the_ladder() {
+    let bench = Bench::new(&[Engine::Postgres, Engine::Rabbitmq]).await;
+    let pool = bench.postgres().await;
+    let rename = |from: &str, to: &str| {
+        let statement = format!("ALTER TABLE {from} RENAME TO {to}");
+        let pool = pool.clone();
+        async move { sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&pool).await.unwrap() }
+    };
+    let (seen, tries) = (Seen::default(), Arc::new(AtomicUsize::new(0)));
+    let (noting, counting) = (seen.clone(), Arc::clone(&tries));
+    let handler = Handling(move |message: Message| {
+        let fails = counting.fetch_add(1, Ordering::SeqCst) < 10;
+        if !fails {
+            noting.add(&message);
+        }
+        async move { if fails { Err(HandleError::transient(anyhow::anyhow!("no database"))) } else { Ok(()) } }
+    });
+    let ledger = ledger::postgres(pool.clone());
+    let running = Running::start(&bench.broker, patient(), &ledger, handler).await;
+    publish(&bench.broker.publisher(), [counted("warm-up", 0)]).await.unwrap();
+    rename("messages_waiting", "away").await;
+    publish(&bench.broker.publisher(), (1..=3).map(|version| counted("a", version))).await.unwrap();
+    seen.until("all messages", |seen| seen.versions("a").len() == 3).await;
+    rename("away", "messages_waiting").await;
+    running.stop().await;
+    assert_eq!(seen.versions("a"), [1, 2, 3]);
+    let attempts: Vec<u32> = seen.0.lock().unwrap().iter().map(|(_, _, attempt)| *attempt).collect();
+    assert!(attempts.iter().filter(|attempt| **attempt > 0).count() <= 1, "only the warm-up climbed: {attempts:?}");
+}

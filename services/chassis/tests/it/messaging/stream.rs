@@ -1,0 +1,114 @@
+use super::{Bench, PATIENCE, counted, proxy::Proxy, publish, read_log};
+use chassis::messaging::{
+    Broker,
+    lock::Lock,
+    stream::{Reader, Start, StreamError},
+};
+use contracts::amqp::EVENTS_LOG;
+use kit::Engine;
+use std::time::Duration;
+use tokio::time::timeout;
+
+const ENGINES: &[Engine] = &[Engine::Rabbitmq];
+
+#[tokio::test]
+async fn a_reader_resumes_after_any_offset() {
+    let bench = Bench::new(ENGINES).await;
+    bench.declare_shared().await;
+    let publisher = bench.broker.publisher();
+    publish(&publisher, (1..=50).map(|version| counted("a", version))).await.unwrap();
+    let log = read_log(&bench.broker, 50).await.unwrap();
+    let versions: Vec<u64> = log.iter().map(|record| record.message.version).collect();
+    assert_eq!(versions, (1..=50).collect::<Vec<_>>());
+    assert!(log.windows(2).all(|pair| pair[0].offset < pair[1].offset));
+
+    for stopped in [0, 17, 48] {
+        let mut reader = Reader::open(&bench.broker, EVENTS_LOG, Start::After(log[stopped].offset)).prefetch(7);
+        let record = timeout(PATIENCE, reader.next()).await.unwrap().unwrap();
+        assert_eq!(record.message.id, log[stopped + 1].message.id);
+    }
+    let mut reader = Reader::open(&bench.broker, EVENTS_LOG, Start::First);
+    let batch = timeout(PATIENCE, reader.next_many(20, Duration::from_secs(5))).await.unwrap().unwrap();
+    assert_eq!(batch.iter().map(|record| record.offset).collect::<Vec<_>>(), log[..20].iter().map(|record| record.offset).collect::<Vec<_>>());
+    let rest = timeout(PATIENCE, reader.next_many(100, Duration::from_millis(500))).await.unwrap().unwrap();
+    assert_eq!(rest.len(), 30);
+}
+
+#[tokio::test]
+async fn a_reader_from_next_sees_only_what_comes() {
+    let bench = Bench::new(ENGINES).await;
+    bench.declare_shared().await;
+    let publisher = bench.broker.publisher();
+    publish(&publisher, (1..=5).map(|version| counted("old", version))).await.unwrap();
+    let mut reader = Reader::open(&bench.broker, EVENTS_LOG, Start::Next);
+    let mut number = 0;
+    let mut coming = async || {
+        number += 1;
+        publish(&publisher, [counted("new", number)]).await?;
+        Ok(timeout(Duration::from_secs(1), reader.next()).await.ok())
+    };
+    let first = kit::eventually(PATIENCE, "a new record", &mut coming).await.unwrap().unwrap();
+    assert_eq!(first.message.subject, "new");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_whose_connection_is_cut_misses_and_repeats_nothing() {
+    let bench = Bench::new(ENGINES).await;
+    bench.declare_shared().await;
+    let publisher = bench.broker.publisher();
+    publish(&publisher, (1..=300).map(|version| counted("a", version))).await.unwrap();
+    let url = bench.sandbox.amqp("auth");
+    let proxy = Proxy::start(url).await.unwrap();
+    let fragile = Broker::new(&proxy.url(url).unwrap(), "behind-proxy");
+    let mut reader = Reader::open(&fragile, EVENTS_LOG, Start::First).prefetch(10);
+    let mut versions = Vec::new();
+    while versions.len() < 300 {
+        versions.push(timeout(PATIENCE, reader.next()).await.unwrap().unwrap().message.version);
+        if versions.len() % 75 == 0 {
+            proxy.cut();
+        }
+    }
+    assert_eq!(versions, (1..=300).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_stream_that_is_shorter_than_it_was_is_an_error_not_a_silence() {
+    let bench = Bench::new(ENGINES).await;
+    bench.declare_shared().await;
+    let publisher = bench.broker.publisher();
+    publish(&publisher, [counted("a", 1)]).await.unwrap();
+    let mut reader = Reader::open(&bench.broker, EVENTS_LOG, Start::After(1000));
+    let mut version = 1;
+    let reading = async {
+        loop {
+            version += 1;
+            publish(&publisher, [counted("a", version)]).await.unwrap();
+            if let Ok(outcome) = timeout(Duration::from_secs(1), reader.next()).await {
+                return outcome;
+            }
+        }
+    };
+    let outcome = timeout(PATIENCE, reading).await.unwrap();
+    assert!(matches!(outcome, Err(StreamError::Rewound { expected: 1001, .. })), "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_has_one_holder_and_passes_on_when_it_is_released_or_lost() {
+    let bench = Bench::new(ENGINES).await;
+    let url = bench.sandbox.amqp("auth");
+    let proxy = Proxy::start(url).await.unwrap();
+    let fragile = Broker::new(&proxy.url(url).unwrap(), "behind-proxy");
+    let first = Lock::acquire(&fragile, "auth.ingesting").await.unwrap();
+    let waiting = tokio::spawn({
+        let broker = bench.broker.clone();
+        async move { Lock::acquire(&broker, "auth.ingesting").await }
+    });
+    assert!(timeout(Duration::from_millis(100), first.lost()).await.is_err());
+    assert!(!waiting.is_finished());
+    proxy.cut();
+    timeout(PATIENCE, first.lost()).await.expect("the holder hears of it");
+    let second = timeout(PATIENCE, waiting).await.unwrap().unwrap().unwrap();
+    second.release().await.unwrap();
+    let third = timeout(PATIENCE, Lock::acquire(&fragile, "auth.ingesting")).await.unwrap().unwrap();
+    assert!(timeout(Duration::from_millis(100), third.lost()).await.is_err());
+}
