@@ -13,9 +13,12 @@ pub enum Error {
     /// E-mail and password do not belong together, or the account is not active.
     #[error("the credentials are wrong")]
     InvalidCredentials,
-    /// The refresh token is unknown, expired, revoked, or was used before.
+    /// The refresh token is unknown, expired or revoked.
     #[error("the refresh token is not valid")]
     InvalidRefreshToken,
+    /// The refresh token was used before. Its client is told no more than that it is not valid.
+    #[error("the refresh token came a second time")]
+    RefreshTokenReused,
     /// The access token was valid, but its account or session is no more.
     #[error("the caller's account or session is no more")]
     CallerGone,
@@ -47,25 +50,21 @@ pub enum Error {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
-            Error::EmailTaken => {
-                Self::new(Code::EmailTaken, "An account with this e-mail exists: log in instead.")
-            }
+            Error::EmailTaken => Self::new(Code::EmailTaken, "An account with this e-mail exists: log in instead."),
             Error::InvalidCredentials => {
                 Self::new(Code::InvalidCredentials, "E-mail and password do not belong together.")
             }
-            Error::InvalidRefreshToken => {
+            Error::InvalidRefreshToken | Error::RefreshTokenReused => {
                 Self::new(Code::InvalidRefreshToken, "The session is over: log in again.")
             }
-            Error::CallerGone => {
-                Self::new(Code::InvalidToken, "The session of this token is over: log in again.")
-            }
+            Error::CallerGone => Self::new(Code::InvalidToken, "The session of this token is over: log in again."),
             Error::Field { field, message } => Self::field(field, message),
             Error::Limited { retry_after } => {
-                Self::new(Code::RateLimited, "There were too many attempts: wait a little.")
-                    .retry_after(retry_after)
+                Self::new(Code::RateLimited, "There were too many attempts: wait a little.").retry_after(retry_after)
             }
-            Error::Busy => Self::new(Code::Unavailable, "Too many log-ins are under way.")
-                .retry_after(Duration::from_secs(2)),
+            Error::Busy => {
+                Self::new(Code::Unavailable, "Too many log-ins are under way.").retry_after(Duration::from_secs(2))
+            }
             Error::Store(cause) if is_away(&cause) => {
                 Self::unavailable("Accounts cannot be reached at the moment.", cause)
             }
@@ -78,16 +77,11 @@ impl From<Error> for Failure {
 /// Whether the database is away, rather than asked something wrong.
 fn is_away(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed => true,
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
         // Classes 08 (connection), 53 (resources), 57 (shutting down, cancelled), and failed
         // serialisations and deadlocks, which another try survives.
         sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            ["08", "53", "57"].iter().any(|class| code.starts_with(class))
-                || code == "40001"
-                || code == "40P01"
+            ["08", "53", "57"].iter().any(|class| code.starts_with(class)) || code == "40001" || code == "40P01"
         }),
         _ => false,
     }

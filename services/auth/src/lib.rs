@@ -25,8 +25,8 @@ use chassis::{
     messaging::{self, Broker, Relay, outbox},
 };
 use config::Config;
-use sqlx::{PgPool, postgres::PgPoolOptions};
 use secrecy::ExposeSecret;
+use sqlx::{PgPool, postgres::PgPoolOptions};
 use std::time::Duration;
 
 /// How long a request waits for a connection to the database before it is answered 503.
@@ -61,8 +61,8 @@ pub async fn assemble(config: Config, context: &Context) -> anyhow::Result<Accou
     let pool = connect(&config, context).await?;
     relay(&config, context, pool.clone());
     let keys = keys::Keys::open(pool.clone(), &config.keys, &config.tokens).await?;
-    let secret = config::sealing_key_bytes(&config.keys.encryption_key)
-        .context("keys.encryption_key is not of 32 bytes")?;
+    let secret =
+        config::sealing_key_bytes(&config.keys.encryption_key).context("keys.encryption_key is not of 32 bytes")?;
     let limiter = limits::Limiter::new(pool.clone(), config.limits, &secret);
     let hasher = hashing::Hasher::new(&config.passwords)?;
     let jwt = context.common.jwt.clone();

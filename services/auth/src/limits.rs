@@ -49,9 +49,7 @@ impl Limiter {
     /// [`Error::Limited`] when there were too many.
     pub async fn count(&self, attempt: Attempt<'_>) -> Result<(), Error> {
         let limit = self.limit(attempt);
-        let each = TimeDelta::microseconds(
-            i64::from(limit.seconds) * 1_000_000 / i64::from(limit.attempts),
-        );
+        let each = TimeDelta::microseconds(i64::from(limit.seconds) * 1_000_000 / i64::from(limit.attempts));
         let ahead = each * i32::try_from(limit.attempts - 1).unwrap_or(i32::MAX);
         let wait = attempts::count(&self.pool, &self.subject(attempt), each, ahead).await?;
         let Some(wait) = wait else { return Ok(()) };
@@ -60,12 +58,11 @@ impl Limiter {
         Err(Error::Limited { retry_after: wait.to_std().unwrap_or_default() })
     }
 
-    /// Forgets the attempts, when one succeeded.
-    ///
-    /// # Errors
-    /// Fails when the database does.
-    pub async fn forget(&self, attempt: Attempt<'_>) -> Result<(), Error> {
-        Ok(attempts::forget(&self.pool, &self.subject(attempt)).await?)
+    /// Forgets the attempts, when one succeeded. A failure to is logged and costs nobody that success.
+    pub async fn forget(&self, attempt: Attempt<'_>) {
+        if let Err(error) = attempts::forget(&self.pool, &self.subject(attempt)).await {
+            tracing::warn!(error = %error, limit = attempt.name(), "Attempts could not be forgotten.");
+        }
     }
 
     fn limit(&self, attempt: Attempt<'_>) -> Limit {

@@ -24,12 +24,7 @@ impl Accounts {
     /// # Errors
     /// [`Error::InvalidCredentials`] when `current` is not the password; [`Error::Field`] when the
     /// new one is not acceptable; [`Error::CallerGone`] when the caller's session has ended.
-    pub async fn change_password(
-        &self,
-        caller: &Caller,
-        current: Candidate,
-        new: SecretString,
-    ) -> Result<(), Error> {
+    pub async fn change_password(&self, caller: &Caller, current: Candidate, new: SecretString) -> Result<(), Error> {
         let account = self.account_of(caller).await?;
         let email = &account.user.email;
         let refused = |message| Error::Field { field: "new_password", message };
@@ -44,7 +39,7 @@ impl Accounts {
         }
         let hash = self.hasher.hash(new).await?;
         let ended = self.replace(caller, &account, &hash).await?;
-        self.limiter.forget(Attempt::LoginTo(email)).await?;
+        self.limiter.forget(Attempt::LoginTo(email)).await;
         let reason = Ended::PasswordChanged.as_str();
         metrics::counter!(names::SESSIONS_ENDED, "reason" => reason).increment(ended);
         chassis::http::facts::note("sessions_ended", ended);
@@ -66,12 +61,9 @@ impl Accounts {
         if !users::change_password(&mut tx, caller.user_id, account.password_version, hash).await? {
             return Err(Error::InvalidCredentials);
         }
-        let session =
-            sessions::lock_by_access_token(&mut tx, caller.token_id, caller.user_id).await?;
+        let session = sessions::lock_by_access_token(&mut tx, caller.token_id, caller.user_id).await?;
         let session = session.filter(|session| !session.is_revoked).ok_or(Error::CallerGone)?;
-        let ended =
-            sessions::revoke_others(&mut tx, caller.user_id, session.id, Ended::PasswordChanged)
-                .await?;
+        let ended = sessions::revoke_others(&mut tx, caller.user_id, session.id, Ended::PasswordChanged).await?;
         tx.commit().await?;
         Ok(ended)
     }

@@ -27,11 +27,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::InvalidCredentials`]; [`Error::Limited`]; [`Error::Busy`].
-    pub async fn log_in(
-        &self,
-        credentials: Credentials,
-        address: IpAddr,
-    ) -> Result<Session, Error> {
+    pub async fn log_in(&self, credentials: Credentials, address: IpAddr) -> Result<Session, Error> {
         let Credentials { email, password } = credentials;
         self.limiter.count(Attempt::LoginFrom(address)).await?;
         self.limiter.count(Attempt::LoginTo(&email)).await?;
@@ -47,7 +43,7 @@ impl Accounts {
         };
         metrics::counter!(names::LOGINS, "outcome" => label).increment(1);
         if session.is_ok() {
-            self.limiter.forget(Attempt::LoginTo(&email)).await?;
+            self.limiter.forget(Attempt::LoginTo(&email)).await;
         }
         session
     }
@@ -62,13 +58,19 @@ impl Accounts {
         };
         match verdict {
             Verdict::Wrong => return Err(Error::InvalidCredentials),
-            Verdict::RightButOld => {
-                let hash = self.hasher.hash(password).await?;
-                users::rehash(&self.pool, &account, &hash).await?;
-            }
+            Verdict::RightButOld => self.renew_hash(&account, password).await?,
             Verdict::Right => {}
         }
         Ok(account)
+    }
+
+    /// Hashes the password with the parameters of today; next time, when all are busy now.
+    async fn renew_hash(&self, account: &Account, password: Candidate) -> Result<(), Error> {
+        match self.hasher.hash(password).await {
+            Ok(hash) => Ok(users::rehash(&self.pool, account, &hash).await?),
+            Err(Error::Busy) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Begins a session, if what was verified still holds: a change of the password must not leave

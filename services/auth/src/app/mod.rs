@@ -31,14 +31,7 @@ pub struct Accounts {
 impl Accounts {
     /// Puts together what the use cases need.
     #[must_use]
-    pub fn new(
-        pool: PgPool,
-        hasher: Hasher,
-        keys: Keys,
-        limiter: Limiter,
-        tokens: config::Tokens,
-        jwt: Jwt,
-    ) -> Self {
+    pub fn new(pool: PgPool, hasher: Hasher, keys: Keys, limiter: Limiter, tokens: config::Tokens, jwt: Jwt) -> Self {
         Self { pool, hasher, keys, limiter, tokens, jwt }
     }
 

@@ -28,8 +28,7 @@ impl Accounts {
             let tokens = refresh_tokens::purge(&self.pool, now, most).await?;
             let sessions = sessions::purge(&self.pool, now, most).await?;
             let attempts = attempts::purge(&self.pool, most).await?;
-            let purged =
-                [("refresh_tokens", tokens), ("sessions", sessions), ("attempts", attempts)];
+            let purged = [("refresh_tokens", tokens), ("sessions", sessions), ("attempts", attempts)];
             for (table, count) in purged {
                 metrics::counter!(names::PURGED, "table" => table).increment(count);
             }

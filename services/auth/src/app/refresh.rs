@@ -21,19 +21,19 @@ impl Accounts {
     /// both is one in which a thief's copy works too. See ADR 0005.
     ///
     /// # Errors
-    /// [`Error::InvalidRefreshToken`].
+    /// [`Error::InvalidRefreshToken`]; [`Error::RefreshTokenReused`].
     pub async fn refresh(&self, token: Option<RefreshToken>) -> Result<Session, Error> {
         let outcome = match token {
             Some(token) => self.exchange(&token).await,
             None => Err(Error::InvalidRefreshToken),
         };
-        match &outcome {
-            Ok(_) => metrics::counter!(names::REFRESHES, "outcome" => "accepted").increment(1),
-            Err(Error::InvalidRefreshToken) => {
-                metrics::counter!(names::REFRESHES, "outcome" => "refused").increment(1);
-            }
-            Err(_) => {}
-        }
+        let label = match &outcome {
+            Ok(_) => "accepted",
+            Err(Error::InvalidRefreshToken) => "refused",
+            Err(Error::RefreshTokenReused) => "reused",
+            Err(_) => return outcome,
+        };
+        metrics::counter!(names::REFRESHES, "outcome" => label).increment(1);
         outcome
     }
 
@@ -50,8 +50,10 @@ impl Accounts {
             Use::Reused => {
                 let ended = sessions::revoke(&mut tx, session.id, Ended::TokenReused).await?;
                 tx.commit().await?;
-                self.tell_of_reuse(&session, ended);
-                return Err(Error::InvalidRefreshToken);
+                if ended {
+                    tell_of_theft(&session);
+                }
+                return Err(Error::RefreshTokenReused);
             }
         }
         let account = users::by_id(&mut tx, session.user_id).await?;
@@ -62,16 +64,14 @@ impl Accounts {
         tx.commit().await?;
         Ok(issued)
     }
+}
 
-    fn tell_of_reuse(&self, session: &sessions::Row, ended: bool) {
-        metrics::counter!(names::REFRESHES, "outcome" => "reused").increment(1);
-        if ended {
-            metrics::counter!(names::SESSIONS_ENDED, "reason" => Ended::TokenReused.as_str()).increment(1);
-            tracing::warn!(
-                session.id = %session.id,
-                user.id = %session.user_id,
-                "A refresh token came a second time; its session was ended."
-            );
-        }
-    }
+fn tell_of_theft(session: &sessions::Row) {
+    let reason = Ended::TokenReused.as_str();
+    metrics::counter!(names::SESSIONS_ENDED, "reason" => reason).increment(1);
+    tracing::warn!(
+        session.id = %session.id,
+        user.id = %session.user_id,
+        "A refresh token came a second time; its session was ended."
+    );
 }

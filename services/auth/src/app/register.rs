@@ -31,11 +31,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::EmailTaken`]; [`Error::Limited`].
-    pub async fn register(
-        &self,
-        registration: Registration,
-        address: IpAddr,
-    ) -> Result<Session, Error> {
+    pub async fn register(&self, registration: Registration, address: IpAddr) -> Result<Session, Error> {
         let Registration { email, password, full_name } = registration;
         self.limiter.count(Attempt::RegisterFrom(address)).await?;
         self.limiter.count(Attempt::RegisterAs(&email)).await?;
@@ -52,11 +48,7 @@ impl Accounts {
 }
 
 /// Adds an account, and its event to the outbox.
-pub(super) async fn add(
-    connection: &mut PgConnection,
-    user: &User,
-    password_hash: &str,
-) -> Result<(), Error> {
+pub(super) async fn add(connection: &mut PgConnection, user: &User, password_hash: &str) -> Result<(), Error> {
     users::insert(connection, user, password_hash).await?;
     let event = Event::new(user.id.to_string(), 1, user.registered());
     outbox::postgres::enqueue(connection, event).await?;

@@ -14,11 +14,7 @@ use uuid::Uuid;
 
 impl Accounts {
     /// Begins a session and issues its first tokens.
-    pub(super) async fn begin_session(
-        &self,
-        connection: &mut PgConnection,
-        user: &User,
-    ) -> Result<Session, Error> {
+    pub(super) async fn begin_session(&self, connection: &mut PgConnection, user: &User) -> Result<Session, Error> {
         let (id, now) = (Uuid::now_v7(), Utc::now());
         sessions::insert(connection, id, user.id, now, now + self.tokens.refresh()).await?;
         self.issue(connection, id, user, now).await

@@ -56,9 +56,7 @@ impl Email {
 fn is_local(local: &str) -> bool {
     let is_atom = |atom: &str| {
         !atom.is_empty()
-            && atom.bytes().all(|byte| {
-                byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte)
-            })
+            && atom.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte))
     };
     local.len() <= LONGEST_LOCAL && local.split('.').all(is_atom)
 }
@@ -71,9 +69,7 @@ fn is_domain(domain: &str) -> bool {
             && !label.ends_with('-')
     };
     let is_number = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
-    domain.contains('.')
-        && domain.split('.').all(is_label)
-        && !domain.rsplit('.').next().is_some_and(is_number)
+    domain.contains('.') && domain.split('.').all(is_label) && !domain.rsplit('.').next().is_some_and(is_number)
 }
 
 /// Shows nothing of the address: it is personal.

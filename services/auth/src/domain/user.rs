@@ -70,11 +70,7 @@ impl User {
     /// What the world is told of a new account: nothing personal.
     #[must_use]
     pub fn registered(&self) -> UserRegistered {
-        UserRegistered {
-            user_id: self.id,
-            roles: self.role_names(),
-            registered_at: self.created_at,
-        }
+        UserRegistered { user_id: self.id, roles: self.role_names(), registered_at: self.created_at }
     }
 }
 

@@ -47,9 +47,7 @@ fn read(body: Register) -> Result<Registration, Failure> {
     let password = fields.take("password", parsed);
     fields.finish()?;
     match (email, password, full_name) {
-        (Some(email), Some(password), Some(full_name)) => {
-            Ok(Registration { email, password, full_name })
-        }
+        (Some(email), Some(password), Some(full_name)) => Ok(Registration { email, password, full_name }),
         _ => unreachable!("finish fails when a field was refused"),
     }
 }
@@ -63,10 +61,7 @@ fn read(body: Register) -> Result<Registration, Failure> {
         (status = 503, description = "`unavailable`, with `Retry-After`.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn me(
-    State(accounts): State<Accounts>,
-    caller: Caller,
-) -> Result<Json<User>, Failure> {
+pub(super) async fn me(State(accounts): State<Accounts>, caller: Caller) -> Result<Json<User>, Failure> {
     Ok(Json((&accounts.me(&caller).await?).into()))
 }
 

@@ -9,6 +9,7 @@ mod pair;
 mod ring;
 mod seal;
 
+use self::ring::Ring;
 use crate::{
     config,
     error::Error,
@@ -22,7 +23,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use contracts::rest::auth::{JsonWebKeySet, SigningKeys};
 use jsonwebtoken::{Algorithm, Header};
 use pair::NewKey;
-use self::ring::Ring;
 use seal::Sealer;
 use sqlx::PgPool;
 use std::{sync::Arc, time::Duration};
@@ -56,11 +56,7 @@ impl Keys {
     ///
     /// # Errors
     /// Fails when the database is away, or holds keys that `encryption_key` does not open.
-    pub async fn open(
-        pool: PgPool,
-        config: &config::Keys,
-        tokens: &config::Tokens,
-    ) -> anyhow::Result<Self> {
+    pub async fn open(pool: PgPool, config: &config::Keys, tokens: &config::Tokens) -> anyhow::Result<Self> {
         let sealing = [Some(&config.encryption_key), config.previous_encryption_key.as_ref()];
         let sealing = sealing.into_iter().flatten().map(config::sealing_key_bytes);
         let sealing = sealing.collect::<Option<Vec<_>>>().context("a key-encryption key is not of 32 bytes")?;

@@ -52,11 +52,7 @@ pub async fn insert(connection: &mut PgConnection, new: &New) -> sqlx::Result<()
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn use_up(
-    connection: &mut PgConnection,
-    token_hash: &[u8],
-    now: DateTime<Utc>,
-) -> sqlx::Result<Use> {
+pub async fn use_up(connection: &mut PgConnection, token_hash: &[u8], now: DateTime<Utc>) -> sqlx::Result<Use> {
     let used = sqlx::query(
         "UPDATE refresh_tokens SET used_at = $2
          WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2",

@@ -43,10 +43,7 @@ pub async fn insert(
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn lock_by_token(
-    connection: &mut PgConnection,
-    token_hash: &[u8],
-) -> sqlx::Result<Option<Row>> {
+pub async fn lock_by_token(connection: &mut PgConnection, token_hash: &[u8]) -> sqlx::Result<Option<Row>> {
     sqlx::query_as(
         "SELECT id, user_id, revoked_at IS NOT NULL AS is_revoked FROM sessions
          WHERE id = (SELECT session_id FROM refresh_tokens WHERE token_hash = $1) FOR UPDATE",
@@ -80,11 +77,7 @@ pub async fn lock_by_access_token(
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn prolong(
-    connection: &mut PgConnection,
-    id: Uuid,
-    expires_at: DateTime<Utc>,
-) -> sqlx::Result<()> {
+pub async fn prolong(connection: &mut PgConnection, id: Uuid, expires_at: DateTime<Utc>) -> sqlx::Result<()> {
     sqlx::query("UPDATE sessions SET expires_at = $2 WHERE id = $1")
         .bind(id)
         .bind(expires_at)
@@ -113,12 +106,7 @@ pub async fn revoke(connection: &mut PgConnection, id: Uuid, why: Ended) -> sqlx
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn revoke_others(
-    connection: &mut PgConnection,
-    user_id: Uuid,
-    kept: Uuid,
-    why: Ended,
-) -> sqlx::Result<u64> {
+pub async fn revoke_others(connection: &mut PgConnection, user_id: Uuid, kept: Uuid, why: Ended) -> sqlx::Result<u64> {
     let ended = sqlx::query(
         "UPDATE sessions SET revoked_at = now(), revoked_because = $3
          WHERE user_id = $1 AND id <> $2 AND revoked_at IS NULL",

@@ -100,17 +100,12 @@ pub async fn retire(
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn destroy_private(
-    connection: &mut PgConnection,
-    now: DateTime<Utc>,
-) -> sqlx::Result<()> {
-    sqlx::query(
-        "UPDATE signing_keys SET sealed_key = NULL WHERE signs_until <= $1 AND sealed_key IS NOT NULL",
-    )
-    .bind(now)
-    .execute(connection)
-    .await
-    .map(drop)
+pub async fn destroy_private(connection: &mut PgConnection, now: DateTime<Utc>) -> sqlx::Result<()> {
+    sqlx::query("UPDATE signing_keys SET sealed_key = NULL WHERE signs_until <= $1 AND sealed_key IS NOT NULL")
+        .bind(now)
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 /// Removes keys of which no valid token is left.

@@ -54,11 +54,7 @@ impl From<Row> for Account {
 ///
 /// # Errors
 /// [`Error::EmailTaken`] when there is one with this e-mail.
-pub async fn insert(
-    connection: &mut PgConnection,
-    user: &User,
-    password_hash: &str,
-) -> Result<(), Error> {
+pub async fn insert(connection: &mut PgConnection, user: &User, password_hash: &str) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO users (id, email, full_name, password_hash, roles, created_at, updated_at)
          VALUES ($1, $2, $3, $4, $5, $6, $6)",
@@ -72,9 +68,7 @@ pub async fn insert(
     .execute(connection)
     .await
     .map(drop)
-    .map_err(|error| {
-        if is_violation_of(&error, "users_email_key") { Error::EmailTaken } else { error.into() }
-    })
+    .map_err(|error| if is_violation_of(&error, "users_email_key") { Error::EmailTaken } else { error.into() })
 }
 
 /// The account with this e-mail.
@@ -112,18 +106,13 @@ pub async fn by_id(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Opti
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn hold(
-    connection: &mut PgConnection,
-    id: Uuid,
-    password_version: i64,
-) -> sqlx::Result<bool> {
-    let held: Option<bool> = sqlx::query_scalar(
-        "SELECT is_active FROM users WHERE id = $1 AND password_version = $2 FOR SHARE",
-    )
-    .bind(id)
-    .bind(password_version)
-    .fetch_optional(connection)
-    .await?;
+pub async fn hold(connection: &mut PgConnection, id: Uuid, password_version: i64) -> sqlx::Result<bool> {
+    let held: Option<bool> =
+        sqlx::query_scalar("SELECT is_active FROM users WHERE id = $1 AND password_version = $2 FOR SHARE")
+            .bind(id)
+            .bind(password_version)
+            .fetch_optional(connection)
+            .await?;
     Ok(held == Some(true))
 }
 

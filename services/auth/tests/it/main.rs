@@ -1,0 +1,15 @@
+//! auth on a real Postgres and a real RabbitMQ.
+
+mod bootstrap;
+mod change_password;
+mod events;
+mod isolation;
+mod keys;
+mod limits;
+mod log_in;
+mod operations;
+mod process;
+mod purge;
+mod refresh;
+mod register;
+mod world;

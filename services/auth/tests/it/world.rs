@@ -1,0 +1,204 @@
+//! One auth in the test's own process, on databases of the test's own.
+
+use auth::{app::Accounts, config::Config};
+use axum::{
+    Router,
+    body::Body,
+    extract::ConnectInfo,
+    http::{HeaderMap, Request, StatusCode},
+};
+use chassis::{Context, config::Common, health::Health, http::Limits, jwt::Verifier};
+use contracts::{
+    problem::{Code, Problem},
+    rest::auth::{Session, User},
+};
+use http_body_util::BodyExt;
+use kit::{Engine, Sandbox};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use std::{net::SocketAddr, sync::Arc};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt;
+
+pub(crate) const PASSWORD: &str = "uma senha bem longa";
+/// 32 bytes in base64.
+pub(crate) const SEALING_KEY: &str = "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXowMTIzNDU=";
+
+pub(crate) struct World {
+    pub(crate) sandbox: Arc<Sandbox>,
+    pub(crate) accounts: Accounts,
+    pub(crate) pool: PgPool,
+    router: Router,
+    shutdown: CancellationToken,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(json!({})).await
+    }
+
+    /// With sections of the configuration replaced.
+    pub(crate) async fn with(changes: Value) -> Self {
+        let sandbox = Sandbox::only(&[Engine::Postgres, Engine::Rabbitmq]).await.unwrap();
+        Self::on(Arc::new(sandbox), changes).await.unwrap()
+    }
+
+    /// Another process on the same databases.
+    pub(crate) async fn beside(&self, changes: Value) -> anyhow::Result<Self> {
+        Self::on(Arc::clone(&self.sandbox), changes).await
+    }
+
+    pub(crate) async fn on(sandbox: Arc<Sandbox>, changes: Value) -> anyhow::Result<Self> {
+        chassis::jwt::crypto::install();
+        let (common, shutdown) = (Common::default(), CancellationToken::new());
+        let context = Context {
+            verifier: Verifier::new(&common.jwt),
+            common,
+            shutdown: shutdown.clone(),
+            tasks: TaskTracker::new(),
+            health: Health::default(),
+            metrics: metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle(),
+        };
+        let accounts = auth::assemble(config(&sandbox, &changes), &context).await;
+        let accounts = accounts.inspect_err(|_| shutdown.cancel())?;
+        let verifier = Verifier::local(&context.common.jwt, accounts.keys().local());
+        let routes = auth::http::routes(accounts.clone(), verifier);
+        let router = chassis::http::full(routes, &Limits::from(&context.common.http));
+        let pool = PgPool::connect(sandbox.postgres("auth")).await?;
+        Ok(Self { sandbox, accounts, pool, router, shutdown })
+    }
+
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
+        // As if from the machine itself, which is trusted to say for whom it speaks.
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(json_request("POST", path, None, &body)).await
+    }
+
+    pub(crate) async fn post_from(&self, address: &str, path: &str, body: Value) -> Answer {
+        let mut request = json_request("POST", path, None, &body);
+        request.headers_mut().insert("x-forwarded-for", address.parse().unwrap());
+        self.send(request).await
+    }
+
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
+        self.send(empty_request("GET", path, Some(token))).await
+    }
+
+    pub(crate) async fn register(&self, email: &str) -> Session {
+        let answer = self.post("/v1/users", registration(email)).await;
+        answer.json(StatusCode::CREATED)
+    }
+
+    pub(crate) async fn log_in(&self, email: &str, password: &str) -> Answer {
+        self.post("/v1/sessions", json!({"email": email, "password": password})).await
+    }
+
+    pub(crate) async fn refresh(&self, token: &str) -> Answer {
+        self.post("/v1/sessions/refresh", json!({"refresh_token": token})).await
+    }
+
+    pub(crate) async fn log_out(&self, token: &str) -> Answer {
+        self.post("/v1/sessions/revoke", json!({"refresh_token": token})).await
+    }
+
+    pub(crate) async fn change_password(&self, token: &str, current: &str, new: &str) -> Answer {
+        let body = json!({"current_password": current, "new_password": new});
+        self.send(json_request("PUT", "/v1/users/me/password", Some(token), &body)).await
+    }
+
+    pub(crate) async fn me(&self, token: &str) -> User {
+        self.get("/v1/users/me", token).await.json(StatusCode::OK)
+    }
+
+    pub(crate) async fn count(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
+    }
+
+    pub(crate) async fn execute(&self, sql: &'static str) {
+        sqlx::query(sql).execute(&self.pool).await.unwrap();
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+impl Answer {
+    #[track_caller]
+    pub(crate) fn json<T: DeserializeOwned>(&self, status: StatusCode) -> T {
+        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    #[track_caller]
+    pub(crate) fn problem(&self, code: Code) -> Problem {
+        let text = String::from_utf8_lossy(&self.body);
+        assert_eq!(self.headers["content-type"], contracts::problem::MEDIA_TYPE, "{text}");
+        let problem: Problem = serde_json::from_slice(&self.body).unwrap();
+        assert_eq!(problem.code, code, "{text}");
+        assert_eq!(self.status.as_u16(), code.status());
+        assert!(problem.request_id.is_some());
+        problem
+    }
+
+    #[track_caller]
+    pub(crate) fn no_content(&self) {
+        let text = String::from_utf8_lossy(&self.body);
+        assert_eq!(self.status, StatusCode::NO_CONTENT, "{text}");
+    }
+}
+
+pub(crate) fn registration(email: &str) -> Value {
+    json!({"email": email, "password": PASSWORD, "full_name": "Ana Silva"})
+}
+
+pub(crate) fn empty_request(method: &str, path: &str, token: Option<&str>) -> Request<Body> {
+    builder(method, path, token).body(Body::empty()).unwrap()
+}
+
+pub(crate) fn json_request(method: &str, path: &str, token: Option<&str>, body: &Value) -> Request<Body> {
+    builder(method, path, token).header("content-type", "application/json").body(Body::from(body.to_string())).unwrap()
+}
+
+fn builder(method: &str, path: &str, token: Option<&str>) -> axum::http::request::Builder {
+    let builder = Request::builder().method(method).uri(path);
+    match token {
+        Some(token) => builder.header("authorization", format!("Bearer {token}")),
+        None => builder,
+    }
+}
+
+/// One limit of the configuration.
+pub(crate) fn limit(attempts: u32, seconds: u32) -> Value {
+    json!({"attempts": attempts, "seconds": seconds})
+}
+
+fn config(sandbox: &Sandbox, changes: &Value) -> Config {
+    let wide = limit(100_000, 60);
+    let mut config = json!({
+        "postgres": {"url": sandbox.postgres("auth"), "max_connections": 5},
+        "amqp": {"url": sandbox.amqp("auth")},
+        "keys": {"encryption_key": SEALING_KEY},
+        "limits": {"login_per_address": wide, "register_per_address": wide},
+    });
+    for (key, value) in changes.as_object().unwrap() {
+        config[key] = value.clone();
+    }
+    serde_json::from_value(config).unwrap()
+}
