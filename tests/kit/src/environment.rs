@@ -59,6 +59,11 @@ impl Wiring {
                 variables.set("KEYS__ENCRYPTION_KEY", self.sealing_key.as_str());
                 variables.set("BOOTSTRAP_OPERATOR__EMAIL", self.operator.email.as_str());
                 variables.set("BOOTSTRAP_OPERATOR__PASSWORD", self.operator.password.as_str());
+                // Tests and demonstrations all come from one address.
+                for limit in ["LOGIN_PER_ADDRESS", "REGISTER_PER_ADDRESS"] {
+                    variables.set(&format!("LIMITS__{limit}__ATTEMPTS"), "100000");
+                    variables.set(&format!("LIMITS__{limit}__SECONDS"), "60");
+                }
             }
             "shortener" => {
                 variables.set("SPOOL__DIRECTORY", self.state.join("spool").display().to_string());
