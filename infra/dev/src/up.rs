@@ -10,6 +10,7 @@ use kit::provision::{self, AllLogins, Realm};
 use kit::units;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::cargo::Build;
 use crate::site::Stack;
 use crate::{cargo, docker, down, logs, seed, services, summary};
 
@@ -38,7 +39,7 @@ pub(crate) async fn run(detach: bool) -> Result<()> {
 }
 
 async fn set_up() -> Result<()> {
-    cargo::build_programs().await?;
+    cargo::build(Build::Programs).await?;
     let mut site = Stack::open()?;
     let addresses = start_engines(&site).await?;
     let logins = step("databases and logins", logins(&mut site, &addresses)).await?;
@@ -66,7 +67,7 @@ async fn logins(site: &mut Stack, addresses: &Addresses) -> Result<AllLogins> {
 pub(crate) async fn restart(name: &str) -> Result<()> {
     let names = units::UNITS.iter().map(|unit| unit.name).collect::<Vec<_>>().join(", ");
     let unit = units::named(name).with_context(|| format!("there is no unit `{name}`; there are {names}"))?;
-    cargo::build_programs().await?;
+    cargo::build(Build::Programs).await?;
     let mut site = Stack::open()?;
     let addresses = start_engines(&site).await?;
     let logins = logins(&mut site, &addresses).await?;

@@ -8,14 +8,14 @@ use anyhow::{Context as _, Result};
 use kit::{Trouble, paths};
 use tokio::process::Command;
 
-use crate::cargo;
+use crate::cargo::{self, Build};
 
 /// Units that print an OpenAPI document.
 const SERVICES: &[&str] = &["auth", "shortener", "analytics"];
 
 /// Writes all generated contracts into the workspace.
 pub(crate) async fn write() -> Result<()> {
-    cargo::build_programs().await?;
+    cargo::build(Build::Programs).await?;
     let folder = committed();
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("emptying {}", folder.display()))?;
@@ -27,7 +27,7 @@ pub(crate) async fn write() -> Result<()> {
 
 /// Generates into a temporary folder and compares that with what is committed.
 pub(super) async fn check() -> Result<()> {
-    cargo::build_programs().await?;
+    cargo::build(Build::ProgramsAndTests).await?;
     let fresh = std::env::temp_dir().join(format!("vitrine-contracts-{}", std::process::id()));
     let outcome = write_into(&fresh).await;
     let differences = outcome.and_then(|()| Ok(differences(&files(&committed())?, &files(&fresh)?)));
