@@ -39,6 +39,26 @@ struct Entry {
     enqueued_at: DateTime,
 }
 
+impl Entry {
+    fn of<M>(message: M) -> Result<Self, Error>
+    where
+        M: TryInto<Outgoing>,
+        M::Error: std::error::Error + Send + Sync + 'static,
+    {
+        let message = message.try_into().map_err(Error::custom)?.with_origin();
+        let envelope = message.envelope;
+        Ok(Self {
+            id: envelope.id.to_string(),
+            subject: envelope.subject.clone(),
+            version: i64::try_from(envelope.version).unwrap_or(i64::MAX),
+            exchange: message.exchange,
+            routing_key: message.routing_key,
+            envelope: serde_json::to_string(&envelope).map_err(Error::custom)?,
+            enqueued_at: DateTime::now(),
+        })
+    }
+}
+
 impl Outbox {
     /// The outbox of a database.
     #[must_use]
@@ -57,19 +77,30 @@ impl Outbox {
         M: TryInto<Outgoing>,
         M::Error: std::error::Error + Send + Sync + 'static,
     {
-        let message = message.try_into().map_err(Error::custom)?.with_origin();
-        let envelope = message.envelope;
-        let entry = Entry {
-            id: envelope.id.to_string(),
-            subject: envelope.subject.clone(),
-            version: i64::try_from(envelope.version).unwrap_or(i64::MAX),
-            exchange: message.exchange,
-            routing_key: message.routing_key,
-            envelope: serde_json::to_string(&envelope).map_err(Error::custom)?,
-            enqueued_at: DateTime::now(),
-        };
+        let entry = Entry::of(message)?;
+        let id = entry.id.clone();
         self.entries.insert_one(entry).session(session).await?;
-        Ok(envelope.id)
+        id.parse().map_err(Error::custom)
+    }
+
+    /// Writes many messages like [`enqueue`](Self::enqueue) does one, in one go.
+    ///
+    /// # Errors
+    /// Fails as [`enqueue`](Self::enqueue) does; the transaction is void then.
+    pub async fn enqueue_all<M>(
+        &self,
+        session: &mut ClientSession,
+        messages: impl IntoIterator<Item = M>,
+    ) -> Result<(), Error>
+    where
+        M: TryInto<Outgoing>,
+        M::Error: std::error::Error + Send + Sync + 'static,
+    {
+        let entries = messages.into_iter().map(Entry::of).collect::<Result<Vec<_>, _>>()?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        self.entries.insert_many(entries).session(session).await.map(drop)
     }
 
     /// Takes or renews the lease; `false` when another relay holds it. Times are the server's.
