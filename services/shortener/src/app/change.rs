@@ -1,0 +1,77 @@
+//! Changing a link.
+
+use super::Catalogue;
+use crate::{
+    domain::{Change, Link, ShortCode},
+    error::Error,
+};
+use chrono::Utc;
+use contracts::{
+    envelope::Event,
+    event::shortener::UrlUpdated,
+    rest::shortener::{self as rest, UpdateLink},
+};
+use uuid::Uuid;
+
+impl Catalogue {
+    /// Changes the owner's link; with `expected`, only if it is in that version. A request that
+    /// changes nothing leaves the version as it is and makes no event.
+    ///
+    /// # Errors
+    /// Fails when a field is not acceptable, there is no such link, its version is another, or the
+    /// store is away.
+    pub async fn change(
+        &self,
+        owner: Uuid,
+        code: ShortCode,
+        request: &UpdateLink,
+        expected: Option<u64>,
+    ) -> Result<rest::Link, Error> {
+        let now = Utc::now();
+        let change = Change::parse(request, &self.policy, now).map_err(Error::Refused)?;
+        let (link, is_changed) = self
+            .store
+            .transact(async |session| {
+                let links = &self.store.links;
+                let found = links.of_owner_in(&mut *session, owner, code).await?;
+                let before = found.ok_or(Error::NotFound)?;
+                if expected.is_some_and(|version| version != before.version) {
+                    return Err(Error::Conflict);
+                }
+                let mut link = before.clone();
+                let changed = change.clone().apply(&mut link, now);
+                if changed.is_empty() {
+                    return Ok((link, false));
+                }
+                self.lookup.guard(code, link.version).await;
+                let starts_limit = link.used != before.used
+                    || (before.max_clicks.is_none() && link.max_clicks.is_some());
+                if !links.change(&mut *session, &link, starts_limit).await? {
+                    return Err(Error::Conflict);
+                }
+                self.store.outbox.enqueue(session, updated(&link, &changed)).await?;
+                Ok((link, true))
+            })
+            .await?;
+        if is_changed {
+            self.lookup.announce(&link).await;
+        }
+        Ok(self.present(&link))
+    }
+}
+
+fn updated(link: &Link, changed: &[&str]) -> Event<UrlUpdated> {
+    let data = UrlUpdated {
+        url_id: link.id,
+        short_code: link.code.to_string(),
+        original_url: link.url.clone(),
+        auth_user_id: link.auth_user_id,
+        title: link.title.clone(),
+        tags: link.tags.clone(),
+        created_at: link.created_at,
+        expires_at: link.expires_at,
+        changed: changed.iter().map(|name| (*name).to_owned()).collect(),
+        updated_at: link.updated_at,
+    };
+    Event::new(link.id.to_string(), link.version, data)
+}

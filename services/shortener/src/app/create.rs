@@ -1,0 +1,159 @@
+//! Making a link.
+
+use super::{Catalogue, created};
+use crate::{
+    domain::{LONG, Link, NewLink, SHORT},
+    error::Error,
+    metrics::LINKS_CREATED,
+    store::{Replay, is_duplicate},
+};
+use anyhow::Context as _;
+use chrono::Utc;
+use contracts::rest::shortener as rest;
+use metrics::counter;
+use sha2::{Digest, Sha256};
+use std::slice;
+use uuid::Uuid;
+
+/// How often a code of the usual length is generated anew when it collides.
+const RETRIES: u32 = 5;
+/// The name of this operation among those that can be repeated.
+const OPERATION: &str = "create-link";
+/// The longest idempotency key, in bytes.
+const LONGEST_KEY: usize = 255;
+
+/// What tells a repeated request from another: 1 to 255 visible ASCII characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// Reads a key.
+    ///
+    /// # Errors
+    /// Tells what is wrong.
+    pub fn parse(text: &[u8]) -> Result<Self, String> {
+        let is_visible = text.iter().all(u8::is_ascii_graphic);
+        match std::str::from_utf8(text) {
+            Ok(key) if is_visible && (1..=LONGEST_KEY).contains(&key.len()) => {
+                Ok(Self(key.to_owned()))
+            }
+            _ => Err(format!("must be 1 to {LONGEST_KEY} visible ASCII characters")),
+        }
+    }
+}
+
+/// A request that may come again, with its key.
+struct Repeatable<'a> {
+    owner: Uuid,
+    key: &'a IdempotencyKey,
+    fingerprint: String,
+}
+
+impl Catalogue {
+    /// Makes a link. With a key, the same request makes it once, however often it comes.
+    ///
+    /// # Errors
+    /// Fails when a field is not acceptable, the code is taken, the key was used otherwise, or the
+    /// store is away.
+    pub async fn create(
+        &self,
+        owner: Uuid,
+        request: &rest::CreateLink,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<rest::Link, Error> {
+        let Some(key) = key else { return self.create_once(owner, request, None).await };
+        let repeatable = Repeatable { owner, key, fingerprint: fingerprint(request)? };
+        if let Some(answer) = self.answered(&repeatable).await? {
+            return Ok(answer);
+        }
+        match self.create_once(owner, request, Some(&repeatable)).await {
+            // The other request with this key may have ended meanwhile.
+            Err(Error::IdempotencyInProgress) => {
+                self.answered(&repeatable).await?.ok_or(Error::IdempotencyInProgress)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// What was answered to this request before.
+    async fn answered(&self, request: &Repeatable<'_>) -> Result<Option<rest::Link>, Error> {
+        let found = self.store.replays.find(request.owner, OPERATION, &request.key.0).await?;
+        let Some(replay) = found else { return Ok(None) };
+        if replay.fingerprint != request.fingerprint {
+            return Err(Error::IdempotencyMismatch);
+        }
+        let answer = serde_json::from_str(&replay.answer).context("a stored answer");
+        answer.map(Some).map_err(Error::Internal)
+    }
+
+    async fn create_once(
+        &self,
+        owner: Uuid,
+        request: &rest::CreateLink,
+        repeatable: Option<&Repeatable<'_>>,
+    ) -> Result<rest::Link, Error> {
+        let now = Utc::now();
+        let new = NewLink::parse(request, &self.policy, now).map_err(Error::Refused)?;
+        let mut collisions = 0;
+        loop {
+            let length = if collisions <= RETRIES { SHORT } else { LONG };
+            let code = new.code.unwrap_or_else(|| (self.generate)(length));
+            let link = new.clone().into_link(owner, code, now);
+            match self.insert(&link, repeatable).await {
+                Err(Error::CodeTaken) if new.code.is_none() && collisions < 2 * RETRIES => {
+                    collisions += 1;
+                }
+                Err(error) => return Err(error),
+                Ok(answer) => {
+                    // Somebody may have asked for a code that can be guessed before it was there.
+                    if new.code.is_some() {
+                        self.lookup.announce(&link).await;
+                    }
+                    counter!(LINKS_CREATED, "how" => "single").increment(1);
+                    return Ok(answer);
+                }
+            }
+        }
+    }
+
+    /// Writes the link, its event, and the answer in case the request comes again.
+    async fn insert(
+        &self,
+        link: &Link,
+        repeatable: Option<&Repeatable<'_>>,
+    ) -> Result<rest::Link, Error> {
+        let answer = self.present(link);
+        let replay = match repeatable {
+            Some(request) => Some(Replay {
+                fingerprint: request.fingerprint.clone(),
+                answer: serde_json::to_string(&answer)
+                    .map_err(|error| Error::Internal(error.into()))?,
+            }),
+            None => None,
+        };
+        let event = created(link);
+        self.store
+            .transact(async |session| {
+                if let (Some(request), Some(replay)) = (repeatable, &replay) {
+                    let Repeatable { owner, key, .. } = request;
+                    let replays = &self.store.replays;
+                    replays.insert(session, *owner, OPERATION, &key.0, replay).await?;
+                }
+                let inserted = self.store.links.insert(session, slice::from_ref(link)).await;
+                inserted.map_err(|error| match is_duplicate(&error) {
+                    true => Error::CodeTaken,
+                    false => Error::Store(error),
+                })?;
+                self.store.outbox.enqueue(session, event.clone()).await?;
+                Ok(())
+            })
+            .await?;
+        Ok(answer)
+    }
+}
+
+/// The hash of a request, by which a repeated one is known.
+fn fingerprint(request: &rest::CreateLink) -> Result<String, Error> {
+    let text = serde_json::to_vec(request).map_err(|error| Error::Internal(error.into()))?;
+    Ok(Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect())
+}

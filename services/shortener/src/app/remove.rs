@@ -1,0 +1,52 @@
+//! Deleting a link.
+
+use super::Catalogue;
+use crate::{domain::ShortCode, error::Error};
+use chrono::{SubsecRound, Utc};
+use contracts::{envelope::Event, event::shortener::UrlDeleted};
+use uuid::Uuid;
+
+impl Catalogue {
+    /// Deletes the owner's link; with `expected`, only if it is in that version. Its code answers
+    /// 410 from then on and is never given out again.
+    ///
+    /// # Errors
+    /// Fails when there is no such link, its version is another, or the store is away.
+    pub async fn remove(
+        &self,
+        owner: Uuid,
+        code: ShortCode,
+        expected: Option<u64>,
+    ) -> Result<(), Error> {
+        let now = Utc::now().trunc_subsecs(3);
+        let link = self
+            .store
+            .transact(async |session| {
+                let links = &self.store.links;
+                let found = links.of_owner_in(&mut *session, owner, code).await?;
+                let mut link = found.ok_or(Error::NotFound)?;
+                if expected.is_some_and(|version| version != link.version) {
+                    return Err(Error::Conflict);
+                }
+                link.version += 1;
+                link.updated_at = now;
+                link.deleted_at = Some(now);
+                self.lookup.guard(code, link.version).await;
+                if !links.change(&mut *session, &link, false).await? {
+                    return Err(Error::Conflict);
+                }
+                let data = UrlDeleted {
+                    url_id: link.id,
+                    short_code: code.to_string(),
+                    auth_user_id: owner,
+                    deleted_at: now,
+                };
+                let event = Event::new(link.id.to_string(), link.version, data);
+                self.store.outbox.enqueue(session, event).await?;
+                Ok(link)
+            })
+            .await?;
+        self.lookup.announce(&link).await;
+        Ok(())
+    }
+}

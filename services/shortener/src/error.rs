@@ -1,0 +1,83 @@
+//! What can go wrong, and how clients are told.
+
+use crate::{domain::Refusals, store};
+use chassis::http::Failure;
+use contracts::problem::{Code, Problem};
+
+/// Why something could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Fields are not acceptable.
+    #[error("some fields are not acceptable")]
+    Refused(Refusals),
+    /// The cursor is not one of ours.
+    #[error("the cursor is not valid")]
+    InvalidCursor,
+    /// The code exists or existed.
+    #[error("the code is taken")]
+    CodeTaken,
+    /// There is no such link, or it is another's.
+    #[error("there is no such link")]
+    NotFound,
+    /// It is not in the version any more that the caller named.
+    #[error("it was changed meanwhile")]
+    Conflict,
+    /// The idempotency key was used with another request.
+    #[error("the key was used with another request")]
+    IdempotencyMismatch,
+    /// A request with the same key is under way.
+    #[error("a request with this key is under way")]
+    IdempotencyInProgress,
+    /// MongoDB failed.
+    #[error("the store failed: {0}")]
+    Store(#[from] mongodb::error::Error),
+    /// Something that cannot be.
+    #[error("{0:#}")]
+    Internal(anyhow::Error),
+}
+
+impl Error {
+    /// The problem's fields, each with `prefix` before its name.
+    #[must_use]
+    pub fn into_failure(self, prefix: &str) -> Failure {
+        match self {
+            Self::Refused(refusals) => {
+                let problem = Problem::new(Code::ValidationFailed, "See the field errors.");
+                let told = refusals.into_iter().fold(problem, |problem, (field, why)| {
+                    problem.with_field(format!("{prefix}{field}"), why)
+                });
+                told.into()
+            }
+            Self::InvalidCursor => {
+                Failure::new(Code::InvalidCursor, "Take cursors from the answers of this list.")
+            }
+            Self::CodeTaken => {
+                Failure::new(Code::CodeTaken, "A link has or had this code. Choose another.")
+            }
+            Self::NotFound => Failure::new(Code::NotFound, "You have no such link."),
+            Self::Conflict => {
+                Failure::new(Code::Conflict, "The link was changed meanwhile. Read it again.")
+            }
+            Self::IdempotencyMismatch => Failure::new(
+                Code::IdempotencyMismatch,
+                "This Idempotency-Key came before, with another body.",
+            ),
+            Self::IdempotencyInProgress => Failure::new(
+                Code::IdempotencyInProgress,
+                "The first request with this Idempotency-Key has not ended yet.",
+            )
+            .retry_after(std::time::Duration::from_secs(1)),
+            Self::Store(cause) if store::is_away(&cause) => {
+                Failure::unavailable("Links cannot be read or changed at the moment.", cause)
+            }
+            Self::Store(cause) => Failure::internal(cause),
+            Self::Internal(cause) => Failure::internal(cause),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        error.into_failure("")
+    }
+}

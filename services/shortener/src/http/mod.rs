@@ -1,0 +1,79 @@
+//! The routes: REST as `contracts::rest::shortener` says, described in OpenAPI; and redirects.
+
+mod links;
+mod page;
+mod qr;
+mod redirect;
+
+pub use redirect::Redirects;
+
+use crate::app::Catalogue;
+use axum::{Router, extract::DefaultBodyLimit, extract::FromRef, routing::get};
+use chassis::jwt::Verifier;
+use std::sync::Arc;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// The largest body of a bulk request, in bytes: 5,000 links of the longest targets.
+const BULK_BODY: usize = 16 * 1024 * 1024;
+
+/// What handlers work with.
+#[derive(Clone, FromRef)]
+struct Api {
+    catalogue: Catalogue,
+    verifier: Verifier,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "shortener",
+        description = "Links, their redirects and QR codes. Every error is \
+                       application/problem+json (RFC 9457) with a code of the one list in docs/errors."
+    ),
+    paths(redirect::redirect, redirect::redirect_head),
+    modifiers(&Bearer),
+)]
+struct Description;
+
+/// Describes the `Authorization: Bearer` header.
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme =
+            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The owners' routes.
+pub fn routes(catalogue: Catalogue, verifier: Verifier) -> Router {
+    described().with_state(Api { catalogue, verifier }).split_for_parts().0
+}
+
+/// The visitors' routes, to be served with as little around them as can be.
+pub fn redirects(redirects: Arc<Redirects>) -> Router {
+    Router::new().route("/{code}", get(redirect::redirect)).with_state(redirects)
+}
+
+/// The description of all routes.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    described().into_openapi()
+}
+
+fn described() -> OpenApiRouter<Api> {
+    let bulk = OpenApiRouter::new()
+        .routes(routes!(links::create_many))
+        .layer(DefaultBodyLimit::max(BULK_BODY));
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(links::create, links::list))
+        .routes(routes!(links::read, links::change, links::remove))
+        .routes(routes!(qr::draw))
+        .merge(bulk)
+}

@@ -1,0 +1,293 @@
+//! The hot path: `GET /{code}`.
+//!
+//! It writes no log line (counters tell how many, the spool tells which), waits for no database
+//! but for codes that are not in memory and links with a limit, and answers nothing before the
+//! click is written down.
+
+use super::page;
+use crate::{
+    domain::ShortCode,
+    lookup::{Answer, Lookup, Target},
+    metrics,
+    spool::{Line, Spool},
+    store::{self, Links},
+    visitor::{Countries, Visitors, language, referrer, user_agent},
+};
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::{
+        HeaderMap, HeaderValue, Method, StatusCode, Uri,
+        header::{ACCEPT_LANGUAGE, CACHE_CONTROL, LOCATION, REFERER, USER_AGENT},
+    },
+    response::Response,
+};
+use chassis::http::{ClientAddr, Failure};
+use chrono::Utc;
+use contracts::problem::{Code, Problem};
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::time::timeout;
+
+/// Redirects are for their visitor alone: a copy kept on the way would be a click not counted.
+const NOT_KEPT: HeaderValue = HeaderValue::from_static("private, no-store");
+/// How long a grant of a limited link may take.
+const GRANT_LIMIT: Duration = Duration::from_secs(2);
+/// When to come again after a 503.
+const COME_AGAIN: Duration = Duration::from_secs(1);
+
+/// What redirects need.
+pub struct Redirects {
+    /// Finds where codes lead.
+    pub lookup: Lookup,
+    /// Grants the redirects of links with limits.
+    pub links: Links,
+    /// Hashes visitors.
+    pub visitors: Visitors,
+    /// Finds countries of addresses.
+    pub countries: Countries,
+    /// Takes clicks.
+    pub spool: Spool,
+    /// Counts.
+    pub metrics: metrics::Redirects,
+}
+
+/// Where a visitor is sent.
+struct Way {
+    location: HeaderValue,
+    status: StatusCode,
+    is_fallback: bool,
+}
+
+/// Leads a visitor to a link's target, and counts the click.
+#[utoipa::path(
+    get, path = "/{code}", tag = "redirects",
+    params(("code" = String, Path, description = "The link's code.")),
+    responses(
+        (status = 301, description = "To the target, for links with this status."),
+        (status = 302, description = "To the target (the usual status), or to the fallback of a link that is expired or used up.", headers(("Location" = String, description = "The target."))),
+        (status = 307, description = "To the target, for links with this status."),
+        (status = 308, description = "To the target, for links with this status."),
+        (status = 404, description = "`not_found`: there is no such code. A page for browsers.", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "`gone`: expired, used up or deleted. A page for browsers.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`: the click cannot be written down, or the link not be found, at the moment.", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn redirect(
+    State(redirects): State<Arc<Redirects>>,
+    ClientAddr(address): ClientAddr,
+    request: Request,
+) -> Response {
+    let began = Instant::now();
+    let (headers, uri) = (request.headers(), request.uri());
+    let is_click = request.method() != Method::HEAD;
+    let response = match redirects.lead(address, headers, uri, is_click).await {
+        Ok(way) => respond(way),
+        Err(failure) => page::answer(failure, headers),
+    };
+    redirects.metrics.duration.record(began.elapsed());
+    response
+}
+
+/// Tells what `GET` would answer. Is no click, and takes nothing from a limit.
+#[utoipa::path(
+    head, path = "/{code}", tag = "redirects",
+    params(("code" = String, Path, description = "The link's code.")),
+    responses(
+        (status = 302, description = "As `GET`."),
+        (status = 404, description = "As `GET`."),
+        (status = 410, description = "As `GET`."),
+        (status = 503, description = "As `GET`."),
+    ),
+)]
+#[expect(dead_code, reason = "axum routes HEAD to GET's handler; this describes it")]
+pub(super) fn redirect_head() {}
+
+fn respond(way: Way) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = way.status;
+    let headers = response.headers_mut();
+    headers.insert(LOCATION, way.location);
+    headers.insert(CACHE_CONTROL, NOT_KEPT);
+    response
+}
+
+impl Redirects {
+    /// Finds the way for a request and, where it is a click, writes it down.
+    async fn lead(
+        &self,
+        address: IpAddr,
+        headers: &HeaderMap,
+        uri: &Uri,
+        is_click: bool,
+    ) -> Result<Way, Failure> {
+        let Ok(code) = ShortCode::parse(uri.path().trim_start_matches('/')) else {
+            return Err(self.unknown());
+        };
+        let entry = self.lookup.find(code).await.map_err(|cause| {
+            self.refuse("Links cannot be looked up at the moment.", anyhow::anyhow!("{cause}"))
+        })?;
+        let target = match &entry.answer {
+            Answer::Unknown => return Err(self.unknown()),
+            Answer::Deleted => return Err(self.gone()),
+            Answer::Target(target) => target,
+        };
+        let now_ms = Utc::now().timestamp_millis();
+        let way = match self.is_open(target, now_ms, is_click).await? {
+            true => Way {
+                location: forward(target, uri.query()),
+                status: target.status,
+                is_fallback: false,
+            },
+            false => {
+                let location = target.fallback.clone().ok_or_else(|| self.gone())?;
+                Way { location, status: StatusCode::FOUND, is_fallback: true }
+            }
+        };
+        if !is_click {
+            self.metrics.head.increment(1);
+            return Ok(way);
+        }
+        self.write_down(target, now_ms, address, headers)?;
+        let counter =
+            if way.is_fallback { &self.metrics.fallback } else { &self.metrics.redirected };
+        counter.increment(1);
+        Ok(way)
+    }
+
+    /// Whether the link leads to its target: not expired, and, with a limit, a redirect granted.
+    async fn is_open(&self, target: &Target, now_ms: i64, is_click: bool) -> Result<bool, Failure> {
+        if target.expires_at_ms <= now_ms {
+            return Ok(false);
+        }
+        if !target.is_limited {
+            return Ok(true);
+        }
+        if target.is_used_up() {
+            return Ok(false);
+        }
+        let asked = async {
+            if is_click {
+                self.links.grant(target.id).await
+            } else {
+                self.links.has_left(target.id).await
+            }
+        };
+        let is_open = match timeout(GRANT_LIMIT, asked).await {
+            Ok(Ok(is_open)) => is_open,
+            Ok(Err(error)) if !store::is_away(&error) => return Err(Failure::internal(error)),
+            Ok(Err(error)) => return Err(self.refuse(UNCOUNTABLE, error.into())),
+            Err(late) => return Err(self.refuse(UNCOUNTABLE, late.into())),
+        };
+        if !is_open {
+            target.note_used_up();
+        }
+        Ok(is_open)
+    }
+
+    /// Appends the click to the spool.
+    fn write_down(
+        &self,
+        target: &Target,
+        now_ms: i64,
+        address: IpAddr,
+        headers: &HeaderMap,
+    ) -> Result<(), Failure> {
+        let agent = headers.get(USER_AGENT).map(user_agent);
+        let visitor = self.visitors.hash(
+            now_ms,
+            target.id,
+            address,
+            agent.as_deref().unwrap_or_default(),
+        );
+        let referrer = headers.get(REFERER).and_then(referrer);
+        let language = headers.get(ACCEPT_LANGUAGE).and_then(language);
+        let line = Line {
+            url_id: ascii(&target.id_text),
+            clicked_at_ms: now_ms,
+            visitor: ascii(&visitor),
+            referrer: referrer.as_deref(),
+            user_agent: agent.as_deref(),
+            country: self.countries.of(address),
+            language: language.as_deref(),
+        };
+        self.spool.append(&line).map(drop).map_err(|error| {
+            self.refuse("Clicks cannot be counted at the moment.", error.into())
+        })
+    }
+
+    #[cold]
+    fn unknown(&self) -> Failure {
+        self.metrics.unknown.increment(1);
+        Failure::new(Code::NotFound, "No link has this code.")
+    }
+
+    #[cold]
+    fn gone(&self) -> Failure {
+        self.metrics.gone.increment(1);
+        Failure::new(Code::Gone, "This link has expired, was used up, or was deleted.")
+    }
+
+    #[cold]
+    fn refuse(&self, detail: &str, cause: anyhow::Error) -> Failure {
+        self.metrics.refused.increment(1);
+        Failure::unavailable(detail, cause).retry_after(COME_AGAIN)
+    }
+}
+
+/// What is told where a limit cannot be checked: answering all the same could overshoot it.
+const UNCOUNTABLE: &str = "This link's clicks cannot be counted at the moment.";
+
+fn ascii(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
+}
+
+/// The target, with the request's query where that is wanted.
+fn forward(target: &Target, query: Option<&str>) -> HeaderValue {
+    match query {
+        Some(query) if target.forward_query && !query.is_empty() => {
+            let location = ascii(target.location.as_bytes());
+            let joined = join(location, query);
+            HeaderValue::from_str(&joined).unwrap_or_else(|_| target.location.clone())
+        }
+        _ => target.location.clone(),
+    }
+}
+
+/// Adds a query to an address that may have one, before its fragment.
+fn join(address: &str, query: &str) -> String {
+    let (address, fragment) = match address.split_once('#') {
+        Some((address, fragment)) => (address, Some(fragment)),
+        None => (address, None),
+    };
+    let between = match address.split_once('?') {
+        None => "?",
+        Some((_, "")) => "",
+        Some(_) => "&",
+    };
+    let mut joined = [address, between, query].concat();
+    if let Some(fragment) = fragment {
+        joined.push('#');
+        joined.push_str(fragment);
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("https://a.example/x", "https://a.example/x?b=1")]
+    #[case("https://a.example/x?", "https://a.example/x?b=1")]
+    #[case("https://a.example/x?c=2", "https://a.example/x?c=2&b=1")]
+    #[case("https://a.example/x?c=2#end", "https://a.example/x?c=2&b=1#end")]
+    #[case("https://a.example/#a?b", "https://a.example/?b=1#a?b")]
+    fn a_query_is_added_to_the_targets(#[case] address: &str, #[case] expected: &str) {
+        assert_eq!(join(address, "b=1"), expected);
+    }
+}

@@ -1,0 +1,21 @@
+//! How far was shipped.
+
+use serde::{Deserialize, Serialize};
+
+/// The place of the next click to ship.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Position {
+    /// The first sequence of the segment that it is in.
+    pub(super) segment: u64,
+    /// Where in the segment it begins, in bytes.
+    pub(super) offset: u64,
+    /// Its sequence.
+    pub(super) sequence: u64,
+}
+
+impl Position {
+    /// The beginning of a segment.
+    pub(super) fn beginning(segment: u64) -> Self {
+        Self { segment, offset: 0, sequence: segment }
+    }
+}

@@ -1,0 +1,85 @@
+//! Collections and indexes, made in order and noted when done.
+//!
+//! Every step may run again without harm: two instances that start at once, or one that is killed
+//! between a step and its note, do no damage. A step that was released is never changed; what is
+//! to be otherwise is a new step.
+
+use anyhow::Context as _;
+use mongodb::{
+    Collection, Database, IndexModel,
+    bson::{DateTime, Document, doc},
+    error::ErrorKind,
+    options::IndexOptions,
+};
+use std::time::Duration;
+
+/// The collection in which done steps are noted.
+const NOTES: &str = "migrations";
+/// For how long answers to repeated requests are kept.
+const REPLAYS_KEPT: Duration = Duration::from_secs(72 * 3_600);
+
+struct Step {
+    name: &'static str,
+    collection: &'static str,
+    indexes: fn() -> Vec<IndexModel>,
+}
+
+const STEPS: &[Step] = &[
+    Step { name: "0001 urls", collection: "urls", indexes: urls },
+    Step { name: "0002 idempotency_keys", collection: "idempotency_keys", indexes: replays },
+    Step { name: "0003 visitor_salts", collection: "visitor_salts", indexes: salts },
+    Step { name: "0004 click_progress", collection: "click_progress", indexes: Vec::new },
+];
+
+/// Codes are unique for ever. Lists go by owner, newest first, with or without a tag; searches
+/// scan within them.
+fn urls() -> Vec<IndexModel> {
+    vec![
+        index(doc! { "code": 1 }, IndexOptions::builder().unique(true).build()),
+        index(doc! { "auth_user_id": 1, "_id": -1 }, IndexOptions::default()),
+        index(doc! { "auth_user_id": 1, "tags": 1, "_id": -1 }, IndexOptions::default()),
+    ]
+}
+
+fn replays() -> Vec<IndexModel> {
+    let kept = IndexOptions::builder().expire_after(REPLAYS_KEPT).build();
+    vec![index(doc! { "created_at": 1 }, kept)]
+}
+
+fn salts() -> Vec<IndexModel> {
+    let at_that_time = IndexOptions::builder().expire_after(Duration::ZERO).build();
+    vec![index(doc! { "destroy_at": 1 }, at_that_time)]
+}
+
+fn index(keys: Document, options: IndexOptions) -> IndexModel {
+    IndexModel::builder().keys(keys).options(options).build()
+}
+
+/// Runs the steps that are not noted as done.
+pub(super) async fn run(database: &Database) -> anyhow::Result<()> {
+    let notes: Collection<Document> = database.collection(NOTES);
+    for step in STEPS {
+        if notes.find_one(doc! { "_id": step.name }).await?.is_some() {
+            continue;
+        }
+        apply(database, step).await.with_context(|| format!("migration {} failed", step.name))?;
+        let note = doc! { "$setOnInsert": { "done_at": DateTime::now() } };
+        notes.update_one(doc! { "_id": step.name }, note).upsert(true).await?;
+        tracing::info!(migration.name = step.name, "A migration is done.");
+    }
+    Ok(())
+}
+
+async fn apply(database: &Database, step: &Step) -> anyhow::Result<()> {
+    /// The code of MongoDB's complaint that a collection exists.
+    const EXISTS: i32 = 48;
+    match database.create_collection(step.collection).await {
+        Err(error) if matches!(&*error.kind, ErrorKind::Command(refusal) if refusal.code == EXISTS) => {}
+        outcome => outcome?,
+    }
+    let indexes = (step.indexes)();
+    if !indexes.is_empty() {
+        database.collection::<Document>(step.collection).create_indexes(indexes).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! Sees to it that all instances hash with the same salts, and that the salts go.
+
+use super::keys::{Visitors, day_of};
+use crate::store::{SaltRow, Salts};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+/// How long before midnight the next day's salt is agreed on.
+const AHEAD: TimeDelta = TimeDelta::hours(2);
+/// How long after its day a salt is kept, for instances whose clocks are behind. Together with
+/// [`AHEAD`], the day itself, and the minute that MongoDB may take: a salt lives under 27 hours.
+const AFTER: TimeDelta = TimeDelta::minutes(10);
+/// How long after midnight a process keeps its key, for requests under way.
+const UNDER_WAY: TimeDelta = TimeDelta::minutes(1);
+/// How often it is looked at.
+const EVERY: Duration = Duration::from_secs(30);
+
+/// Agrees on salts with the other instances, through the store.
+#[derive(Clone)]
+pub struct Keeper {
+    salts: Salts,
+    visitors: Visitors,
+}
+
+impl Keeper {
+    /// Makes a keeper of the keys of `visitors`.
+    #[must_use]
+    pub fn new(salts: Salts, visitors: Visitors) -> Self {
+        Self { salts, visitors }
+    }
+
+    /// Keeps the keys current until `shutdown` is cancelled.
+    ///
+    /// # Errors
+    /// Fails when the store does.
+    pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        loop {
+            self.renew(Utc::now()).await?;
+            if shutdown.run_until_cancelled(sleep(EVERY)).await.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Drops what is over and agrees on what is needed at `now` and shortly after.
+    ///
+    /// # Errors
+    /// Fails when the store does; what is over was dropped all the same.
+    pub async fn renew(&self, now: DateTime<Utc>) -> anyhow::Result<()> {
+        let today = day_of(now.timestamp_millis());
+        let mut keys = self.visitors.load();
+        keys.drop_before(day_of((now - UNDER_WAY).timestamp_millis()));
+        self.visitors.store(keys.clone());
+        let next = day_of((now + AHEAD).timestamp_millis());
+        for day in today..=next {
+            let agreed = self.salts.agree(offer(day)).await?;
+            keys.put(day, &agreed.salt.bytes);
+        }
+        self.visitors.store(keys);
+        Ok(())
+    }
+}
+
+/// A new salt for a day, with the time of its end.
+fn offer(day: i64) -> SaltRow {
+    let end = DateTime::UNIX_EPOCH + TimeDelta::days(day + 1);
+    SaltRow::new(day, rand::random(), end + AFTER)
+}

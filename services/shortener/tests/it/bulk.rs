@@ -1,0 +1,74 @@
+//! Making many links at once.
+
+use crate::world::{Answer, TARGET, World};
+use axum::http::StatusCode;
+use contracts::{problem::Code, rest::shortener::{CreateLinksResults, LinkPage}};
+use mongodb::bson::{Document, doc};
+use serde_json::{Value, json};
+use std::{collections::HashSet, time::Instant};
+
+async fn send(world: &World, links: Vec<Value>) -> Answer {
+    world.ask("POST", "/v1/links/bulk", Some(json!({"links": links}))).await
+}
+
+#[tokio::test]
+async fn each_item_succeeds_or_fails_by_itself() {
+    let world = World::new().await;
+    world.create(json!({"url": TARGET, "code": "taken"})).await;
+    let items = vec![
+        json!({"url": TARGET, "title": "0"}),
+        json!({"url": "nonsense", "max_clicks": 0}),
+        json!({"url": TARGET, "code": "mine"}),
+        json!({"url": TARGET, "code": "mine"}),
+        json!({"url": TARGET, "code": "taken"}),
+        json!({"url": TARGET, "title": "5"}),
+    ];
+    let answer: CreateLinksResults = send(&world, items).await.json(StatusCode::OK);
+    let results = answer.results;
+    assert_eq!(results.iter().map(|result| result.index).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
+    let made: Vec<_> = results.iter().map(|result| result.link.is_some()).collect();
+    assert_eq!(made, [true, false, true, false, false, true]);
+    let wrong = results[1].problem.as_ref().unwrap();
+    assert_eq!(wrong.code, Code::ValidationFailed);
+    let fields: Vec<_> = wrong.errors.iter().map(|error| &*error.field).collect();
+    assert_eq!(fields, ["links[1].url", "links[1].max_clicks"]);
+    for taken in [3, 4] {
+        assert_eq!(results[taken].problem.as_ref().unwrap().code, Code::CodeTaken);
+    }
+    let page: LinkPage = world.ask("GET", "/v1/links", None).await.json(StatusCode::OK);
+    assert_eq!(page.items.len(), 4);
+    world.follow("mine").await.leads_to(TARGET);
+}
+
+#[tokio::test]
+async fn five_thousand_links_are_made_quickly_each_with_its_event() {
+    let world = World::new().await;
+    let items = (0..5_000).map(|n| {
+        let mut item = json!({"url": format!("{TARGET}/{n}"), "title": format!("Link {n}"), "tags": ["bulk"]});
+        if n % 10 == 0 {
+            item["code"] = json!(format!("bulk-{n}"));
+        }
+        item
+    });
+    let items: Vec<_> = items.collect();
+    let began = Instant::now();
+    let answer = send(&world, items).await;
+    let took = began.elapsed();
+    let results = answer.json::<CreateLinksResults>(StatusCode::OK).results;
+    let codes: HashSet<_> = results.iter().map(|result| &result.link.as_ref().unwrap().code).collect();
+    assert_eq!(codes.len(), 5_000);
+    let urls = world.database().await.collection::<Document>("urls");
+    assert_eq!(urls.count_documents(doc! {}).await.unwrap(), 5_000);
+    // Three seconds on a machine of one's own; other tests run beside.
+    assert!(took.as_secs() < 15, "{took:?}");
+    println!("5,000 links in {took:?}");
+}
+
+#[tokio::test]
+async fn too_few_too_many_and_nonsense_are_refused_as_a_whole() {
+    let world = World::new().await;
+    send(&world, vec![]).await.problem(Code::ValidationFailed);
+    send(&world, vec![json!({"url": TARGET}); 5_001]).await.problem(Code::ValidationFailed);
+    let problem = send(&world, vec![json!({"url": TARGET}), json!({})]).await.problem(Code::ValidationFailed);
+    assert_eq!(problem.errors[0].field, "links[1].url");
+}

@@ -1,0 +1,97 @@
+//! Listing links.
+
+use crate::world::{TARGET, World};
+use axum::http::StatusCode;
+use contracts::{problem::Code, rest::shortener::LinkPage};
+use serde_json::json;
+
+async fn page(world: &World, query: &str) -> LinkPage {
+    world.ask("GET", &format!("/v1/links?{query}"), None).await.json(StatusCode::OK)
+}
+
+fn titles(page: &LinkPage) -> Vec<&str> {
+    page.items.iter().map(|item| item.link.title.as_deref().unwrap_or_default()).collect()
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_newest_first_and_miss_nothing() {
+    let world = World::new().await;
+    for n in 0..7 {
+        world.create(json!({"url": TARGET, "title": n.to_string()})).await;
+    }
+    let (mut seen, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = page(&world, &format!("first=3{after}")).await;
+        seen.extend(titles(&page).into_iter().map(ToOwned::to_owned));
+        // A link that is made meanwhile moves no page.
+        world.create(json!({"url": TARGET, "title": "new"})).await;
+        if !page.has_next_page {
+            break;
+        }
+        after = format!("&after={}", page.items.last().unwrap().cursor);
+    }
+    assert_eq!(seen, ["6", "5", "4", "3", "2", "1", "0"]);
+}
+
+#[tokio::test]
+async fn links_are_found_by_tag_and_by_a_part_of_title_code_or_target() {
+    let world = World::new().await;
+    for (title, code, url, tags) in [
+        ("Summer Sale", "aaa", "https://shop.example/one", vec!["sale", "2024"]),
+        ("Winter", "Find_Me", "https://shop.example/two", vec!["sale"]),
+        ("Promoção", "ccc", "https://shop.example/three?a.b", vec![]),
+    ] {
+        world.create(json!({"url": url, "code": code, "title": title, "tags": tags})).await;
+    }
+    let deleted = world.create(json!({"url": TARGET, "title": "Summer over", "tags": ["sale"]})).await;
+    world.ask("DELETE", &format!("/v1/links/{}", deleted.code), None).await;
+    for (query, expected) in [
+        ("tag=sale", vec!["Winter", "Summer Sale"]),
+        ("tag=sal", vec![]),
+        ("search=sUMMER", vec!["Summer Sale"]),
+        ("search=find_me", vec!["Winter"]),
+        ("search=/THREE", vec!["Promoção"]),
+        ("search=PROMO%C3%87", vec!["Promoção"]),
+        ("search=three%3Fa.b", vec!["Promoção"]),
+        ("search=.*", vec![]),
+        ("search=%5B", vec![]),
+        ("search=shop&tag=2024", vec!["Summer Sale"]),
+        ("search=", vec!["Promoção", "Winter", "Summer Sale"]),
+    ] {
+        assert_eq!(titles(&page(&world, query).await), expected, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_listed_is_refused() {
+    let world = World::new().await;
+    for (query, code) in [
+        ("first=0", Code::ValidationFailed),
+        ("first=101", Code::ValidationFailed),
+        ("first=many", Code::ValidationFailed),
+        ("after=nonsense", Code::InvalidCursor),
+        (&*format!("search={}", "x".repeat(101)), Code::ValidationFailed),
+    ] {
+        world.ask("GET", &format!("/v1/links?{query}"), None).await.problem(code);
+    }
+}
+
+#[tokio::test]
+async fn lists_use_an_index_whatever_is_searched_for() {
+    let world = World::new().await;
+    world.link().await;
+    let database = world.database().await;
+    let owner = mongodb::bson::Uuid::new();
+    for filter in [
+        mongodb::bson::doc! {"auth_user_id": owner, "deleted_at": {"$exists": false}},
+        mongodb::bson::doc! {"auth_user_id": owner, "tags": "x"},
+        mongodb::bson::doc! {"auth_user_id": owner, "$or": [{"title": {"$regex": "x", "$options": "i"}}]},
+        mongodb::bson::doc! {"code": "x"},
+    ] {
+        let find = mongodb::bson::doc! {"find": "urls", "filter": filter, "sort": {"_id": -1}};
+        let plan = database.run_command(mongodb::bson::doc! {"explain": find}).await.unwrap();
+        let winning = plan.get_document("queryPlanner").unwrap().get_document("winningPlan").unwrap();
+        assert!(!winning.to_string().contains("COLLSCAN"), "{winning}");
+        assert!(winning.to_string().contains("IXSCAN"), "{winning}");
+    }
+}

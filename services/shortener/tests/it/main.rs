@@ -1,0 +1,16 @@
+//! shortener on a real MongoDB, Redis and RabbitMQ.
+
+mod bulk;
+mod cache;
+mod clicks;
+mod codes;
+mod events;
+mod faults;
+mod idempotency;
+mod limits;
+mod links;
+mod lists;
+mod operations;
+mod qr;
+mod redirects;
+mod world;

@@ -1,0 +1,217 @@
+//! One shortener in the test's own process, on databases of the test's own.
+
+use axum::{
+    Router,
+    body::Body,
+    extract::ConnectInfo,
+    http::{HeaderMap, Request, StatusCode},
+};
+use chassis::{Context, Service, config::Common, health::Health, http::Limits, jwt::Verifier};
+use contracts::{
+    problem::{Code, Problem},
+    rest::shortener::Link,
+};
+use http_body_util::BodyExt;
+use kit::{Engine, Issuer, Sandbox};
+use mongodb::Database;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use shortener::{Shortener, config::Config};
+use std::{net::SocketAddr, sync::Arc};
+use tempfile::TempDir;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt;
+use uuid::Uuid;
+
+pub(crate) const TARGET: &str = "https://shop.example/a";
+
+pub(crate) struct World {
+    pub(crate) sandbox: Arc<Sandbox>,
+    pub(crate) issuer: Arc<Issuer>,
+    /// An owner's token.
+    pub(crate) token: String,
+    pub(crate) health: Health,
+    pub(crate) spool: TempDir,
+    router: Router,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let engines = [Engine::Mongo, Engine::Redis, Engine::Rabbitmq];
+        Self::on(Arc::new(Sandbox::only(&engines).await.unwrap()), json!({})).await
+    }
+
+    /// On a sandbox, with sections of the configuration replaced.
+    pub(crate) async fn on(sandbox: Arc<Sandbox>, changes: Value) -> Self {
+        let issuer = Arc::new(Issuer::start().await.unwrap());
+        Self::start(sandbox, issuer, changes).await
+    }
+
+    /// Another process on the same databases.
+    pub(crate) async fn beside(&self) -> Self {
+        let mut other =
+            Self::start(Arc::clone(&self.sandbox), Arc::clone(&self.issuer), json!({})).await;
+        other.token.clone_from(&self.token);
+        other
+    }
+
+    async fn start(sandbox: Arc<Sandbox>, issuer: Arc<Issuer>, changes: Value) -> Self {
+        chassis::jwt::crypto::install();
+        let mut common = Common::default();
+        common.jwt.jwks_url = issuer.jwks_url().parse().unwrap();
+        let context = Context {
+            verifier: Verifier::new(&common.jwt),
+            common,
+            shutdown: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            health: Health::default(),
+            metrics: metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle(),
+        };
+        let spool = tempfile::tempdir().unwrap();
+        let app = Shortener::build(config(&sandbox, &spool, changes), context.clone()).await.unwrap();
+        let limits = Limits::from(&context.common.http);
+        let router = chassis::http::full(app.router, &limits)
+            .merge(chassis::http::bare(app.bare, &limits));
+        let token = issuer.token(Uuid::now_v7(), &["user"]);
+        let Context { health, shutdown, tasks, .. } = context;
+        Self { sandbox, issuer, token, health, spool, router, shutdown, tasks }
+    }
+
+    /// Ends as a process does that is told to.
+    pub(crate) async fn end(&self) {
+        self.shutdown.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// The token of somebody else.
+    pub(crate) fn stranger(&self) -> String {
+        self.issuer.token(Uuid::now_v7(), &["user"])
+    }
+
+    pub(crate) async fn database(&self) -> Database {
+        let login = self.sandbox.mongo("shortener");
+        let client = mongodb::Client::with_uri_str(&login.url).await.unwrap();
+        client.database(&login.database)
+    }
+
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
+        // As if from the machine itself, which is trusted to say for whom it speaks.
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Asks as the owner.
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+        self.send(request(method, path, Some(&self.token), body)).await
+    }
+
+    /// Makes a link of the owner's.
+    pub(crate) async fn create(&self, body: Value) -> Link {
+        self.ask("POST", "/v1/links", Some(body)).await.json(StatusCode::CREATED)
+    }
+
+    /// Makes a link with nothing special.
+    pub(crate) async fn link(&self) -> Link {
+        self.create(json!({"url": TARGET})).await
+    }
+
+    /// Follows a link as a visitor.
+    pub(crate) async fn follow(&self, code: &str) -> Answer {
+        self.send(request("GET", &format!("/{code}"), None, None)).await
+    }
+
+    pub(crate) async fn read(&self, code: &str) -> Link {
+        self.ask("GET", &format!("/v1/links/{code}"), None).await.json(StatusCode::OK)
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+impl Answer {
+    #[track_caller]
+    pub(crate) fn json<T: DeserializeOwned>(&self, status: StatusCode) -> T {
+        assert_eq!(self.status, status, "{}", self.text());
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    #[track_caller]
+    pub(crate) fn problem(&self, code: Code) -> Problem {
+        assert_eq!(self.headers["content-type"], contracts::problem::MEDIA_TYPE, "{}", self.text());
+        let problem: Problem = serde_json::from_slice(&self.body).unwrap();
+        assert_eq!(problem.code, code, "{}", self.text());
+        assert_eq!(self.status.as_u16(), code.status());
+        assert!(problem.request_id.is_some());
+        problem
+    }
+
+    #[track_caller]
+    pub(crate) fn leads_to(&self, target: &str) {
+        assert!(self.status.is_redirection(), "{} {}", self.status, self.text());
+        assert_eq!(self.headers["location"], target);
+        assert_eq!(self.headers["cache-control"], "private, no-store");
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+pub(crate) fn request(
+    method: &str,
+    path: &str,
+    token: Option<&str>,
+    body: Option<Value>,
+) -> Request<Body> {
+    let mut builder = Request::builder().method(method).uri(path);
+    if let Some(token) = token {
+        builder = builder.header("authorization", format!("Bearer {token}"));
+    }
+    match body {
+        Some(body) => {
+            builder.header("content-type", "application/json").body(Body::from(body.to_string()))
+        }
+        None => builder.body(Body::empty()),
+    }
+    .unwrap()
+}
+
+/// With a header added.
+pub(crate) fn with(mut request: Request<Body>, name: &'static str, value: &str) -> Request<Body> {
+    request.headers_mut().insert(name, value.parse().unwrap());
+    request
+}
+
+fn config(sandbox: &Sandbox, spool: &TempDir, changes: Value) -> Config {
+    let (mongo, redis) = (sandbox.mongo("shortener"), sandbox.redis("shortener"));
+    let mut all = json!({
+        "mongo": {"url": mongo.url, "database": mongo.database},
+        "redis": {"url": redis.url, "prefix": redis.prefix},
+        "amqp": {"url": sandbox.amqp("shortener")},
+        "links": {"public_url": "https://v.example/r"},
+        "spool": {"directory": spool.path(), "sync_interval_ms": 20},
+    });
+    for (section, value) in changes.as_object().unwrap() {
+        let target = all[section].as_object_mut();
+        match (target, value.as_object()) {
+            (Some(target), Some(value)) => target.extend(value.clone()),
+            _ => all[section] = value.clone(),
+        }
+    }
+    serde_json::from_value(all).unwrap()
+}
