@@ -16,10 +16,18 @@ use lapin::{
     types::FieldTable,
 };
 use serde::Serialize;
-use std::sync::Arc;
-use tokio::sync::Mutex;
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, sleep},
+};
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+/// How long what was looked at may take to be back in its queue.
+const BACK_LIMIT: Duration = Duration::from_secs(2);
+/// How often the queue is asked meanwhile.
+const BACK_EVERY: Duration = Duration::from_millis(20);
 
 /// A message that failed for good. Its data is not shown: operators need not see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -114,7 +122,7 @@ impl DeadLetters {
                 letters.push(letter);
             }
         }
-        view.close().await?;
+        view.close(0).await?;
         Ok(letters)
     }
 
@@ -164,7 +172,7 @@ impl DeadLetters {
             delivery.ack(BasicAckOptions::default()).await?;
             done.push(id);
         }
-        view.close().await?;
+        view.close(done.len()).await?;
         Ok(done)
     }
 
@@ -202,17 +210,16 @@ struct View {
     queue: String,
     consumer: String,
     left: u32,
+    seen: u32,
     last: Option<u64>,
 }
 
 impl View {
     async fn open(broker: &Broker, consumer: &str) -> Result<Self> {
         let (channel, queue) = (broker.channel().await?, dead_queue(consumer));
-        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
-        let state = channel.queue_declare(queue.as_str().into(), passive, FieldTable::default()).await?;
-        let left = state.message_count();
+        let left = count(&channel, &queue).await?;
         metrics::gauge_dead_letters(consumer, left);
-        Ok(Self { channel, queue, consumer: consumer.to_owned(), left, last: None })
+        Ok(Self { channel, queue, consumer: consumer.to_owned(), left, seen: 0, last: None })
     }
 
     async fn next(&mut self) -> Result<Option<(DeadLetter, Delivery)>> {
@@ -226,16 +233,31 @@ impl View {
             return Ok(None);
         };
         self.last = Some(got.delivery.delivery_tag);
+        self.seen += 1;
         Ok(Some((read(&self.consumer, &got.delivery), got.delivery)))
     }
 
-    async fn close(self) -> Result<()> {
+    /// Gives back all but `taken` of what was seen, and waits until it is there again: the queue
+    /// takes a while, and the next look would miss it.
+    async fn close(self, taken: usize) -> Result<()> {
         if let Some(last) = self.last {
             let rest = BasicNackOptions { multiple: true, requeue: true };
             self.channel.basic_nack(last, rest).await?;
         }
+        let back = self.seen.saturating_sub(u32::try_from(taken)?);
+        let until = Instant::now() + BACK_LIMIT;
+        while count(&self.channel, &self.queue).await? < back && Instant::now() < until {
+            sleep(BACK_EVERY).await;
+        }
         Ok(self.channel.close(200, "done".into()).await?)
     }
+}
+
+/// How many messages of the queue nobody is looking at.
+async fn count(channel: &Channel, queue: &str) -> Result<u32> {
+    let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
+    let state = channel.queue_declare(queue.into(), passive, FieldTable::default()).await?;
+    Ok(state.message_count())
 }
 
 fn read(consumer: &str, delivery: &Delivery) -> DeadLetter {

@@ -2,7 +2,7 @@
 
 use super::{Broker, Message, delays, wire};
 use anyhow::Context as _;
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use lapin::{
     message::Delivery,
     options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions},
@@ -34,14 +34,12 @@ pub struct Record {
 /// Why a stream cannot be read on.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
-    /// The stream ends before the offset that it was read up to: it was deleted, or lost its end
-    /// when the broker's machine crashed.
-    #[error("the stream continues at offset {found}, before {expected}: it is not what it was")]
+    /// The stream has nothing at or after the offset that it was read up to: it was deleted, or lost
+    /// its end when the broker's machine crashed. What comes next has offsets that were used before.
+    #[error("the stream ends before offset {expected}, up to which it was read: it is not what it was")]
     Rewound {
-        /// The first offset that may come.
+        /// The offset that the stream was read up to.
         expected: u64,
-        /// The offset that came.
-        found: u64,
     },
 }
 
@@ -54,15 +52,22 @@ pub struct Reader {
     stream: String,
     start: Start,
     prefetch: u16,
-    deliveries: Option<lapin::Consumer>,
-    /// What was delivered and not handed out yet: stays here when a read is cancelled midway.
-    held: Option<(u64, Delivery)>,
+    doubt: Duration,
+    open: Option<Open>,
+}
+
+/// A subscription to the stream.
+struct Open {
+    deliveries: lapin::Consumer,
+    /// Until when the record at [`Start::After`] must have come again.
+    proof: Option<Instant>,
 }
 
 impl Reader {
     /// Names the stream; opens it at the first read.
     pub fn open(broker: &Broker, stream: impl Into<String>, start: Start) -> Self {
-        Self { broker: broker.clone(), stream: stream.into(), start, prefetch: 100, deliveries: None, held: None }
+        let (broker, stream) = (broker.clone(), stream.into());
+        Self { broker, stream, start, prefetch: 100, doubt: Duration::from_secs(30), open: None }
     }
 
     /// Opens the stream now instead of at the first read: with [`Start::Next`], what is published
@@ -71,8 +76,8 @@ impl Reader {
     /// # Errors
     /// Fails when the broker is away or there is no such stream.
     pub async fn attach(&mut self) -> anyhow::Result<()> {
-        if self.deliveries.is_none() {
-            self.deliveries = Some(self.subscribe().await?);
+        if self.open.is_none() {
+            self.open = Some(self.subscribe().await?);
         }
         Ok(())
     }
@@ -81,13 +86,21 @@ impl Reader {
     /// is lost shows at the next one.
     #[must_use]
     pub fn is_attached(&self) -> bool {
-        self.deliveries.is_some()
+        self.open.is_some()
     }
 
     /// Sets how many messages are fetched ahead (100).
     #[must_use]
     pub fn prefetch(mut self, prefetch: u16) -> Self {
         self.prefetch = prefetch.max(1);
+        self
+    }
+
+    /// Sets how long a stream may keep silent about the record that was read last before it counts
+    /// as rewound (30 s).
+    #[must_use]
+    pub fn doubt(mut self, doubt: Duration) -> Self {
+        self.doubt = doubt;
         self
     }
 
@@ -103,7 +116,7 @@ impl Reader {
                 Ok(None) => continue,
                 Err(error) => error,
             };
-            self.deliveries = None;
+            self.open = None;
             tracing::warn!(
                 stream.name = self.stream,
                 error = format!("{error:#}"),
@@ -133,29 +146,38 @@ impl Reader {
 
     /// Takes one delivery; `None` when it is to be skipped.
     async fn receive(&mut self) -> anyhow::Result<Option<Result<Record, StreamError>>> {
-        if self.held.is_none() {
-            self.attach().await?;
-            let deliveries = self.deliveries.as_mut().context("the stream is not open")?;
-            let delivery = deliveries.next().await.context("the broker cancelled the subscription")??;
-            let offset = wire::number(&delivery.properties, "x-stream-offset")
-                .and_then(|offset| u64::try_from(offset).ok())
-                .context("a record has no offset")?;
-            if let Start::After(last) = self.start
-                && offset <= last
-            {
-                self.deliveries = None;
-                return Ok(Some(Err(StreamError::Rewound { expected: last + 1, found: offset })));
-            }
-            self.held = Some((offset, delivery));
+        self.attach().await?;
+        let open = self.open.as_mut().context("the stream is not open")?;
+        let next = match open.proof {
+            None => open.deliveries.next().await,
+            Some(proof) => match timeout_at(proof, open.deliveries.next()).await {
+                Ok(next) => next,
+                Err(_) => {
+                    self.open = None;
+                    return Ok(self.after().map(|expected| Err(StreamError::Rewound { expected })));
+                }
+            },
+        };
+        let delivery = next.context("the broker cancelled the subscription")??;
+        open.proof = None;
+        let offset = wire::number(&delivery.properties, "x-stream-offset")
+            .and_then(|offset| u64::try_from(offset).ok())
+            .context("a record has no offset")?;
+        // Only makes room for the next one: a stream forgets nothing. One poll sends it off; waiting
+        // for it to leave would be a place where a cancelled read loses the record.
+        let _ = delivery.ack(BasicAckOptions::default()).now_or_never();
+        if self.after().is_some_and(|last| offset <= last) {
+            return Ok(None);
         }
-        // Only makes room for the next one: a stream forgets nothing. Acknowledging again what a
-        // cancelled read acknowledged is harmless.
-        if let Some((_, delivery)) = &self.held {
-            delivery.ack(BasicAckOptions::default()).await?;
-        }
-        let (offset, delivery) = self.held.take().context("nothing was delivered")?;
         self.start = Start::After(offset);
         Ok(self.read(offset, delivery).map(Ok))
+    }
+
+    fn after(&self) -> Option<u64> {
+        match self.start {
+            Start::After(last) => Some(last),
+            Start::First | Start::Next => None,
+        }
     }
 
     fn read(&self, offset: u64, delivery: Delivery) -> Option<Record> {
@@ -168,17 +190,21 @@ impl Reader {
         }
     }
 
-    async fn subscribe(&self) -> anyhow::Result<lapin::Consumer> {
+    /// Subscribes from the record that was read last, not from the one after it: from beyond its end
+    /// a stream sends nothing, be it idle or another one by now, and that record tells which.
+    async fn subscribe(&self) -> anyhow::Result<Open> {
         let channel = self.broker.channel().await?;
         channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
         let offset = match self.start {
             Start::First => AMQPValue::LongString("first".into()),
             Start::Next => AMQPValue::LongString("next".into()),
-            Start::After(last) => AMQPValue::LongLongInt(i64::try_from(last)? + 1),
+            Start::After(last) => AMQPValue::LongLongInt(last.try_into()?),
         };
         let mut arguments = FieldTable::default();
         arguments.insert("x-stream-offset".into(), offset);
         let (stream, options) = (self.stream.as_str().into(), BasicConsumeOptions::default());
-        Ok(channel.basic_consume(stream, "".into(), options, arguments).await?)
+        let deliveries = channel.basic_consume(stream, "".into(), options, arguments).await?;
+        let proof = self.after().map(|_| Instant::now() + self.doubt);
+        Ok(Open { deliveries, proof })
     }
 }

@@ -63,8 +63,8 @@ impl Counter {
         loop {
             let records = match reader.next_many(MOST_RECORDS, PATIENCE).await {
                 Ok(records) => records,
-                Err(StreamError::Rewound { expected, found }) => {
-                    tracing::error!(stream.expected = expected, stream.found = found, "The stream of clicks begins anew; watermarks tell what was counted.");
+                Err(StreamError::Rewound { expected, .. }) => {
+                    tracing::error!(stream.expected = expected, "The stream of clicks begins anew; watermarks tell what was counted.");
                     reader = self.open(Start::First);
                     continue;
                 }
@@ -87,11 +87,14 @@ impl Counter {
         after: &Progress,
         clicks: &HashMap<Uuid, u64>,
     ) -> Result<(), Error> {
-        self.store
-            .transact(async |session| {
-                self.store.counts.advance(session, before, after, clicks).await
-            })
-            .await
+        let mut transaction = self.store.transaction().await?;
+        loop {
+            let session = transaction.start().await?;
+            let written = self.store.counts.advance(session, before, after, clicks).await;
+            if let Some(outcome) = transaction.end(written).await {
+                return outcome;
+            }
+        }
     }
 }
 

@@ -24,12 +24,15 @@ use lapin::{
     types::FieldTable,
 };
 use std::{sync::Arc, time::Duration};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 /// How long a subscription must have lasted for its end to count as the first.
 const HEALTHY_AFTER: Duration = Duration::from_secs(60);
+
+/// How long an acknowledgement may take to leave.
+const ACK_LIMIT: Duration = Duration::from_secs(10);
 
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +110,8 @@ impl<H: Handler> Partition<H> {
             if active.process(&delivery).await == Outcome::Kept {
                 break;
             }
-            delivery.ack(BasicAckOptions::default()).await?;
+            // On a channel that just died it may never leave.
+            timeout(ACK_LIMIT, delivery.ack(BasicAckOptions::default())).await??;
         }
         // Gives back what was fetched ahead.
         channel.close(200, "done".into()).await?;

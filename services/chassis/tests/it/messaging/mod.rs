@@ -31,6 +31,7 @@ use std::{
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
 use uuid::Uuid;
 
 /// How long a condition may take to come true on a busy machine.
@@ -59,6 +60,9 @@ struct Bench {
 
 impl Bench {
     async fn new(engines: &[Engine]) -> Self {
+        // Shown for tests that fail; more with RUST_LOG.
+        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("chassis=info"));
+        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
         let sandbox = Sandbox::only(engines).await.expect("a sandbox");
         let broker = Broker::new(&SecretString::from(sandbox.amqp("auth")), "chassis-tests");
         Self { sandbox, broker }

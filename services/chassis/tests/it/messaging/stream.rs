@@ -77,19 +77,23 @@ async fn a_stream_that_is_shorter_than_it_was_is_an_error_not_a_silence() {
     bench.declare_shared().await;
     let publisher = bench.broker.publisher();
     publish(&publisher, [counted("a", 1)]).await.unwrap();
-    let mut reader = Reader::open(&bench.broker, EVENTS_LOG, Start::After(1000));
-    let mut version = 1;
-    let reading = async {
-        loop {
-            version += 1;
-            publish(&publisher, [counted("a", version)]).await.unwrap();
-            if let Ok(outcome) = timeout(Duration::from_secs(1), reader.next()).await {
-                return outcome;
-            }
-        }
-    };
-    let outcome = timeout(PATIENCE, reading).await.unwrap();
-    assert!(matches!(outcome, Err(StreamError::Rewound { expected: 1001, .. })), "{outcome:?}");
+    let mut reader = Reader::open(&bench.broker, EVENTS_LOG, Start::After(1000)).doubt(Duration::from_millis(500));
+    let outcome = timeout(PATIENCE, reader.next()).await.unwrap();
+    assert!(matches!(outcome, Err(StreamError::Rewound { expected: 1000 })), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_reader_at_the_end_of_a_stream_waits_without_doubt() {
+    let bench = Bench::new(ENGINES).await;
+    bench.declare_shared().await;
+    let publisher = bench.broker.publisher();
+    publish(&publisher, [counted("a", 1)]).await.unwrap();
+    let end = read_log(&bench.broker, 1).await.unwrap()[0].offset;
+    let mut reader = Reader::open(&bench.broker, EVENTS_LOG, Start::After(end)).doubt(Duration::from_secs(5));
+    assert!(timeout(Duration::from_secs(7), reader.next()).await.is_err());
+    publish(&publisher, [counted("a", 2)]).await.unwrap();
+    let record = timeout(PATIENCE, reader.next()).await.unwrap().unwrap();
+    assert_eq!(record.message.version, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
