@@ -132,17 +132,24 @@ impl Catalogue {
     async fn try_insert(&self, chunk: &[Item], taken: &mut Vec<usize>) -> Result<(), Error> {
         let links: Vec<Link> = chunk.iter().map(|item| item.link.clone()).collect();
         let events: Vec<_> = links.iter().map(created).collect();
-        self.store
-            .transact(async |session| {
-                if let Err(error) = self.store.links.insert(session, &links).await {
+        let mut transaction = self.store.transaction().await?;
+        loop {
+            let session = transaction.start().await?;
+            let written = match self.store.links.insert(session, &links).await {
+                Err(error) => {
                     *taken = duplicates(&error);
                     let is_code = !taken.is_empty();
-                    return Err(if is_code { Error::CodeTaken } else { Error::Store(error) });
+                    Err(if is_code { Error::CodeTaken } else { Error::Store(error) })
                 }
-                self.store.outbox.enqueue_all(session, events.clone()).await?;
-                Ok(())
-            })
-            .await
+                Ok(()) => {
+                    let events = events.iter().cloned();
+                    self.store.outbox.enqueue_all(session, events).await.map_err(Error::Store)
+                }
+            };
+            if let Some(outcome) = transaction.end(written).await {
+                return outcome;
+            }
+        }
     }
 
     /// Gives another code to links whose generated one is taken, and refuses those that chose one.

@@ -11,6 +11,7 @@ use contracts::{
     event::shortener::UrlUpdated,
     rest::shortener::{self as rest, UpdateLink},
 };
+use mongodb::ClientSession;
 use uuid::Uuid;
 
 impl Catalogue {
@@ -27,36 +28,48 @@ impl Catalogue {
         request: &UpdateLink,
         expected: Option<u64>,
     ) -> Result<rest::Link, Error> {
-        let now = Utc::now();
-        let change = Change::parse(request, &self.policy, now).map_err(Error::Refused)?;
-        let (link, is_changed) = self
-            .store
-            .transact(async |session| {
-                let links = &self.store.links;
-                let found = links.of_owner_in(&mut *session, owner, code).await?;
-                let before = found.ok_or(Error::NotFound)?;
-                if expected.is_some_and(|version| version != before.version) {
-                    return Err(Error::Conflict);
-                }
-                let mut link = before.clone();
-                let changed = change.clone().apply(&mut link, now);
-                if changed.is_empty() {
-                    return Ok((link, false));
-                }
-                self.lookup.guard(code, link.version).await;
-                let starts_limit = link.used != before.used
-                    || (before.max_clicks.is_none() && link.max_clicks.is_some());
-                if !links.change(&mut *session, &link, starts_limit).await? {
-                    return Err(Error::Conflict);
-                }
-                self.store.outbox.enqueue(session, updated(&link, &changed)).await?;
-                Ok((link, true))
-            })
-            .await?;
+        let parsed = Change::parse(request, &self.policy, Utc::now());
+        let change = parsed.map_err(Error::Refused)?;
+        let mut transaction = self.store.transaction().await?;
+        let (link, is_changed) = loop {
+            let session = transaction.start().await?;
+            let written = self.write_change(session, owner, code, change.clone(), expected).await;
+            if let Some(outcome) = transaction.end(written).await {
+                break outcome?;
+            }
+        };
         if is_changed {
             self.lookup.announce(&link).await;
         }
         Ok(self.present(&link))
+    }
+
+    /// Tells the link after the change, and whether it is another than before.
+    async fn write_change(
+        &self,
+        session: &mut ClientSession,
+        owner: Uuid,
+        code: ShortCode,
+        change: Change,
+        expected: Option<u64>,
+    ) -> Result<(Link, bool), Error> {
+        let links = &self.store.links;
+        let before = links.of_owner_in(session, owner, code).await?.ok_or(Error::NotFound)?;
+        if expected.is_some_and(|version| version != before.version) {
+            return Err(Error::Conflict);
+        }
+        let mut link = before.clone();
+        let changed = change.apply(&mut link, Utc::now());
+        if changed.is_empty() {
+            return Ok((link, false));
+        }
+        self.lookup.guard(code, link.version).await;
+        let starts_limit = before.max_clicks.is_none() && link.max_clicks.is_some();
+        if !links.change(session, &link, starts_limit).await? {
+            return Err(Error::Conflict);
+        }
+        self.store.outbox.enqueue(session, updated(&link, &changed)).await?;
+        Ok((link, true))
     }
 }
 

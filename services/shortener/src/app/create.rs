@@ -9,8 +9,11 @@ use crate::{
 };
 use anyhow::Context as _;
 use chrono::Utc;
-use contracts::rest::shortener as rest;
+use contracts::{
+    envelope::Event, event::shortener::UrlCreated, rest::shortener as rest,
+};
 use metrics::counter;
+use mongodb::ClientSession;
 use sha2::{Digest, Sha256};
 use std::slice;
 use uuid::Uuid;
@@ -132,23 +135,32 @@ impl Catalogue {
             None => None,
         };
         let event = created(link);
-        self.store
-            .transact(async |session| {
-                if let (Some(request), Some(replay)) = (repeatable, &replay) {
-                    let Repeatable { owner, key, .. } = request;
-                    let replays = &self.store.replays;
-                    replays.insert(session, *owner, OPERATION, &key.0, replay).await?;
-                }
-                let inserted = self.store.links.insert(session, slice::from_ref(link)).await;
-                inserted.map_err(|error| match is_duplicate(&error) {
-                    true => Error::CodeTaken,
-                    false => Error::Store(error),
-                })?;
-                self.store.outbox.enqueue(session, event.clone()).await?;
-                Ok(())
-            })
-            .await?;
-        Ok(answer)
+        let mut transaction = self.store.transaction().await?;
+        loop {
+            let session = transaction.start().await?;
+            let written = self.write(session, link, repeatable.zip(replay.as_ref()), &event).await;
+            if let Some(outcome) = transaction.end(written).await {
+                return outcome.map(|()| answer);
+            }
+        }
+    }
+
+    async fn write(
+        &self,
+        session: &mut ClientSession,
+        link: &Link,
+        repeatable: Option<(&Repeatable<'_>, &Replay)>,
+        event: &Event<UrlCreated>,
+    ) -> Result<(), Error> {
+        if let Some((Repeatable { owner, key, .. }, replay)) = repeatable {
+            self.store.replays.insert(session, *owner, OPERATION, &key.0, replay).await?;
+        }
+        if let Err(error) = self.store.links.insert(session, slice::from_ref(link)).await {
+            let is_taken = is_duplicate(&error);
+            return Err(if is_taken { Error::CodeTaken } else { Error::Store(error) });
+        }
+        self.store.outbox.enqueue(session, event.clone()).await?;
+        Ok(())
     }
 }
 

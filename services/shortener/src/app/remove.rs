@@ -1,9 +1,13 @@
 //! Deleting a link.
 
 use super::Catalogue;
-use crate::{domain::ShortCode, error::Error};
+use crate::{
+    domain::{Link, ShortCode},
+    error::Error,
+};
 use chrono::{SubsecRound, Utc};
 use contracts::{envelope::Event, event::shortener::UrlDeleted};
+use mongodb::ClientSession;
 use uuid::Uuid;
 
 impl Catalogue {
@@ -18,35 +22,46 @@ impl Catalogue {
         code: ShortCode,
         expected: Option<u64>,
     ) -> Result<(), Error> {
-        let now = Utc::now().trunc_subsecs(3);
-        let link = self
-            .store
-            .transact(async |session| {
-                let links = &self.store.links;
-                let found = links.of_owner_in(&mut *session, owner, code).await?;
-                let mut link = found.ok_or(Error::NotFound)?;
-                if expected.is_some_and(|version| version != link.version) {
-                    return Err(Error::Conflict);
-                }
-                link.version += 1;
-                link.updated_at = now;
-                link.deleted_at = Some(now);
-                self.lookup.guard(code, link.version).await;
-                if !links.change(&mut *session, &link, false).await? {
-                    return Err(Error::Conflict);
-                }
-                let data = UrlDeleted {
-                    url_id: link.id,
-                    short_code: code.to_string(),
-                    auth_user_id: owner,
-                    deleted_at: now,
-                };
-                let event = Event::new(link.id.to_string(), link.version, data);
-                self.store.outbox.enqueue(session, event).await?;
-                Ok(link)
-            })
-            .await?;
+        let mut transaction = self.store.transaction().await?;
+        let link = loop {
+            let session = transaction.start().await?;
+            let written = self.write_removal(session, owner, code, expected).await;
+            if let Some(outcome) = transaction.end(written).await {
+                break outcome?;
+            }
+        };
         self.lookup.announce(&link).await;
         Ok(())
+    }
+
+    async fn write_removal(
+        &self,
+        session: &mut ClientSession,
+        owner: Uuid,
+        code: ShortCode,
+        expected: Option<u64>,
+    ) -> Result<Link, Error> {
+        let links = &self.store.links;
+        let mut link = links.of_owner_in(session, owner, code).await?.ok_or(Error::NotFound)?;
+        if expected.is_some_and(|version| version != link.version) {
+            return Err(Error::Conflict);
+        }
+        let now = Utc::now().trunc_subsecs(3);
+        link.version += 1;
+        link.updated_at = now;
+        link.deleted_at = Some(now);
+        self.lookup.guard(code, link.version).await;
+        if !links.change(session, &link, false).await? {
+            return Err(Error::Conflict);
+        }
+        let data = UrlDeleted {
+            url_id: link.id,
+            short_code: code.to_string(),
+            auth_user_id: owner,
+            deleted_at: now,
+        };
+        let event = Event::new(link.id.to_string(), link.version, data);
+        self.store.outbox.enqueue(session, event).await?;
+        Ok(link)
     }
 }

@@ -12,6 +12,7 @@ pub use counts::{Counts, Progress};
 pub use links::{Filter, Links};
 pub use replays::{Replay, Replays};
 pub use salts::{SaltRow, Salts};
+pub use transaction::Transaction;
 
 use anyhow::Context as _;
 use chassis::{config, messaging::outbox::mongo::Outbox};

@@ -17,38 +17,77 @@ const FIRST_PAUSE: Duration = Duration::from_millis(2);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
+/// A transaction that may take several tries:
+///
+/// ```ignore
+/// let mut transaction = store.transaction().await?;
+/// loop {
+///     let outcome = write(transaction.start().await?).await;
+///     if let Some(outcome) = transaction.end(outcome).await {
+///         return outcome;
+///     }
+/// }
+/// ```
+///
+/// Unlike the driver's own runner it takes errors of ours, so that a transaction can end with a
+/// refusal and leave nothing behind.
+pub struct Transaction {
+    session: ClientSession,
+    deadline: Instant,
+    pause: Duration,
+}
+
 impl Store {
-    /// Runs `work` in a transaction and commits it; `work` may run several times.
-    ///
-    /// Unlike the driver's own runner it takes errors of ours, so that a transaction can end with
-    /// a refusal and leave nothing behind.
+    /// Prepares a transaction.
     ///
     /// # Errors
-    /// Fails with what `work` fails with, or when the commit fails. When the database went away
-    /// during the commit it may have happened all the same.
-    pub async fn transact<T, F>(&self, mut work: F) -> Result<T, Error>
-    where
-        F: for<'s> AsyncFnMut(&'s mut ClientSession) -> Result<T, Error>,
-    {
-        let deadline = Instant::now() + PATIENCE;
-        let mut session = self.client.start_session().await?;
-        let mut pause = FIRST_PAUSE;
+    /// Fails when the database is away.
+    pub async fn transaction(&self) -> Result<Transaction, Error> {
+        let session = self.client.start_session().await?;
+        Ok(Transaction { session, deadline: Instant::now() + PATIENCE, pause: FIRST_PAUSE })
+    }
+}
+
+impl Transaction {
+    /// Begins a try.
+    ///
+    /// # Errors
+    /// Fails when the last try has not ended.
+    pub async fn start(&mut self) -> Result<&mut ClientSession, Error> {
+        self.session.start_transaction().await?;
+        Ok(&mut self.session)
+    }
+
+    /// Ends a try: commits what succeeded, drops what failed. `None` when it is to be tried again.
+    ///
+    /// When the database goes away during a commit, the error may hide that it happened.
+    pub async fn end<T>(&mut self, outcome: Result<T, Error>) -> Option<Result<T, Error>> {
+        let outcome = match outcome {
+            Ok(value) => self.commit().await.map(|()| value),
+            Err(error) => {
+                // The server gives up by itself what this cannot reach.
+                let _ = self.session.abort_transaction().await;
+                Err(error)
+            }
+        };
+        match outcome {
+            Err(error) if is_transient(&error) && Instant::now() < self.deadline => {
+                let jitter = rand::rng().random_range(0.5..1.0);
+                sleep(self.pause.mul_f64(jitter)).await;
+                self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+                None
+            }
+            outcome => Some(outcome),
+        }
+    }
+
+    async fn commit(&mut self) -> Result<(), Error> {
         loop {
-            session.start_transaction().await?;
-            let outcome = match work(&mut session).await {
-                Ok(value) => commit(&mut session, deadline).await.map(|()| value),
-                Err(error) => {
-                    // The server gives up by itself what this cannot reach.
-                    let _ = session.abort_transaction().await;
-                    Err(error)
-                }
-            };
-            match outcome {
-                Err(error) if is_transient(&error) && Instant::now() < deadline => {
-                    sleep(pause.mul_f64(rand::rng().random_range(0.5..1.0))).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
-                outcome => return outcome,
+            match self.session.commit_transaction().await {
+                Err(error)
+                    if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT)
+                        && Instant::now() < self.deadline => {}
+                outcome => return Ok(outcome?),
             }
         }
     }
@@ -56,15 +95,4 @@ impl Store {
 
 fn is_transient(error: &Error) -> bool {
     matches!(error, Error::Store(cause) if cause.contains_label(TRANSIENT_TRANSACTION_ERROR))
-}
-
-async fn commit(session: &mut ClientSession, deadline: Instant) -> Result<(), Error> {
-    loop {
-        match session.commit_transaction().await {
-            Err(error)
-                if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT)
-                    && Instant::now() < deadline => {}
-            outcome => return Ok(outcome?),
-        }
-    }
 }

@@ -1,0 +1,94 @@
+//! Every operation of the description has its unauthorised and its malformed case: they are made
+//! from the description, so that an operation that is added is tried too.
+
+use crate::world::{World, request};
+use axum::{body::Body, http::Request};
+use contracts::problem::Code;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+struct Operation {
+    method: String,
+    path: String,
+    needs_token: bool,
+    takes_body: bool,
+}
+
+fn operations() -> Vec<Operation> {
+    let description = serde_json::to_value(shortener::http::openapi()).unwrap();
+    let paths = description["paths"].as_object().unwrap();
+    let each = paths.iter().flat_map(|(path, item)| {
+        item.as_object().unwrap().iter().map(move |(method, operation)| Operation {
+            method: method.to_uppercase(),
+            path: path.replace("{code}", "abcdefg"),
+            needs_token: operation.get("security").is_some(),
+            takes_body: operation.get("requestBody").is_some(),
+        })
+    });
+    each.collect()
+}
+
+fn asking(operation: &Operation, token: Option<&str>) -> Request<Body> {
+    let body = operation.takes_body.then(|| json!({}));
+    request(&operation.method, &operation.path, token, body)
+}
+
+#[test]
+fn only_redirects_are_open_to_everybody() {
+    let operations = operations();
+    let mut open: Vec<_> = operations
+        .iter()
+        .filter(|operation| !operation.needs_token)
+        .map(|operation| format!("{} {}", operation.method, operation.path))
+        .collect();
+    open.sort_unstable();
+    assert_eq!(open, ["GET /abcdefg", "HEAD /abcdefg"]);
+    assert_eq!(operations.len(), 9);
+}
+
+#[tokio::test]
+async fn without_a_good_token_every_other_operation_answers_401() {
+    let world = World::new().await;
+    let user = Uuid::now_v7();
+    let (expired, forged) = (world.issuer.expired(user), world.issuer.forged(user).unwrap());
+    let elsewhere = world.issuer.token_with(user, |claims| claims["aud"] = "elsewhere".into());
+    for operation in operations().iter().filter(|operation| operation.needs_token) {
+        let answer = world.send(asking(operation, None)).await;
+        answer.problem(Code::Unauthenticated);
+        for token in ["nonsense", &*expired, &*forged, &*elsewhere] {
+            world.send(asking(operation, Some(token))).await.problem(Code::InvalidToken);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_operation_with_a_body_refuses_what_it_cannot_read() {
+    let world = World::new().await;
+    for operation in operations().iter().filter(|operation| operation.takes_body) {
+        let (method, path) = (&operation.method, &operation.path);
+        let mut broken = asking(operation, Some(&world.token));
+        *broken.body_mut() = Body::from("{");
+        world.send(broken).await.problem(Code::MalformedRequest);
+        let mut text = asking(operation, Some(&world.token));
+        text.headers_mut().insert("content-type", "text/plain".parse().unwrap());
+        world.send(text).await.problem(Code::UnsupportedMediaType);
+        for body in [json!([]), json!({"nonsense": 1})] {
+            let answer = world.send(request(method, path, Some(&world.token), Some(body))).await;
+            let problem: Value = serde_json::from_slice(&answer.body).unwrap();
+            assert_eq!(problem["code"], "validation_failed", "{method} {path}");
+        }
+        let large = format!("{{\"x\":\"{}\"}}", "x".repeat(17 * 1024 * 1024));
+        let mut too_large = asking(operation, Some(&world.token));
+        *too_large.body_mut() = Body::from(large);
+        world.send(too_large).await.problem(Code::PayloadTooLarge);
+    }
+}
+
+#[tokio::test]
+async fn codes_that_cannot_be_are_not_found() {
+    let world = World::new().await;
+    for code in ["x", "a%20b", "a.b.c", &*"x".repeat(33)] {
+        world.ask("GET", &format!("/v1/links/{code}"), None).await.problem(Code::NotFound);
+        world.follow(code).await.problem(Code::NotFound);
+    }
+}
