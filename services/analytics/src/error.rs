@@ -6,9 +6,7 @@ use chassis::http::{Failure, Fields};
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) => {
-                Failure::unavailable("Statistics cannot be counted at the moment.", error)
-            }
+            StoreError::Unavailable(_) => Failure::unavailable("Statistics cannot be counted at the moment.", error),
             StoreError::Refused(_) => Failure::internal(error),
         }
     }

@@ -21,12 +21,7 @@ impl Answers {
     ///
     /// # Errors
     /// Fails when ClickHouse is away or too busy.
-    pub async fn gather(
-        database: &Database,
-        scope: &Scope,
-        span: &Span,
-        counts: &[Count],
-    ) -> Result<Self, StoreError> {
+    pub async fn gather(database: &Database, scope: &Scope, span: &Span, counts: &[Count]) -> Result<Self, StoreError> {
         Ok(Self::new(database.count(scope, span, counts).await?))
     }
 
@@ -56,10 +51,8 @@ fn value(count: &Count, rows: Vec<Counted>) -> FacetValue {
             FacetValue::Series { points: series::fill(points, &counted) }
         }
         Count::Top(..) => {
-            let mut counts: Vec<_> = rows
-                .into_iter()
-                .map(|row| NamedCount { name: row.name, count: row.clicks })
-                .collect();
+            let mut counts: Vec<_> =
+                rows.into_iter().map(|row| NamedCount { name: row.name, count: row.clicks }).collect();
             // A union of queries keeps no order.
             counts.sort_by(|one, other| other.count.cmp(&one.count).then(one.name.cmp(&other.name)));
             FacetValue::Top { counts }
@@ -82,10 +75,7 @@ mod tests {
 
     #[test]
     fn every_facet_is_answered_in_order_and_ties_go_by_name() {
-        let counts = [
-            Count::Top(Dimension::Browser, 3),
-            Count::Series(vec!["2026-01-01T00:00:00Z".parse().unwrap()]),
-        ];
+        let counts = [Count::Top(Dimension::Browser, 3), Count::Series(vec!["2026-01-01T00:00:00Z".parse().unwrap()])];
         let rows = vec![row(0, 0, "b", 1), row(0, 0, "a", 1), row(0, 0, "c", 2)];
         let values = Answers::new(rows).take(Uuid::nil(), &counts);
         let FacetValue::Top { counts } = &values[0] else { panic!("{values:?}") };

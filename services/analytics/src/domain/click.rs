@@ -35,9 +35,8 @@ impl Counted {
     pub fn new(click: Click, agents: &Agents) -> Self {
         let is_host = |host: &String| (1..=LONGEST_HOST).contains(&host.len());
         let is_country = |code: &String| code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase());
-        let is_language = |tag: &String| {
-            (1..=LONGEST_LANGUAGE).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_lowercase())
-        };
+        let is_language =
+            |tag: &String| (1..=LONGEST_LANGUAGE).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_lowercase());
         Self {
             at_ms: click.clicked_at_ms.clamp(0, LATEST_MS),
             visitor: u128::from_str_radix(&click.visitor, 16).unwrap_or_default(),
@@ -70,10 +69,7 @@ mod tests {
     fn what_is_not_told_has_a_name() {
         let counted = Counted::new(click(), &Agents::default());
         assert_eq!((counted.visitor, counted.at_ms), (255, 1_700_000_000_123));
-        assert_eq!(
-            (&*counted.referrer, &*counted.country, &*counted.language),
-            ("direct", "unknown", "unknown")
-        );
+        assert_eq!((&*counted.referrer, &*counted.country, &*counted.language), ("direct", "unknown", "unknown"));
     }
 
     #[test]
@@ -88,9 +84,6 @@ mod tests {
         };
         let counted = Counted::new(nonsense, &Agents::default());
         assert_eq!((counted.visitor, counted.at_ms), (0, 0));
-        assert_eq!(
-            (&*counted.referrer, &*counted.country, &*counted.language),
-            ("direct", "unknown", "unknown")
-        );
+        assert_eq!((&*counted.referrer, &*counted.country, &*counted.language), ("direct", "unknown", "unknown"));
     }
 }

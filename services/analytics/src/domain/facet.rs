@@ -49,9 +49,7 @@ fn count(facet: &Facet, span: &Span) -> Result<Count, Refusal> {
         Facet::Totals => Ok(Count::Totals(span.clone())),
         Facet::PreviousTotals => Ok(Count::Totals(span.previous())),
         Facet::Series { granularity } => series::points(span, *granularity).map(Count::Series),
-        Facet::Top { dimension, first } if (1..=TOP_LIMIT).contains(first) => {
-            Ok(Count::Top(*dimension, *first))
-        }
+        Facet::Top { dimension, first } if (1..=TOP_LIMIT).contains(first) => Ok(Count::Top(*dimension, *first)),
         Facet::Top { .. } => Err(Refusal::new("first", format!("Ask for 1 to {TOP_LIMIT} values."))),
     }
 }

@@ -51,10 +51,7 @@ fn hours(span: &Span) -> Vec<DateTime<Utc>> {
         start -= QUARTER;
     }
     let quarters = std::iter::successors(Some(start), |at| Some(*at + QUARTER));
-    quarters
-        .take_while(|at| *at < span.to)
-        .filter(|at| hour_of(*at - QUARTER) != hour_of(*at))
-        .collect()
+    quarters.take_while(|at| *at < span.to).filter(|at| hour_of(*at - QUARTER) != hour_of(*at)).collect()
 }
 
 /// The first day of the point that `day` is part of.
@@ -124,11 +121,7 @@ mod tests {
     #[case::usual("2026-10-26", Tz::Europe__Berlin, 24)]
     #[case::quarters("2026-10-26", Tz::Asia__Kathmandu, 24)]
     #[case::half_an_hour_back("2026-04-05", Tz::Australia__Lord_Howe, 25)]
-    fn a_day_has_the_hours_that_its_clock_shows(
-        #[case] day: NaiveDate,
-        #[case] zone: Tz,
-        #[case] expected: usize,
-    ) {
+    fn a_day_has_the_hours_that_its_clock_shows(#[case] day: NaiveDate, #[case] zone: Tz, #[case] expected: usize) {
         let (from, to) = (midnight(day, zone), midnight(day.succ_opt().unwrap(), zone));
         let span = Span { from, to, zone, include_bots: false };
         assert_eq!(points(&span, Granularity::Hour).unwrap().len(), expected);
@@ -141,10 +134,7 @@ mod tests {
             shown(&span, Granularity::Week),
             ["2026-02-23T00:00:00+00:00", "2026-03-02T00:00:00+00:00", "2026-03-09T00:00:00+00:00"]
         );
-        assert_eq!(
-            shown(&span, Granularity::Month),
-            ["2026-02-01T00:00:00+00:00", "2026-03-01T00:00:00+00:00"]
-        );
+        assert_eq!(shown(&span, Granularity::Month), ["2026-02-01T00:00:00+00:00", "2026-03-01T00:00:00+00:00"]);
     }
 
     #[test]

@@ -97,11 +97,7 @@ mod tests {
     #[case::not_begun(Some("2027-01-01T00:00:00Z"), None, "from")]
     #[case::ancient(None, Some("1970-01-02T00:00:00Z"), "from")]
     #[case::beyond_time(None, Some("+262142-12-31T00:00:00Z"), "from")]
-    fn what_is_not_acceptable_is_named(
-        #[case] from: Option<&str>,
-        #[case] to: Option<&str>,
-        #[case] field: &str,
-    ) {
+    fn what_is_not_acceptable_is_named(#[case] from: Option<&str>, #[case] to: Option<&str>, #[case] field: &str) {
         let refusals = Span::parse(&window(from, to), at("2026-04-01T00:00:00Z")).unwrap_err();
         assert_eq!(refusals[0].field, field, "{refusals:?}");
     }

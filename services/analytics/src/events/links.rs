@@ -21,8 +21,7 @@ const PARTITIONS: u16 = 8;
 /// What the consumer of links subscribes to.
 #[must_use]
 pub fn subscription() -> Subscription {
-    Subscription::new(CONSUMER, [UrlCreated::TYPE, UrlUpdated::TYPE, UrlDeleted::TYPE])
-        .partitions(PARTITIONS)
+    Subscription::new(CONSUMER, [UrlCreated::TYPE, UrlUpdated::TYPE, UrlDeleted::TYPE]).partitions(PARTITIONS)
 }
 
 /// Makes the consumer of links. Its lines are kept in memory, because order does not matter to it.

@@ -75,12 +75,7 @@ pub(super) async fn export(
     Path(code): Path<String>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Failure> {
-    let window = Window {
-        from: wanted.from,
-        to: wanted.to,
-        include_bots: wanted.include_bots,
-        ..Window::default()
-    };
+    let window = Window { from: wanted.from, to: wanted.to, include_bots: wanted.include_bots, ..Window::default() };
     let span = Span::parse(&window, Utc::now()).map_err(|refused| refuse("", refused))?;
     let link = owned(&state.database, &caller, &code).await?;
     let format = wanted.format;
@@ -182,7 +177,8 @@ impl File {
 }
 
 fn header(csv: &mut String) {
-    let names = ["code", "clicked_at", "referrer", "country", "browser", "operating_system", "device", "language", "bot"];
+    let names =
+        ["code", "clicked_at", "referrer", "country", "browser", "operating_system", "device", "language", "bot"];
     csv::append(csv, names);
 }
 

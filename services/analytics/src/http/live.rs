@@ -55,12 +55,14 @@ pub(super) async fn listen(
     Query(wanted): Query<Wanted>,
 ) -> Result<impl IntoResponse, Failure> {
     let link = owned(&state.database, &caller, &code).await?;
-    let clicks = state.live.listen().await.map_err(|error| {
-        Failure::unavailable("Live clicks cannot be told at the moment.", error)
-    })?;
+    let clicks = state
+        .live
+        .listen()
+        .await
+        .map_err(|error| Failure::unavailable("Live clicks cannot be told at the moment.", error))?;
     let include_bots = wanted.include_bots;
-    let events = BroadcastStream::new(clicks)
-        .filter_map(move |click| future::ready(tell(click, link, &code, include_bots)));
+    let events =
+        BroadcastStream::new(clicks).filter_map(move |click| future::ready(tell(click, link, &code, include_bots)));
     let shutdown = state.shutdown.clone();
     let end = async move {
         tokio::select! {

@@ -48,9 +48,7 @@ struct Description;
 /// The routes and their description.
 pub fn routes() -> OpenApiRouter<State> {
     let mut description = Description::openapi();
-    let bearer = SecurityScheme::Http(
-        HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build(),
-    );
+    let bearer = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build());
     description.components.get_or_insert_default().add_security_scheme("bearer", bearer);
     OpenApiRouter::with_openapi(description)
         .routes(routes!(stats::batch))

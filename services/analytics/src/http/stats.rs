@@ -14,8 +14,8 @@ use chassis::{
 };
 use chrono::{DateTime, Utc};
 use contracts::rest::analytics::{
-    BATCH_LINKS_LIMIT, Dimension, FacetValue, Granularity, LinkStats, NamedCount, StatsBatch,
-    StatsBatchRequest, StatsPoint, Totals, Window,
+    BATCH_LINKS_LIMIT, Dimension, FacetValue, Granularity, LinkStats, NamedCount, StatsBatch, StatsBatchRequest,
+    StatsPoint, Totals, Window,
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -66,8 +66,7 @@ pub(super) async fn batch(
     }
     let database = &state.database;
     // Told before anything is counted, so that it never promises too much.
-    let (links, as_of) =
-        tokio::try_join!(database.links_of(caller.user_id, &request.codes), database.as_of())?;
+    let (links, as_of) = tokio::try_join!(database.links_of(caller.user_id, &request.codes), database.as_of())?;
     if links.is_empty() {
         return Ok(Json(StatsBatch { links: [].into(), as_of }));
     }
@@ -113,11 +112,7 @@ impl Wanted {
         if !(1..=facet::TOP_LIMIT).contains(&first) {
             return Err(Failure::field("first", format!("Ask for 1 to {} values.", facet::TOP_LIMIT)));
         }
-        let mut counts = vec![
-            Count::Totals(span.clone()),
-            Count::Totals(span.previous()),
-            Count::Series(points),
-        ];
+        let mut counts = vec![Count::Totals(span.clone()), Count::Totals(span.previous()), Count::Series(points)];
         counts.extend(DIMENSIONS.map(|dimension| Count::Top(dimension, first)));
         Ok((span, counts))
     }

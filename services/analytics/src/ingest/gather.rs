@@ -1,22 +1,27 @@
 //! Gathers records of the stream into blocks.
 
-use super::{block::Block, tide::Tide};
+use super::{
+    block::{Block, decode},
+    tide::Tide,
+};
 use crate::{
     config::Ingest,
     domain::{agent::Agents, watermark::Watermarks},
-    store::clicks::Progress,
+    store::clicks::{Last, Progress},
 };
 use chassis::messaging::{
     Broker,
     stream::{Reader, Record, Start, StreamError},
 };
 use chrono::Utc;
-use contracts::amqp::CLICKS_LOG;
+use contracts::{amqp::CLICKS_LOG, event::shortener::UrlClicked};
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// How long the stream must be silent to count as read to its end.
 const CALM: Duration = Duration::from_secs(1);
+/// How long the broker may take to deliver a record that is there.
+const DELIVERY: Duration = Duration::from_secs(10);
 /// How many records are fetched ahead: a block's worth.
 const PREFETCH: u16 = 64;
 /// How much sooner a block is closed after a pause than while clicks flow.
@@ -35,7 +40,9 @@ pub(super) struct Gatherer<'a> {
 
 impl<'a> Gatherer<'a> {
     pub(super) fn new(broker: &Broker, progress: Progress, agents: &'a Agents, limits: Ingest) -> Self {
-        let start = progress.offset.map_or(Start::First, Start::After);
+        // The last record is read again, to be recognised.
+        let before = progress.last.and_then(|last| last.offset.checked_sub(1));
+        let start = before.map_or(Start::First, Start::After);
         Self {
             reader: Reader::open(broker, CLICKS_LOG, start).prefetch(PREFETCH),
             epoch: progress.epoch,
@@ -43,6 +50,20 @@ impl<'a> Gatherer<'a> {
             agents,
             limits,
             closed: None,
+        }
+    }
+
+    /// Reads the record that is stored last once more, and says whether it is where it was. A stream
+    /// that was deleted and made anew, or lost its end, has something else there, or nothing.
+    pub(super) async fn recognises(&mut self, last: Last, broker: &Broker) -> bool {
+        loop {
+            match timeout(DELIVERY, self.reader.next()).await {
+                Ok(Ok(record)) => return is_last(&record, last),
+                Ok(Err(_)) => return false,
+                // Silence says something only while the broker would speak.
+                Err(_) if self.reader.is_attached() && broker.probe().await.is_ok() => return false,
+                Err(_) => {}
+            }
         }
     }
 
@@ -86,4 +107,10 @@ impl<'a> Gatherer<'a> {
     fn add(&mut self, block: &mut Block, record: &Record) {
         block.add(record, self.epoch, &mut self.watermarks, self.agents);
     }
+}
+
+fn is_last(record: &Record, last: Last) -> bool {
+    let end = |batch: &UrlClicked| batch.first_sequence + batch.clicks.len() as u64;
+    record.offset == last.offset
+        && decode(record).is_some_and(|batch| batch.spool_id == last.spool && end(&batch) == last.sequence + 1)
 }

@@ -16,7 +16,10 @@ use crate::{
     config::Ingest,
     domain::agent::Agents,
     metrics,
-    store::{Database, StoreError, clicks::Progress},
+    store::{
+        Database, StoreError,
+        clicks::{Last, Progress},
+    },
 };
 use block::Block;
 use chassis::messaging::{Broker, lock::Lock, stream::StreamError, topology};
@@ -50,6 +53,8 @@ enum Interruption {
     Store(#[from] StoreError),
     #[error(transparent)]
     Stream(#[from] StreamError),
+    #[error("the stream is not the one of which clicks are stored")]
+    Foreign,
     /// A block that begins at the same place was stored before this one.
     #[error("another block was stored in this one's place")]
     Overtaken,
@@ -61,7 +66,7 @@ struct Resumption {
     /// Whether the stream is another one than the offsets in the table are of.
     rewound: bool,
     /// Where the last try began.
-    began: Option<(u32, Option<u64>)>,
+    began: Option<(u32, Option<Last>)>,
     /// How often a block was overtaken there without anything having been stored. That is so when
     /// the server died after it noted the token and before it stored the block.
     attempt: u32,
@@ -99,25 +104,33 @@ impl Ingester {
             let stored_before = tide.as_of();
             let Err(interruption) = self.follow(&mut resumption, tide).await;
             pause = if tide.as_of() > stored_before { PAUSES.0 } else { (pause * 2).min(PAUSES.1) };
-            resumption.rewound = matches!(interruption, Interruption::Stream(_));
+            resumption.rewound = matches!(interruption, Interruption::Stream(_) | Interruption::Foreign);
             resumption.attempt += u32::from(matches!(interruption, Interruption::Overtaken));
             ::metrics::counter!(metrics::INGEST_RESUMED).increment(1);
-            tracing::warn!(error = format!("{:#}", anyhow::Error::new(interruption)), "Ingestion was interrupted and resumes after what is stored.");
+            tracing::warn!(
+                error = format!("{:#}", anyhow::Error::new(interruption)),
+                "Ingestion was interrupted and resumes after what is stored."
+            );
             sleep(pause).await;
         }
     }
 
     /// Follows the stream from what is stored on, until something is amiss.
-    async fn follow(
-        &self,
-        resumption: &mut Resumption,
-        tide: &Tide,
-    ) -> Result<Infallible, Interruption> {
+    async fn follow(&self, resumption: &mut Resumption, tide: &Tide) -> Result<Infallible, Interruption> {
         tide.begin();
         let progress = self.progress(resumption).await?;
-        let attempt = resumption.attempt;
-        tracing::info!(stream.epoch = progress.epoch, stream.offset = progress.offset, "Ingestion begins.");
+        let (attempt, last) = (resumption.attempt, progress.last);
+        tracing::info!(
+            stream.epoch = progress.epoch,
+            stream.offset = last.map(|last| last.offset),
+            "Ingestion begins."
+        );
         let mut gatherer = Gatherer::new(&self.broker, progress, &self.agents, self.limits);
+        if let Some(last) = last
+            && !gatherer.recognises(last, &self.broker).await
+        {
+            return Err(Interruption::Foreign);
+        }
         let mut block = gatherer.next(&self.broker, tide).await?;
         loop {
             // While one block is stored, the next one is gathered.
@@ -133,9 +146,9 @@ impl Ingester {
         if resumption.rewound {
             // Another stream: its offsets say nothing of ours, but the spools' sequences still do.
             progress.epoch += 1;
-            progress.offset = None;
+            progress.last = None;
         }
-        let began = Some((progress.epoch, progress.offset));
+        let began = Some((progress.epoch, progress.last));
         if resumption.began != began {
             resumption.attempt = 0;
             resumption.began = began;

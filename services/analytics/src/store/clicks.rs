@@ -1,6 +1,6 @@
 //! The table `clicks`: inserted by compare-and-swap, and itself the record of how far ingestion has come.
 
-use super::{Database, StoreError};
+use super::{Database, StoreError, measured};
 use crate::domain::{agent::Agent, watermark::Watermarks};
 use clickhouse::Row;
 use serde::{Deserialize, Serialize, Serializer};
@@ -8,9 +8,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// How long sending one chunk of an insert may take.
-const SEND_LIMIT: Duration = Duration::from_secs(10);
-/// How long the server may take to store an insert.
+/// How long an insert may take.
 const INSERT_LIMIT: Duration = Duration::from_secs(30);
 /// How long killing inserts of an earlier ingester may take.
 const SETTLE_LIMIT: Duration = Duration::from_secs(10);
@@ -53,10 +51,7 @@ pub struct NewClick {
     pub ingested_on: u16,
 }
 
-fn shared<S: Serializer>(
-    agent: &Arc<Agent>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+fn shared<S: Serializer>(agent: &Arc<Agent>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&agent.browser)
 }
 
@@ -65,10 +60,21 @@ fn shared<S: Serializer>(
 pub struct Progress {
     /// The stream's epoch; grows each time the stream turns out to be another one.
     pub epoch: u32,
-    /// The last offset of that epoch of which rows are stored.
-    pub offset: Option<u64>,
+    /// The end of what is stored of that epoch.
+    pub last: Option<Last>,
     /// What is stored of every spool.
     pub watermarks: Watermarks,
+}
+
+/// The last click that is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Last {
+    /// The place of its batch in the stream; the batch ends with it.
+    pub offset: u64,
+    /// Its spool.
+    pub spool: Uuid,
+    /// Its place in the spool.
+    pub sequence: u64,
 }
 
 #[derive(Row, Deserialize)]
@@ -90,11 +96,14 @@ impl Database {
             "SELECT spool_id, stream_epoch, max(spool_sequence) AS sequence, max(stream_offset) AS offset \
              FROM clicks GROUP BY spool_id, stream_epoch",
         );
+        let marks = self.rows::<Mark>("progress", query).await?;
         let mut progress = Progress::default();
-        for mark in self.rows::<Mark>("progress", query).await? {
+        for mark in &marks {
             progress.watermarks.raise(mark.spool_id, mark.sequence);
-            let place = (progress.epoch, progress.offset).max((mark.stream_epoch, Some(mark.offset)));
-            (progress.epoch, progress.offset) = place;
+        }
+        if let Some(last) = marks.iter().max_by_key(|mark| (mark.stream_epoch, mark.offset)) {
+            let &Mark { spool_id: spool, stream_epoch, sequence, offset } = last;
+            (progress.epoch, progress.last) = (stream_epoch, Some(Last { offset, spool, sequence }));
         }
         Ok(progress)
     }
@@ -135,20 +144,22 @@ impl Database {
     /// Fails when ClickHouse did not confirm; the clicks may be stored even so.
     pub async fn insert_clicks(&self, clicks: &[NewClick], token: &str) -> Result<(), StoreError> {
         let whole = clicks.len().max(1).to_string();
-        let mut insert = self
-            .client
-            .insert::<NewClick>("clicks")
-            .await?
-            .with_timeouts(Some(SEND_LIMIT), Some(INSERT_LIMIT))
-            .with_setting("insert_deduplication_token", token)
-            .with_setting("max_execution_time", INSERT_LIMIT.as_secs().to_string())
-            .with_setting("async_insert", "0")
-            .with_setting("max_insert_block_size", &whole)
-            .with_setting("min_insert_block_size_rows", &whole)
-            .with_setting("min_insert_block_size_bytes", "0");
-        for click in clicks {
-            insert.write(click).await?;
-        }
-        Ok(insert.end().await?)
+        let work = async {
+            let mut insert = self
+                .client
+                .insert::<NewClick>("clicks")
+                .await?
+                .with_setting("insert_deduplication_token", token)
+                .with_setting("max_execution_time", INSERT_LIMIT.as_secs().to_string())
+                .with_setting("async_insert", "0")
+                .with_setting("max_insert_block_size", &whole)
+                .with_setting("min_insert_block_size_rows", &whole)
+                .with_setting("min_insert_block_size_bytes", "0");
+            for click in clicks {
+                insert.write(click).await?;
+            }
+            insert.end().await
+        };
+        measured("insert clicks", INSERT_LIMIT, work).await
     }
 }

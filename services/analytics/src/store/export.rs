@@ -48,10 +48,7 @@ impl Database {
             span.from.timestamp_millis(),
             span.to.timestamp_millis(),
         );
-        let query = self
-            .client
-            .query_raw(&sql)
-            .with_setting("max_execution_time", EXPORT_SECONDS.to_string());
+        let query = self.client.query_raw(&sql).with_setting("max_execution_time", EXPORT_SECONDS.to_string());
         Ok(query.fetch()?)
     }
 }

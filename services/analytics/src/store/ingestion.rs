@@ -27,9 +27,6 @@ impl Database {
     /// # Errors
     /// Fails when ClickHouse is away.
     pub async fn note_as_of(&self, as_of: DateTime<Utc>) -> Result<(), StoreError> {
-        let limit = Some(super::QUERY_LIMIT);
-        let mut insert = self.client.insert::<Word>("ingestion").await?.with_timeouts(limit, limit);
-        insert.write(&Word { as_of }).await?;
-        Ok(insert.end().await?)
+        self.insert("ingestion", &[Word { as_of }]).await
     }
 }

@@ -51,23 +51,14 @@ impl Database {
     /// # Errors
     /// Fails when ClickHouse did not confirm.
     pub async fn insert_links(&self, links: &[Link]) -> Result<(), StoreError> {
-        let limit = Some(super::QUERY_LIMIT);
-        let mut insert = self.client.insert::<Link>("url_creations").await?.with_timeouts(limit, limit);
-        for link in links {
-            insert.write(link).await?;
-        }
-        Ok(insert.end().await?)
+        self.insert("url_creations", links).await
     }
 
     /// Finds those of the owner's links that have one of these codes: ids by code.
     ///
     /// # Errors
     /// Fails when ClickHouse is away.
-    pub async fn links_of(
-        &self,
-        owner: Uuid,
-        codes: &[String],
-    ) -> Result<BTreeMap<String, Uuid>, StoreError> {
+    pub async fn links_of(&self, owner: Uuid, codes: &[String]) -> Result<BTreeMap<String, Uuid>, StoreError> {
         let query = self
             .client
             .query(

@@ -62,10 +62,8 @@ impl Database {
         for statement in statements(migration.sql) {
             self.run("migrate", STATEMENT_LIMIT, statement).await?;
         }
-        let mut insert = self.client.insert::<Applied>("schema_migrations").await?;
         let (name, checksum) = (migration.name.to_owned(), checksum(migration.sql));
-        insert.write(&Applied { name, checksum }).await?;
-        insert.end().await?;
+        self.insert("schema_migrations", &[Applied { name, checksum }]).await?;
         tracing::info!(migration.name = migration.name, "A migration ran.");
         Ok(())
     }
@@ -82,9 +80,7 @@ fn statements(sql: &str) -> impl Iterator<Item = &str> {
 
 /// FNV-1a: the same in every version of Rust, unlike the standard library's hashes.
 fn checksum(sql: &str) -> u64 {
-    sql.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    sql.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ pub mod migrations;
 pub mod stats;
 
 use crate::{config::Clickhouse, metrics};
-use clickhouse::{Client, Compression, RowOwned, RowRead, error::Error, query::Query};
+use clickhouse::{Client, Compression, Row, RowOwned, RowRead, RowWrite, error::Error, query::Query};
 use hyper_util::{
     client::legacy::{Client as Http, connect::HttpConnector},
     rt::TokioExecutor,
@@ -68,8 +68,7 @@ impl Database {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_LIMIT));
         connector.set_nodelay(true);
-        let http =
-            Http::builder(TokioExecutor::new()).pool_idle_timeout(IDLE_LIMIT).build(connector);
+        let http = Http::builder(TokioExecutor::new()).pool_idle_timeout(IDLE_LIMIT).build(connector);
         let client = Client::with_http_client(http)
             .with_url(config.url.as_str().trim_end_matches('/'))
             .with_database(&config.database)
@@ -90,22 +89,28 @@ impl Database {
     }
 
     /// Asks, for at most five seconds; `what` labels the measurement.
-    async fn rows<T: RowOwned + RowRead>(
-        &self,
-        what: &'static str,
-        query: Query,
-    ) -> Result<Vec<T>, StoreError> {
+    async fn rows<T: RowOwned + RowRead>(&self, what: &'static str, query: Query) -> Result<Vec<T>, StoreError> {
         let query = query.with_setting("max_execution_time", QUERY_LIMIT.as_secs().to_string());
         measured(what, QUERY_LIMIT, query.fetch_all::<T>()).await
     }
 
+    /// Inserts a few rows.
+    async fn insert<T>(&self, table: &'static str, rows: &[T]) -> Result<(), StoreError>
+    where
+        T: for<'a> Row<Value<'a> = T> + RowWrite,
+    {
+        let work = async {
+            let mut insert = self.client.insert::<T>(table).await?;
+            for row in rows {
+                insert.write(row).await?;
+            }
+            insert.end().await
+        };
+        measured("insert", QUERY_LIMIT, work).await
+    }
+
     /// Runs a statement that answers nothing.
-    async fn run(
-        &self,
-        what: &'static str,
-        limit: Duration,
-        statement: &str,
-    ) -> Result<(), StoreError> {
+    async fn run(&self, what: &'static str, limit: Duration, statement: &str) -> Result<(), StoreError> {
         measured(what, limit, self.client.query_raw(statement).execute()).await
     }
 }

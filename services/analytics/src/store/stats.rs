@@ -47,15 +47,9 @@ impl Database {
     ///
     /// # Errors
     /// Fails when ClickHouse is away or too busy.
-    pub async fn count(
-        &self,
-        scope: &Scope,
-        span: &Span,
-        counts: &[Count],
-    ) -> Result<Vec<Counted>, StoreError> {
+    pub async fn count(&self, scope: &Scope, span: &Span, counts: &[Count]) -> Result<Vec<Counted>, StoreError> {
         let statement = Statement { scope, span };
-        let parts: Vec<String> =
-            counts.iter().enumerate().map(|(facet, count)| statement.part(facet, count)).collect();
+        let parts: Vec<String> = counts.iter().enumerate().map(|(facet, count)| statement.part(facet, count)).collect();
         self.rows("stats", self.client.query_raw(&parts.join("\nUNION ALL\n"))).await
     }
 }
@@ -84,10 +78,8 @@ impl Statement<'_> {
         let mut sources = Vec::new();
         if whole.0 < whole.1 {
             let quarter = "toStartOfFifteenMinutes(clicked_at)";
-            let within = format!(
-                "{quarter} >= toDateTime({}, 'UTC') AND {quarter} < toDateTime({}, 'UTC')",
-                whole.0, whole.1
-            );
+            let within =
+                format!("{quarter} >= toDateTime({}, 'UTC') AND {quarter} < toDateTime({}, 'UTC')", whole.0, whole.1);
             sources.push(self.source(quarter, points, &within));
             let ends = [(from, whole.0 * 1_000), (whole.1 * 1_000, to)];
             for (from, to) in ends.into_iter().filter(|(from, to)| from < to) {
@@ -105,11 +97,8 @@ impl Statement<'_> {
     }
 
     fn source(&self, time: &str, points: &[i64], within: &str) -> String {
-        let at = if points.is_empty() {
-            "0".to_owned()
-        } else {
-            format!("roundDown(toUnixTimestamp({time}), {points:?})")
-        };
+        let at =
+            if points.is_empty() { "0".to_owned() } else { format!("roundDown(toUnixTimestamp({time}), {points:?})") };
         format!(
             "SELECT {url} AS url, toInt64({at}) AS at, count() AS some_clicks, uniqState(visitor) AS some_visitors \
              FROM clicks WHERE {filter} AND {within} GROUP BY url, at",
@@ -144,9 +133,9 @@ impl Statement<'_> {
                 let links: Vec<String> = links.iter().map(|link| format!("'{link}'")).collect();
                 format!("url_id IN ({})", links.join(", "))
             }
-            Scope::Owner(owner) => format!(
-                "url_id IN (SELECT shortener_url_id FROM url_creations WHERE auth_user_id = '{owner}')"
-            ),
+            Scope::Owner(owner) => {
+                format!("url_id IN (SELECT shortener_url_id FROM url_creations WHERE auth_user_id = '{owner}')")
+            }
         };
         if !self.span.include_bots {
             let _ = write!(filter, " AND is_bot = false");

@@ -1,0 +1,109 @@
+//! Killed processes and engines: clicks counted = clicks published, and honest answers meanwhile.
+
+use crate::support::{PATIENCE, Shortener, World, at, click, exactly, problem, sandbox};
+use anyhow::Result;
+use contracts::{
+    problem::Code,
+    rest::analytics::{LinkStats, StatsBatch},
+};
+use kit::{Engine, Sandbox, engines::Private, eventually};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+const BATCHES: u64 = 150;
+const BATCH: u64 = 40;
+
+/// Publishes clicks as a shipper does: in order, one batch in flight, repeated until confirmed.
+async fn flow(shortener: &Shortener, link: Uuid) -> Result<()> {
+    let (spool, now) = (Uuid::now_v7(), at("2026-11-20T12:00:00Z"));
+    for first in (0..BATCHES).map(|batch| 1 + batch * BATCH) {
+        let clicks = (first..first + BATCH).map(|n| click(link, now, n.into())).collect();
+        shortener.click(spool, first, clicks).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clicks_are_exact_after_analytics_was_killed_in_the_middle() -> Result<()> {
+    let world = World::within(sandbox().await?).await?;
+    let link = world.link(Uuid::now_v7(), "killed").await?;
+    let killing = async {
+        for part in 1..=3 {
+            eventually(PATIENCE, "some clicks to be counted", async || {
+                let (rows, _) = crate::support::counted(&world.sandbox).await?;
+                Ok((rows >= part * BATCHES * BATCH / 5).then_some(()))
+            })
+            .await?;
+            world.stack.kill9("analytics").await?;
+            world.stack.restart("analytics").await?;
+        }
+        Ok(())
+    };
+    tokio::try_join!(flow(&world.shortener, link), killing)?;
+    exactly(&world.sandbox, BATCHES * BATCH).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clicks_are_exact_after_clickhouse_was_killed_and_answers_are_quick_meanwhile() -> Result<()> {
+    let engines = Private::start(&[Engine::Clickhouse]).await?;
+    let world = World::within(Sandbox::on(&engines).await?).await?;
+    let owner = Uuid::now_v7();
+    let link = world.link(owner, "away").await?;
+    let killing = async {
+        eventually(PATIENCE, "some clicks to be counted", async || {
+            let (rows, _) = crate::support::counted(&world.sandbox).await?;
+            Ok((rows >= BATCHES * BATCH / 5).then_some(()))
+        })
+        .await?;
+        engines.kill9(Engine::Clickhouse).await?;
+        let began = Instant::now();
+        let answer = world.get(owner, "/v1/links/away/stats").await?;
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(answer.headers().contains_key("retry-after"));
+        assert_eq!(problem(answer).await?.code, Code::Unavailable);
+        let batch = json!({"codes": ["away"], "window": {}, "facets": [{"kind": "totals"}]});
+        for (method, path, body) in [
+            (Method::POST, "/v1/stats/batch", Some(batch)),
+            (Method::GET, "/v1/stats", None),
+            (Method::GET, "/v1/links/away/clicks/live", None),
+            (Method::GET, "/v1/links/away/clicks/export", None),
+        ] {
+            let answer = world.send(owner, method, path, body).await?;
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        }
+        assert!(began.elapsed() < Duration::from_secs(5), "an engine that is away is noticed at once");
+        engines.start_again(Engine::Clickhouse).await
+    };
+    tokio::try_join!(flow(&world.shortener, link), killing)?;
+    exactly(&world.sandbox, BATCHES * BATCH).await?;
+    let window = "from=2026-11-20T00:00:00Z&to=2026-11-21T00:00:00Z";
+    let stats: LinkStats = world.read(owner, &format!("/v1/links/away/stats?{window}")).await?;
+    assert_eq!((stats.totals.clicks, stats.totals.unique_visitors), (BATCHES * BATCH, BATCHES * BATCH));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clicks_are_exact_after_the_broker_was_killed_and_statistics_go_on_meanwhile() -> Result<()> {
+    let engines = Private::start(&[Engine::Rabbitmq]).await?;
+    let world = World::within(Sandbox::on(&engines).await?).await?;
+    let owner = Uuid::now_v7();
+    let link = world.link(owner, "broker").await?;
+    let killing = async {
+        eventually(PATIENCE, "some clicks to be counted", async || {
+            let (rows, _) = crate::support::counted(&world.sandbox).await?;
+            Ok((rows >= BATCHES * BATCH / 5).then_some(()))
+        })
+        .await?;
+        engines.kill9(Engine::Rabbitmq).await?;
+        let batch = json!({"codes": ["broker"], "window": {}, "facets": [{"kind": "totals"}]});
+        let answer = world.send(owner, Method::POST, "/v1/stats/batch", Some(batch)).await?;
+        assert_eq!(answer.status(), StatusCode::OK);
+        let before: StatsBatch = serde_json::from_str(&answer.text().await?)?;
+        assert_eq!(before.links.len(), 1);
+        engines.start_again(Engine::Rabbitmq).await
+    };
+    tokio::try_join!(flow(&world.shortener, link), killing)?;
+    exactly(&world.sandbox, BATCHES * BATCH).await
+}

@@ -1,0 +1,10 @@
+//! Analytics on real engines.
+
+mod coverage;
+mod export;
+mod faults;
+mod ingest;
+mod links;
+mod live;
+mod stats;
+mod support;
