@@ -3,7 +3,7 @@ use kit::{Engine, Sandbox};
 use std::time::Instant;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    for e in [Engine::Postgres, Engine::Mongo, Engine::Redis, Engine::Rabbitmq] {
+    for &e in Engine::ALL {
         let a = Instant::now();
         let s = Sandbox::only(&[e]).await?;
         let b = a.elapsed();

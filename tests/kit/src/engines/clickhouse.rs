@@ -11,8 +11,12 @@ use crate::{http, paths};
 pub(super) fn command(site: &Site) -> Result<Command> {
     let folder = site.data(Engine::Clickhouse);
     fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
-    let mut command = Command::new(paths::binary("clickhouse-adapter")?);
-    command.arg("--library").arg(install::libchdb()).arg("--data").arg(&folder);
+    // A copy: the adapter starts itself again for each database, also after cargo has replaced what it was built to.
+    let program = folder.join("clickhouse-adapter");
+    let _ = fs::remove_file(&program);
+    fs::copy(paths::binary("clickhouse-adapter")?, &program).context("copying the adapter")?;
+    let mut command = Command::new(program);
+    command.arg("--library").arg(install::libchdb()).arg("--data").arg(folder.join("data"));
     command.args(["--bind", &format!("127.0.0.1:{}", site.ports().clickhouse)]);
     // Not an argument: those are shown to every user of the machine.
     command.env("CLICKHOUSE_ADAPTER_PASSWORD", site.password(Engine::Clickhouse));

@@ -42,7 +42,11 @@ pub(super) async fn start(site: &Site, engine: Engine) -> Result<()> {
     });
     answered.await.flatten().map_err(|error| {
         let what = format!("{} did not start on port {}: {error:#}.", engine.name(), port(site, engine));
-        let mend = format!("read {}; `cargo dev reset` starts with fresh data", daemon.log_path().display());
+        let mend = format!(
+            "read {}; without {} it starts with fresh data",
+            daemon.log_path().display(),
+            site.data(engine).display()
+        );
         Trouble::new(what, mend).with_log(daemon.log_tail(12)).into()
     })
 }
