@@ -166,8 +166,14 @@ impl Reader {
         // Only makes room for the next one: a stream forgets nothing. One poll sends it off; waiting
         // for it to leave would be a place where a cancelled read loses the record.
         let _ = delivery.ack(BasicAckOptions::default()).now_or_never();
-        if self.after().is_some_and(|last| offset <= last) {
-            return Ok(None);
+        match self.after() {
+            // Offsets only go back when the stream is another one: its records must not be skipped.
+            Some(last) if offset < last => {
+                self.open = None;
+                return Ok(Some(Err(StreamError::Rewound { expected: last })));
+            }
+            Some(last) if offset == last => return Ok(None),
+            _ => {}
         }
         self.start = Start::After(offset);
         Ok(self.read(offset, delivery).map(Ok))
