@@ -73,8 +73,8 @@ const KNOWN: &[(&str, &str, Tune)] = &[
     ("shortener", "http://127.0.0.1:3000", |_| {}),
     ("analytics", "http://127.0.0.1:3001", |analytics| {
         // Statistics decorate: whoever waits for a link must have it within a second, with them or without.
-        analytics.deadline_ms.get_or_insert(900);
-        analytics.try_timeout_ms.get_or_insert(600);
+        analytics.deadline_ms.get_or_insert(800);
+        analytics.try_timeout_ms.get_or_insert(550);
     }),
 ];
 

@@ -8,21 +8,20 @@ use super::session::User;
 use super::{client, origin};
 use crate::clients::ServiceError;
 
-/// What can be asked.
+/// What can be asked. Where a service's part of an answer begins, the field is nullable and its error stays inside
+/// (`Option<Result<…>>`): an error that a resolver returns takes its parent along, nullable or not.
 pub struct Query;
 
 #[Object]
 impl Query {
     /// The user whose token came.
-    async fn me(&self, ctx: &Context<'_>) -> Result<Option<User>> {
-        origin(ctx).user()?;
-        Ok(Some(client(ctx, "auth")?.me().await?.into()))
+    async fn me(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        Some(me(ctx).await.map_err(Into::into))
     }
 
     /// One of the user's links; null where there is none of that code.
-    async fn link(&self, ctx: &Context<'_>, code: String) -> Result<Option<Link>> {
-        origin(ctx).user()?;
-        Ok(client(ctx, "shortener")?.link(&code).await?.map(Link::from))
+    async fn link(&self, ctx: &Context<'_>, code: String) -> Option<Result<Link>> {
+        link(ctx, &code).await.map_err(Into::into).transpose()
     }
 
     /// The user's links, newest first.
@@ -41,4 +40,14 @@ impl Query {
         let wanted = ListLinks { first, after, tag, search };
         Ok(LinkConnection::new(client(ctx, "shortener")?.links(&wanted).await?, is_first))
     }
+}
+
+async fn me(ctx: &Context<'_>) -> Result<User, ServiceError> {
+    origin(ctx).user()?;
+    Ok(client(ctx, "auth")?.me().await?.into())
+}
+
+async fn link(ctx: &Context<'_>, code: &str) -> Result<Option<Link>, ServiceError> {
+    origin(ctx).user()?;
+    Ok(client(ctx, "shortener")?.link(code).await?.map(Link::from))
 }

@@ -54,7 +54,7 @@ impl Retry {
     /// Whether a second try can still be worth its while: one with hardly any time is a failure foretold, and the
     /// breaker would count it.
     fn has_time(&self) -> bool {
-        Deadline::left().is_none_or(|left| left >= self.try_timeout / 2)
+        Deadline::left().is_none_or(|left| left >= self.try_timeout / 4)
     }
 }
 

@@ -1,0 +1,216 @@
+//! What the gateway answers while services are down, late or mad.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, Request, ResponseTemplate};
+
+use crate::composition::batch;
+use crate::gate::{Gate, code, has_link, requests};
+
+const LINK: &str = "{ link(code: \"promo\") { code url stats { clicks } } }";
+
+async fn analytics_answers(gate: &Gate, answer: ResponseTemplate) {
+    gate.analytics.reset().await;
+    Mock::given(path("/v1/stats/batch")).respond_with(answer).mount(&gate.analytics).await;
+}
+
+fn assert_only_stats_missing(answer: &Value, expected: &str) {
+    assert_eq!(answer["data"]["link"]["code"], "promo", "{answer}");
+    assert_eq!(answer["data"]["link"]["url"], "https://shop.example/promo");
+    assert_eq!(answer["data"]["link"]["stats"], Value::Null);
+    assert_eq!(code(answer), expected, "{answer}");
+    assert_eq!(answer["errors"][0]["extensions"]["service"], "analytics");
+    assert!(answer["errors"][0]["extensions"]["requestId"].is_string());
+}
+
+#[tokio::test]
+async fn a_dead_upstream_costs_its_own_fields_and_opens_its_own_breaker() {
+    let gate = Gate::start().await;
+    has_link(&gate.shortener, "promo").await;
+    analytics_answers(&gate, ResponseTemplate::new(500)).await;
+    for _ in 0..5 {
+        assert_only_stats_missing(&gate.ask(LINK).await, "bad_upstream");
+    }
+    assert_ne!(gate.breaker("analytics").await["state"], "closed");
+    assert_eq!(gate.breaker("shortener").await["state"], "closed");
+}
+
+#[tokio::test]
+async fn one_service_away_is_no_reason_to_withhold_the_others() {
+    let gate = Gate::start().await;
+    has_link(&gate.shortener, "promo").await;
+    Mock::given(path("/v1/users/me")).respond_with(ResponseTemplate::new(500)).mount(&gate.auth).await;
+    let answer = gate.ask("{ me { id } link(code: \"promo\") { code } }").await;
+    assert_eq!(answer["data"], json!({ "me": null, "link": { "code": "promo" } }));
+    assert_eq!((&answer["errors"][0]["path"], code(&answer)), (&json!(["me"]), "bad_upstream"));
+}
+
+#[tokio::test]
+async fn an_open_breaker_answers_at_once_and_says_when_to_come_back() {
+    let gate = Gate::with(json!({ "upstreams": { "analytics": { "open_ms": 60_000 } } })).await;
+    has_link(&gate.shortener, "promo").await;
+    analytics_answers(&gate, ResponseTemplate::new(500)).await;
+    for _ in 0..5 {
+        gate.ask(LINK).await;
+    }
+    let calls = requests(&gate.analytics, "POST", "/v1/stats/batch").await;
+    assert_eq!(calls, 5, "500 is not worth a second try");
+    let answer = gate.ask(LINK).await;
+    assert_only_stats_missing(&answer, "unavailable");
+    let wait = answer["errors"][0]["extensions"]["retryAfterMs"].as_u64().expect("a time");
+    assert!((50_000..=66_000).contains(&wait), "{wait}");
+    assert_eq!(requests(&gate.analytics, "POST", "/v1/stats/batch").await, calls, "it is left alone");
+
+    let refused = gate.get("/api/analytics/v1/stats").await;
+    assert_eq!(refused.status(), 503);
+    let header = refused.headers()["retry-after"].to_str().expect("text").parse::<u64>().expect("seconds");
+    assert!((50..=66).contains(&header));
+    let problem: Value = refused.json().await.expect("a problem");
+    assert_eq!(problem["code"], "unavailable");
+}
+
+#[tokio::test]
+async fn the_breaker_closes_by_itself_when_the_upstream_is_ready_again() {
+    let gate = Gate::start().await;
+    has_link(&gate.shortener, "promo").await;
+    analytics_answers(&gate, ResponseTemplate::new(500)).await;
+    for _ in 0..5 {
+        gate.ask(LINK).await;
+    }
+    // Not ready: it stays half-open, whoever asks.
+    Mock::given(path("/health/ready")).respond_with(ResponseTemplate::new(503)).mount(&gate.analytics).await;
+    gate.until("analytics", "half_open").await;
+    gate.analytics.reset().await;
+    Mock::given(path("/health/ready")).respond_with(ResponseTemplate::new(200)).mount(&gate.analytics).await;
+    gate.until("analytics", "closed").await;
+    assert_eq!(requests(&gate.analytics, "POST", "/v1/stats/batch").await, 0, "nobody's request had to try it");
+}
+
+#[tokio::test]
+async fn a_hanging_upstream_is_waited_for_less_than_a_second() {
+    let gate = Gate::start().await;
+    has_link(&gate.shortener, "promo").await;
+    analytics_answers(&gate, ResponseTemplate::new(200).set_delay(Duration::from_secs(30))).await;
+    // The quicker of two: the machine is shared, and it is the gateway that is measured.
+    let mut quickest = Duration::MAX;
+    for failures in [2, 4] {
+        let began = Instant::now();
+        let answer = gate.ask(LINK).await;
+        quickest = quickest.min(began.elapsed());
+        assert_only_stats_missing(&answer, "timeout");
+        // Both tries hung, and both were held against it.
+        assert_eq!(gate.breaker("analytics").await["failures"], failures);
+    }
+    assert!(quickest < Duration::from_secs(1), "{quickest:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_json_is_a_failure() {
+    let gate = Gate::start().await;
+    has_link(&gate.shortener, "promo").await;
+    analytics_answers(&gate, ResponseTemplate::new(200).set_body_string("<html>It works!</html>")).await;
+    assert_only_stats_missing(&gate.ask(LINK).await, "bad_upstream");
+    assert_eq!(gate.breaker("analytics").await["failures"], 1);
+    // Well-formed and not what the contract says: it is up, and of no use.
+    analytics_answers(&gate, ResponseTemplate::new(200).set_body_json(json!({ "hello": "world" }))).await;
+    assert_only_stats_missing(&gate.ask(LINK).await, "bad_upstream");
+    assert_eq!(gate.breaker("analytics").await["failures"], 1);
+}
+
+/// A server that answers every connection with `bytes`, once it has read something, and hangs up.
+async fn blunt(bytes: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut some = [0; 64];
+            let _ = stream.read(&mut some).await;
+            let _ = stream.write_all(bytes).await;
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn connections_that_break_are_failures_wherever_they_break() {
+    for bytes in [&b""[..], b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"links\":", b"HTTP/9 nonsense\r\n\r\n"] {
+        let gate = Gate::with(json!({ "upstreams": { "analytics": { "url": blunt(bytes).await } } })).await;
+        has_link(&gate.shortener, "promo").await;
+        assert_only_stats_missing(&gate.ask(LINK).await, "unavailable");
+        assert_eq!(gate.breaker("analytics").await["failures"], 2, "{bytes:?}: two tries");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_a_failure() {
+    let gate = Gate::with(json!({ "upstreams": { "analytics": { "url": "http://127.0.0.1:9" } } })).await;
+    has_link(&gate.shortener, "promo").await;
+    assert_only_stats_missing(&gate.ask(LINK).await, "unavailable");
+}
+
+#[tokio::test]
+async fn a_second_try_helps_where_the_first_was_bad_luck() {
+    let gate = Gate::start().await;
+    Mock::given(path("/v1/links/promo"))
+        .respond_with(ResponseTemplate::new(503))
+        .up_to_n_times(1)
+        .mount(&gate.shortener)
+        .await;
+    has_link(&gate.shortener, "promo").await;
+    let answer = gate.ask("{ link(code: \"promo\") { code } }").await;
+    assert_eq!(answer, json!({ "data": { "link": { "code": "promo" } } }));
+    assert_eq!(requests(&gate.shortener, "GET", "/v1/links/promo").await, 2);
+}
+
+#[tokio::test]
+async fn what_must_not_happen_twice_is_not_tried_twice() {
+    let gate = Gate::start().await;
+    Mock::given(method("POST")).respond_with(ResponseTemplate::new(503)).mount(&gate.auth).await;
+    let answer = gate.ask("mutation { refreshSession(refreshToken: \"once\") { accessToken } }").await;
+    assert_eq!(code(&answer), "unavailable");
+    assert_eq!(requests(&gate.auth, "POST", "/v1/sessions/refresh").await, 1);
+}
+
+#[tokio::test]
+async fn equal_reads_of_one_user_share_a_call_and_those_of_two_do_not() {
+    let gate = Gate::start().await;
+    let slow =
+        ResponseTemplate::new(200).set_body_json(crate::gate::link("promo")).set_delay(Duration::from_millis(300));
+    Mock::given(path("/v1/links/promo")).respond_with(slow).mount(&gate.shortener).await;
+    let query = "{ link(code: \"promo\") { code } }";
+    let (mine, stranger) = (gate.token(), gate.issuer.token(uuid::Uuid::now_v7(), &["user"]));
+    let mut asked: Vec<_> = (0..20).map(|_| gate.ask_as(&mine, query)).collect();
+    asked.push(gate.ask_as(&stranger, query));
+    for answer in futures::future::join_all(asked).await {
+        assert_eq!(answer["data"]["link"]["code"], "promo");
+    }
+    assert_eq!(requests(&gate.shortener, "GET", "/v1/links/promo").await, 2);
+}
+
+#[tokio::test]
+async fn the_last_copy_serves_its_owner_while_analytics_is_away() {
+    let gate = Gate::start().await;
+    has_link(&gate.shortener, "promo").await;
+    Mock::given(path("/v1/stats/batch"))
+        .respond_with(|request: &Request| batch(request, &[]))
+        .mount(&gate.analytics)
+        .await;
+    let query = "{ link(code: \"promo\") { stats { clicks series { clicks } asOf stale } } }";
+    let mut expected = gate.ask(query).await;
+    assert_eq!(expected["data"]["link"]["stats"]["stale"], false, "{expected}");
+    expected["data"]["link"]["stats"]["stale"] = true.into();
+
+    analytics_answers(&gate, ResponseTemplate::new(503)).await;
+    // Copies are written behind the answer's back.
+    let probe = async || Ok((gate.ask(query).await == expected).then_some(()));
+    kit::eventually(Duration::from_secs(5), "the copy", probe).await.expect("the copy is shown");
+    let stranger = gate.issuer.token(uuid::Uuid::now_v7(), &["user"]);
+    let answer = gate.ask_as(&stranger, query).await;
+    assert_eq!(answer["data"]["link"]["stats"], Value::Null, "another user's copy is nobody else's");
+    let other_window = gate.ask("{ link(code: \"promo\") { stats(timeZone: \"Asia/Tokyo\") { clicks } } }").await;
+    assert_eq!(other_window["data"]["link"]["stats"], Value::Null);
+}

@@ -1,0 +1,185 @@
+//! A gateway under test and the services that it believes to have.
+
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use axum::Router;
+use chassis::Service;
+use chassis::http::{bare, full};
+use gateway::Gateway;
+use gateway::config::Config;
+use kit::{Engine, Issuer, Sandbox};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use uuid::Uuid;
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+/// Everything one test needs. Ends when dropped.
+pub(crate) struct Gate {
+    pub(crate) url: String,
+    pub(crate) operators_url: String,
+    pub(crate) auth: MockServer,
+    pub(crate) shortener: MockServer,
+    pub(crate) analytics: MockServer,
+    pub(crate) issuer: Issuer,
+    pub(crate) user: Uuid,
+    pub(crate) client: reqwest::Client,
+    _sandbox: Sandbox,
+    context: chassis::Context,
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.context.shutdown.cancel();
+    }
+}
+
+/// One recorder for the whole process: there can be no second.
+fn metrics() -> PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE.get_or_init(|| PrometheusBuilder::new().install_recorder().expect("the first recorder")).clone()
+}
+
+impl Gate {
+    pub(crate) async fn start() -> Self {
+        Self::with(json!({})).await
+    }
+
+    /// Starts a gateway whose configuration is changed by `changes`, as a file would.
+    pub(crate) async fn with(changes: Value) -> Self {
+        chassis::jwt::crypto::install();
+        let (auth, shortener, analytics) = tokio::join!(MockServer::start(), MockServer::start(), MockServer::start());
+        let sandbox = Sandbox::only(&[Engine::Redis]).await.expect("Redis for tests runs");
+        let issuer = Issuer::start().await.expect("a port is free");
+        let redis = sandbox.redis("gateway");
+        let mut config = json!({
+            "redis": { "url": redis.url, "prefix": redis.prefix },
+            "upstreams": {
+                // A breaker that tests can wait for; the one of production is `breaker`'s own concern.
+                "auth": { "url": auth.uri(), "open_ms": 150 },
+                "shortener": { "url": shortener.uri(), "open_ms": 150 },
+                "analytics": { "url": analytics.uri(), "open_ms": 150 },
+            },
+        });
+        merge(&mut config, changes);
+        let config: Config = serde_json::from_value(config).expect("a configuration");
+        let context = context(&issuer);
+        let app = Gateway::build(config, context.clone()).await.expect("the gateway starts");
+        let limits = chassis::http::Limits::from(&context.common.http);
+        let router = full(app.router, &limits).merge(bare(app.bare, &limits));
+        let (_, operators) = app.listeners.into_iter().next().expect("the operators' address");
+        let (url, operators_url) = tokio::join!(serve(router), serve(operators));
+        let client = chassis::client::new();
+        let user = Uuid::now_v7();
+        Self { url, operators_url, auth, shortener, analytics, issuer, user, client, _sandbox: sandbox, context }
+    }
+
+    pub(crate) fn token(&self) -> String {
+        self.issuer.token(self.user, &["user"])
+    }
+
+    pub(crate) fn operator(&self) -> String {
+        self.issuer.token(self.user, &["user", "operator"])
+    }
+
+    /// Asks a query as the user.
+    pub(crate) async fn ask(&self, query: &str) -> Value {
+        self.ask_as(&self.token(), query).await
+    }
+
+    pub(crate) async fn ask_as(&self, token: &str, query: &str) -> Value {
+        let request = self.client.post(format!("{}/graphql", self.url)).bearer_auth(token);
+        let answer = request.json(&json!({ "query": query })).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200, "{query}");
+        answer.json().await.expect("JSON")
+    }
+
+    /// Asks without a token.
+    pub(crate) async fn ask_anonymously(&self, query: &str) -> Value {
+        let request = self.client.post(format!("{}/graphql", self.url)).json(&json!({ "query": query }));
+        request.send().await.expect("an answer").json().await.expect("JSON")
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
+        self.client.get(format!("{}{path}", self.url)).bearer_auth(self.token()).send().await.expect("an answer")
+    }
+
+    /// Tells how a breaker stands, as operators see it.
+    pub(crate) async fn breaker(&self, name: &str) -> Value {
+        let request = self.client.get(format!("{}/breakers/{name}", self.operators_url)).bearer_auth(self.operator());
+        request.send().await.expect("an answer").json().await.expect("JSON")
+    }
+
+    /// Waits until a breaker is in a state.
+    pub(crate) async fn until(&self, breaker: &str, state: &str) {
+        let what = format!("{breaker} to be {state}");
+        let probe = async || Ok((self.breaker(breaker).await["state"] == state).then_some(()));
+        kit::eventually(Duration::from_secs(10), &what, probe).await.expect("the breaker moves");
+    }
+}
+
+fn context(issuer: &Issuer) -> chassis::Context {
+    let mut common = chassis::config::Common::default();
+    common.jwt.jwks_url = issuer.jwks_url().parse().expect("a URL");
+    chassis::Context {
+        verifier: chassis::jwt::Verifier::new(&common.jwt),
+        common,
+        shutdown: tokio_util::sync::CancellationToken::new(),
+        tasks: tokio_util::task::TaskTracker::new(),
+        health: chassis::health::Health::default(),
+        metrics: metrics(),
+    }
+}
+
+async fn serve(router: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let address = listener.local_addr().expect("an address");
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(axum::serve(listener, service).into_future());
+    format!("http://{address}")
+}
+
+fn merge(base: &mut Value, changes: Value) {
+    match (base, changes) {
+        (Value::Object(base), Value::Object(changes)) => {
+            for (key, change) in changes {
+                merge(base.entry(key).or_insert(Value::Null), change);
+            }
+        }
+        (base, change) => *base = change,
+    }
+}
+
+/// A link as shortener tells it.
+pub(crate) fn link(code: &str) -> Value {
+    json!({
+        "id": Uuid::now_v7(), "code": code, "url": format!("https://shop.example/{code}"),
+        "short_url": format!("http://localhost/r/{code}"), "title": null, "tags": ["promo"],
+        "created_at": "2026-01-02T03:04:05Z", "updated_at": "2026-01-02T03:04:05Z", "expires_at": null,
+        "max_clicks": null, "redirect_status": 302, "forward_query": false, "fallback_url": null,
+        "click_count": 3, "active": true, "version": 1,
+    })
+}
+
+/// Plays `GET /v1/links/{code}`.
+pub(crate) async fn has_link(shortener: &MockServer, code: &str) {
+    Mock::given(method("GET"))
+        .and(path(format!("/v1/links/{code}")))
+        .respond_with(ResponseTemplate::new(200).set_body_json(link(code)))
+        .mount(shortener)
+        .await;
+}
+
+/// How many requests of a method and path a service was sent.
+pub(crate) async fn requests(service: &MockServer, method: &str, path: &str) -> usize {
+    let all = service.received_requests().await.expect("requests are recorded");
+    all.iter().filter(|request| request.method.as_str() == method && request.url.path() == path).count()
+}
+
+/// The code of the first error.
+pub(crate) fn code(answer: &Value) -> &str {
+    answer["errors"][0]["extensions"]["code"].as_str().unwrap_or("none")
+}

@@ -1,0 +1,171 @@
+//! GraphQL over HTTP.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::gate::{Gate, code};
+
+async fn post(gate: &Gate, accept: &str, body: String) -> (u16, String, Value) {
+    let request = gate.client.post(format!("{}/graphql", gate.url)).header("accept", accept);
+    let answer = request.header("content-type", "application/json").body(body).send().await.expect("an answer");
+    let media = answer.headers()["content-type"].to_str().expect("text").to_owned();
+    (answer.status().as_u16(), media, answer.json().await.expect("JSON"))
+}
+
+const GRAPHQL: &str = "application/graphql-response+json";
+const JSON: &str = "application/json";
+
+#[tokio::test]
+async fn the_audits_of_graphql_http_pass() {
+    let gate = Gate::start().await;
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/e2e/audits");
+    let run = async |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(folder).stdin(Stdio::null());
+        let output = command.output().await.expect("Node is installed");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    };
+    if !std::path::Path::new(folder).join("node_modules/graphql-http").exists() {
+        run("npm", &["ci", "--no-audit", "--no-fund"]).await;
+    }
+    let results = run("node", &["run.mjs", &format!("{}/graphql", gate.url)]).await;
+    let results: Vec<Value> = serde_json::from_slice(&results).expect("JSON");
+    let missed: Vec<_> = results.iter().filter(|audit| audit["status"] != "ok").collect();
+    assert!(results.len() >= 60 && missed.is_empty(), "{missed:#?}");
+}
+
+#[tokio::test]
+async fn the_doubling_query_is_refused_in_less_than_50_ms() {
+    let gate = Gate::start().await;
+    let mut query = "{ ...f0 }".to_owned();
+    for level in 0..22 {
+        let next = level + 1;
+        query += &format!(" fragment f{level} on Query {{ ...f{next} ...f{next} }}");
+    }
+    query += " fragment f22 on Query { __typename }";
+    // The quickest of five: the machine is shared, and it is the gateway that is measured.
+    let mut quickest = Duration::MAX;
+    for _ in 0..5 {
+        let began = Instant::now();
+        let (status, _, answer) = post(&gate, GRAPHQL, json!({ "query": query }).to_string()).await;
+        quickest = quickest.min(began.elapsed());
+        assert_eq!((status, code(&answer)), (400, "query_too_complex"));
+    }
+    assert!(quickest < Duration::from_millis(50), "{quickest:?}");
+}
+
+#[tokio::test]
+async fn the_status_says_what_the_media_type_allows_it_to() {
+    let gate = Gate::start().await;
+    let query = |text: &str| json!({ "query": text }).to_string();
+    for (text, expected) in [("{", "malformed_request"), ("{ nothing }", "validation_failed")] {
+        let (status, media, answer) = post(&gate, GRAPHQL, query(text)).await;
+        assert_eq!((status, media.contains(GRAPHQL), code(&answer)), (400, true, expected));
+        assert_eq!(answer.get("data"), None);
+        let (status, media, _) = post(&gate, JSON, query(text)).await;
+        assert_eq!((status, media.contains(JSON)), (200, true));
+    }
+    // A field that fails is no failure of the request.
+    let (status, _, answer) = post(&gate, GRAPHQL, query("{ me { id } }")).await;
+    assert_eq!((status, code(&answer)), (200, "unauthenticated"));
+    assert_eq!(answer["data"], json!({ "me": null }));
+}
+
+#[tokio::test]
+async fn what_is_no_graphql_request_is_refused() {
+    let gate = Gate::start().await;
+    for body in ["", "[]", "[{\"query\":\"{ __typename }\"}]", "{}", "{\"query\":1}", "nonsense", "\"{ __typename }\""]
+    {
+        let (status, _, answer) = post(&gate, JSON, body.to_owned()).await;
+        assert_eq!((status, code(&answer)), (400, "malformed_request"), "{body}");
+    }
+    let large = json!({ "query": "{ __typename }", "variables": { "a": "x".repeat(1024 * 1024) } }).to_string();
+    let (status, _, problem) = post(&gate, JSON, large).await;
+    assert_eq!((status, &problem["code"]), (413, &json!("payload_too_large")));
+    let request = gate.client.post(format!("{}/graphql", gate.url)).header("content-type", "text/plain");
+    assert_eq!(request.body("{ __typename }").send().await.expect("an answer").status(), 415);
+    let (status, ..) = post(&gate, "image/png", json!({ "query": "{ __typename }" }).to_string()).await;
+    assert_eq!(status, 406);
+}
+
+#[tokio::test]
+async fn get_asks_and_never_changes() {
+    let gate = Gate::start().await;
+    let get = async |query: &str| {
+        let url = url::Url::parse_with_params(&format!("{}/graphql", gate.url), [("query", query)]).expect("a URL");
+        gate.client.get(url).send().await.expect("an answer")
+    };
+    assert_eq!(
+        get("{ __typename }").await.json::<Value>().await.expect("JSON"),
+        json!({ "data": { "__typename": "Query" } })
+    );
+    let refused = get("mutation { logout(refreshToken: \"x\") }").await;
+    assert_eq!(
+        (refused.status().as_u16(), &refused.headers()["allow"]),
+        (405, &http::HeaderValue::from_static("POST"))
+    );
+    assert_eq!(gate.auth.received_requests().await.expect("recorded").len(), 0);
+}
+
+#[tokio::test]
+async fn browsers_get_the_console_where_it_is_wanted_and_the_headers_always() {
+    let gate =
+        Gate::with(json!({ "graphql": { "console": true }, "cors": { "origins": ["https://app.example"] } })).await;
+    let page = gate.client.get(format!("{}/graphql", gate.url)).header("accept", "text/html,*/*;q=0.8");
+    let page = page.send().await.expect("an answer");
+    assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
+    assert_eq!(page.headers()["x-content-type-options"], "nosniff");
+    assert!(page.headers()["content-security-policy"].to_str().expect("text").contains("connect-src 'self'"));
+    assert!(page.text().await.expect("text").contains("Vitrine"));
+
+    let preflight = async |origin: &str| {
+        let url = format!("{}/graphql", gate.url);
+        let request = gate.client.request(http::Method::OPTIONS, url).header("origin", origin.to_owned());
+        let request = request.header("access-control-request-method", "POST");
+        let answer = request.header("access-control-request-headers", "authorization").send().await.expect("an answer");
+        answer.headers().get("access-control-allow-origin").cloned()
+    };
+    assert_eq!(preflight("https://app.example").await, Some(http::HeaderValue::from_static("https://app.example")));
+    assert_eq!(preflight("https://evil.example").await, None);
+}
+
+#[test]
+fn the_schema_has_the_names_that_frontends_rely_on() {
+    let sdl = gateway::sdl();
+    for line in [
+        "me: User\n",
+        "link(code: String!): Link\n",
+        "): LinkConnection!",
+        "register(input: RegisterInput!): Session!",
+        "login(input: LoginInput!): Session!",
+        "refreshSession(refreshToken: String!): Session!",
+        "logout(refreshToken: String!): Boolean!",
+        "createLink(input: CreateLinkInput!): Link!",
+        "createLinks(inputs: [CreateLinkInput!]!): [CreateLinkResult!]!",
+        "updateLink(code: String!, input: UpdateLinkInput!): Link!",
+        "deleteLink(code: String!): Boolean!",
+        "accessToken: String!",
+        "expiresIn: Int!",
+        "id: ID!",
+        "shortUrl: String!",
+        "tags: [String!]!",
+        "createdAt: DateTime!",
+        "maxClicks: Int\n",
+        "clickCount: Int!",
+        "timeZone: String = \"UTC\"",
+        "includeBots: Boolean = false",
+        "): LinkStats\n",
+        "series(granularity: Granularity! = DAY): [StatsPoint!]!",
+        "topReferrers(first: Int = 10): [NamedCount!]!",
+        "topCountries(first: Int = 10): [NamedCount!]!",
+        "browsers: [NamedCount!]!",
+        "asOf: DateTime!",
+        "stale: Boolean!",
+    ] {
+        assert!(sdl.contains(line), "{line}\n{sdl}");
+    }
+}

@@ -1,0 +1,119 @@
+//! Single layers of the stack, in front of an upstream made of code.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use gateway::stack::{Layer, Next, Outcome, Stack};
+use gateway::upstream::call::{Answer, AnswerBody, Call};
+use gateway::upstream::error::UpstreamError;
+use gateway::upstream::layers::{Bulkhead, Retry, SingleFlight};
+use http::{HeaderMap, Method, StatusCode};
+use tokio::sync::Notify;
+
+/// Counts its calls and always answers the same status, once it is allowed to.
+struct Upstream {
+    status: StatusCode,
+    calls: AtomicUsize,
+    open: Option<Notify>,
+}
+
+impl Upstream {
+    fn answering(status: u16) -> Arc<Self> {
+        Arc::new(Self {
+            status: StatusCode::from_u16(status).expect("a status"),
+            calls: AtomicUsize::new(0),
+            open: None,
+        })
+    }
+
+    fn holding() -> Arc<Self> {
+        Arc::new(Self { status: StatusCode::OK, calls: AtomicUsize::new(0), open: Some(Notify::new()) })
+    }
+
+    fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+}
+
+impl Layer for Upstream {
+    fn call(&self, _: Call, _: Next) -> BoxFuture<'_, Outcome> {
+        Box::pin(async move {
+            self.calls.fetch_add(1, Ordering::SeqCst);
+            if let Some(open) = &self.open {
+                open.notified().await;
+            }
+            Ok(Answer { status: self.status, headers: HeaderMap::new(), body: AnswerBody::Whole(Bytes::new()) })
+        })
+    }
+}
+
+fn get() -> Call {
+    Call::new(Method::GET, "/")
+}
+
+#[tokio::test]
+async fn retries_are_at_most_a_fifth_of_the_calls_once_the_savings_are_spent() {
+    let upstream = Upstream::answering(503);
+    let retry = Arc::new(Retry::new("test", Duration::from_secs(1)));
+    let stack = Stack::of([retry as Arc<dyn Layer>, upstream.clone()]);
+    for _ in 0..200 {
+        stack.call(get()).await.expect("an answer");
+    }
+    let retries = upstream.calls() - 200;
+    assert!((48..=50).contains(&retries), "{retries}: ten saved, and one for five calls");
+}
+
+#[tokio::test]
+async fn an_answer_that_says_when_to_come_back_is_not_asked_again() {
+    let refusing = Upstream::answering(429);
+    let stack = Stack::of([Arc::new(Retry::new("test", Duration::from_secs(1))) as Arc<dyn Layer>, refusing.clone()]);
+    stack.call(get()).await.expect("an answer");
+    assert_eq!(refusing.calls(), 1);
+}
+
+#[tokio::test]
+async fn a_full_bulkhead_sheds_at_once_and_frees_places_however_calls_end() {
+    let upstream = Upstream::holding();
+    let stack = Stack::of([Arc::new(Bulkhead::new("test", 2)) as Arc<dyn Layer>, upstream.clone()]);
+    let (first, second) = (tokio::spawn(run(&stack)), tokio::spawn(run(&stack)));
+    kit::eventually(Duration::from_secs(5), "two calls", async || Ok((upstream.calls() == 2).then_some(())))
+        .await
+        .expect("they get through");
+    assert!(matches!(stack.call(get()).await, Err(UpstreamError::Shed)));
+    first.abort();
+    second.abort();
+    assert!(first.await.is_err() && second.await.is_err());
+    let third = tokio::spawn(run(&stack));
+    kit::eventually(Duration::from_secs(5), "a third", async || Ok((upstream.calls() == 3).then_some(())))
+        .await
+        .expect("there is room");
+    third.abort();
+}
+
+fn run(stack: &Stack) -> impl Future<Output = Outcome> + Send + 'static {
+    let stack = stack.clone();
+    async move { stack.call(get()).await }
+}
+
+#[tokio::test]
+async fn a_flight_goes_on_as_long_as_anybody_waits_and_is_not_joined_once_it_has_landed() {
+    let upstream = Upstream::holding();
+    let stack = Stack::of([Arc::new(SingleFlight::default()) as Arc<dyn Layer>, upstream.clone()]);
+    let leader = tokio::spawn(run(&stack));
+    kit::eventually(Duration::from_secs(5), "the flight", async || Ok((upstream.calls() == 1).then_some(())))
+        .await
+        .expect("it takes off");
+    let mut follower = Box::pin(stack.call(get()));
+    assert!(futures::poll!(&mut follower).is_pending());
+    leader.abort();
+    assert!(leader.await.is_err());
+    upstream.open.as_ref().expect("held").notify_one();
+    assert!(follower.await.is_ok(), "the leader's leaving is not the follower's loss");
+    assert_eq!(upstream.calls(), 1);
+    let mut next = Box::pin(stack.call(get()));
+    assert!(futures::poll!(&mut next).is_pending());
+    assert_eq!(upstream.calls(), 2);
+}
