@@ -29,6 +29,13 @@ struct Running {
     lease: Arc<()>,
 }
 
+impl Running {
+    async fn connect(&mut self) -> std::io::Result<(UnixStream, Arc<()>)> {
+        self.used = Instant::now();
+        Ok((UnixStream::connect(&self.socket).await?, Arc::clone(&self.lease)))
+    }
+}
+
 type Slot = Arc<tokio::sync::Mutex<Option<Running>>>;
 
 /// All engines, by database.
@@ -59,13 +66,16 @@ impl Engines {
     pub(super) async fn connect(&self, database: &str, folder: &Path) -> Result<(UnixStream, Arc<()>)> {
         let slot = self.slot(database);
         let mut running = slot.lock().await;
-        if running.as_mut().is_none_or(|engine| !matches!(engine.child.try_wait(), Ok(None))) {
-            *running = Some(self.start(database, folder).await?);
+        if let Some(engine) = running.as_mut()
+            && let Ok(None) = engine.child.try_wait()
+            && let Ok(connected) = engine.connect().await
+        {
+            return Ok(connected);
         }
-        let engine = running.as_mut().context("no engine")?;
-        engine.used = Instant::now();
-        let stream = UnixStream::connect(&engine.socket).await.context("connecting to the engine")?;
-        Ok((stream, Arc::clone(&engine.lease)))
+        // Killed when dropped, in case that it is there and does not listen.
+        drop(running.take());
+        let engine = running.insert(self.start(database, folder).await?);
+        engine.connect().await.context("connecting to the engine")
     }
 
     async fn start(&self, database: &str, folder: &Path) -> Result<Running> {

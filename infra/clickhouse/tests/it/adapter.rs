@@ -109,7 +109,7 @@ impl Adapter {
 
     /// Sends a statement as the body.
     pub(crate) async fn run(&self, login: Login, sql: &str) -> Answer {
-        self.send(login, &[], sql).await
+        self.send(login, &[], sql.to_owned()).await
     }
 
     /// Sends a request with pairs in the URL and a body.
