@@ -95,7 +95,7 @@ async fn registrations_are_limited_by_address_and_by_email() {
 
 #[tokio::test]
 async fn neither_addresses_nor_emails_are_stored() {
-    let world = World::new().await;
+    let world = World::with(limits(limit(3, 3_600), limit(3, 3_600), wide())).await;
     let login = json!({"email": "ana@exemplo.com", "password": PASSWORD});
     world.post_from("198.51.100.1", "/v1/sessions", login).await.problem(Code::InvalidCredentials);
     let rows: Vec<Vec<u8>> = sqlx::query_scalar("SELECT subject FROM attempts").fetch_all(&world.pool).await.unwrap();
