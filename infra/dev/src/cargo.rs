@@ -8,9 +8,13 @@ use tokio::process::Command;
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).current_dir(paths::workspace());
-    // Set by the `cargo run` that started us; they would make build scripts run again.
-    for variable in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION", "CARGO_MANIFEST_PATH"] {
-        command.env_remove(variable);
+    // The `cargo run` that started us describes this very package to us; build scripts (ring's) look at that
+    // and would run again, and all that depends on them be compiled again.
+    let describing = |name: &str| ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|it| name.starts_with(it));
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(describing) {
+            command.env_remove(name);
+        }
     }
     command
 }
