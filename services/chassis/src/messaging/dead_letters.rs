@@ -3,7 +3,6 @@
 use super::{
     Broker, Publisher, Subscription,
     ledger::{Deed, Ledger},
-    metrics,
     topology::dead_queue,
     wire::{self, Frame},
 };
@@ -12,22 +11,13 @@ use chrono::{DateTime, Utc};
 use lapin::{
     Channel,
     message::Delivery,
-    options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueueDeclareOptions},
-    types::FieldTable,
+    options::{BasicAckOptions, BasicGetOptions},
 };
 use serde::Serialize;
-use std::{sync::Arc, time::Duration};
-use tokio::{
-    sync::Mutex,
-    time::{Instant, sleep},
-};
+use std::sync::Arc;
+use tokio::sync::Mutex;
 use utoipa::ToSchema;
 use uuid::Uuid;
-
-/// How long what was looked at may take to be back in its queue.
-const BACK_LIMIT: Duration = Duration::from_secs(2);
-/// How often the queue is asked meanwhile.
-const BACK_EVERY: Duration = Duration::from_millis(20);
 
 /// A message that failed for good. Its data is not shown: operators need not see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -113,7 +103,7 @@ impl DeadLetters {
     /// Fails when the broker is away.
     pub async fn list(&self, subject: Option<&str>, limit: usize) -> Result<Vec<DeadLetter>> {
         let _turn = self.turn.lock().await;
-        let mut view = View::open(&self.broker, &self.consumer).await?;
+        let view = View::open(&self.broker, &self.consumer).await?;
         let mut letters = Vec::new();
         while letters.len() < limit
             && let Some((letter, _)) = view.next().await?
@@ -122,7 +112,7 @@ impl DeadLetters {
                 letters.push(letter);
             }
         }
-        view.close(0).await?;
+        view.close().await?;
         Ok(letters)
     }
 
@@ -153,7 +143,7 @@ impl DeadLetters {
 
     async fn decide(&self, action: Action, select: &Select, actor: &str, reason: &str) -> Result<Vec<Uuid>> {
         let _turn = self.turn.lock().await;
-        let mut view = View::open(&self.broker, &self.consumer).await?;
+        let view = View::open(&self.broker, &self.consumer).await?;
         let mut chosen = Vec::new();
         while let Some((letter, delivery)) = view.next().await? {
             if select.matches(&letter) {
@@ -172,7 +162,7 @@ impl DeadLetters {
             delivery.ack(BasicAckOptions::default()).await?;
             done.push(id);
         }
-        view.close(done.len()).await?;
+        view.close().await?;
         Ok(done)
     }
 
@@ -209,55 +199,25 @@ struct View {
     channel: Channel,
     queue: String,
     consumer: String,
-    left: u32,
-    seen: u32,
-    last: Option<u64>,
 }
 
 impl View {
     async fn open(broker: &Broker, consumer: &str) -> Result<Self> {
         let (channel, queue) = (broker.channel().await?, dead_queue(consumer));
-        let left = count(&channel, &queue).await?;
-        metrics::gauge_dead_letters(consumer, left);
-        Ok(Self { channel, queue, consumer: consumer.to_owned(), left, seen: 0, last: None })
+        Ok(Self { channel, queue, consumer: consumer.to_owned() })
     }
 
-    async fn next(&mut self) -> Result<Option<(DeadLetter, Delivery)>> {
-        // No more than there were: what goes back is not to be met again.
-        if self.left == 0 {
-            return Ok(None);
-        }
-        self.left -= 1;
+    /// The next one; nothing at the end of the queue. The queue's count would not do to know the
+    /// end: it lags behind.
+    async fn next(&self) -> Result<Option<(DeadLetter, Delivery)>> {
         let queue = self.queue.as_str().into();
-        let Some(got) = self.channel.basic_get(queue, BasicGetOptions::default()).await? else {
-            return Ok(None);
-        };
-        self.last = Some(got.delivery.delivery_tag);
-        self.seen += 1;
-        Ok(Some((read(&self.consumer, &got.delivery), got.delivery)))
+        let got = self.channel.basic_get(queue, BasicGetOptions::default()).await?;
+        Ok(got.map(|got| (read(&self.consumer, &got.delivery), got.delivery)))
     }
 
-    /// Gives back all but `taken` of what was seen, and waits until it is there again: the queue
-    /// takes a while, and the next look would miss it.
-    async fn close(self, taken: usize) -> Result<()> {
-        if let Some(last) = self.last {
-            let rest = BasicNackOptions { multiple: true, requeue: true };
-            self.channel.basic_nack(last, rest).await?;
-        }
-        let back = self.seen.saturating_sub(u32::try_from(taken)?);
-        let until = Instant::now() + BACK_LIMIT;
-        while count(&self.channel, &self.queue).await? < back && Instant::now() < until {
-            sleep(BACK_EVERY).await;
-        }
+    async fn close(self) -> Result<()> {
         Ok(self.channel.close(200, "done".into()).await?)
     }
-}
-
-/// How many messages of the queue nobody is looking at.
-async fn count(channel: &Channel, queue: &str) -> Result<u32> {
-    let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
-    let state = channel.queue_declare(queue.into(), passive, FieldTable::default()).await?;
-    Ok(state.message_count())
 }
 
 fn read(consumer: &str, delivery: &Delivery) -> DeadLetter {

@@ -16,10 +16,5 @@ pub const HANDLED: &str = "messages_handled_total";
 pub const HANDLING: &str = "message_handling_seconds";
 /// How old a message was when it was done, by `consumer`, in seconds.
 pub const AGE: &str = "message_age_seconds";
-/// Dead letters in the queue when it was last looked at, by `consumer`.
+/// Dead letters that wait for a decision, by `consumer`.
 pub const DEAD_LETTERS: &str = "dead_letters";
-
-/// Notes how many dead letters a consumer has.
-pub(super) fn gauge_dead_letters(consumer: &str, count: u32) {
-    ::metrics::gauge!(DEAD_LETTERS, "consumer" => consumer.to_owned()).set(f64::from(count));
-}

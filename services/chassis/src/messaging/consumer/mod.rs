@@ -7,11 +7,15 @@ mod tries;
 
 pub use subscription::Subscription;
 
-use super::{Broker, HandleError, Message, Publisher, ledger::Ledger, topology};
+use super::{Broker, HandleError, Message, Publisher, ledger::Ledger, metrics, topology};
+use lapin::{options::QueueDeclareOptions, types::FieldTable};
 use partition::Partition;
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+/// How often the dead letters are counted for the metrics.
+const MEASURE_EVERY: Duration = Duration::from_secs(15);
 
 /// What a service does with the messages of one subscription.
 pub trait Handler: Send + Sync + 'static {
@@ -78,9 +82,29 @@ impl<H: Handler> Consumer<H> {
             let partition = Partition::new(Arc::clone(&self.shared), index);
             partitions.spawn(partition.run(shutdown.clone()));
         }
-        while let Some(ended) = partitions.join_next().await {
-            ended?;
+        let mut measuring = tokio::time::interval(MEASURE_EVERY);
+        loop {
+            tokio::select! {
+                ended = partitions.join_next() => match ended {
+                    Some(ended) => ended?,
+                    None => return Ok(()),
+                },
+                _ = measuring.tick() => self.measure().await,
+            }
         }
-        Ok(())
+    }
+
+    /// Counts the dead letters; while the broker is away, the last count stands.
+    async fn measure(&self) {
+        let name = self.shared.subscription.name();
+        let counting = async {
+            let channel = self.shared.broker.channel().await?;
+            let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
+            let queue = topology::dead_queue(name).into();
+            anyhow::Ok(channel.queue_declare(queue, passive, FieldTable::default()).await?.message_count())
+        };
+        if let Ok(count) = counting.await {
+            ::metrics::gauge!(metrics::DEAD_LETTERS, "consumer" => name.to_owned()).set(f64::from(count));
+        }
     }
 }
