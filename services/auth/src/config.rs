@@ -75,7 +75,7 @@ pub struct Tokens {
 }
 
 /// How passwords are hashed: Argon2id with one lane.
-#[derive(Debug, Clone, Deserialize, Validate)]
+#[derive(Debug, Clone, Copy, Deserialize, Validate)]
 #[garde(allow_unvalidated)]
 #[serde(default)]
 pub struct Passwords {
@@ -212,7 +212,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn refusal(changed: Value) -> String {
+    fn refusal(changed: &Value) -> String {
         let mut config = json!({
             "postgres": {"url": "postgres://auth@localhost/auth"},
             "amqp": {"url": "amqp://localhost"},
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn the_defaults_are_valid() {
-        assert_eq!(refusal(json!({})), "");
+        assert_eq!(refusal(&json!({})), "");
     }
 
     #[test]
@@ -245,7 +245,7 @@ mod tests {
                 "bootstrap_operator.password",
             ),
         ] {
-            let refusal = refusal(changed);
+            let refusal = refusal(&changed);
             assert!(refusal.contains(field), "{field}: {refusal}");
             assert!(!refusal.contains("secret"), "{refusal}");
         }

@@ -65,7 +65,7 @@ mod tests {
     proptest! {
         #[test]
         fn only_what_has_the_form_is_read(text in any::<String>()) {
-            if let Some(token) = RefreshToken::parse(text.clone().into()) {
+            if let Some(token) = RefreshToken::parse(text.into()) {
                 prop_assert_eq!(token.expose().len(), 43);
             }
         }

@@ -89,3 +89,14 @@ async fn a_stolen_token_is_no_way_around_the_limit_of_log_ins() {
     answer.problem(Code::RateLimited);
     world.log_in("ana@exemplo.com", PASSWORD).await.problem(Code::RateLimited);
 }
+
+#[tokio::test]
+async fn what_was_decided_by_the_old_password_begins_no_session() {
+    let world = World::new().await;
+    let session = world.register("ana@exemplo.com").await;
+    world.change_password(&session.access_token, PASSWORD, NEW).await.no_content();
+    // A log-in that verified the old password just before comes here next.
+    let mut tx = world.pool.begin().await.unwrap();
+    assert!(!auth::store::users::hold(&mut tx, session.user.id, 1).await.unwrap());
+    assert!(auth::store::users::hold(&mut tx, session.user.id, 2).await.unwrap());
+}

@@ -38,7 +38,7 @@ async fn after_a_rotation_old_tokens_verify_and_new_ones_have_the_new_key() {
     let world = World::with(hasty()).await;
     let before = world.register("ana@exemplo.com").await;
     let old = key_of(&before.access_token);
-    assert_eq!(published(&world).await, [old.clone()]);
+    assert_eq!(published(&world).await, [&*old]);
 
     let rotated = rotate(&world).await;
     let new = rotated.keys[0].id.clone();
@@ -47,7 +47,7 @@ async fn after_a_rotation_old_tokens_verify_and_new_ones_have_the_new_key() {
     // Fifteen minutes of a token's life, two for other processes to follow, one for clocks.
     let overlap = rotated.keys[1].verifies_until.unwrap() - rotated.keys[0].signs_from;
     assert_eq!(overlap, TimeDelta::minutes(18));
-    assert_eq!(published(&world).await, [new.clone(), old]);
+    assert_eq!(published(&world).await, [&*new, &*old]);
 
     let after: Session = world.log_in("ana@exemplo.com", PASSWORD).await.json(StatusCode::CREATED);
     assert_eq!(key_of(&after.access_token), new);

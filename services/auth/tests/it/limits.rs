@@ -5,10 +5,11 @@ use axum::http::StatusCode;
 use contracts::{problem::Code, rest::auth::Session};
 use serde_json::{Value, json};
 
-fn limits(login_per_account: Value, login_per_address: Value, register_per_address: Value) -> Value {
+/// With registrations of one e-mail limited to two an hour.
+fn limits(per_account: &Value, per_address: &Value, register_per_address: &Value) -> Value {
     json!({"limits": {
-        "login_per_account": login_per_account,
-        "login_per_address": login_per_address,
+        "login_per_account": per_account,
+        "login_per_address": per_address,
         "register_per_address": register_per_address,
         "register_per_account": limit(2, 3_600),
     }})
@@ -20,7 +21,7 @@ fn wide() -> Value {
 
 #[tokio::test]
 async fn an_account_is_guarded_whether_it_exists_or_not_and_from_wherever_one_tries() {
-    let world = World::with(limits(limit(3, 3_600), wide(), wide())).await;
+    let world = World::with(limits(&limit(3, 3_600), &wide(), &wide())).await;
     world.register("ana@exemplo.com").await;
     for email in ["ana@exemplo.com", "nobody@exemplo.com"] {
         let login = || json!({"email": email, "password": "not the password"});
@@ -40,7 +41,7 @@ async fn an_account_is_guarded_whether_it_exists_or_not_and_from_wherever_one_tr
 
 #[tokio::test]
 async fn a_success_forgets_the_failures_before() {
-    let world = World::with(limits(limit(3, 3_600), wide(), wide())).await;
+    let world = World::with(limits(&limit(3, 3_600), &wide(), &wide())).await;
     world.register("ana@exemplo.com").await;
     for _ in 0..3 {
         for _ in 0..2 {
@@ -52,7 +53,7 @@ async fn a_success_forgets_the_failures_before() {
 
 #[tokio::test]
 async fn an_address_is_limited_over_all_accounts_and_all_processes() {
-    let changes = limits(wide(), limit(4, 3_600), wide());
+    let changes = limits(&wide(), &limit(4, 3_600), &wide());
     let world = World::with(changes.clone()).await;
     let second = world.beside(changes).await.unwrap();
     let login = |number: u32| json!({"email": format!("user{number}@exemplo.com"), "password": PASSWORD});
@@ -71,7 +72,7 @@ async fn an_address_is_limited_over_all_accounts_and_all_processes() {
 
 #[tokio::test]
 async fn attempts_at_once_do_not_slip_through() {
-    let world = World::with(limits(limit(3, 3_600), wide(), wide())).await;
+    let world = World::with(limits(&limit(3, 3_600), &wide(), &wide())).await;
     let attempts = (0..20).map(|_| world.log_in("ana@exemplo.com", "wrong"));
     let answers = futures::future::join_all(attempts).await;
     let tried = answers.iter().filter(|answer| answer.status == StatusCode::UNAUTHORIZED).count();
@@ -80,7 +81,7 @@ async fn attempts_at_once_do_not_slip_through() {
 
 #[tokio::test]
 async fn registrations_are_limited_by_address_and_by_email() {
-    let world = World::with(limits(wide(), wide(), limit(3, 3_600))).await;
+    let world = World::with(limits(&wide(), &wide(), &limit(3, 3_600))).await;
     let register = async |address: &str, email: &str| world.post_from(address, "/v1/users", registration(email)).await;
     for number in 0..3 {
         let answer = register("198.51.100.1", &format!("user{number}@exemplo.com")).await;
@@ -95,7 +96,7 @@ async fn registrations_are_limited_by_address_and_by_email() {
 
 #[tokio::test]
 async fn neither_addresses_nor_emails_are_stored() {
-    let world = World::with(limits(limit(3, 3_600), limit(3, 3_600), wide())).await;
+    let world = World::with(limits(&limit(3, 3_600), &limit(3, 3_600), &wide())).await;
     let login = json!({"email": "ana@exemplo.com", "password": PASSWORD});
     world.post_from("198.51.100.1", "/v1/sessions", login).await.problem(Code::InvalidCredentials);
     let rows: Vec<Vec<u8>> = sqlx::query_scalar("SELECT subject FROM attempts").fetch_all(&world.pool).await.unwrap();
