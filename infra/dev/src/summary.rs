@@ -34,7 +34,7 @@ try:
         operator.email,
         operator.password,
         login(&password),
-        r#"{"query":"{ links { nodes { code url clickCount stats { clicks uniqueVisitors } } } }"}"#,
+        r#"{"query":"{ links { edges { node { code url clickCount stats { clicks uniqueVisitors } } } } }"}"#,
         LINKS[0].0,
     ));
     Ok(())

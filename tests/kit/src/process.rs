@@ -132,7 +132,8 @@ impl Daemon {
         fs::create_dir_all(&self.folder).with_context(|| format!("creating {}", self.folder.display()))?;
         let log = File::options().create(true).append(true).open(self.log_path())?;
         let mut command = if detached { in_new_session(command) } else { copy(command) };
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        // Logs are files: colours would only be in the way of searching them.
+        command.env("NO_COLOR", "1").stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = command.spawn().with_context(|| format!("starting {}", self.name))?;
         // A program that ended at once has no entry any more; its log says why.
         let identity = Identity::of(child.id()).unwrap_or(Identity { pid: child.id(), started: 0 });

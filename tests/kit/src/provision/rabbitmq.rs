@@ -28,12 +28,11 @@ pub(super) async fn create(addresses: &Addresses, realm: &Realm, unit: &str, pas
     Ok(format!("{}/{host}", addresses.rabbitmq.url_as("amqp", &user, password)))
 }
 
-/// What a unit may do, as regular expressions on names. Its own names begin with its name and a dot or a colon.
+/// What a unit may do, as regular expressions on names. Its own names begin with its name and a dot or a colon. The
+/// default exchange is nobody's: it carries a message to every queue by its name.
 fn permissions(unit: &str) -> Value {
     let own = format!(r"^({unit}[.:].*|{SHARED})$");
-    // The default exchange carries a message to a queue by its name: retries go that way.
-    let write = format!(r"^({unit}[.:].*|{SHARED}|amq\.default)$");
-    json!({ "configure": own, "write": write, "read": own })
+    json!({ "configure": own, "write": own, "read": own })
 }
 
 pub(super) async fn drop_user(addresses: &Addresses, user: &str) -> Result<()> {
@@ -75,5 +74,6 @@ mod tests {
     fn names_of_others_are_not_covered() {
         let own = permissions("auth")["configure"].as_str().unwrap().to_owned();
         assert_eq!(own, r"^(auth[.:].*|events|events\.log|events\.clicks)$");
+        assert_eq!(permissions("auth")["write"], own.as_str());
     }
 }
