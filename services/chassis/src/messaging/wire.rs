@@ -79,11 +79,9 @@ impl Frame {
     /// Takes over a delivery, without the broker's own notes: its `x-death` would make it drop a
     /// message that comes by the same delay queue twice, taking that for a loop.
     pub(super) fn forward(properties: &BasicProperties, body: Vec<u8>) -> Self {
-        let kept = headers(properties)
-            .into_iter()
-            .filter(|(name, _)| !name.as_str().starts_with("x-"))
-            .map(|(name, value)| (name.clone(), value.clone()));
-        let table = FieldTable::from(kept.collect::<BTreeMap<_, _>>());
+        let mut table = headers(properties);
+        table.retain(|name, _| !name.as_str().starts_with("x-"));
+        let table = FieldTable::from(table);
         Self { properties: properties.clone().with_headers(table).with_delivery_mode(PERSISTENT), body }
     }
 

@@ -82,29 +82,32 @@ impl<H: Handler> Consumer<H> {
             let partition = Partition::new(Arc::clone(&self.shared), index);
             partitions.spawn(partition.run(shutdown.clone()));
         }
-        let mut measuring = tokio::time::interval(MEASURE_EVERY);
+        partitions.spawn(measure(Arc::clone(&self.shared), shutdown));
+        while let Some(ended) = partitions.join_next().await {
+            ended?;
+        }
+        Ok(())
+    }
+}
+
+/// Counts the dead letters until `shutdown` is cancelled; while the broker is away, the last count
+/// stands.
+async fn measure<H: Handler>(shared: Arc<Shared<H>>, shutdown: CancellationToken) {
+    let name = shared.subscription.name();
+    let count = async || {
+        let channel = shared.broker.channel().await?;
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
+        let queue = topology::dead_queue(name).into();
+        anyhow::Ok(channel.queue_declare(queue, passive, FieldTable::default()).await?.message_count())
+    };
+    let counting = async {
+        let mut regularly = tokio::time::interval(MEASURE_EVERY);
         loop {
-            tokio::select! {
-                ended = partitions.join_next() => match ended {
-                    Some(ended) => ended?,
-                    None => return Ok(()),
-                },
-                _ = measuring.tick() => self.measure().await,
+            regularly.tick().await;
+            if let Ok(count) = count().await {
+                ::metrics::gauge!(metrics::DEAD_LETTERS, "consumer" => name.to_owned()).set(f64::from(count));
             }
         }
-    }
-
-    /// Counts the dead letters; while the broker is away, the last count stands.
-    async fn measure(&self) {
-        let name = self.shared.subscription.name();
-        let counting = async {
-            let channel = self.shared.broker.channel().await?;
-            let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
-            let queue = topology::dead_queue(name).into();
-            anyhow::Ok(channel.queue_declare(queue, passive, FieldTable::default()).await?.message_count())
-        };
-        if let Ok(count) = counting.await {
-            ::metrics::gauge!(metrics::DEAD_LETTERS, "consumer" => name.to_owned()).set(f64::from(count));
-        }
-    }
+    };
+    shutdown.run_until_cancelled(counting).await;
 }

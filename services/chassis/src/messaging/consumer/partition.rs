@@ -151,6 +151,7 @@ impl<H: Handler> Active<'_, H> {
         }
         span.in_scope(|| {
             tracing::info!(
+                trace_id = telemetry::trace_id(&span),
                 message.subject = message.subject,
                 message.version = message.version,
                 message.attempt = message.attempt,

@@ -13,7 +13,11 @@ use tokio::sync::Notify;
 
 const ENGINES: &[Engine] = &[Engine::Rabbitmq];
 
-async fn dead_letters(bench: &Bench, ledger: &Ledger, count: usize) -> Vec<chassis::messaging::dead_letters::DeadLetter> {
+async fn dead_letters(
+    bench: &Bench,
+    ledger: &Ledger,
+    count: usize,
+) -> Vec<chassis::messaging::dead_letters::DeadLetter> {
     let letters = DeadLetters::new(&bench.broker, &subscription(), ledger.clone());
     let all = async || Ok(Some(letters.list(None, 100).await?).filter(|found| found.len() == count));
     kit::eventually(PATIENCE, "the dead letters", all).await.unwrap()

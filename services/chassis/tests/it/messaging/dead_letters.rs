@@ -119,8 +119,8 @@ async fn operators_and_nobody_else_decide_over_http() {
     let user = issuer.token(Uuid::now_v7(), &["user"]);
     let decision = json!({ "consumer": "auth.counting", "ids": [refusing.ids[2]], "reason": "mended" });
 
-    for (method, path) in
-        [("GET", ""), ("GET", "/audit"), ("POST", "/redrive"), ("POST", "/discard")].map(|(m, p)| (m, format!("/v1/dead-letters{p}")))
+    for (method, path) in [("GET", ""), ("GET", "/audit"), ("POST", "/redrive"), ("POST", "/discard")]
+        .map(|(m, p)| (m, format!("/v1/dead-letters{p}")))
     {
         let (status, _) = call(&routes, None, method, &path, decision.clone()).await;
         assert_eq!(status, StatusCode::UNAUTHORIZED, "{method} {path}");

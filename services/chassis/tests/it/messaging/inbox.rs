@@ -1,6 +1,6 @@
 use super::{Bench, Counted, Handling, PATIENCE, Running, Seen, counted, publish, subscription};
 use chassis::messaging::{Message, inbox, ledger};
-use contracts::envelope::{Event, EventData};
+use contracts::envelope::Event;
 use kit::Engine;
 use std::sync::{Arc, Mutex};
 
@@ -102,7 +102,21 @@ async fn an_event_that_is_delivered_twice_takes_effect_once() {
     running.stop().await;
     let effects: i64 = sqlx::query_scalar("SELECT count(*) FROM effects").fetch_one(&pool).await.unwrap();
     assert_eq!(effects, 20);
-    assert_eq!(Counted::TYPE, "auth.test.counted");
+}
+
+#[tokio::test]
+async fn weeks_that_are_long_past_are_dropped() {
+    let bench = Bench::new(&[Engine::Postgres, Engine::Rabbitmq]).await;
+    let pool = bench.postgres().await;
+    let old = "CREATE TABLE inbox_20200106 PARTITION OF inbox FOR VALUES FROM ('2020-01-06') TO ('2020-01-13')";
+    sqlx::raw_sql(old).execute(&pool).await.unwrap();
+    let weeks = async || -> i64 {
+        let count = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'inbox'::regclass";
+        sqlx::query_scalar(count).fetch_one(&pool).await.unwrap()
+    };
+    let before = weeks().await;
+    chassis::messaging::postgres::prepare(&pool).await.unwrap();
+    assert_eq!(weeks().await, before - 1);
 }
 
 #[tokio::test]

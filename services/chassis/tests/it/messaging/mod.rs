@@ -4,6 +4,7 @@ mod consumer;
 mod dead_letters;
 mod inbox;
 mod lines;
+mod origin;
 mod outbox;
 mod proxy;
 mod publisher;

@@ -29,7 +29,10 @@ async fn a_reader_resumes_after_any_offset() {
     }
     let mut reader = Reader::open(&bench.broker, EVENTS_LOG, Start::First);
     let batch = timeout(PATIENCE, reader.next_many(20, Duration::from_secs(5))).await.unwrap().unwrap();
-    assert_eq!(batch.iter().map(|record| record.offset).collect::<Vec<_>>(), log[..20].iter().map(|record| record.offset).collect::<Vec<_>>());
+    assert_eq!(
+        batch.iter().map(|record| record.offset).collect::<Vec<_>>(),
+        log[..20].iter().map(|record| record.offset).collect::<Vec<_>>()
+    );
     let rest = timeout(PATIENCE, reader.next_many(100, Duration::from_millis(500))).await.unwrap().unwrap();
     assert_eq!(rest.len(), 30);
 }
