@@ -43,25 +43,18 @@ impl Error {
         match self {
             Self::Refused(refusals) => {
                 let problem = Problem::new(Code::ValidationFailed, "See the field errors.");
-                let told = refusals.into_iter().fold(problem, |problem, (field, why)| {
-                    problem.with_field(format!("{prefix}{field}"), why)
-                });
+                let told = refusals
+                    .into_iter()
+                    .fold(problem, |problem, (field, why)| problem.with_field(format!("{prefix}{field}"), why));
                 told.into()
             }
-            Self::InvalidCursor => {
-                Failure::new(Code::InvalidCursor, "Take cursors from the answers of this list.")
-            }
-            Self::CodeTaken => {
-                Failure::new(Code::CodeTaken, "A link has or had this code. Choose another.")
-            }
+            Self::InvalidCursor => Failure::new(Code::InvalidCursor, "Take cursors from the answers of this list."),
+            Self::CodeTaken => Failure::new(Code::CodeTaken, "A link has or had this code. Choose another."),
             Self::NotFound => Failure::new(Code::NotFound, "You have no such link."),
-            Self::Conflict => {
-                Failure::new(Code::Conflict, "The link was changed meanwhile. Read it again.")
+            Self::Conflict => Failure::new(Code::Conflict, "The link was changed meanwhile. Read it again."),
+            Self::IdempotencyMismatch => {
+                Failure::new(Code::IdempotencyMismatch, "This Idempotency-Key came before, with another body.")
             }
-            Self::IdempotencyMismatch => Failure::new(
-                Code::IdempotencyMismatch,
-                "This Idempotency-Key came before, with another body.",
-            ),
             Self::IdempotencyInProgress => Failure::new(
                 Code::IdempotencyInProgress,
                 "The first request with this Idempotency-Key has not ended yet.",

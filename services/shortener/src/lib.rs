@@ -66,14 +66,8 @@ impl chassis::Service for Shortener {
 
         let (links, public_url) = (&config.links, config.links.public_url.as_str());
         let catalogue = Catalogue::new(store.clone(), lookup.clone(), links.policy(), public_url);
-        let redirects = Redirects {
-            lookup,
-            links: store.links,
-            visitors,
-            countries,
-            spool,
-            metrics: metrics::Redirects::new(),
-        };
+        let redirects =
+            Redirects { lookup, links: store.links, visitors, countries, spool, metrics: metrics::Redirects::new() };
         Ok(App {
             router: http::routes(catalogue, context.verifier.clone()),
             bare: http::redirects(Arc::new(redirects)),
@@ -121,14 +115,7 @@ fn keep_salts(context: &Context, store: &Store, visitors: &Visitors) {
 }
 
 /// Starts what moves events in and out.
-fn move_events(
-    context: &Context,
-    config: &Config,
-    store: &Store,
-    lookup: &Lookup,
-    broker: &Broker,
-    spool: &Spool,
-) {
+fn move_events(context: &Context, config: &Config, store: &Store, lookup: &Lookup, broker: &Broker, spool: &Spool) {
     let (relay, shutdown) = (Relay::new(store.outbox.clone(), broker.publisher()), context.shutdown.clone());
     context.spawn("outbox relay", move || relay.clone().run(shutdown.clone()));
     let shipper = Shipper::new(spool.clone(), broker.clone(), config.spool.sync_interval());

@@ -38,12 +38,10 @@ impl Catalogue {
         owner: Uuid,
         requests: &[rest::CreateLink],
     ) -> Result<Vec<rest::CreateLinkResult>, Error> {
-        let mut results: Vec<_> = (0..requests.len())
-            .map(|index| rest::CreateLinkResult { index, link: None, problem: None })
-            .collect();
+        let mut results: Vec<_> =
+            (0..requests.len()).map(|index| rest::CreateLinkResult { index, link: None, problem: None }).collect();
         let mut items = self.parse_many(owner, requests, &mut results);
-        let chosen: Vec<_> =
-            items.iter().filter(|item| item.is_chosen).map(|item| item.link.code).collect();
+        let chosen: Vec<_> = items.iter().filter(|item| item.is_chosen).map(|item| item.link.code).collect();
         if !chosen.is_empty() {
             let taken = self.store.links.taken(&chosen).await?;
             items.retain(|item| {
@@ -120,10 +118,9 @@ impl Catalogue {
             }
         }
         counter!(LINKS_CREATED, "how" => "bulk").increment(chunk.len() as u64);
+        let chosen: Vec<&Link> = chunk.iter().filter(|item| item.is_chosen).map(|item| &item.link).collect();
+        self.lookup.announce(chosen).await;
         for item in &chunk {
-            if item.is_chosen {
-                self.lookup.announce(&item.link).await;
-            }
             results[item.index].link = Some(self.present(&item.link));
         }
         Ok(())

@@ -39,7 +39,7 @@ impl Catalogue {
             }
         };
         if is_changed {
-            self.lookup.announce(&link).await;
+            self.lookup.announce([&link]).await;
         }
         Ok(self.present(&link))
     }

@@ -64,7 +64,10 @@ impl Counter {
             let records = match reader.next_many(MOST_RECORDS, PATIENCE).await {
                 Ok(records) => records,
                 Err(StreamError::Rewound { expected, .. }) => {
-                    tracing::error!(stream.expected = expected, "The stream of clicks begins anew; watermarks tell what was counted.");
+                    tracing::error!(
+                        stream.expected = expected,
+                        "The stream of clicks begins anew; watermarks tell what was counted."
+                    );
                     reader = self.open(Start::First);
                     continue;
                 }
@@ -81,12 +84,7 @@ impl Counter {
         Reader::open(&self.broker, CLICKS_LOG, start).prefetch(100)
     }
 
-    async fn advance(
-        &self,
-        before: &Progress,
-        after: &Progress,
-        clicks: &HashMap<Uuid, u64>,
-    ) -> Result<(), Error> {
+    async fn advance(&self, before: &Progress, after: &Progress, clicks: &HashMap<Uuid, u64>) -> Result<(), Error> {
         let mut transaction = self.store.transaction().await?;
         loop {
             let session = transaction.start().await?;

@@ -9,9 +9,7 @@ use crate::{
 };
 use anyhow::Context as _;
 use chrono::Utc;
-use contracts::{
-    envelope::Event, event::shortener::UrlCreated, rest::shortener as rest,
-};
+use contracts::{envelope::Event, event::shortener::UrlCreated, rest::shortener as rest};
 use metrics::counter;
 use mongodb::ClientSession;
 use sha2::{Digest, Sha256};
@@ -37,9 +35,7 @@ impl IdempotencyKey {
     pub fn parse(text: &[u8]) -> Result<Self, String> {
         let is_visible = text.iter().all(u8::is_ascii_graphic);
         match std::str::from_utf8(text) {
-            Ok(key) if is_visible && (1..=LONGEST_KEY).contains(&key.len()) => {
-                Ok(Self(key.to_owned()))
-            }
+            Ok(key) if is_visible && (1..=LONGEST_KEY).contains(&key.len()) => Ok(Self(key.to_owned())),
             _ => Err(format!("must be 1 to {LONGEST_KEY} visible ASCII characters")),
         }
     }
@@ -71,9 +67,7 @@ impl Catalogue {
         }
         match self.create_once(owner, request, Some(&repeatable)).await {
             // The other request with this key may have ended meanwhile.
-            Err(Error::IdempotencyInProgress) => {
-                self.answered(&repeatable).await?.ok_or(Error::IdempotencyInProgress)
-            }
+            Err(Error::IdempotencyInProgress) => self.answered(&repeatable).await?.ok_or(Error::IdempotencyInProgress),
             outcome => outcome,
         }
     }
@@ -110,7 +104,7 @@ impl Catalogue {
                 Ok(answer) => {
                     // Somebody may have asked for a code that can be guessed before it was there.
                     if new.code.is_some() {
-                        self.lookup.announce(&link).await;
+                        self.lookup.announce([&link]).await;
                     }
                     counter!(LINKS_CREATED, "how" => "single").increment(1);
                     return Ok(answer);
@@ -120,17 +114,12 @@ impl Catalogue {
     }
 
     /// Writes the link, its event, and the answer in case the request comes again.
-    async fn insert(
-        &self,
-        link: &Link,
-        repeatable: Option<&Repeatable<'_>>,
-    ) -> Result<rest::Link, Error> {
+    async fn insert(&self, link: &Link, repeatable: Option<&Repeatable<'_>>) -> Result<rest::Link, Error> {
         let answer = self.present(link);
         let replay = match repeatable {
             Some(request) => Some(Replay {
                 fingerprint: request.fingerprint.clone(),
-                answer: serde_json::to_string(&answer)
-                    .map_err(|error| Error::Internal(error.into()))?,
+                answer: serde_json::to_string(&answer).map_err(|error| Error::Internal(error.into()))?,
             }),
             None => None,
         };

@@ -16,11 +16,7 @@ use crate::{
     store::Store,
 };
 use chrono::Utc;
-use contracts::{
-    envelope::Event,
-    event::shortener::UrlCreated,
-    rest::shortener as rest,
-};
+use contracts::{envelope::Event, event::shortener::UrlCreated, rest::shortener as rest};
 use std::sync::Arc;
 
 /// The links of all owners. Cheap to clone.

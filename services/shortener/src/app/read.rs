@@ -31,20 +31,14 @@ impl Catalogue {
     ///
     /// # Errors
     /// Fails when the request is not acceptable, or the store is away.
-    pub async fn list(
-        &self,
-        owner: Uuid,
-        request: &rest::ListLinks,
-    ) -> Result<rest::LinkPage, Error> {
+    pub async fn list(&self, owner: Uuid, request: &rest::ListLinks) -> Result<rest::LinkPage, Error> {
         let first = request.first.unwrap_or(DEFAULT_PAGE);
         let filter = filter(request, first)?;
         let mut links = self.store.links.list(owner, &filter, first + 1).await?;
         let has_next_page = links.len() > first as usize;
         links.truncate(first as usize);
-        let items = links
-            .iter()
-            .map(|link| rest::LinkItem { cursor: cursor(link.id), link: self.present(link) })
-            .collect();
+        let items =
+            links.iter().map(|link| rest::LinkItem { cursor: cursor(link.id), link: self.present(link) }).collect();
         Ok(rest::LinkPage { items, has_next_page })
     }
 }

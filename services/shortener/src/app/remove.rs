@@ -16,12 +16,7 @@ impl Catalogue {
     ///
     /// # Errors
     /// Fails when there is no such link, its version is another, or the store is away.
-    pub async fn remove(
-        &self,
-        owner: Uuid,
-        code: ShortCode,
-        expected: Option<u64>,
-    ) -> Result<(), Error> {
+    pub async fn remove(&self, owner: Uuid, code: ShortCode, expected: Option<u64>) -> Result<(), Error> {
         let mut transaction = self.store.transaction().await?;
         let link = loop {
             let session = transaction.start().await?;
@@ -30,7 +25,7 @@ impl Catalogue {
                 break outcome?;
             }
         };
-        self.lookup.announce(&link).await;
+        self.lookup.announce([&link]).await;
         Ok(())
     }
 
@@ -54,12 +49,7 @@ impl Catalogue {
         if !links.change(session, &link, false).await? {
             return Err(Error::Conflict);
         }
-        let data = UrlDeleted {
-            url_id: link.id,
-            short_code: code.to_string(),
-            auth_user_id: owner,
-            deleted_at: now,
-        };
+        let data = UrlDeleted { url_id: link.id, short_code: code.to_string(), auth_user_id: owner, deleted_at: now };
         let event = Event::new(link.id.to_string(), link.version, data);
         self.store.outbox.enqueue(session, event).await?;
         Ok(link)

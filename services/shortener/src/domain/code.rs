@@ -16,12 +16,52 @@ const MOST: usize = 32;
 
 /// Words that are, or may become, addresses of our own; compared without regard to case.
 const RESERVED: &[&str] = &[
-    "about", "account", "admin", "api", "app", "apple-touch-icon", "assets", "auth", "billing",
-    "console", "dashboard", "docs", "favicon", "graphiql", "graphql", "health", "healthz", "help",
-    "index", "legal", "links", "live", "login", "logout", "metrics", "openapi", "operators",
-    "privacy", "ready", "register", "robots", "security", "settings", "signin", "signup",
-    "sitemap", "static", "stats", "status", "support", "swagger", "terms", "users", "vitrine",
-    "well-known", "www",
+    "about",
+    "account",
+    "admin",
+    "api",
+    "app",
+    "apple-touch-icon",
+    "assets",
+    "auth",
+    "billing",
+    "console",
+    "dashboard",
+    "docs",
+    "favicon",
+    "graphiql",
+    "graphql",
+    "health",
+    "healthz",
+    "help",
+    "index",
+    "legal",
+    "links",
+    "live",
+    "login",
+    "logout",
+    "metrics",
+    "openapi",
+    "operators",
+    "privacy",
+    "ready",
+    "register",
+    "robots",
+    "security",
+    "settings",
+    "signin",
+    "signup",
+    "sitemap",
+    "static",
+    "stats",
+    "status",
+    "support",
+    "swagger",
+    "terms",
+    "users",
+    "vitrine",
+    "well-known",
+    "www",
 ];
 
 /// The code under which a link is reached: 3 to 32 of `A-Z a-z 0-9 _ -`. Case matters.
@@ -71,9 +111,8 @@ impl ShortCode {
     /// Fails when the text is not an acceptable code.
     pub fn choose(text: &str) -> Result<Self, CodeError> {
         let code = Self::parse(text)?;
-        let is_version = text.len() <= 4
-            && text.starts_with(['v', 'V'])
-            && text[1..].bytes().all(|byte| byte.is_ascii_digit());
+        let is_version =
+            text.len() <= 4 && text.starts_with(['v', 'V']) && text[1..].bytes().all(|byte| byte.is_ascii_digit());
         let is_reserved = RESERVED.iter().any(|word| word.eq_ignore_ascii_case(text));
         if is_reserved || is_version { Err(CodeError::Reserved) } else { Ok(code) }
     }

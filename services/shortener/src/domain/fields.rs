@@ -22,11 +22,7 @@ impl Refusals {
     }
 
     /// Like [`take`](Self::take), for a field that may be absent.
-    pub(super) fn take_if<T, E: Display>(
-        &mut self,
-        field: &str,
-        parsed: Option<Result<T, E>>,
-    ) -> Option<T> {
+    pub(super) fn take_if<T, E: Display>(&mut self, field: &str, parsed: Option<Result<T, E>>) -> Option<T> {
         parsed.and_then(|parsed| self.take(field, parsed))
     }
 
@@ -148,9 +144,7 @@ mod tests {
 
     #[test]
     fn tags_are_trimmed_counted_once_and_bounded() {
-        let tags = |texts: &[&str]| {
-            Tags::parse(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>())
-        };
+        let tags = |texts: &[&str]| Tags::parse(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
         assert_eq!(tags(&[" a ", "b", "a"]).unwrap().0, ["a", "b"]);
         assert!(tags(&[""]).is_err());
         assert!(tags(&[&"é".repeat(50)]).is_ok());

@@ -1,8 +1,6 @@
 //! What owners ask for, parsed: everything that is wrong is told at once.
 
-use super::{
-    Link, MaxClicks, RedirectStatus, Refusals, ShortCode, Tags, TargetPolicy, TargetUrl, Title,
-};
+use super::{Link, MaxClicks, RedirectStatus, Refusals, ShortCode, Tags, TargetPolicy, TargetUrl, Title};
 use chrono::{DateTime, SubsecRound, Utc};
 use contracts::rest::shortener::{CreateLink, UpdateLink};
 use std::convert::Infallible;
@@ -28,11 +26,7 @@ impl NewLink {
     ///
     /// # Errors
     /// Tells every field that is not acceptable.
-    pub fn parse(
-        request: &CreateLink,
-        policy: &TargetPolicy,
-        now: DateTime<Utc>,
-    ) -> Result<Self, Refusals> {
+    pub fn parse(request: &CreateLink, policy: &TargetPolicy, now: DateTime<Utc>) -> Result<Self, Refusals> {
         let mut refusals = Refusals::default();
         let fields = &mut refusals;
         let url = fields.take("url", policy.accept(&request.url));
@@ -49,17 +43,7 @@ impl NewLink {
         let (Some(url), Some(tags), true) = (url, tags, refusals.is_empty()) else {
             return Err(refusals);
         };
-        Ok(Self {
-            code,
-            url,
-            title,
-            tags,
-            expires_at,
-            max_clicks,
-            redirect_status,
-            forward_query,
-            fallback_url,
-        })
+        Ok(Self { code, url, title, tags, expires_at, max_clicks, redirect_status, forward_query, fallback_url })
     }
 
     /// Makes the link, under `code`. Times have the milliseconds that the store keeps.
@@ -106,38 +90,23 @@ impl Change {
     ///
     /// # Errors
     /// Tells every field that is not acceptable.
-    pub fn parse(
-        request: &UpdateLink,
-        policy: &TargetPolicy,
-        now: DateTime<Utc>,
-    ) -> Result<Self, Refusals> {
+    pub fn parse(request: &UpdateLink, policy: &TargetPolicy, now: DateTime<Utc>) -> Result<Self, Refusals> {
         let mut refusals = Refusals::default();
         let fields = &mut refusals;
         let change = Self {
             url: fields.take_if("url", request.url.as_deref().map(|text| policy.accept(text))),
-            title: fields.take_if(
-                "title",
-                request.title.as_ref().map(|title| title.as_deref().map_or(Ok(None), Title::parse)),
-            ),
+            title: fields
+                .take_if("title", request.title.as_ref().map(|title| title.as_deref().map_or(Ok(None), Title::parse))),
             tags: fields.take_if("tags", request.tags.as_deref().map(Tags::parse)),
-            expires_at: fields.take_if(
-                "expires_at",
-                request.expires_at.map(|at| at.map(|at| future(at, now)).transpose()),
-            ),
-            max_clicks: fields.take_if(
-                "max_clicks",
-                request.max_clicks.map(|limit| limit.map(MaxClicks::parse).transpose()),
-            ),
-            redirect_status: fields
-                .take_if("redirect_status", request.redirect_status.map(RedirectStatus::parse)),
-            forward_query: fields
-                .take_if("forward_query", request.forward_query.map(Ok::<_, Infallible>)),
+            expires_at: fields
+                .take_if("expires_at", request.expires_at.map(|at| at.map(|at| future(at, now)).transpose())),
+            max_clicks: fields
+                .take_if("max_clicks", request.max_clicks.map(|limit| limit.map(MaxClicks::parse).transpose())),
+            redirect_status: fields.take_if("redirect_status", request.redirect_status.map(RedirectStatus::parse)),
+            forward_query: fields.take_if("forward_query", request.forward_query.map(Ok::<_, Infallible>)),
             fallback_url: fields.take_if(
                 "fallback_url",
-                request
-                    .fallback_url
-                    .as_ref()
-                    .map(|url| url.as_deref().map(|text| policy.accept(text)).transpose()),
+                request.fallback_url.as_ref().map(|url| url.as_deref().map(|text| policy.accept(text)).transpose()),
             ),
         };
         if refusals.is_empty() { Ok(change) } else { Err(refusals) }
@@ -236,11 +205,8 @@ mod tests {
     #[test]
     fn a_change_touches_what_it_names_and_nothing_changes_nothing() {
         let (now, policy) = (Utc::now(), TargetPolicy::default());
-        let request = CreateLink {
-            url: "https://example.com/".into(),
-            title: Some("Shop".into()),
-            ..CreateLink::default()
-        };
+        let request =
+            CreateLink { url: "https://example.com/".into(), title: Some("Shop".into()), ..CreateLink::default() };
         let new = NewLink::parse(&request, &policy, now).unwrap();
         let mut link = new.into_link(Uuid::now_v7(), ShortCode::generate(7), now);
         link.click_count = 5;
@@ -250,12 +216,10 @@ mod tests {
         assert!(Change::parse(&same, &policy, now).unwrap().apply(&mut link, now).is_empty());
         assert_eq!(link, before);
 
-        let change: UpdateLink =
-            serde_json::from_str(r#"{"title":null,"max_clicks":7}"#).unwrap();
+        let change: UpdateLink = serde_json::from_str(r#"{"title":null,"max_clicks":7}"#).unwrap();
         let changed = Change::parse(&change, &policy, now).unwrap().apply(&mut link, now);
         assert_eq!(changed, ["title", "max_clicks"]);
-        let expected =
-            Link { title: None, max_clicks: Some(7), used: 5, version: 2, ..before };
+        let expected = Link { title: None, max_clicks: Some(7), used: 5, version: 2, ..before };
         assert_eq!(link, expected);
     }
 }

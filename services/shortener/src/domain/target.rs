@@ -11,8 +11,18 @@ const LONGEST: usize = 2_048;
 
 /// Endings of names that only mean something inside a network.
 const PRIVATE_SUFFIXES: &[&str] = &[
-    "localhost", "local", "internal", "localdomain", "lan", "home", "corp", "intranet", "private",
-    "home.arpa", "in-addr.arpa", "ip6.arpa",
+    "localhost",
+    "local",
+    "internal",
+    "localdomain",
+    "lan",
+    "home",
+    "corp",
+    "intranet",
+    "private",
+    "home.arpa",
+    "in-addr.arpa",
+    "ip6.arpa",
 ];
 
 /// An address that a link may lead to: absolute, `http` or `https`, at most 2,048 bytes of visible
@@ -108,8 +118,7 @@ impl TargetPolicy {
 
     fn is_own(&self, host: &str, port: Option<u16>) -> bool {
         let with_port = || port.map(|port| format!("{host}:{port}"));
-        self.own_hosts.contains(host)
-            || with_port().is_some_and(|address| self.own_hosts.contains(&address))
+        self.own_hosts.contains(host) || with_port().is_some_and(|address| self.own_hosts.contains(&address))
     }
 }
 
@@ -128,9 +137,9 @@ fn is_private(host: &Host<&str>) -> bool {
 
 fn is_private_name(name: &str) -> bool {
     let Some((_, _)) = name.split_once('.') else { return true };
-    PRIVATE_SUFFIXES.iter().any(|suffix| {
-        name.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    })
+    PRIVATE_SUFFIXES
+        .iter()
+        .any(|suffix| name.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
 }
 
 /// Whether the address is not one of the public Internet (IANA's special-purpose registry).
@@ -152,9 +161,7 @@ fn is_private_v6(address: Ipv6Addr) -> bool {
     let segments = address.segments();
     let inner = match segments {
         // IPv4-mapped, IPv4-compatible, and NAT64: the last 32 bits are an IPv4 address.
-        [0, 0, 0, 0, 0, 0xffff | 0, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
-            Some((high, low))
-        }
+        [0, 0, 0, 0, 0, 0xffff | 0, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some((high, low)),
         // 6to4: the 32 bits after the prefix.
         [0x2002, high, low, ..] => Some((high, low)),
         _ => None,
@@ -164,10 +171,7 @@ fn is_private_v6(address: Ipv6Addr) -> bool {
     }
     // Only 2000::/3 is the public Internet; in it, Teredo and documentation are not.
     let is_global = segments[0] & 0xe000 == 0x2000;
-    !is_global
-        || segments[..2] == [0x2001, 0]
-        || segments[..2] == [0x2001, 0xdb8]
-        || segments[0] == 0x3fff
+    !is_global || segments[..2] == [0x2001, 0] || segments[..2] == [0x2001, 0xdb8] || segments[0] == 0x3fff
 }
 
 #[cfg(test)]

@@ -19,10 +19,7 @@ use chassis::{
 };
 use contracts::{
     problem::Problem,
-    rest::shortener::{
-        BULK_LIMIT, CreateLink, CreateLinks, CreateLinksResults, Link, LinkPage, ListLinks,
-        UpdateLink,
-    },
+    rest::shortener::{BULK_LIMIT, CreateLink, CreateLinks, CreateLinksResults, Link, LinkPage, ListLinks, UpdateLink},
 };
 
 /// Makes a link.
@@ -50,8 +47,7 @@ pub(super) async fn create(
     let key = key.transpose().map_err(|why| Failure::field("Idempotency-Key", why))?;
     let link = catalogue.create(caller.user_id, &body, key.as_ref()).await?;
     facts::note("link.code", link.code.clone());
-    let location = HeaderValue::from_str(&format!("/v1/links/{}", link.code))
-        .map_err(Failure::internal)?;
+    let location = HeaderValue::from_str(&format!("/v1/links/{}", link.code)).map_err(Failure::internal)?;
     let mut response = (StatusCode::CREATED, versioned(link)).into_response();
     response.headers_mut().insert(LOCATION, location);
     Ok(response)

@@ -8,8 +8,14 @@ mod redirect;
 pub use redirect::Redirects;
 
 use crate::app::Catalogue;
-use axum::{Router, extract::DefaultBodyLimit, extract::FromRef, routing::get};
-use chassis::jwt::Verifier;
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, FromRef},
+    http::header::ALLOW,
+    routing::get,
+};
+use chassis::{http::Failure, jwt::Verifier};
+use contracts::problem::Code;
 use std::sync::Arc;
 use utoipa::{
     Modify, OpenApi,
@@ -44,21 +50,29 @@ struct Bearer;
 
 impl Modify for Bearer {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        let scheme =
-            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
         let components = openapi.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
     }
 }
 
 /// The owners' routes.
+///
+/// They answer for addresses that do not exist, too: beside routes without the stack, which have no
+/// answer of their own, the stack's own would not be heard.
 pub fn routes(catalogue: Catalogue, verifier: Verifier) -> Router {
-    described().with_state(Api { catalogue, verifier }).split_for_parts().0
+    let nothing = || async { Failure::new(Code::NotFound, "There is nothing at this address.") };
+    let (router, _) = described().with_state(Api { catalogue, verifier }).split_for_parts();
+    router.fallback(nothing)
 }
 
 /// The visitors' routes, to be served with as little around them as can be.
 pub fn redirects(redirects: Arc<Redirects>) -> Router {
-    Router::new().route("/{code}", get(redirect::redirect)).with_state(redirects)
+    let only = || async {
+        let failure = Failure::new(Code::MethodNotAllowed, "This address takes GET and HEAD.");
+        ([(ALLOW, "GET,HEAD")], failure)
+    };
+    Router::new().route("/{code}", get(redirect::redirect).fallback(only)).with_state(redirects)
 }
 
 /// The description of all routes.
@@ -68,9 +82,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 fn described() -> OpenApiRouter<Api> {
-    let bulk = OpenApiRouter::new()
-        .routes(routes!(links::create_many))
-        .layer(DefaultBodyLimit::max(BULK_BODY));
+    let bulk = OpenApiRouter::new().routes(routes!(links::create_many)).layer(DefaultBodyLimit::max(BULK_BODY));
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(links::create, links::list))
         .routes(routes!(links::read, links::change, links::remove))

@@ -113,19 +113,13 @@ impl Drawing {
 
 fn tag(text: &str, format: Format, size: u32, correction: EcLevel) -> Result<HeaderValue, Failure> {
     let all = format!("{text} {format:?} {size} {correction:?}");
-    let hash: String =
-        Sha256::digest(all).iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    let hash: String = Sha256::digest(all).iter().take(12).map(|byte| format!("{byte:02x}")).collect();
     HeaderValue::from_str(&format!("\"{hash}\"")).map_err(Failure::internal)
 }
 
-fn picture(
-    text: &str,
-    format: Format,
-    size: u32,
-    correction: EcLevel,
-) -> anyhow::Result<(&'static str, Vec<u8>)> {
-    let code = QrCode::with_error_correction_level(text, correction)
-        .context("the address does not fit into a QR code")?;
+fn picture(text: &str, format: Format, size: u32, correction: EcLevel) -> anyhow::Result<(&'static str, Vec<u8>)> {
+    let code =
+        QrCode::with_error_correction_level(text, correction).context("the address does not fit into a QR code")?;
     match format {
         Format::Svg => {
             let drawn = code.render::<svg::Color<'_>>().min_dimensions(size, size).build();

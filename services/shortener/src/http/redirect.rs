@@ -117,19 +117,15 @@ fn respond(way: Way) -> Response {
 
 impl Redirects {
     /// Finds the way for a request and, where it is a click, writes it down.
-    async fn lead(
-        &self,
-        address: IpAddr,
-        headers: &HeaderMap,
-        uri: &Uri,
-        is_click: bool,
-    ) -> Result<Way, Failure> {
+    async fn lead(&self, address: IpAddr, headers: &HeaderMap, uri: &Uri, is_click: bool) -> Result<Way, Failure> {
         let Ok(code) = ShortCode::parse(uri.path().trim_start_matches('/')) else {
             return Err(self.unknown());
         };
-        let entry = self.lookup.find(code).await.map_err(|cause| {
-            self.refuse("Links cannot be looked up at the moment.", anyhow::anyhow!("{cause}"))
-        })?;
+        let entry = self
+            .lookup
+            .find(code)
+            .await
+            .map_err(|cause| self.refuse("Links cannot be looked up at the moment.", anyhow::anyhow!("{cause}")))?;
         let target = match &entry.answer {
             Answer::Unknown => return Err(self.unknown()),
             Answer::Deleted => return Err(self.gone()),
@@ -137,11 +133,7 @@ impl Redirects {
         };
         let now_ms = Utc::now().timestamp_millis();
         let way = match self.is_open(target, now_ms, is_click).await? {
-            true => Way {
-                location: forward(target, uri.query()),
-                status: target.status,
-                is_fallback: false,
-            },
+            true => Way { location: forward(target, uri.query()), status: target.status, is_fallback: false },
             false => {
                 let location = target.fallback.clone().ok_or_else(|| self.gone())?;
                 Way { location, status: StatusCode::FOUND, is_fallback: true }
@@ -152,8 +144,7 @@ impl Redirects {
             return Ok(way);
         }
         self.write_down(target, now_ms, address, headers)?;
-        let counter =
-            if way.is_fallback { &self.metrics.fallback } else { &self.metrics.redirected };
+        let counter = if way.is_fallback { &self.metrics.fallback } else { &self.metrics.redirected };
         counter.increment(1);
         Ok(way)
     }
@@ -169,13 +160,8 @@ impl Redirects {
         if target.is_used_up() {
             return Ok(false);
         }
-        let asked = async {
-            if is_click {
-                self.links.grant(target.id).await
-            } else {
-                self.links.has_left(target.id).await
-            }
-        };
+        let asked =
+            async { if is_click { self.links.grant(target.id).await } else { self.links.has_left(target.id).await } };
         let is_open = match timeout(GRANT_LIMIT, asked).await {
             Ok(Ok(is_open)) => is_open,
             Ok(Err(error)) if !store::is_away(&error) => return Err(Failure::internal(error)),
@@ -189,20 +175,9 @@ impl Redirects {
     }
 
     /// Appends the click to the spool.
-    fn write_down(
-        &self,
-        target: &Target,
-        now_ms: i64,
-        address: IpAddr,
-        headers: &HeaderMap,
-    ) -> Result<(), Failure> {
+    fn write_down(&self, target: &Target, now_ms: i64, address: IpAddr, headers: &HeaderMap) -> Result<(), Failure> {
         let agent = headers.get(USER_AGENT).map(user_agent);
-        let visitor = self.visitors.hash(
-            now_ms,
-            target.id,
-            address,
-            agent.as_deref().unwrap_or_default(),
-        );
+        let visitor = self.visitors.hash(now_ms, target.id, address, agent.as_deref().unwrap_or_default());
         let referrer = headers.get(REFERER).and_then(referrer);
         let language = headers.get(ACCEPT_LANGUAGE).and_then(language);
         let line = Line {
@@ -214,9 +189,10 @@ impl Redirects {
             country: self.countries.of(address),
             language: language.as_deref(),
         };
-        self.spool.append(&line).map(drop).map_err(|error| {
-            self.refuse("Clicks cannot be counted at the moment.", error.into())
-        })
+        self.spool
+            .append(&line)
+            .map(drop)
+            .map_err(|error| self.refuse("Clicks cannot be counted at the moment.", error.into()))
     }
 
     #[cold]

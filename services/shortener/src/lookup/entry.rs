@@ -112,9 +112,7 @@ impl Entry {
     /// How much memory it takes, in bytes.
     pub(super) fn weight(&self) -> u32 {
         let addresses = match &self.answer {
-            Answer::Target(target) => {
-                target.location.len() + target.fallback.as_ref().map_or(0, HeaderValue::len)
-            }
+            Answer::Target(target) => target.location.len() + target.fallback.as_ref().map_or(0, HeaderValue::len),
             Answer::Unknown | Answer::Deleted => 0,
         };
         u32::try_from(OVERHEAD + addresses).unwrap_or(u32::MAX)

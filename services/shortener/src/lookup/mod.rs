@@ -68,13 +68,7 @@ impl Expiry<ShortCode, Found> for KeptAsFound {
         Some(found.keep)
     }
 
-    fn expire_after_update(
-        &self,
-        _: &ShortCode,
-        found: &Found,
-        _: Instant,
-        _: Option<Duration>,
-    ) -> Option<Duration> {
+    fn expire_after_update(&self, _: &ShortCode, found: &Found, _: Instant, _: Option<Duration>) -> Option<Duration> {
         Some(found.keep)
     }
 }
@@ -84,11 +78,7 @@ impl Lookup {
     ///
     /// # Errors
     /// Fails when the URL of Redis is not valid.
-    pub fn new(
-        settings: &Settings,
-        redis: &chassis::config::Redis,
-        links: Links,
-    ) -> anyhow::Result<Self> {
+    pub fn new(settings: &Settings, redis: &chassis::config::Redis, links: Links) -> anyhow::Result<Self> {
         let fresh = Cache::builder()
             .max_capacity(settings.bytes)
             .weigher(|_, found: &Found| found.entry.weight())
@@ -146,11 +136,16 @@ impl Lookup {
         self.inner.shared.put(code, &Entry::guard(version)).await;
     }
 
-    /// Tells every instance of a change that has committed; this one has taken it over on return.
-    pub async fn announce(&self, link: &Link) {
-        let entry = Arc::new(Entry::of(link));
-        self.inner.take_over(link.code, Arc::clone(&entry)).await;
-        self.inner.shared.announce(link.code, &entry).await;
+    /// Tells every instance of changes that have committed; this one has taken them over on return.
+    pub async fn announce(&self, links: impl IntoIterator<Item = &Link>) {
+        let entries = links.into_iter().map(|link| (link.code, Arc::new(Entry::of(link))));
+        let changes: Vec<_> = entries.collect();
+        for (code, entry) in &changes {
+            self.inner.take_over(*code, Arc::clone(entry)).await;
+        }
+        if !changes.is_empty() {
+            self.inner.shared.announce(&changes).await;
+        }
     }
 
     /// Succeeds when Redis answers, for readiness.
@@ -185,10 +180,7 @@ impl Inner {
                 return Ok(self.keep(code, entry).await);
             }
             Ok(Err(error)) => error,
-            Err(_) => mongodb::error::Error::from(std::io::Error::from(
-                std::io::ErrorKind::TimedOut,
-            ))
-            .into(),
+            Err(_) => mongodb::error::Error::from(std::io::Error::from(std::io::ErrorKind::TimedOut)).into(),
         };
         self.store.note();
         match last {

@@ -7,12 +7,12 @@ use super::{
 use crate::domain::ShortCode;
 use anyhow::Context as _;
 use redis::{
-    Client, RedisResult, Script,
+    Client, Cmd, RedisResult,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 use secrecy::ExposeSecret;
 use std::{future::Future, sync::Arc, time::Duration};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 /// How long Redis may take for an answer.
 const LIMIT: Duration = Duration::from_millis(250);
@@ -34,7 +34,6 @@ pub(super) struct Shared {
     connection: ConnectionManager,
     prefix: String,
     kept: Duration,
-    put: Script,
     absence: Arc<Absence>,
 }
 
@@ -46,15 +45,14 @@ impl Shared {
             .set_connection_timeout(Some(LIMIT))
             .set_response_timeout(Some(LIMIT))
             .set_number_of_retries(1);
-        let connection = ConnectionManager::new_lazy_with_config(client.clone(), settings)
-            .context("redis.url is not usable")?;
+        let connection =
+            ConnectionManager::new_lazy_with_config(client.clone(), settings).context("redis.url is not usable")?;
         Ok(Self {
             client,
             connection,
             channel: format!("{}changes", config.prefix),
             prefix: format!("{}link:", config.prefix),
             kept,
-            put: Script::new(PUT),
             absence: Arc::default(),
         })
     }
@@ -86,40 +84,49 @@ impl Shared {
         tokio::spawn(async move { shared.put(code, &bytes).await });
     }
 
-    /// Writes an entry, unless a later one is there. Tells whether Redis answered.
-    pub(super) async fn put(&self, code: ShortCode, entry: &[u8]) -> bool {
-        let is_nothing = entry.iter().take(8).all(|byte| *byte == 0);
-        let kept = if is_nothing { UNKNOWN_KEPT } else { self.kept };
-        let mut invocation = self.put.key(self.key(code));
-        invocation.arg(entry).arg(u64::try_from(kept.as_millis()).unwrap_or(u64::MAX));
+    /// Writes an entry, unless a later one is there.
+    pub(super) async fn put(&self, code: ShortCode, entry: &[u8]) {
         let mut connection = self.connection.clone();
-        self.ask(invocation.invoke_async::<i64>(&mut connection)).await.is_some()
+        let command = self.put_command(code, entry);
+        self.ask(command.query_async::<i64>(&mut connection)).await;
     }
 
-    /// Writes a change and tells every instance. When Redis does not answer, goes on trying for as
-    /// long as what stands there may be old.
-    pub(super) async fn announce(&self, code: ShortCode, entry: &Entry) {
-        let bytes = entry.encode();
-        if self.put(code, &bytes).await && self.publish(code, &bytes).await {
+    fn put_command(&self, code: ShortCode, entry: &[u8]) -> Cmd {
+        let is_nothing = entry.iter().take(8).all(|byte| *byte == 0);
+        let kept = if is_nothing { UNKNOWN_KEPT } else { self.kept };
+        let millis = u64::try_from(kept.as_millis()).unwrap_or(u64::MAX);
+        let mut command = redis::cmd("EVAL");
+        command.arg(PUT).arg(1).arg(self.key(code)).arg(entry).arg(millis);
+        command
+    }
+
+    /// Writes changes and tells every instance, in one round trip. When Redis does not answer, goes
+    /// on trying for as long as what stands there may be old.
+    pub(super) async fn announce(&self, changes: &[(ShortCode, Arc<Entry>)]) {
+        if self.tell(changes).await {
             return;
         }
-        let shared = self.clone();
+        let (shared, changes) = (self.clone(), changes.to_vec());
         tokio::spawn(async move {
-            let until = tokio::time::Instant::now() + shared.kept;
-            while tokio::time::Instant::now() < until {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                if shared.put(code, &bytes).await && shared.publish(code, &bytes).await {
+            let until = Instant::now() + shared.kept;
+            while Instant::now() < until {
+                sleep(Duration::from_secs(1)).await;
+                if shared.tell(&changes).await {
                     return;
                 }
             }
         });
     }
 
-    async fn publish(&self, code: ShortCode, entry: &[u8]) -> bool {
+    async fn tell(&self, changes: &[(ShortCode, Arc<Entry>)]) -> bool {
+        let mut all = redis::pipe();
+        for (code, entry) in changes {
+            let bytes = entry.encode();
+            all.add_command(self.put_command(*code, &bytes)).ignore();
+            all.cmd("PUBLISH").arg(&self.channel).arg(encode_change(*code, &bytes)).ignore();
+        }
         let mut connection = self.connection.clone();
-        let mut command = redis::cmd("PUBLISH");
-        command.arg(&self.channel).arg(encode_change(code, entry));
-        self.ask(command.query_async::<i64>(&mut connection)).await.is_some()
+        self.ask(all.query_async::<()>(&mut connection)).await.is_some()
     }
 
     pub(super) async fn probe(&self) -> anyhow::Result<()> {

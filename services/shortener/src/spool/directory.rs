@@ -21,9 +21,8 @@ pub(super) struct Directory(PathBuf);
 
 impl Directory {
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
-        fs::create_dir_all(path).with_context(|| {
-            format!("spool.directory {} is not there and cannot be made", path.display())
-        })?;
+        fs::create_dir_all(path)
+            .with_context(|| format!("spool.directory {} is not there and cannot be made", path.display()))?;
         Ok(Self(path.to_owned()))
     }
 
@@ -54,7 +53,11 @@ impl Directory {
             return Ok(id);
         }
         if known.is_some() {
-            tracing::error!(spool.next = next, spool.shipped = shipped, "The spool lost clicks that were shipped; it goes on under a new id.");
+            tracing::error!(
+                spool.next = next,
+                spool.shipped = shipped,
+                "The spool lost clicks that were shipped; it goes on under a new id."
+            );
         }
         let id = Uuid::now_v7();
         let _ = fs::remove_file(self.0.join(POSITION));

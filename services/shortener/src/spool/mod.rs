@@ -89,8 +89,7 @@ impl Spool {
     pub fn open(config: &config::Spool) -> anyhow::Result<Self> {
         let directory = Directory::open(&config.directory)?;
         let lock = directory.lock()?;
-        let (writer, bytes) =
-            Writer::recover(&directory, config.segment_bytes).context("the spool's segments")?;
+        let (writer, bytes) = Writer::recover(&directory, config.segment_bytes).context("the spool's segments")?;
         let id = directory.identity(writer.mark().next)?;
         let inner = Inner {
             directory,
@@ -155,9 +154,11 @@ impl Spool {
     /// Brings everything that is written to disk and tells how far that is. Blocks.
     fn sync(&self) -> std::io::Result<Mark> {
         let (mark, unsynced) = self.inner.writer.lock().unsynced();
-        let outcome = unsynced.files.iter().try_for_each(|file| file.sync_data()).and_then(|()| {
-            if unsynced.names { self.inner.directory.sync() } else { Ok(()) }
-        });
+        let outcome = unsynced
+            .files
+            .iter()
+            .try_for_each(|file| file.sync_data())
+            .and_then(|()| if unsynced.names { self.inner.directory.sync() } else { Ok(()) });
         match outcome {
             Ok(()) => Ok(mark),
             Err(error) => {

@@ -64,11 +64,7 @@ impl Shipper {
     }
 
     /// Ships what is safe until nothing more will be.
-    async fn ship(
-        &self,
-        shutdown: &CancellationToken,
-        mut marks: watch::Receiver<Option<Mark>>,
-    ) -> anyhow::Result<()> {
+    async fn ship(&self, shutdown: &CancellationToken, mut marks: watch::Receiver<Option<Mark>>) -> anyhow::Result<()> {
         let spool = self.spool.clone();
         let resume = move || read::resume(&spool.inner.directory);
         let mut position = spawn_blocking(resume).await??;

@@ -5,12 +5,7 @@ use std::{fs, path::Path};
 use uuid::Uuid;
 
 fn settings(directory: &Path) -> config::Spool {
-    config::Spool {
-        directory: directory.to_owned(),
-        segment_bytes: 400,
-        max_bytes: 100_000,
-        sync_interval_ms: 1,
-    }
+    config::Spool { directory: directory.to_owned(), segment_bytes: 400, max_bytes: 100_000, sync_interval_ms: 1 }
 }
 
 fn open(directory: &Path) -> Spool {
@@ -30,6 +25,12 @@ fn append(spool: &Spool, at: i64) -> Result<u64, SpoolError> {
     })
 }
 
+fn fill(spool: &Spool, clicks: std::ops::RangeInclusive<i64>) {
+    for click in clicks {
+        append(spool, click * 10).unwrap();
+    }
+}
+
 /// Everything that is to be shipped from where shipping stopped: sequences and times.
 fn unshipped(spool: &Spool) -> Vec<(u64, i64)> {
     let (directory, mark) = (&spool.inner.directory, spool.sync().unwrap());
@@ -45,8 +46,7 @@ fn unshipped(spool: &Spool) -> Vec<(u64, i64)> {
 
 fn segments(directory: &Path) -> Vec<std::path::PathBuf> {
     let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let mut paths: Vec<_> =
-        paths.filter(|path| path.extension().is_some_and(|end| end == "ndjson")).collect();
+    let mut paths: Vec<_> = paths.filter(|path| path.extension().is_some_and(|end| end == "ndjson")).collect();
     paths.sort();
     paths
 }
@@ -85,7 +85,7 @@ fn only_one_process_uses_a_directory() {
 fn a_file_cut_off_at_any_byte_loses_only_what_was_cut() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(folder.path());
-    (1..=2).for_each(|click| drop(append(&spool, click * 10).unwrap()));
+    fill(&spool, 1..=2);
     drop(spool);
     let newest = segments(folder.path()).pop().unwrap();
     let whole = fs::read(&newest).unwrap();
@@ -104,7 +104,7 @@ fn a_file_cut_off_at_any_byte_loses_only_what_was_cut() {
 fn what_was_shipped_is_deleted_and_the_sequence_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(folder.path());
-    (1..=20).for_each(|click| drop(append(&spool, click * 10).unwrap()));
+    fill(&spool, 1..=20);
     let Mark { segment, length, next } = spool.sync().unwrap();
     let end = super::position::Position { segment, offset: length, sequence: next };
     spool.inner.directory.note(&end).unwrap();
@@ -124,7 +124,7 @@ fn what_was_shipped_is_deleted_and_the_sequence_goes_on() {
 fn without_its_position_everything_is_shipped_again() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(folder.path());
-    (1..=9).for_each(|click| drop(append(&spool, click * 10).unwrap()));
+    fill(&spool, 1..=9);
     fs::write(folder.path().join("position"), "{\"segm").unwrap();
     assert_eq!(unshipped(&spool), expected(9));
 }
@@ -147,14 +147,13 @@ fn a_spool_that_lost_what_it_shipped_goes_on_under_a_new_id() {
 fn lines_that_cannot_be_read_keep_their_sequence_and_block_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(folder.path());
-    (1..=9).for_each(|click| drop(append(&spool, click * 10).unwrap()));
+    fill(&spool, 1..=9);
     let first = segments(folder.path()).remove(0);
     let mut bytes = fs::read(&first).unwrap();
     let second_line = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 1;
     bytes[second_line..second_line + 9].fill(0);
     fs::write(&first, bytes).unwrap();
-    let without_the_second: Vec<_> =
-        expected(9).into_iter().filter(|(sequence, _)| *sequence != 2).collect();
+    let without_the_second: Vec<_> = expected(9).into_iter().filter(|(sequence, _)| *sequence != 2).collect();
     assert_eq!(unshipped(&spool), without_the_second);
 }
 
@@ -177,9 +176,8 @@ fn many_threads_get_every_sequence_once() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(folder.path());
     let sequences = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| (0..50).map(|_| append(&spool, 1).unwrap()).collect::<Vec<_>>()))
-            .collect();
+        let threads: Vec<_> =
+            (0..4).map(|_| scope.spawn(|| (0..50).map(|_| append(&spool, 1).unwrap()).collect::<Vec<_>>())).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
     });
     let mut sorted = sequences;
@@ -197,7 +195,7 @@ proptest! {
     ) {
         let folder = tempfile::tempdir().unwrap();
         let spool = open(folder.path());
-        (1..=clicks).for_each(|click| drop(append(&spool, click * 10).unwrap()));
+        fill(&spool, 1..=clicks);
         drop(spool);
         let newest = segments(folder.path()).pop().unwrap();
         let mut bytes = fs::read(&newest).unwrap();

@@ -99,11 +99,7 @@ impl Counts {
     }
 
     /// Adds to the counts of many links at once. Links that are not there are passed over.
-    async fn add(
-        &self,
-        session: &mut ClientSession,
-        clicks: &HashMap<Uuid, u64>,
-    ) -> Result<(), Error> {
+    async fn add(&self, session: &mut ClientSession, clicks: &HashMap<Uuid, u64>) -> Result<(), Error> {
         if clicks.is_empty() {
             return Ok(());
         }

@@ -43,11 +43,7 @@ impl Links {
     ///
     /// # Errors
     /// Fails as the store does; the transaction is void then.
-    pub async fn insert(
-        &self,
-        session: &mut ClientSession,
-        links: &[Link],
-    ) -> Result<(), mongodb::error::Error> {
+    pub async fn insert(&self, session: &mut ClientSession, links: &[Link]) -> Result<(), mongodb::error::Error> {
         let rows = links.iter().map(Row::from);
         self.rows.insert_many(rows).ordered(false).session(session).await.map(drop)
     }
@@ -86,14 +82,8 @@ impl Links {
     ///
     /// # Errors
     /// Fails when the store does.
-    pub async fn change(
-        &self,
-        session: &mut ClientSession,
-        link: &Link,
-        starts_limit: bool,
-    ) -> Result<bool, Error> {
-        let mut row = bson::serialize_to_document(&Row::from(link))
-            .map_err(|error| Error::Internal(error.into()))?;
+    pub async fn change(&self, session: &mut ClientSession, link: &Link, starts_limit: bool) -> Result<bool, Error> {
+        let mut row = bson::serialize_to_document(&Row::from(link)).map_err(|error| Error::Internal(error.into()))?;
         for name in ["_id", "code", "auth_user_id", "created_at", "click_count"] {
             row.remove(name);
         }
@@ -120,8 +110,7 @@ impl Links {
     /// # Errors
     /// Fails when the store does.
     pub async fn list(&self, owner: Uuid, filter: &Filter, limit: u32) -> Result<Vec<Link>, Error> {
-        let mut query =
-            doc! { "auth_user_id": bson::Uuid::from(owner), "deleted_at": { "$exists": false } };
+        let mut query = doc! { "auth_user_id": bson::Uuid::from(owner), "deleted_at": { "$exists": false } };
         if let Some(before) = filter.before {
             query.insert("_id", doc! { "$lt": bson::Uuid::from(before) });
         }
@@ -133,13 +122,7 @@ impl Links {
             let either = ["title", "code", "url"].map(|field| doc! { field: &contains });
             query.insert("$or", either.to_vec());
         }
-        let found = self
-            .rows
-            .find(query)
-            .sort(doc! { "_id": -1 })
-            .limit(limit.into())
-            .max_time(LIST_LIMIT)
-            .await?;
+        let found = self.rows.find(query).sort(doc! { "_id": -1 }).limit(limit.into()).max_time(LIST_LIMIT).await?;
         let rows: Vec<Row> = found.try_collect().await?;
         rows.into_iter().map(|row| Link::try_from(row).map_err(Error::Internal)).collect()
     }

@@ -42,12 +42,7 @@ impl Replays {
     ///
     /// # Errors
     /// Fails when the store does.
-    pub async fn find(
-        &self,
-        user: Uuid,
-        operation: &str,
-        key: &str,
-    ) -> Result<Option<Replay>, Error> {
+    pub async fn find(&self, user: Uuid, operation: &str, key: &str) -> Result<Option<Replay>, Error> {
         let row = self.rows.find_one(doc! { "_id": place(user, operation, key) }).await?;
         Ok(row.map(|row| Replay { fingerprint: row.fingerprint, answer: row.answer }))
     }

@@ -85,8 +85,7 @@ impl Transaction {
         loop {
             match self.session.commit_transaction().await {
                 Err(error)
-                    if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT)
-                        && Instant::now() < self.deadline => {}
+                    if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) && Instant::now() < self.deadline => {}
                 outcome => return Ok(outcome?),
             }
         }

@@ -15,8 +15,8 @@ impl Countries {
     /// Fails when the file cannot be read or is not a database.
     pub fn open(file: Option<&Path>) -> anyhow::Result<Self> {
         let Some(file) = file else { return Ok(Self(None)) };
-        let reader = Reader::open_readfile(file)
-            .with_context(|| format!("geoip.file {} cannot be read", file.display()))?;
+        let reader =
+            Reader::open_readfile(file).with_context(|| format!("geoip.file {} cannot be read", file.display()))?;
         Ok(Self(Some(reader)))
     }
 

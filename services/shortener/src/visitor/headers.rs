@@ -18,9 +18,7 @@ pub fn user_agent(header: &HeaderValue) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         // Cut within a character: what is whole is kept.
-        Err(error) if error.error_len().is_none() => {
-            String::from_utf8_lossy(&bytes[..error.valid_up_to()])
-        }
+        Err(error) if error.error_len().is_none() => String::from_utf8_lossy(&bytes[..error.valid_up_to()]),
         // Replacing may make it longer; not worth more than a cut at the next character.
         Err(_) => {
             let mut text = String::from_utf8_lossy(bytes).into_owned();
@@ -40,16 +38,12 @@ pub fn referrer(header: &HeaderValue) -> Option<Cow<'_, str>> {
     }
     let authority = rest.split(['/', '?', '#', '\\']).next()?;
     let host = authority.rsplit('@').next()?;
-    let host = if host.starts_with('[') {
-        host.split_inclusive(']').next()?
-    } else {
-        host.split(':').next()?
-    };
+    let host = if host.starts_with('[') { host.split_inclusive(']').next()? } else { host.split(':').next()? };
     let host = host.strip_suffix('.').unwrap_or(host);
     let is_host = (1..=LONGEST_HOST).contains(&host.len())
-        && host.bytes().all(|byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']')
-        });
+        && host
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']'));
     if !is_host {
         return None;
     }
@@ -63,8 +57,8 @@ pub fn language(header: &HeaderValue) -> Option<Cow<'_, str>> {
     let text = header.to_str().ok()?;
     let first = text.split(',').next()?.split(';').next()?.trim();
     let primary = first.split(['-', '_']).next()?;
-    let is_language = (2..=LONGEST_LANGUAGE).contains(&primary.len())
-        && primary.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let is_language =
+        (2..=LONGEST_LANGUAGE).contains(&primary.len()) && primary.bytes().all(|byte| byte.is_ascii_alphabetic());
     if !is_language {
         return None;
     }
@@ -126,7 +120,8 @@ mod tests {
             let port = port.map(|port| format!(":{port}")).unwrap_or_default();
             let text = format!("https://{host}{port}/{path}");
             let expected = url::Url::parse(&text).unwrap().host_str().unwrap().to_owned();
-            prop_assert_eq!(referrer(&HeaderValue::from_str(&text).unwrap()).unwrap(), expected);
+            let header = HeaderValue::from_str(&text).unwrap();
+            prop_assert_eq!(referrer(&header).unwrap(), expected);
         }
     }
 }

@@ -89,9 +89,11 @@ impl Visitors {
             keys
         });
         tracing::warn!(salt.day = day, "No salt was agreed on for the day; this process uses its own.");
-        self.keys.load().of(day).cloned().unwrap_or_else(|| {
-            Hmac::new_from_slice(&salt).expect("HMAC takes keys of any length")
-        })
+        self.keys
+            .load()
+            .of(day)
+            .cloned()
+            .unwrap_or_else(|| Hmac::new_from_slice(&salt).expect("HMAC takes keys of any length"))
     }
 }
 

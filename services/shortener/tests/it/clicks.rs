@@ -2,7 +2,10 @@
 
 use crate::world::{TARGET, World, request, with};
 use axum::http::StatusCode;
-use chassis::messaging::{Broker, stream::{Reader, Start}};
+use chassis::messaging::{
+    Broker,
+    stream::{Reader, Start},
+};
 use contracts::{
     amqp::CLICKS_LOG,
     event::shortener::{Click, UrlClicked},
@@ -98,8 +101,7 @@ async fn every_redirect_is_counted_once_and_nothing_else_is() {
     let world = World::new().await;
     let link = world.link().await;
     let over = "https://shop.example/over";
-    let limited =
-        world.create(json!({"url": TARGET, "max_clicks": 3, "fallback_url": over})).await;
+    let limited = world.create(json!({"url": TARGET, "max_clicks": 3, "fallback_url": over})).await;
     for _ in 0..25 {
         world.follow(&link.code).await.leads_to(TARGET);
     }

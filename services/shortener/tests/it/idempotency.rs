@@ -2,7 +2,10 @@
 
 use crate::world::{Answer, TARGET, World, request, with};
 use axum::http::StatusCode;
-use contracts::{problem::Code, rest::shortener::{Link, LinkPage}};
+use contracts::{
+    problem::Code,
+    rest::shortener::{Link, LinkPage},
+};
 use mongodb::bson::{Document, doc};
 use serde_json::json;
 
@@ -29,8 +32,7 @@ async fn the_same_request_makes_one_link_and_is_answered_alike() {
     create(&world, &world.token, "k1", "B").await.problem(Code::IdempotencyMismatch);
     create(&world, &world.token, "k2", "A").await.json::<Link>(StatusCode::CREATED);
     assert_eq!(links(&world).await, 2);
-    let theirs: Link =
-        create(&world, &world.stranger(), "k1", "B").await.json(StatusCode::CREATED);
+    let theirs: Link = create(&world, &world.stranger(), "k1", "B").await.json(StatusCode::CREATED);
     assert_ne!(theirs.code, first.code);
 }
 
@@ -56,16 +58,9 @@ async fn while_the_first_is_under_way_the_next_is_told_so() {
     let world = World::new().await;
     let database = world.database().await;
     let mut session = database.client().start_session().await.unwrap();
-    let owner = {
-        let link = create(&world, &world.token, "first", "A").await.json::<Link>(StatusCode::CREATED);
-        let row = database.collection::<Document>("urls").find_one(doc! {"code": link.code}).await;
-        uuid::Uuid::from(mongodb::bson::from_bson::<mongodb::bson::Uuid>(
-            row.unwrap().unwrap().get("auth_user_id").unwrap().clone(),
-        ).unwrap())
-    };
     // As the first one does, right before it commits.
     session.start_transaction().await.unwrap();
-    let row = doc! {"_id": format!("{owner}/create-link/slow"), "fingerprint": "", "answer": "", "created_at": mongodb::bson::DateTime::now()};
+    let row = doc! {"_id": format!("{}/create-link/slow", world.owner), "fingerprint": "", "answer": "", "created_at": mongodb::bson::DateTime::now()};
     let keys = database.collection::<Document>("idempotency_keys");
     keys.insert_one(row).session(&mut session).await.unwrap();
     create(&world, &world.token, "slow", "A").await.problem(Code::IdempotencyInProgress);

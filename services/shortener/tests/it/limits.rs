@@ -26,10 +26,7 @@ async fn two_processes_share_one_limit() {
     let world = World::new().await;
     let other = world.beside().await;
     let link = world.create(json!({"url": TARGET, "max_clicks": 10})).await;
-    let (here, there) = tokio::join!(
-        follow_at_once(&world, &link.code, 30),
-        follow_at_once(&other, &link.code, 30)
-    );
+    let (here, there) = tokio::join!(follow_at_once(&world, &link.code, 30), follow_at_once(&other, &link.code, 30));
     assert_eq!(here.0 + there.0, 10);
 }
 

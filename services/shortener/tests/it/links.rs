@@ -56,9 +56,7 @@ async fn a_code_is_given_out_once_for_ever() {
 #[tokio::test]
 async fn of_many_who_want_one_code_at_once_one_gets_it() {
     let world = World::new().await;
-    let wanting = (0..8).map(|_| {
-        world.ask("POST", "/v1/links", Some(json!({"url": TARGET, "code": "wanted"})))
-    });
+    let wanting = (0..8).map(|_| world.ask("POST", "/v1/links", Some(json!({"url": TARGET, "code": "wanted"}))));
     let answers = futures::future::join_all(wanting).await;
     let made = answers.iter().filter(|answer| answer.status == StatusCode::CREATED).count();
     assert_eq!(made, 1);

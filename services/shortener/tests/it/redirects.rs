@@ -34,8 +34,7 @@ async fn queries_are_forwarded_where_that_is_wanted() {
     let world = World::new().await;
     let plain = world.create(json!({"url": "https://shop.example/?a=1"})).await;
     world.follow(&format!("{}?b=2", plain.code)).await.leads_to("https://shop.example/?a=1");
-    let forwards =
-        world.create(json!({"url": "https://shop.example/?a=1#x", "forward_query": true})).await;
+    let forwards = world.create(json!({"url": "https://shop.example/?a=1#x", "forward_query": true})).await;
     let answer = world.follow(&format!("{}?b=2&c=%20", forwards.code)).await;
     answer.leads_to("https://shop.example/?a=1&b=2&c=%20#x");
 }
@@ -61,9 +60,8 @@ async fn what_leads_nowhere_answers_problems_to_programs_and_pages_to_people() {
 async fn an_expired_link_is_gone_or_leads_to_its_fallback() {
     let world = World::new().await;
     let plain = world.create(json!({"url": TARGET, "expires_at": "2999-01-01T00:00:00Z"})).await;
-    let kind = world
-        .create(json!({"url": TARGET, "fallback_url": "https://shop.example/over", "redirect_status": 308}))
-        .await;
+    let kind =
+        world.create(json!({"url": TARGET, "fallback_url": "https://shop.example/over", "redirect_status": 308})).await;
     expire(&world, &plain.code).await;
     expire(&world, &kind.code).await;
     world.follow(&plain.code).await.problem(Code::Gone);
@@ -95,5 +93,6 @@ async fn the_words_that_are_ours_never_reach_a_link() {
     let answer = world.send(request("GET", "/v1/links", None, None)).await;
     answer.problem(Code::Unauthenticated);
     let answer = world.send(request("POST", "/abcdefg", None, None)).await;
-    assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+    answer.problem(Code::MethodNotAllowed);
+    assert_eq!(answer.headers["allow"], "GET,HEAD");
 }

@@ -28,7 +28,9 @@ pub(crate) const TARGET: &str = "https://shop.example/a";
 pub(crate) struct World {
     pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) issuer: Arc<Issuer>,
-    /// An owner's token.
+    /// An owner.
+    pub(crate) owner: Uuid,
+    /// The owner's token.
     pub(crate) token: String,
     pub(crate) health: Health,
     pub(crate) spool: TempDir,
@@ -57,8 +59,8 @@ impl World {
 
     /// Another process on the same databases.
     pub(crate) async fn beside(&self) -> Self {
-        let mut other =
-            Self::start(Arc::clone(&self.sandbox), Arc::clone(&self.issuer), json!({})).await;
+        let mut other = Self::start(Arc::clone(&self.sandbox), Arc::clone(&self.issuer), json!({})).await;
+        other.owner = self.owner;
         other.token.clone_from(&self.token);
         other
     }
@@ -78,11 +80,11 @@ impl World {
         let spool = tempfile::tempdir().unwrap();
         let app = Shortener::build(config(&sandbox, &spool, changes), context.clone()).await.unwrap();
         let limits = Limits::from(&context.common.http);
-        let router = chassis::http::full(app.router, &limits)
-            .merge(chassis::http::bare(app.bare, &limits));
-        let token = issuer.token(Uuid::now_v7(), &["user"]);
+        let router = chassis::http::full(app.router, &limits).merge(chassis::http::bare(app.bare, &limits));
+        let owner = Uuid::now_v7();
+        let token = issuer.token(owner, &["user"]);
         let Context { health, shutdown, tasks, .. } = context;
-        Self { sandbox, issuer, token, health, spool, router, shutdown, tasks }
+        Self { sandbox, issuer, owner, token, health, spool, router, shutdown, tasks }
     }
 
     /// Ends as a process does that is told to.
@@ -172,20 +174,13 @@ impl Answer {
     }
 }
 
-pub(crate) fn request(
-    method: &str,
-    path: &str,
-    token: Option<&str>,
-    body: Option<Value>,
-) -> Request<Body> {
+pub(crate) fn request(method: &str, path: &str, token: Option<&str>, body: Option<Value>) -> Request<Body> {
     let mut builder = Request::builder().method(method).uri(path);
     if let Some(token) = token {
         builder = builder.header("authorization", format!("Bearer {token}"));
     }
     match body {
-        Some(body) => {
-            builder.header("content-type", "application/json").body(Body::from(body.to_string()))
-        }
+        Some(body) => builder.header("content-type", "application/json").body(Body::from(body.to_string())),
         None => builder.body(Body::empty()),
     }
     .unwrap()

@@ -1,0 +1,186 @@
+//! Engines and processes that go away.
+
+use crate::world::{TARGET, World};
+use axum::http::StatusCode;
+use contracts::{problem::Code, rest::shortener::Link};
+use kit::{Engine, Issuer, Sandbox, Stack, engines::Private, eventually};
+use serde_json::{Value, json};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use uuid::Uuid;
+
+const SOON: Duration = Duration::from_secs(60);
+
+async fn on(engines: &Private, changes: Value) -> World {
+    World::on(Arc::new(Sandbox::on(engines).await.unwrap()), changes).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_mongodb_is_away_what_was_known_is_answered() {
+    let engines = Private::start(&[Engine::Mongo, Engine::Redis]).await.unwrap();
+    let world = on(&engines, json!({"cache": {"fresh_ms": 50}})).await;
+    let (link, limited) = (world.link().await, world.create(json!({"url": TARGET, "max_clicks": 9})).await);
+    world.follow(&link.code).await.leads_to(TARGET);
+    world.follow(&limited.code).await.leads_to(TARGET);
+    engines.kill9(Engine::Mongo).await.unwrap();
+    engines.kill9(Engine::Redis).await.unwrap();
+
+    let began = std::time::Instant::now();
+    for _ in 0..30 {
+        world.follow(&link.code).await.leads_to(TARGET);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    world.follow("unknown").await.problem(Code::Unavailable);
+    world.follow(&limited.code).await.problem(Code::Unavailable);
+    let create = world.ask("POST", "/v1/links", Some(json!({"url": TARGET}))).await;
+    create.problem(Code::Unavailable);
+    assert!(create.headers.contains_key("retry-after"));
+    assert_eq!(world.health.report().await.status, chassis::health::Status::Degraded);
+
+    engines.start_again(Engine::Mongo).await.unwrap();
+    engines.start_again(Engine::Redis).await.unwrap();
+    let path = format!("/v1/links/{}", link.code);
+    let change = json!({"url": "https://shop.example/back"});
+    let back = eventually(SOON, "a change", async || {
+        let answer = world.ask("PATCH", &path, Some(change.clone())).await;
+        Ok((answer.status == StatusCode::OK).then_some(()))
+    });
+    back.await.unwrap();
+    world.follow(&link.code).await.leads_to("https://shop.example/back");
+    let counted = eventually(SOON, "every click", async || {
+        let count = world.read(&link.code).await.click_count;
+        anyhow::ensure!(count <= 32, "{count} are too many");
+        Ok((count == 32).then_some(()))
+    });
+    counted.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_broker_is_away_clicks_and_events_wait() {
+    let engines = Private::start(&[Engine::Rabbitmq]).await.unwrap();
+    let world = on(&engines, json!({})).await;
+    let link = world.link().await;
+    world.follow(&link.code).await.leads_to(TARGET);
+    engines.kill9(Engine::Rabbitmq).await.unwrap();
+    for _ in 0..20 {
+        world.follow(&link.code).await.leads_to(TARGET);
+    }
+    let later = world.link().await;
+    world.follow(&later.code).await.leads_to(TARGET);
+    engines.start_again(Engine::Rabbitmq).await.unwrap();
+    for (code, clicks) in [(&link.code, 21), (&later.code, 1)] {
+        let counted = eventually(SOON, "every click", async || {
+            let count = world.read(code).await.click_count;
+            anyhow::ensure!(count <= clicks, "{count} are too many");
+            Ok((count == clicks).then_some(()))
+        });
+        counted.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_full_spool_answers_503_and_says_so() {
+    let engines = [Engine::Mongo, Engine::Redis];
+    // Without a broker nothing is shipped.
+    let sandbox = Arc::new(Sandbox::only(&[engines[0], engines[1], Engine::Rabbitmq]).await.unwrap());
+    let changes = json!({
+        "spool": {"segment_bytes": 4096, "max_bytes": 8192},
+        "amqp": {"url": "amqp://nobody:nothing@127.0.0.1:1/none"},
+    });
+    let world = World::on(sandbox, changes).await;
+    let link = world.link().await;
+    let mut led = 0;
+    let refused = loop {
+        let answer = world.follow(&link.code).await;
+        if answer.status != StatusCode::FOUND {
+            break answer;
+        }
+        led += 1;
+        assert!(led < 200);
+    };
+    refused.problem(Code::Unavailable);
+    assert!(led > 10);
+    assert_eq!(world.health.report().await.status, chassis::health::Status::Degraded);
+    assert!(!world.health.report().await.dependencies["spool"].up);
+}
+
+/// Follows a link over HTTP until told to stop; tells how many were led, and how many may have been.
+async fn load(url: String, stop: Arc<AtomicBool>) -> (u64, u64) {
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(Duration::from_secs(5))
+        .build()
+        .unwrap();
+    let (mut led, mut unknown) = (0, 0);
+    while !stop.load(Ordering::Relaxed) {
+        match client.get(&url).send().await {
+            Ok(answer) if answer.status().is_redirection() => led += 1,
+            Ok(_) => {}
+            // Never reached the process.
+            Err(error) if error.is_connect() => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Err(_) => unknown += 1,
+        }
+    }
+    (led, unknown)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killing_the_process_under_load_loses_no_answered_click() {
+    chassis::jwt::crypto::install();
+    let engines = [Engine::Mongo, Engine::Redis, Engine::Rabbitmq];
+    let sandbox = Sandbox::only(&engines).await.unwrap();
+    let issuer = Issuer::start().await.unwrap();
+    let stack = Stack::builder(&sandbox)
+        .env("shortener", "SHORTENER_JWT__JWKS_URL", issuer.jwks_url())
+        .start(&["shortener"])
+        .await
+        .unwrap();
+    let (url, token) = (stack.url("shortener"), issuer.token(Uuid::now_v7(), &["user"]));
+    let client = reqwest::Client::new();
+    let created = client.post(format!("{url}/v1/links")).bearer_auth(&token);
+    let link: Link = created.json(&json!({"url": TARGET})).send().await.unwrap().json().await.unwrap();
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let address = format!("{url}/{}", link.code);
+    let loads: Vec<_> = (0..4).map(|_| tokio::spawn(load(address.clone(), Arc::clone(&stop)))).collect();
+    let clicks = AtomicU64::new(0);
+    for round in 0..3 {
+        let what = format!("clicks in round {round}");
+        let more = eventually(SOON, &what, async || {
+            let link: Link = read(&client, &url, &token, &link.code).await?;
+            let before = clicks.load(Ordering::Relaxed);
+            Ok((link.click_count > before + 50).then_some(link.click_count))
+        });
+        clicks.store(more.await.unwrap(), Ordering::Relaxed);
+        stack.kill9("shortener").await.unwrap();
+        stack.restart("shortener").await.unwrap();
+    }
+    stop.store(true, Ordering::Relaxed);
+    let (mut led, mut unknown) = (0, 0);
+    for load in loads {
+        let (more_led, more_unknown) = load.await.unwrap();
+        (led, unknown) = (led + more_led, unknown + more_unknown);
+    }
+    // A request that was cut off may have been written down.
+    let counted = eventually(SOON, "every click", async || {
+        let count = read(&client, &url, &token, &link.code).await?.click_count;
+        anyhow::ensure!(count <= led + unknown, "{count} are more than {led} + {unknown}");
+        anyhow::ensure!(count >= led, "{count} of {led} were counted");
+        Ok(Some(()))
+    });
+    counted.await.unwrap();
+    assert!(unknown < led / 2, "{unknown} of {led} were cut off: the test shows nothing");
+}
+
+async fn read(client: &reqwest::Client, url: &str, token: &str, code: &str) -> anyhow::Result<Link> {
+    let answer = client.get(format!("{url}/v1/links/{code}")).bearer_auth(token).send().await?;
+    Ok(answer.error_for_status()?.json().await?)
+}
