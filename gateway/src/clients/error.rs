@@ -103,7 +103,7 @@ fn named((name, value): (&str, Value)) -> (async_graphql::Name, Value) {
 }
 
 /// Services say `redirect_status`, GraphQL says `redirectStatus`.
-fn camel_case(field: &str) -> String {
+pub(crate) fn camel_case(field: &str) -> String {
     let mut upper = false;
     field.chars().fold(String::with_capacity(field.len()), |mut text, char| {
         match (char, upper) {

@@ -96,13 +96,13 @@ impl Stats {
                 self.copies.keep(&self.origin.key(), &request.window, &request.facets, &batch);
                 fresh(&request, &batch)
             }
-            Err(error) if error.is_absence() => self.from_copies(&request, &error).await,
+            Err(error) if error.is_absence() => self.answer_from_copies(&request, &error).await,
             Err(error) => keys(&request).map(|key| (key, Err(error.clone()))).collect(),
         }
     }
 
     /// Answers from copies, where there are any.
-    async fn from_copies(
+    async fn answer_from_copies(
         &self,
         request: &StatsBatchRequest,
         error: &ServiceError,

@@ -150,7 +150,7 @@ pub(crate) async fn force(
     Json(request): Json<ForceRequest>,
 ) -> Result<Json<BreakerView>, Failure> {
     let breaker = operators.find(&name)?;
-    let reason = checked(request.reason)?;
+    let reason = checked(&request.reason)?;
     if !(1..=LONGEST_FORCE).contains(&request.ttl_seconds) {
         return Err(Failure::field("ttl_seconds", format!("It must be 1 to {LONGEST_FORCE}.")));
     }
@@ -173,7 +173,7 @@ pub(crate) async fn reset(
     Json(request): Json<ReasonRequest>,
 ) -> Result<Json<BreakerView>, Failure> {
     let breaker = operators.find(&name)?;
-    let reason = checked(request.reason)?;
+    let reason = checked(&request.reason)?;
     breaker.reset(reason.clone());
     operators.audit(&operator, &name, "reset", reason, None).await;
     Ok(Json(BreakerView::of(&breaker)))
@@ -189,7 +189,7 @@ pub(crate) async fn probe(
     Json(request): Json<ReasonRequest>,
 ) -> Result<Json<BreakerView>, Failure> {
     let breaker = operators.find(&name)?;
-    let reason = checked(request.reason)?;
+    let reason = checked(&request.reason)?;
     if !breaker.probe(reason.clone()) {
         let detail = "Only a breaker that is open of its own accord can be probed.";
         return Err(Failure::new(Code::Conflict, detail));
@@ -210,7 +210,7 @@ impl Operators {
     }
 }
 
-fn checked(reason: String) -> Result<String, Failure> {
+fn checked(reason: &str) -> Result<String, Failure> {
     let reason = reason.trim();
     if (1..=LONGEST_REASON).contains(&reason.chars().count()) && !reason.chars().any(char::is_control) {
         Ok(reason.to_owned())

@@ -36,7 +36,7 @@ pub(crate) async fn watch(
     let standing: Vec<_> = operators.breakers.all().iter().map(BreakerView::of).collect();
     let first = stream::iter([event("snapshot", None, &serde_json::json!({ "breakers": standing }))]);
     let moves = stream::unfold(subscription, next_move);
-    let end = operators.shutdown.clone().cancelled_owned();
+    let end = operators.shutdown.cancelled_owned();
     let events = first.chain(moves).take_until(Box::pin(end)).map(Ok);
     Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
 }

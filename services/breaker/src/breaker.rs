@@ -29,24 +29,11 @@ struct Inner {
 }
 
 impl Breaker {
-    pub(crate) fn new(
-        name: &str,
-        settings: Settings,
-        journal: Arc<Journal>,
-        rearm: Arc<Notify>,
-    ) -> Self {
+    pub(crate) fn new(name: &str, settings: Settings, journal: Arc<Journal>, rearm: Arc<Notify>) -> Self {
         let machine = Mutex::new(Machine::new(settings, Instant::now(), rand::random()));
         metrics::show_state(name, State::Closed, false);
-        let inner = Inner {
-            name: Arc::from(name),
-            machine,
-            journal,
-            rearm,
-            calls: metrics::Calls::of(name),
-        };
-        Self {
-            inner: Arc::new(inner),
-        }
+        let inner = Inner { name: Arc::from(name), machine, journal, rearm, calls: metrics::Calls::of(name) };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Returns the breaker's name.
@@ -62,11 +49,7 @@ impl Breaker {
     pub fn acquire(&self) -> Result<Permit, Refused> {
         let started = Instant::now();
         match self.inner.machine.lock().admit(started) {
-            Ok(ticket) => Ok(Permit {
-                breaker: self.clone(),
-                started,
-                ticket: Some(ticket),
-            }),
+            Ok(ticket) => Ok(Permit { breaker: self.clone(), started, ticket: Some(ticket) }),
             Err(refused) => {
                 self.inner.calls.refused.increment(1);
                 Err(refused)
@@ -118,9 +101,7 @@ impl Breaker {
 
     fn finish(&self, ticket: Ticket, started: Instant, outcome: Outcome) {
         self.inner.calls.count(outcome);
-        self.change(|machine, now| {
-            machine.finish(now, ticket, outcome, now.saturating_duration_since(started))
-        });
+        self.change(|machine, now| machine.finish(now, ticket, outcome, now.saturating_duration_since(started)));
     }
 
     /// Works on the machine and tells everyone if it moved. The journal and the gauges are written under the

@@ -36,11 +36,7 @@ impl Journal {
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         let capacity = capacity.max(1);
-        Self {
-            ring: Mutex::new(VecDeque::with_capacity(capacity)),
-            capacity,
-            latest: watch::Sender::new(0),
-        }
+        Self { ring: Mutex::new(VecDeque::with_capacity(capacity)), capacity, latest: watch::Sender::new(0) }
     }
 
     pub(crate) fn append(&self, breaker: &Arc<str>, change: Change) {
@@ -49,24 +45,14 @@ impl Journal {
         if ring.len() == self.capacity {
             ring.pop_front();
         }
-        ring.push_back(Arc::new(Transition {
-            number,
-            at: SystemTime::now(),
-            breaker: Arc::clone(breaker),
-            change,
-        }));
+        ring.push_back(Arc::new(Transition { number, at: SystemTime::now(), breaker: Arc::clone(breaker), change }));
         self.latest.send_replace(number);
     }
 
     /// Returns the kept transitions with a number above `number`, oldest first.
     #[must_use]
     pub fn after(&self, number: u64) -> Vec<Arc<Transition>> {
-        self.ring
-            .lock()
-            .iter()
-            .filter(|kept| kept.number > number)
-            .cloned()
-            .collect()
+        self.ring.lock().iter().filter(|kept| kept.number > number).cloned().collect()
     }
 
     /// Returns the number of the latest transition, 0 before the first.
@@ -81,11 +67,7 @@ impl Journal {
     pub fn subscribe(self: &Arc<Self>, number: u64) -> Subscription {
         let news = self.latest.subscribe();
         let seen = if number > self.latest() { 0 } else { number };
-        Subscription {
-            journal: Arc::clone(self),
-            news,
-            seen,
-        }
+        Subscription { journal: Arc::clone(self), news, seen }
     }
 }
 
@@ -103,13 +85,7 @@ impl Subscription {
         loop {
             // Marked as seen before looking, so that what arrives in between wakes us again.
             self.news.borrow_and_update();
-            let next = self
-                .journal
-                .ring
-                .lock()
-                .iter()
-                .find(|kept| kept.number > self.seen)
-                .cloned();
+            let next = self.journal.ring.lock().iter().find(|kept| kept.number > self.seen).cloned();
             if let Some(transition) = next {
                 self.seen = transition.number;
                 return transition;

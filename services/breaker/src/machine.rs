@@ -49,14 +49,8 @@ pub struct Change {
 #[derive(Debug)]
 enum Phase {
     Closed,
-    Open {
-        until: Instant,
-    },
-    HalfOpen {
-        under_way: u32,
-        succeeded: u32,
-        slow: u32,
-    },
+    Open { until: Instant },
+    HalfOpen { under_way: u32, succeeded: u32, slow: u32 },
 }
 
 impl Phase {
@@ -120,32 +114,18 @@ impl Machine {
         let retry_after = match &mut self.phase {
             Phase::Closed => return Ok(Ticket { epoch: self.epoch }),
             // A success keeps its place: the fourth caller has nothing to add to three trials.
-            Phase::HalfOpen {
-                under_way,
-                succeeded,
-                ..
-            } if *under_way + *succeeded < permits => {
+            Phase::HalfOpen { under_way, succeeded, .. } if *under_way + *succeeded < permits => {
                 *under_way += 1;
                 return Ok(Ticket { epoch: self.epoch });
             }
             Phase::HalfOpen { .. } => TRIAL_WAIT,
             Phase::Open { until } => until.saturating_duration_since(now),
         };
-        Err(Refused {
-            state: self.state(),
-            retry_after,
-            forced: self.hold.is_some(),
-        })
+        Err(Refused { state: self.state(), retry_after, forced: self.hold.is_some() })
     }
 
     /// Takes note of how a call ended and how long it took. A neutral end only gives the permit back.
-    pub fn finish(
-        &mut self,
-        now: Instant,
-        ticket: Ticket,
-        outcome: Outcome,
-        took: Duration,
-    ) -> Option<Change> {
+    pub fn finish(&mut self, now: Instant, ticket: Ticket, outcome: Outcome, took: Duration) -> Option<Change> {
         if ticket.epoch != self.epoch {
             return None;
         }
@@ -221,9 +201,7 @@ impl Machine {
     /// is open of its own accord.
     pub fn probe(&mut self, reason: String) -> Option<Change> {
         match self.phase {
-            Phase::Open { .. } if self.hold.is_none() => {
-                Some(self.half_open(Cause::Probe, Some(reason)))
-            }
+            Phase::Open { .. } if self.hold.is_none() => Some(self.half_open(Cause::Probe, Some(reason))),
             _ => None,
         }
     }
@@ -233,10 +211,10 @@ impl Machine {
     pub fn snapshot(&self, now: Instant) -> Snapshot {
         Snapshot {
             state: self.state(),
-            force: self.hold.as_ref().map(|hold| Force {
-                ttl: hold.until.saturating_duration_since(now),
-                ..hold.force.clone()
-            }),
+            force: self
+                .hold
+                .as_ref()
+                .map(|hold| Force { ttl: hold.until.saturating_duration_since(now), ..hold.force.clone() }),
             totals: self.window.totals(now),
             consecutive_failures: self.consecutive,
             streak: self.streak,
@@ -250,11 +228,7 @@ impl Machine {
 
     fn count(&mut self, now: Instant, failed: bool, slow: bool) -> Option<Change> {
         self.window.record(now, failed, slow);
-        self.consecutive = if failed {
-            self.consecutive.saturating_add(1)
-        } else {
-            0
-        };
+        self.consecutive = if failed { self.consecutive.saturating_add(1) } else { 0 };
         // An operator who forced it closed wants it closed; what happens is counted all the same.
         if self.hold.is_some() {
             return None;
@@ -277,10 +251,7 @@ impl Machine {
         if failed {
             return Some(self.open(now, Cause::TrialFailed));
         }
-        let Phase::HalfOpen {
-            succeeded, slow, ..
-        } = &mut self.phase
-        else {
+        let Phase::HalfOpen { succeeded, slow, .. } = &mut self.phase else {
             return None;
         };
         *succeeded += 1;
@@ -302,15 +273,7 @@ impl Machine {
     }
 
     fn half_open(&mut self, cause: Cause, reason: Option<String>) -> Change {
-        self.go(
-            Phase::HalfOpen {
-                under_way: 0,
-                succeeded: 0,
-                slow: 0,
-            },
-            cause,
-            reason,
-        )
+        self.go(Phase::HalfOpen { under_way: 0, succeeded: 0, slow: 0 }, cause, reason)
     }
 
     fn close(&mut self, cause: Cause, reason: Option<String>) -> Change {
@@ -325,11 +288,6 @@ impl Machine {
         self.epoch += 1;
         self.window.clear();
         self.consecutive = 0;
-        Change {
-            from,
-            to: self.state(),
-            cause,
-            reason,
-        }
+        Change { from, to: self.state(), cause, reason }
     }
 }

@@ -16,14 +16,8 @@ pub const CALLS: &str = "breaker_calls_total";
 
 /// Tells the metrics recorder what the metrics mean.
 pub fn describe() {
-    describe_gauge!(
-        STATE,
-        "1 for the state that the breaker is in, 0 for the others"
-    );
-    describe_gauge!(
-        FORCED,
-        "1 while an operator holds the breaker open or closed"
-    );
+    describe_gauge!(STATE, "1 for the state that the breaker is in, 0 for the others");
+    describe_gauge!(FORCED, "1 while an operator holds the breaker open or closed");
     describe_counter!(TRANSITIONS, "Moves of the breaker, by from, to and cause");
     describe_counter!(CALLS, "Calls that asked the breaker, by how they ended");
 }
@@ -38,11 +32,7 @@ pub(crate) fn show_state(name: &str, state: State, forced: bool) {
 }
 
 pub(crate) fn count_transition(name: &str, change: &Change) {
-    let (from, to, cause) = (
-        change.from.as_str(),
-        change.to.as_str(),
-        change.cause.as_str(),
-    );
+    let (from, to, cause) = (change.from.as_str(), change.to.as_str(), change.cause.as_str());
     counter!(TRANSITIONS, "breaker" => name.to_owned(), "from" => from, "to" => to, "cause" => cause).increment(1);
 }
 
@@ -57,12 +47,7 @@ pub(crate) struct Calls {
 impl Calls {
     pub(crate) fn of(name: &str) -> Self {
         let of = |outcome: &'static str| counter!(CALLS, "breaker" => name.to_owned(), "outcome" => outcome);
-        Self {
-            success: of("success"),
-            failure: of("failure"),
-            neutral: of("neutral"),
-            refused: of("refused"),
-        }
+        Self { success: of("success"), failure: of("failure"), neutral: of("neutral"), refused: of("refused") }
     }
 
     pub(crate) fn count(&self, outcome: Outcome) {

@@ -23,29 +23,15 @@ impl Registry {
     /// Creates an empty registry whose journal keeps the latest `kept` transitions.
     #[must_use]
     pub fn new(kept: usize) -> Self {
-        Self {
-            breakers: Arc::default(),
-            journal: Arc::new(Journal::new(kept)),
-            rearm: Arc::default(),
-        }
+        Self { breakers: Arc::default(), journal: Arc::new(Journal::new(kept)), rearm: Arc::default() }
     }
 
     /// Returns the breaker of that name, and creates it with these settings if there is none.
     #[must_use]
     pub fn breaker(&self, name: &str, settings: Settings) -> Breaker {
         let mut breakers = self.breakers.write();
-        let create = || {
-            Breaker::new(
-                name,
-                settings,
-                Arc::clone(&self.journal),
-                Arc::clone(&self.rearm),
-            )
-        };
-        breakers
-            .entry(name.to_owned())
-            .or_insert_with(create)
-            .clone()
+        let create = || Breaker::new(name, settings, Arc::clone(&self.journal), Arc::clone(&self.rearm));
+        breakers.entry(name.to_owned()).or_insert_with(create).clone()
     }
 
     /// Returns the breaker of that name.

@@ -52,8 +52,6 @@ impl Settings {
     #[must_use]
     pub fn open_for(&self, streak: u32) -> Duration {
         let doublings = streak.saturating_sub(1).min(31);
-        self.open_base
-            .saturating_mul(1 << doublings)
-            .min(self.open_max)
+        self.open_base.saturating_mul(1 << doublings).min(self.open_max)
     }
 }

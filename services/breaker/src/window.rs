@@ -29,11 +29,7 @@ impl Totals {
 
 /// Returns `part` of `whole`, 0 where the whole is nothing.
 pub(crate) fn share(part: u32, whole: u32) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        f64::from(part) / f64::from(whole)
-    }
+    if whole == 0 { 0.0 } else { f64::from(part) / f64::from(whole) }
 }
 
 /// Counts of the latest buckets of time. Old buckets are forgotten when time reaches them again, so that nothing
@@ -51,13 +47,8 @@ impl Window {
     #[must_use]
     pub(crate) fn new(now: Instant, length: Duration, buckets: usize) -> Self {
         let buckets = buckets.max(1);
-        let width =
-            (length / u32::try_from(buckets).unwrap_or(u32::MAX)).max(Duration::from_millis(1));
-        Self {
-            origin: now,
-            width,
-            buckets: vec![(0, Totals::default()); buckets],
-        }
+        let width = (length / u32::try_from(buckets).unwrap_or(u32::MAX)).max(Duration::from_millis(1));
+        Self { origin: now, width, buckets: vec![(0, Totals::default()); buckets] }
     }
 
     /// Counts a call that ended at `now`.
@@ -78,14 +69,14 @@ impl Window {
     pub(crate) fn totals(&self, now: Instant) -> Totals {
         let current = self.slice(now);
         let oldest = current.saturating_sub(self.buckets.len() as u64 - 1);
-        self.buckets
-            .iter()
-            .filter(|(slice, _)| (oldest..=current).contains(slice))
-            .fold(Totals::default(), |sum, (_, bucket)| Totals {
+        self.buckets.iter().filter(|(slice, _)| (oldest..=current).contains(slice)).fold(
+            Totals::default(),
+            |sum, (_, bucket)| Totals {
                 calls: sum.calls + bucket.calls,
                 failures: sum.failures + bucket.failures,
                 slow: sum.slow + bucket.slow,
-            })
+            },
+        )
     }
 
     /// Forgets every call.

@@ -8,9 +8,9 @@ const BRACKETS: usize = 60;
 
 /// Checks what the parser's time and stack depend on.
 pub(super) fn check(query: &str, guard: &Guard) -> Result<(), Refused> {
-    let mut tokens = Tokens { bytes: query.as_bytes(), at: 0 };
+    let tokens = Tokens { bytes: query.as_bytes(), at: 0 };
     let (mut count, mut depth) = (0_usize, 0_usize);
-    while let Some(byte) = tokens.next() {
+    for byte in tokens {
         count += 1;
         if count > guard.tokens {
             return Err(Refused::TooComplex { limit: "tokens", allowed: guard.tokens as u64 });

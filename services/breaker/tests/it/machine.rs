@@ -16,10 +16,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let now = Instant::now();
-        Self {
-            machine: Machine::new(Settings::default(), now, 7),
-            now,
-        }
+        Self { machine: Machine::new(Settings::default(), now, 7), now }
     }
 
     fn wait(&mut self, time: Duration) -> Option<Change> {
@@ -33,9 +30,7 @@ impl Bench {
 
     fn call(&mut self, outcome: Outcome, took: Duration) -> Option<Cause> {
         let ticket = self.admit().expect("the breaker lets the call through");
-        self.machine
-            .finish(self.now, ticket, outcome, took)
-            .map(|change| change.cause)
+        self.machine.finish(self.now, ticket, outcome, took).map(|change| change.cause)
     }
 
     fn fail(&mut self, times: usize) -> Option<Cause> {
@@ -48,10 +43,7 @@ impl Bench {
 
     /// Waits until the timer moves the machine, and returns how long that took.
     fn wait_out(&mut self) -> Duration {
-        let deadline = self
-            .machine
-            .deadline()
-            .expect("the machine waits for something");
+        let deadline = self.machine.deadline().expect("the machine waits for something");
         let time = deadline - self.now;
         assert!(self.wait(time).is_some());
         time
@@ -102,11 +94,7 @@ fn nineteen_calls_say_nothing_however_many_failed() {
     assert_eq!(bench.fail(4), None);
     let totals = bench.machine.snapshot(bench.now).totals;
     assert_eq!((totals.calls, totals.failures), (19, 16));
-    assert_eq!(
-        bench.succeed(1),
-        Some(Cause::FailureRatio),
-        "the twentieth call, though it succeeds"
-    );
+    assert_eq!(bench.succeed(1), Some(Cause::FailureRatio), "the twentieth call, though it succeeds");
 }
 
 #[test]
@@ -148,11 +136,7 @@ fn neutral_ends_change_nothing() {
         assert_eq!(bench.call(Outcome::Neutral, SLOW), None);
     }
     assert_eq!(bench.machine.snapshot(bench.now).totals.calls, 4);
-    assert_eq!(
-        bench.fail(1),
-        Some(Cause::ConsecutiveFailures),
-        "nor do they interrupt a row of failures"
-    );
+    assert_eq!(bench.fail(1), Some(Cause::ConsecutiveFailures), "nor do they interrupt a row of failures");
 }
 
 #[test]
@@ -161,10 +145,7 @@ fn open_refuses_and_says_how_long() {
     bench.now += Duration::from_secs(2);
     let refused = bench.machine.admit(bench.now).expect_err("open");
     assert_eq!((refused.state, refused.forced), (State::Open, false));
-    assert!(
-        refused.retry_after >= Duration::from_secs(3)
-            && refused.retry_after <= Duration::from_millis(3_500)
-    );
+    assert!(refused.retry_after >= Duration::from_secs(3) && refused.retry_after <= Duration::from_millis(3_500));
 }
 
 #[test]
@@ -172,10 +153,7 @@ fn the_timer_moves_it_and_not_the_next_call() {
     let mut bench = Bench::opened();
     bench.now += Duration::from_secs(30);
     assert!(bench.admit().is_none(), "nobody has ticked it");
-    assert_eq!(
-        bench.wait(Duration::ZERO).map(|change| change.cause),
-        Some(Cause::WaitElapsed)
-    );
+    assert_eq!(bench.wait(Duration::ZERO).map(|change| change.cause), Some(Cause::WaitElapsed));
     assert!(bench.admit().is_some());
 }
 
@@ -185,10 +163,7 @@ fn the_open_time_doubles_to_a_minute_with_jitter_and_starts_anew_after_closing()
     for expected in [5, 10, 20, 40, 60, 60, 60] {
         let time = bench.wait_out().as_secs_f64();
         let expected = f64::from(expected);
-        assert!(
-            (expected..=expected * 1.1).contains(&time),
-            "{time} s instead of {expected} s"
-        );
+        assert!((expected..=expected * 1.1).contains(&time), "{time} s instead of {expected} s");
         assert_eq!(bench.fail(1), Some(Cause::TrialFailed));
     }
     bench.wait_out();
@@ -203,25 +178,13 @@ fn half_open_gives_three_permits_and_no_fourth() {
     let tickets: Vec<_> = (0..1_000).filter_map(|_| bench.admit()).collect();
     assert_eq!(tickets.len(), 3);
     // A success keeps its place, anything neutral frees it.
-    bench
-        .machine
-        .finish(bench.now, tickets[0], Outcome::Success, QUICK);
+    bench.machine.finish(bench.now, tickets[0], Outcome::Success, QUICK);
     assert!(bench.admit().is_none());
-    bench
-        .machine
-        .finish(bench.now, tickets[1], Outcome::Neutral, QUICK);
+    bench.machine.finish(bench.now, tickets[1], Outcome::Neutral, QUICK);
     let fourth = bench.admit().expect("the freed permit");
-    bench
-        .machine
-        .finish(bench.now, tickets[2], Outcome::Success, QUICK);
-    let change = bench
-        .machine
-        .finish(bench.now, fourth, Outcome::Success, QUICK)
-        .expect("three successes");
-    assert_eq!(
-        (change.to, change.cause),
-        (State::Closed, Cause::TrialsSucceeded)
-    );
+    bench.machine.finish(bench.now, tickets[2], Outcome::Success, QUICK);
+    let change = bench.machine.finish(bench.now, fourth, Outcome::Success, QUICK).expect("three successes");
+    assert_eq!((change.to, change.cause), (State::Closed, Cause::TrialsSucceeded));
 }
 
 #[test]
@@ -237,29 +200,17 @@ fn a_call_that_outlives_its_phase_says_nothing_about_the_next() {
     let old = bench.admit().expect("closed");
     bench.fail(5);
     bench.wait_out();
-    assert_eq!(
-        bench.machine.finish(bench.now, old, Outcome::Failure, SLOW),
-        None
-    );
+    assert_eq!(bench.machine.finish(bench.now, old, Outcome::Failure, SLOW), None);
     assert_eq!(bench.machine.state(), State::HalfOpen);
     let trial = bench.admit().expect("half-open");
     bench.fail(1);
     bench.wait_out();
-    assert_eq!(
-        bench
-            .machine
-            .finish(bench.now, trial, Outcome::Success, QUICK),
-        None
-    );
+    assert_eq!(bench.machine.finish(bench.now, trial, Outcome::Success, QUICK), None);
     assert_eq!(bench.machine.snapshot(bench.now).trials_under_way, 0);
 }
 
 fn order(to: Forced, seconds: u64) -> Force {
-    Force {
-        to,
-        ttl: Duration::from_secs(seconds),
-        reason: "release night".into(),
-    }
+    Force { to, ttl: Duration::from_secs(seconds), reason: "release night".into() }
 }
 
 #[test]
@@ -270,18 +221,9 @@ fn forced_open_holds_and_then_has_to_prove_itself() {
     assert_eq!(change.reason.as_deref(), Some("release night"));
     bench.wait(Duration::from_secs(119));
     assert!(bench.machine.admit(bench.now).expect_err("held").forced);
-    assert_eq!(
-        bench.machine.probe("let me".into()),
-        None,
-        "a probe does not break an order"
-    );
-    let change = bench
-        .wait(Duration::from_secs(1))
-        .expect("the order ran out");
-    assert_eq!(
-        (change.to, change.cause),
-        (State::HalfOpen, Cause::ForceExpired)
-    );
+    assert_eq!(bench.machine.probe("let me".into()), None, "a probe does not break an order");
+    let change = bench.wait(Duration::from_secs(1)).expect("the order ran out");
+    assert_eq!((change.to, change.cause), (State::HalfOpen, Cause::ForceExpired));
 }
 
 #[test]
@@ -291,10 +233,7 @@ fn forced_closed_holds_whatever_fails_and_then_counts_again() {
     assert_eq!(bench.fail(100), None);
     let snapshot = bench.machine.snapshot(bench.now);
     assert_eq!(snapshot.totals.failures, 100, "counted all the same");
-    assert_eq!(
-        snapshot.force.map(|force| force.ttl),
-        Some(Duration::from_secs(60))
-    );
+    assert_eq!(snapshot.force.map(|force| force.ttl), Some(Duration::from_secs(60)));
     bench.wait(Duration::from_secs(60));
     assert_eq!(bench.machine.state(), State::Closed);
     assert_eq!(bench.fail(5), Some(Cause::ConsecutiveFailures));
@@ -303,17 +242,11 @@ fn forced_closed_holds_whatever_fails_and_then_counts_again() {
 #[test]
 fn reset_closes_and_lifts_the_force_and_probe_half_opens_at_once() {
     let mut bench = Bench::new();
-    assert_eq!(
-        bench.machine.probe("closed has nothing to probe".into()),
-        None
-    );
+    assert_eq!(bench.machine.probe("closed has nothing to probe".into()), None);
     bench.machine.force(bench.now, order(Forced::Open, 600));
     assert_eq!(bench.machine.reset("mended".into()).to, State::Closed);
     assert_eq!(bench.machine.snapshot(bench.now).force, None);
     bench.fail(5);
-    let change = bench
-        .machine
-        .probe("looks fine again".into())
-        .expect("open");
+    let change = bench.machine.probe("looks fine again".into()).expect("open");
     assert_eq!((change.to, change.cause), (State::HalfOpen, Cause::Probe));
 }

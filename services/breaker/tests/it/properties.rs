@@ -17,11 +17,7 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let outcome = prop_oneof![
-        Just(Outcome::Success),
-        Just(Outcome::Failure),
-        Just(Outcome::Neutral)
-    ];
+    let outcome = prop_oneof![Just(Outcome::Success), Just(Outcome::Failure), Just(Outcome::Neutral)];
     prop_oneof![
         12 => Just(Step::Admit),
         12 => (any::<usize>(), outcome, any::<bool>()).prop_map(|(at, outcome, slow)| Step::End(at, outcome, slow)),
@@ -53,14 +49,7 @@ fn take(machine: &mut Machine, now: &mut Instant, calls: &mut Vec<Ticket>, step:
         }
         Step::Force(open, ttl) => {
             let to = if open { Forced::Open } else { Forced::Closed };
-            machine.force(
-                *now,
-                Force {
-                    to,
-                    ttl: Duration::from_secs(ttl),
-                    reason: "drill".into(),
-                },
-            );
+            machine.force(*now, Force { to, ttl: Duration::from_secs(ttl), reason: "drill".into() });
         }
         Step::Reset => drop(machine.reset("drill".into())),
         Step::Probe => drop(machine.probe("drill".into())),

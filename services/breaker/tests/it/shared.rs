@@ -9,10 +9,7 @@ use tokio::sync::Barrier;
 
 /// As in production, but for the waiting.
 fn hasty() -> Settings {
-    Settings {
-        open_base: Duration::from_millis(20),
-        ..Settings::default()
-    }
+    Settings { open_base: Duration::from_millis(20), ..Settings::default() }
 }
 
 async fn half_opened() -> (Registry, Breaker) {
@@ -24,11 +21,7 @@ async fn half_opened() -> (Registry, Breaker) {
         breaker.acquire().expect("closed").finish(Outcome::Failure);
     }
     assert_eq!(transitions.next().await.change.to, State::Open);
-    assert_eq!(
-        transitions.next().await.change.to,
-        State::HalfOpen,
-        "by the timer: nobody calls"
-    );
+    assert_eq!(transitions.next().await.change.to, State::HalfOpen, "by the timer: nobody calls");
     (registry, breaker)
 }
 
@@ -38,11 +31,7 @@ async fn of_a_thousand_concurrent_calls_three_get_through_half_open() {
     let admitted = Arc::new(AtomicUsize::new(0));
     let all_asked = Arc::new(Barrier::new(1_000));
     let calls = (0..1_000).map(|_| {
-        let (breaker, admitted, all_asked) = (
-            breaker.clone(),
-            Arc::clone(&admitted),
-            Arc::clone(&all_asked),
-        );
+        let (breaker, admitted, all_asked) = (breaker.clone(), Arc::clone(&admitted), Arc::clone(&all_asked));
         tokio::spawn(async move {
             let permit = breaker.acquire().ok();
             admitted.fetch_add(usize::from(permit.is_some()), Ordering::Relaxed);
@@ -65,10 +54,7 @@ async fn cancelled_and_panicking_calls_give_their_permits_back() {
         let held = Arc::new(Barrier::new(4));
         let calls: Vec<_> = (0..3)
             .map(|_| {
-                let (permit, held) = (
-                    breaker.acquire().expect("all three are free"),
-                    Arc::clone(&held),
-                );
+                let (permit, held) = (breaker.acquire().expect("all three are free"), Arc::clone(&held));
                 tokio::spawn(async move {
                     let _permit = permit;
                     held.wait().await;
@@ -92,22 +78,11 @@ async fn cancelled_and_panicking_calls_give_their_permits_back() {
 async fn transitions_are_numbered_and_a_watcher_goes_on_where_it_stopped() {
     let registry = Registry::new(4);
     let breaker = registry.breaker("shortener", Settings::default());
-    let order = |reason: &str| Force {
-        to: Forced::Open,
-        ttl: Duration::from_secs(60),
-        reason: reason.into(),
-    };
+    let order = |reason: &str| Force { to: Forced::Open, ttl: Duration::from_secs(60), reason: reason.into() };
     for number in 1..=6 {
         breaker.force(order(&number.to_string()));
     }
-    let numbers = |after| {
-        registry
-            .journal()
-            .after(after)
-            .iter()
-            .map(|kept| kept.number)
-            .collect::<Vec<_>>()
-    };
+    let numbers = |after| registry.journal().after(after).iter().map(|kept| kept.number).collect::<Vec<_>>();
     assert_eq!(numbers(0), [3, 4, 5, 6], "the ring keeps the latest");
     assert_eq!(numbers(5), [6]);
 
@@ -119,11 +94,7 @@ async fn transitions_are_numbered_and_a_watcher_goes_on_where_it_stopped() {
     assert_eq!((last.number, last.change.cause), (7, Cause::Reset));
 
     let mut stranger = registry.journal().subscribe(1_000);
-    assert_eq!(
-        stranger.next().await.number,
-        4,
-        "a number of an earlier process: all that is kept"
-    );
+    assert_eq!(stranger.next().await.number, 4, "a number of an earlier process: all that is kept");
 }
 
 #[tokio::test]
@@ -132,11 +103,7 @@ async fn a_force_ends_by_the_timer() {
     tokio::spawn(registry.clone().drive());
     let breaker = registry.breaker("auth", Settings::default());
     let mut transitions = registry.journal().subscribe(0);
-    breaker.force(Force {
-        to: Forced::Open,
-        ttl: Duration::from_millis(20),
-        reason: "drill".into(),
-    });
+    breaker.force(Force { to: Forced::Open, ttl: Duration::from_millis(20), reason: "drill".into() });
     assert_eq!(transitions.next().await.change.cause, Cause::Forced);
     assert_eq!(transitions.next().await.change.cause, Cause::ForceExpired);
     assert_eq!(breaker.state(), State::HalfOpen);
