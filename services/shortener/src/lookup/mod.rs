@@ -167,13 +167,14 @@ impl Inner {
         }
         let last = self.last.get(&code).await;
         if let Some(entry) = &last
-            && self.store.is_noted()
+            && !self.store.may_ask()
         {
             return Ok(self.stale(entry));
         }
         let limit = Duration::from_millis(self.settings.limit_ms);
         let error = match timeout(limit, self.links.by_code(code)).await {
             Ok(Ok(link)) => {
+                self.store.clear();
                 self.metrics.mongo.increment(1);
                 let entry = Arc::new(link.as_ref().map_or_else(Entry::unknown, Entry::of));
                 self.shared.offer(code, &entry);

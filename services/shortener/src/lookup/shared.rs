@@ -59,7 +59,7 @@ impl Shared {
 
     /// The entry of a code, if there is one and Redis answers.
     pub(super) async fn get(&self, code: ShortCode) -> Option<Entry> {
-        if self.absence.is_noted() {
+        if !self.absence.may_ask() {
             return None;
         }
         let mut connection = self.connection.clone();
@@ -138,7 +138,10 @@ impl Shared {
     /// Waits for an answer, not for long; notes when there is none.
     async fn ask<T>(&self, question: impl Future<Output = RedisResult<T>>) -> Option<T> {
         let error = match timeout(LIMIT, question).await {
-            Ok(Ok(answer)) => return Some(answer),
+            Ok(Ok(answer)) => {
+                self.absence.clear();
+                return Some(answer);
+            }
             Ok(Err(error)) => error.to_string(),
             Err(_) => "no answer in time".to_owned(),
         };
