@@ -41,9 +41,9 @@ impl Statement {
     ///
     /// # Errors
     /// Refuses an empty query, several statements at once, and what [`policy`] forbids.
-    pub fn read(query: Option<&str>, body: Bytes) -> Result<Self, Failure> {
+    pub fn read(query: Option<&str>, body: &Bytes) -> Result<Self, Failure> {
         let Some(query) = query else {
-            return Self::of_text(&body);
+            return Self::of_text(body);
         };
         if body.is_empty() {
             return Self::of_text(&Bytes::copy_from_slice(query.as_bytes()));
@@ -53,12 +53,12 @@ impl Statement {
         {
             return insert.statement(query.as_bytes(), body);
         }
-        Self::of_text(&Bytes::from([query.as_bytes(), b"\n", &body].concat()))
+        Self::of_text(&Bytes::from([query.as_bytes(), b"\n", body].concat()))
     }
 
     fn of_text(text: &Bytes) -> Result<Self, Failure> {
         if let Some(insert) = InsertHead::find(text) {
-            return insert.statement(text, text.slice(insert.data..));
+            return insert.statement(text, &text.slice(insert.data..));
         }
         let tokens: Vec<_> = Tokens::new(text).collect();
         let end = tokens.iter().position(|token| token.is_symbol(b';')).unwrap_or(tokens.len());
@@ -113,13 +113,13 @@ impl InsertHead {
         None
     }
 
-    fn statement(&self, text: &[u8], data: Bytes) -> Result<Statement, Failure> {
+    fn statement(&self, text: &[u8], data: &Bytes) -> Result<Statement, Failure> {
         let head = text[..self.end].trim_ascii_end();
         policy::check(&Tokens::new(head).collect::<Vec<_>>())?;
         let values = self.format.eq_ignore_ascii_case("Values");
         if values {
             // Values may be expressions, so they are looked at like the statement.
-            policy::check(&Tokens::new(&data).collect::<Vec<_>>())?;
+            policy::check(&Tokens::new(data).collect::<Vec<_>>())?;
         }
         let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == b';';
         let length =
@@ -149,7 +149,7 @@ mod tests {
 
     fn insert(query: Option<&str>, body: &'static str) -> (String, String, String) {
         let body = Bytes::from_static(body.as_bytes());
-        let Ok(Statement::Insert { head, format, data }) = Statement::read(query, body) else {
+        let Ok(Statement::Insert { head, format, data }) = Statement::read(query, &body) else {
             panic!("not an insert with data: {query:?}");
         };
         let text = |bytes: Bytes| String::from_utf8(bytes.to_vec()).unwrap();
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn other_statements_keep_their_text() {
-        let read = |sql: &'static str| Statement::read(None, Bytes::from_static(sql.as_bytes())).unwrap();
+        let read = |sql: &'static str| Statement::read(None, &Bytes::from_static(sql.as_bytes())).unwrap();
         let select = Statement::Select { sql: "SELECT 1 FORMAT JSON".into(), format: Some("JSON".into()) };
         assert_eq!(read("SELECT 1 FORMAT JSON;\n"), select);
         assert!(matches!(read("(SELECT 1)"), Statement::Select { format: None, .. }));
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn one_statement_at_a_time() {
-        let code = |sql: &'static str| Statement::read(None, Bytes::from_static(sql.as_bytes())).unwrap_err().code;
+        let code = |sql: &'static str| Statement::read(None, &Bytes::from_static(sql.as_bytes())).unwrap_err().code;
         assert_eq!((code("SELECT 1; SELECT 2"), code(" -- nothing\n"), code(";")), (62, 62, 62));
     }
 
@@ -201,7 +201,7 @@ mod tests {
             "CREATE TABLE t (a Int32) ENGINE = MergeTree ORDER BY a SETTINGS disk = disk(type = 'web')",
             "DROP TABLE a PARALLEL WITH ATTACH TABLE b",
         ] {
-            let failure = Statement::read(None, Bytes::from_static(sql.as_bytes())).expect_err(sql);
+            let failure = Statement::read(None, &Bytes::from_static(sql.as_bytes())).expect_err(sql);
             assert_eq!(failure.code, 497, "{sql}");
         }
     }
@@ -214,7 +214,7 @@ mod tests {
             "CREATE MATERIALIZED VIEW v ENGINE = AggregatingMergeTree ORDER BY a AS SELECT 1 AS a",
             "SELECT engine FROM system.tables WHERE engine = 'MergeTree'",
         ] {
-            Statement::read(None, Bytes::from_static(sql.as_bytes())).expect(sql);
+            Statement::read(None, &Bytes::from_static(sql.as_bytes())).expect(sql);
         }
     }
 }

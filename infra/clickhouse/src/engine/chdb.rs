@@ -7,7 +7,6 @@
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::Path;
-use std::ptr::null;
 
 use anyhow::{Context as _, Result, anyhow};
 use bytes::Bytes;
@@ -323,7 +322,7 @@ impl Drop for Answer {
 
 /// The error that the library reports, if there is one.
 fn text_of(text: *const c_char) -> Result<(), String> {
-    if text == null() {
+    if text.is_null() {
         return Ok(());
     }
     // SAFETY: a pointer that is not null is a NUL-terminated text, copied while its owner lives.

@@ -87,7 +87,7 @@ async fn run(engine: &Engine, request: Request) -> Result<Response, Failure> {
     }
     let (events, mut happened) = mpsc::channel(4);
     engine.pool.submit(Job {
-        statement: Statement::read(parts.get("query"), body)?,
+        statement: Statement::read(parts.get("query"), &body)?,
         default_format: default_format.to_owned(),
         parameters: parts.parameters(),
         settings,

@@ -106,7 +106,11 @@ async fn logins_are_managed_by_statements_and_kept() {
     adapter.signal("-TERM");
     assert!(adapter.ended().await);
 
-    let adapter = Adapter::start(&folder.0, &["--user=old:pass:word:s*"]);
+    let file = folder.0.join("given.json");
+    std::fs::write(&file, r#"[{"name": "filed", "password": "p", "databases": "shop"}]"#).unwrap();
+    let users_file = format!("--users-file={}", file.display());
+    let adapter = Adapter::start(&folder.0, &["--user=old:pass:word:s*", &users_file]);
+    assert_eq!(adapter.run(("filed", "p"), "SELECT currentDatabase()").await.text, "shop\n");
     assert_eq!(adapter.run(("shop", "changed"), "SELECT currentDatabase()").await.text, "shop\n");
     assert_eq!(adapter.send(("old", "pass:word"), &[("database", "shop")], "SELECT 1").await.status, 200);
     adapter.run(ADMIN, "REVOKE ALL ON shop.* FROM shop").await;

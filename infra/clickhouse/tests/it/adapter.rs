@@ -1,6 +1,6 @@
 //! Starts adapters, talks to them, and kills them.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -81,7 +81,8 @@ impl Adapter {
                 if let Some((_, address)) = line.split_once("address=") {
                     found.send(address.parse().unwrap()).unwrap();
                 }
-                eprintln!("{line}");
+                // For whoever reads why a test failed.
+                let _ = writeln!(std::io::stderr(), "{line}");
             }
         });
         let address = address.recv_timeout(Duration::from_secs(30)).expect("the adapter starts");
