@@ -1,0 +1,100 @@
+//! Vitrine, for one test.
+
+use anyhow::{Context as _, Result};
+use kit::engines::Private;
+use kit::{Sandbox, Stack};
+
+use crate::{Client, User};
+
+/// Every unit, in the order in which they start.
+const UNITS: [&str; 4] = ["auth", "shortener", "analytics", "gateway"];
+
+/// Deadlines of the gateway that no busy machine exceeds, for stories that are not about deadlines.
+const PATIENT: [(&str, &str, &str); 6] = [
+    ("gateway", "GATEWAY_UPSTREAMS__AUTH__DEADLINE_MS", "20000"),
+    ("gateway", "GATEWAY_UPSTREAMS__AUTH__TRY_TIMEOUT_MS", "20000"),
+    ("gateway", "GATEWAY_UPSTREAMS__SHORTENER__DEADLINE_MS", "20000"),
+    ("gateway", "GATEWAY_UPSTREAMS__SHORTENER__TRY_TIMEOUT_MS", "20000"),
+    ("gateway", "GATEWAY_UPSTREAMS__ANALYTICS__DEADLINE_MS", "20000"),
+    ("gateway", "GATEWAY_UPSTREAMS__ANALYTICS__TRY_TIMEOUT_MS", "20000"),
+];
+
+/// All units in a sandbox of their own. They end with this value.
+#[derive(Debug)]
+pub struct Platform {
+    /// The programs. Before the sandbox: they end before their databases are dropped.
+    pub stack: Stack,
+    /// The databases.
+    pub sandbox: Sandbox,
+}
+
+impl Platform {
+    /// Starts all units, with a gateway that waits longer than the product's.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub async fn start() -> Result<Self> {
+        Self::started(Sandbox::new().await?, &PATIENT).await
+    }
+
+    /// Starts all units as they are for everybody, deadlines included.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub async fn strict() -> Result<Self> {
+        Self::started(Sandbox::new().await?, &[]).await
+    }
+
+    /// Starts all units as they are for everybody, on engines of which some may be killed.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub async fn strict_on(engines: &Private) -> Result<Self> {
+        Self::started(Sandbox::on(engines).await?, &[]).await
+    }
+
+    async fn started(sandbox: Sandbox, settings: &[(&str, &str, &str)]) -> Result<Self> {
+        let builder = Stack::builder(&sandbox);
+        let builder = settings.iter().fold(builder, |builder, (unit, name, value)| builder.env(unit, name, *value));
+        let stack = builder.start(&UNITS).await?;
+        Ok(Self { stack, sandbox })
+    }
+
+    /// Somebody without an account, at an address of their own.
+    #[must_use]
+    pub fn visitor(&self) -> Client {
+        Client::new(self.stack.url("gateway"))
+    }
+
+    /// Somebody who has just registered.
+    ///
+    /// # Errors
+    /// When registering fails.
+    pub async fn user(&self, name: &str) -> Result<User> {
+        User::register(&self.visitor(), name).await
+    }
+
+    /// The operator, logged in at the gateway.
+    ///
+    /// # Errors
+    /// When logging in fails.
+    pub async fn operator(&self) -> Result<User> {
+        let operator = self.sandbox.operator();
+        User::log_in(&self.visitor(), &operator.email, &operator.password).await.context("logging the operator in")
+    }
+
+    /// The same client at the operators' listener.
+    #[must_use]
+    pub fn operators(&self, client: &Client) -> Client {
+        client.at(self.stack.operators_url())
+    }
+
+    /// All that all units have logged so far.
+    ///
+    /// # Errors
+    /// Never: every unit is in the stack.
+    pub fn logs(&self) -> Result<String> {
+        let logs: Result<Vec<String>> = UNITS.iter().map(|unit| self.stack.logs(unit)).collect();
+        Ok(logs?.concat())
+    }
+}

@@ -1,0 +1,152 @@
+//! A service or its store is away: it costs its own fields, and nothing else.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use e2e_tests::{Answer, Client, Platform, User, visitor};
+use kit::engines::Private;
+use kit::{Engine, eventually};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::PATIENCE;
+
+/// How long a link may take without its statistics.
+const SOON: Duration = Duration::from_secs(1);
+
+const LINK: &str = "query($code: String!) { link(code: $code) { code url stats { clicks stale asOf } } }";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_service_costs_its_own_fields() -> Result<()> {
+    let platform = Platform::strict().await?;
+    let ana = platform.user("Ana").await?;
+    let operators = platform.operators(&platform.operator().await?.client);
+    for code in ["seen", "unseen"] {
+        ana.create_link(json!({ "url": format!("https://shop.example/{code}"), "code": code })).await?;
+        platform.visitor().visit(code, &visitor::CHROME).await?;
+        ana.sees_clicks(code, 1).await?;
+    }
+    let fresh = ana.client.ask(LINK, json!({ "code": "seen" })).await?.data()?;
+    assert_eq!((&fresh["link"]["stats"]["clicks"], &fresh["link"]["stats"]["stale"]), (&json!(1), &json!(false)));
+
+    platform.stack.kill9("analytics").await?;
+    links_go_on_without_statistics(&ana, &operators).await?;
+    the_last_copy_is_shown_as_such(&ana, &fresh).await?;
+    while_open_rest_says_when_to_come_again(&ana.client).await?;
+    platform.stack.restart("analytics").await?;
+    breaker_becomes(&operators, "analytics", "closed").await?;
+    statistics_are_fresh_again(&ana, "unseen").await?;
+
+    platform.stack.kill9("shortener").await?;
+    the_account_does_not_need_links(&platform, &ana).await?;
+    platform.stack.restart("shortener").await?;
+    breaker_becomes(&operators, "shortener", "closed").await?;
+    let back = ana.client.ask(LINK, json!({ "code": "seen" })).await?.data()?;
+    assert_eq!(back["link"]["url"], "https://shop.example/seen");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_clickhouse_costs_statistics_and_nothing_else() -> Result<()> {
+    let engines = Private::start(&[Engine::Clickhouse]).await?;
+    let platform = Platform::strict_on(&engines).await?;
+    let ana = platform.user("Ana").await?;
+    let operators = platform.operators(&platform.operator().await?.client);
+    ana.create_link(json!({ "url": "https://shop.example/unseen", "code": "unseen" })).await?;
+
+    engines.kill9(Engine::Clickhouse).await?;
+    // Redirects do not need it; their clicks wait.
+    let visited = platform.visitor().visit("unseen", &visitor::CHROME).await?;
+    assert_eq!(visited.status, StatusCode::FOUND);
+    links_go_on_without_statistics(&ana, &operators).await?;
+
+    engines.start_again(Engine::Clickhouse).await?;
+    breaker_becomes(&operators, "analytics", "closed").await?;
+    statistics_are_fresh_again(&ana, "unseen").await?;
+    ana.sees_clicks("unseen", 1).await
+}
+
+/// Asks for a link whose statistics nobody has seen, until the breaker opens: each time the link is answered soon.
+async fn links_go_on_without_statistics(ana: &User, operators: &Client) -> Result<()> {
+    let mut asked = 0;
+    eventually(PATIENCE, "the breaker to open", async || {
+        asked += 1;
+        let answer = ana.client.ask(LINK, json!({ "code": "unseen" })).await?;
+        answers_without_statistics(&answer)?;
+        let breaker = operators.get("/breakers/analytics").await?.success()?;
+        Ok((breaker["state"] == "open").then_some(()))
+    })
+    .await?;
+    ensure!(asked >= 2, "the breaker opened at the first failure");
+    // Open, it says when to come again, and costs no time at all.
+    let answer = ana.client.ask(LINK, json!({ "code": "unseen" })).await?;
+    answers_without_statistics(&answer)?;
+    let error = answer.error()?;
+    let wait = error["retryAfterMs"].as_u64().context("no hint when to come again")?;
+    assert!((1..=60_000).contains(&wait), "{error}");
+    Ok(())
+}
+
+fn answers_without_statistics(answer: &Answer) -> Result<()> {
+    assert!(answer.took < SOON, "it took {:?}: {}", answer.took, answer.text());
+    let link = json!({ "code": "unseen", "url": "https://shop.example/unseen", "stats": null });
+    assert_eq!(answer.partial()?["link"], link, "{}", answer.text());
+    let error = answer.error()?;
+    assert_eq!(error["service"], "analytics", "{error}");
+    let code = error["code"].as_str().unwrap_or_default();
+    assert!(["unavailable", "timeout"].contains(&code), "{error}");
+    assert_eq!(answer.errors()?[0]["path"][1], "stats", "{}", answer.text());
+    Ok(())
+}
+
+async fn the_last_copy_is_shown_as_such(ana: &User, fresh: &Value) -> Result<()> {
+    let copy = ana.client.ask(LINK, json!({ "code": "seen" })).await?;
+    assert!(copy.took < SOON, "{:?}", copy.took);
+    let (fresh, copy) = (&fresh["link"]["stats"], copy.data()?["link"]["stats"].take());
+    assert_eq!(copy["stale"], true);
+    assert_eq!((&copy["clicks"], &copy["asOf"]), (&fresh["clicks"], &fresh["asOf"]));
+    Ok(())
+}
+
+async fn while_open_rest_says_when_to_come_again(client: &Client) -> Result<()> {
+    let answer = client.get("/api/analytics/v1/stats").await?;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(answer.header("retry-after").parse::<u64>()? >= 1, "{:?}", answer.headers);
+    assert_eq!(answer.problem()?.code.as_str(), "unavailable");
+    let other = client.get("/api/shortener/v1/links").await?;
+    assert_eq!(other.status, StatusCode::OK, "other services are not touched");
+    Ok(())
+}
+
+/// Waits for a state of a breaker that nobody asks anything of meanwhile.
+async fn breaker_becomes(operators: &Client, name: &str, state: &str) -> Result<()> {
+    // It may have opened twice, for 5 s and for 10 s.
+    eventually(PATIENCE * 2, &format!("the breaker of {name} to be {state}"), async || {
+        let breaker = operators.get(&format!("/breakers/{name}")).await?.success()?;
+        ensure!(breaker["state"] == state, "{breaker}");
+        Ok(Some(()))
+    })
+    .await
+}
+
+async fn statistics_are_fresh_again(ana: &User, code: &str) -> Result<()> {
+    eventually(PATIENCE, "fresh statistics", async || {
+        let data = ana.client.ask(LINK, json!({ "code": code })).await?.data()?;
+        Ok((data["link"]["stats"]["stale"] == false).then_some(()))
+    })
+    .await
+}
+
+async fn the_account_does_not_need_links(platform: &Platform, ana: &User) -> Result<()> {
+    let query = "{ me { email } link(code: \"seen\") { url } }";
+    let answer = ana.client.ask(query, Value::Null).await?;
+    assert_eq!(answer.partial()?, json!({ "me": { "email": ana.email }, "link": null }), "{}", answer.text());
+    let error = answer.error()?;
+    assert_eq!((&error["service"], &error["code"]), (&json!("shortener"), &json!("unavailable")));
+    let stats = ana.client.get("/api/analytics/v1/links/seen/stats").await?;
+    assert_eq!(stats.status, StatusCode::OK, "{}", stats.text());
+    let redirect = platform.visitor().visit("seen", &visitor::CHROME).await?;
+    assert_eq!(redirect.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(redirect.problem()?.code.as_str(), "unavailable");
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! No unit's login opens what belongs to another: every login, tried on every database.
+//!
+//! The logins are those that the programs get. They are tried on the databases of the other units, and on those of a
+//! second sandbox, where units of the same name have databases of their own.
+
+mod clickhouse;
+mod mongo;
+mod postgres;
+mod rabbitmq;
+mod redis;
+
+use anyhow::{Context as _, Result, ensure};
+use kit::units::UNITS;
+use kit::{Engine, Sandbox};
+use url::Url;
+
+/// A login of a unit on an engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Login {
+    unit: &'static str,
+    engine: Engine,
+    user: String,
+    password: String,
+    /// Where the engine keeps what is the unit's: a database, a prefix of keys, or a virtual host.
+    place: String,
+    port: u16,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_login_opens_what_is_anothers() -> Result<()> {
+    let (ours, theirs) = (Sandbox::new().await?, Sandbox::new().await?);
+    let logins = logins(&ours)?;
+    let places: Vec<Login> = logins.iter().cloned().chain(self::logins(&theirs)?).collect();
+    ensure!(logins.len() == 8 && places.len() == 16, "a login is missing: {places:?}");
+    for (sandbox, host) in [(&ours, ours.name()), (&theirs, theirs.name())] {
+        let units = places.iter().filter(|place| place.engine == Engine::Rabbitmq && place.place == host);
+        let units: Vec<_> = units.map(|place| place.unit).collect();
+        rabbitmq::prepare(&sandbox.amqp_admin(), &units).await?;
+    }
+
+    let mut tried = 0;
+    for login in &logins {
+        for place in &places {
+            let done = possible(login, place).await.with_context(|| format!("{login:?} at {place:?}"))?;
+            if login == place {
+                ensure!(!done.is_empty(), "{} cannot use its own {}", login.unit, login.engine.name());
+            } else {
+                let what = format!("{}'s login on {}", login.unit, login.engine.name());
+                ensure!(done.is_empty(), "{what} can, in {}'s {place:?}: {done:?}", place.unit);
+                tried += 1;
+            }
+        }
+    }
+    assert_eq!(tried, 8 * 16 - 8);
+    Ok(())
+}
+
+/// Tries to do with a login what its owner does, in a place; tells what was possible.
+async fn possible(login: &Login, place: &Login) -> Result<Vec<&'static str>> {
+    match place.engine {
+        Engine::Postgres => postgres::possible(login, place).await,
+        Engine::Mongo => mongo::possible(login, place).await,
+        Engine::Redis => redis::possible(login, place).await,
+        Engine::Rabbitmq => rabbitmq::possible(login, place).await,
+        Engine::Clickhouse => clickhouse::possible(login, place).await,
+    }
+}
+
+fn logins(sandbox: &Sandbox) -> Result<Vec<Login>> {
+    let pairs = UNITS.iter().flat_map(|unit| unit.engines.iter().map(|engine| (unit.name, *engine)));
+    pairs.map(|(unit, engine)| login(sandbox, unit, engine)).collect()
+}
+
+fn login(sandbox: &Sandbox, unit: &'static str, engine: Engine) -> Result<Login> {
+    let (url, place) = match engine {
+        Engine::Postgres => (sandbox.postgres(unit), None),
+        Engine::Mongo => (sandbox.mongo(unit).url.as_str(), Some(sandbox.mongo(unit).database.clone())),
+        Engine::Redis => (sandbox.redis(unit).url.as_str(), Some(sandbox.redis(unit).prefix.clone())),
+        Engine::Rabbitmq => (sandbox.amqp(unit), None),
+        Engine::Clickhouse => (sandbox.clickhouse(unit).url.as_str(), None),
+    };
+    let url = Url::parse(url)?;
+    let port = url.port().context("a port")?;
+    if engine == Engine::Clickhouse {
+        let login = sandbox.clickhouse(unit);
+        let (user, password) = (login.user.clone(), login.password.clone());
+        return Ok(Login { unit, engine, user, password, place: login.database.clone(), port });
+    }
+    let place = place.unwrap_or_else(|| url.path().trim_start_matches('/').to_owned());
+    let (user, password) = (url.username().to_owned(), url.password().context("a password")?.to_owned());
+    Ok(Login { unit, engine, user, password, place, port })
+}
