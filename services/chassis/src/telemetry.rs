@@ -12,6 +12,7 @@ use opentelemetry::{
 use opentelemetry_http::{HeaderExtractor, HeaderInjector};
 use opentelemetry_otlp::WithExportConfig;
 use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::SdkTracerProvider};
+use std::io::IsTerminal;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -36,7 +37,8 @@ impl Telemetry {
         let lines = tracing_subscriber::fmt::layer();
         let lines = match common.log.format {
             LogFormat::Json => lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed(),
-            LogFormat::Text => lines.boxed(),
+            // Colours are for people who watch, not for files.
+            LogFormat::Text => lines.with_ansi(std::io::stdout().is_terminal()).boxed(),
         };
         let traces = tracing_opentelemetry::layer().with_tracer(provider.tracer(name));
         tracing_subscriber::registry().with(filter).with(lines).with(traces).try_init()?;
@@ -94,6 +96,12 @@ pub fn traceparent() -> Option<String> {
     span.is_valid().then(|| {
         format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), span.trace_flags().to_u8())
     })
+}
+
+/// The id of the trace that `span` belongs to, for log lines.
+#[must_use]
+pub fn trace_id(span: &tracing::Span) -> String {
+    span.context().span().span_context().trace_id().to_string()
 }
 
 /// Makes `span` a child of the trace that `traceparent` names; one that is malformed is ignored.

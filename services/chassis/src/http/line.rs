@@ -6,7 +6,6 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use opentelemetry::trace::TraceContextExt;
 use std::time::Instant;
 use tracing::Instrument;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -40,7 +39,7 @@ pub(super) async fn canonical(request: Request, next: Next) -> Response {
         ("status", status.to_string()),
     ];
     metrics::histogram!("http_request_duration_seconds", &labels).record(took.as_secs_f64());
-    let trace_id = span.context().span().span_context().trace_id().to_string();
+    let trace_id = crate::telemetry::trace_id(&span);
     let _entered = span.enter();
     tracing::info!(
         trace_id,
