@@ -53,6 +53,11 @@ impl Service for Analytics {
 
         let ledger = ledger::memory();
         let consumer = links::consumer(&broker, database.clone(), ledger.clone());
+        // Before others can see that this unit is ready and begin to publish: what no queue takes yet
+        // is only in the log. Without the broker, statistics are still to be answered.
+        if let Err(error) = consumer.declare().await {
+            tracing::warn!(error = format!("{error:#}"), "The queues of links could not be declared yet.");
+        }
         let shutdown = context.shutdown.clone();
         context.spawn("consumer analytics.links", move || consumer.clone().run(shutdown.clone()));
         let dead = DeadLetters::new(&broker, &links::subscription(), ledger);

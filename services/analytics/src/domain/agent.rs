@@ -132,7 +132,7 @@ mod tests {
     )]
     #[case::google("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", ("Googlebot", "unknown", "bot", true))]
     #[case::preview("facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)", ("facebook", "unknown", "bot", true))]
-    #[case::program("curl/8.5.0", ("unknown", "unknown", "bot", true))]
+    #[case::program("curl/8.5.0", ("HTTP Library", "unknown", "bot", true))]
     #[case::none("", ("unknown", "unknown", "bot", true))]
     fn agents_are_told_apart(
         #[case] header: &str,

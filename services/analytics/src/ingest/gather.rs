@@ -44,7 +44,7 @@ impl<'a> Gatherer<'a> {
         let before = progress.last.and_then(|last| last.offset.checked_sub(1));
         let start = before.map_or(Start::First, Start::After);
         Self {
-            reader: Reader::open(broker, CLICKS_LOG, start).prefetch(PREFETCH),
+            reader: Reader::open(broker, CLICKS_LOG, start).prefetch(PREFETCH).doubt(DELIVERY),
             epoch: progress.epoch,
             watermarks: progress.watermarks,
             agents,

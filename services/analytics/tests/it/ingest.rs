@@ -151,7 +151,7 @@ async fn a_stream_that_is_another_one_is_read_from_its_beginning_without_doublin
     exactly(&sandbox, 40).await?;
     ingester.abort();
     let _ = ingester.await;
-    let management = sandbox.engines().rabbitmq.management_url();
+    let management = sandbox.engines().management_url();
     let queue = format!("{management}/api/queues/{}/events.clicks", sandbox.name());
     let gone = kit::http::client().delete(queue).send().await?;
     assert!(gone.status().is_success(), "{}", gone.status());

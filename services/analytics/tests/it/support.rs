@@ -21,19 +21,19 @@ use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
 
-pub const CHROME: &str =
+pub(crate) const CHROME: &str =
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36";
-pub const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1";
-pub const BOT: &str = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
+pub(crate) const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1";
+pub(crate) const BOT: &str = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
 /// How long anything may take on a machine that runs other tests beside.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-pub async fn sandbox() -> Result<Sandbox> {
+pub(crate) async fn sandbox() -> Result<Sandbox> {
     Sandbox::only(&[Engine::Rabbitmq, Engine::Clickhouse]).await
 }
 
 /// The sandbox's database, through the service's own code.
-pub fn database(sandbox: &Sandbox) -> Result<Database> {
+pub(crate) fn database(sandbox: &Sandbox) -> Result<Database> {
     let login = sandbox.clickhouse("analytics");
     Ok(Database::open(&Clickhouse {
         url: login.url.parse()?,
@@ -44,14 +44,14 @@ pub fn database(sandbox: &Sandbox) -> Result<Database> {
 }
 
 /// An ingester that closes blocks early, so that a test sees many of them.
-pub fn ingester(sandbox: &Sandbox, database: &Database) -> Ingester {
+pub(crate) fn ingester(sandbox: &Sandbox, database: &Database) -> Ingester {
     let broker = Broker::new(&sandbox.amqp("analytics").into(), "analytics");
     let limits = Ingest { block_rows: 500, block_ms: 20 };
     Ingester::new(database.clone(), broker, Arc::new(Agents::default()), limits)
 }
 
 /// Asks ClickHouse directly, for one text.
-pub async fn ask(sandbox: &Sandbox, sql: &str) -> Result<String> {
+pub(crate) async fn ask(sandbox: &Sandbox, sql: &str) -> Result<String> {
     let login = sandbox.clickhouse("analytics");
     let request = kit::http::client()
         .post(&login.url)
@@ -67,7 +67,7 @@ pub async fn ask(sandbox: &Sandbox, sql: &str) -> Result<String> {
 }
 
 /// How many rows there are, and how many different clicks they are of.
-pub async fn counted(sandbox: &Sandbox) -> Result<(u64, u64)> {
+pub(crate) async fn counted(sandbox: &Sandbox) -> Result<(u64, u64)> {
     let sql = "SELECT count(), uniqExact(spool_id, spool_sequence) FROM clicks";
     let text = ask(sandbox, sql).await?;
     let (rows, clicks) = text.split_once('\t').context("two numbers")?;
@@ -75,30 +75,32 @@ pub async fn counted(sandbox: &Sandbox) -> Result<(u64, u64)> {
 }
 
 /// Waits until exactly `expected` clicks are counted, and fails as soon as there are more.
-pub async fn exactly(sandbox: &Sandbox, expected: u64) -> Result<()> {
-    let found = eventually(PATIENCE, &format!("{expected} clicks to be counted"), async || {
+pub(crate) async fn exactly(sandbox: &Sandbox, expected: u64) -> Result<()> {
+    let what = format!("{expected} clicks to be counted");
+    let found = eventually(PATIENCE, &what, async || {
         let found = counted(sandbox).await?;
         anyhow::ensure!(found.0 >= expected, "{found:?} are counted");
         Ok(Some(found))
-    });
-    anyhow::ensure!(found.await? == (expected, expected), "not every click is there once");
+    })
+    .await?;
+    anyhow::ensure!(found == (expected, expected), "not every click is there once: {found:?}");
     Ok(())
 }
 
 /// Publishes events as the shortener does.
-pub struct Shortener {
+pub(crate) struct Shortener {
     publisher: Publisher,
 }
 
 impl Shortener {
-    pub async fn new(sandbox: &Sandbox) -> Result<Self> {
+    pub(crate) async fn new(sandbox: &Sandbox) -> Result<Self> {
         let broker = Broker::new(&sandbox.amqp("shortener").into(), "shortener");
         topology::declare_shared(&broker.channel().await?).await?;
         Ok(Self { publisher: broker.publisher() })
     }
 
     /// Publishes, again and again until the broker has it.
-    pub async fn publish<T: EventData + Clone>(&self, event: &Event<T>) -> Result<()> {
+    pub(crate) async fn publish<T: EventData + Clone>(&self, event: &Event<T>) -> Result<()> {
         let outgoing = Outgoing::event(event.clone())?;
         eventually(PATIENCE, "the broker to confirm", async || {
             self.publisher.publish(outgoing.clone()).await?;
@@ -108,20 +110,20 @@ impl Shortener {
     }
 
     /// Makes a link of the owner's, and tells its id. Analytics learns of it in time.
-    pub async fn link(&self, owner: Uuid, code: &str) -> Result<Uuid> {
+    pub(crate) async fn link(&self, owner: Uuid, code: &str) -> Result<Uuid> {
         let url_id = Uuid::now_v7();
         self.publish(&created(url_id, owner, code)).await?;
         Ok(url_id)
     }
 
     /// Publishes clicks of a spool from the given sequence on.
-    pub async fn click(&self, spool_id: Uuid, first_sequence: u64, clicks: Vec<Click>) -> Result<()> {
+    pub(crate) async fn click(&self, spool_id: Uuid, first_sequence: u64, clicks: Vec<Click>) -> Result<()> {
         let batch = UrlClicked { spool_id, first_sequence, clicks };
         self.publish(&Event::new(spool_id.to_string(), first_sequence, batch)).await
     }
 }
 
-pub fn created(url_id: Uuid, owner: Uuid, code: &str) -> Event<UrlCreated> {
+pub(crate) fn created(url_id: Uuid, owner: Uuid, code: &str) -> Event<UrlCreated> {
     let data = UrlCreated {
         url_id,
         short_code: code.to_owned(),
@@ -136,7 +138,7 @@ pub fn created(url_id: Uuid, owner: Uuid, code: &str) -> Event<UrlCreated> {
 }
 
 /// A click of a link by a person, at a time.
-pub fn click(url_id: Uuid, at: DateTime<Utc>, visitor: u128) -> Click {
+pub(crate) fn click(url_id: Uuid, at: DateTime<Utc>, visitor: u128) -> Click {
     Click {
         url_id,
         clicked_at_ms: at.timestamp_millis(),
@@ -148,24 +150,24 @@ pub fn click(url_id: Uuid, at: DateTime<Utc>, visitor: u128) -> Click {
     }
 }
 
-pub fn at(text: &str) -> DateTime<Utc> {
+pub(crate) fn at(text: &str) -> DateTime<Utc> {
     text.parse().expect("a date in a test is one")
 }
 
 /// A running analytics with a stand-in for the others.
-pub struct World {
-    pub sandbox: Sandbox,
-    pub stack: Stack,
-    pub issuer: Issuer,
-    pub shortener: Shortener,
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) stack: Stack,
+    pub(crate) issuer: Issuer,
+    pub(crate) shortener: Shortener,
 }
 
 impl World {
-    pub async fn start() -> Result<Self> {
+    pub(crate) async fn start() -> Result<Self> {
         Self::within(sandbox().await?).await
     }
 
-    pub async fn within(sandbox: Sandbox) -> Result<Self> {
+    pub(crate) async fn within(sandbox: Sandbox) -> Result<Self> {
         let issuer = Issuer::start().await?;
         let shortener = Shortener::new(&sandbox).await?;
         let stack = Stack::builder(&sandbox)
@@ -176,7 +178,13 @@ impl World {
     }
 
     /// Asks as a user; `body` makes it JSON.
-    pub async fn send(&self, user: Uuid, method: Method, path: &str, body: Option<Value>) -> Result<reqwest::Response> {
+    pub(crate) async fn send(
+        &self,
+        user: Uuid,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<reqwest::Response> {
         let url = format!("{}{path}", self.stack.url("analytics"));
         let mut request = kit::http::client().request(method, url);
         request = request.bearer_auth(self.issuer.token(user, &["user"]));
@@ -186,12 +194,12 @@ impl World {
         Ok(request.send().await?)
     }
 
-    pub async fn get(&self, user: Uuid, path: &str) -> Result<reqwest::Response> {
+    pub(crate) async fn get(&self, user: Uuid, path: &str) -> Result<reqwest::Response> {
         self.send(user, Method::GET, path, None).await
     }
 
     /// Asks for something that must be there.
-    pub async fn read<T: serde::de::DeserializeOwned>(&self, user: Uuid, path: &str) -> Result<T> {
+    pub(crate) async fn read<T: serde::de::DeserializeOwned>(&self, user: Uuid, path: &str) -> Result<T> {
         let answer = self.get(user, path).await?;
         let status = answer.status();
         let text = answer.text().await?;
@@ -200,13 +208,13 @@ impl World {
     }
 
     /// Makes a link and waits until analytics knows whose it is.
-    pub async fn link(&self, owner: Uuid, code: &str) -> Result<Uuid> {
+    pub(crate) async fn link(&self, owner: Uuid, code: &str) -> Result<Uuid> {
         let link = self.shortener.link(owner, code).await?;
         self.known(owner, code).await?;
         Ok(link)
     }
 
-    pub async fn known(&self, owner: Uuid, code: &str) -> Result<()> {
+    pub(crate) async fn known(&self, owner: Uuid, code: &str) -> Result<()> {
         eventually(PATIENCE, "analytics to know the link", async || {
             let path = format!("/v1/links/{code}/stats");
             Ok(self.read::<LinkStats>(owner, &path).await.is_ok().then_some(()))
@@ -216,7 +224,7 @@ impl World {
 }
 
 /// The problem that an answer holds.
-pub async fn problem(answer: reqwest::Response) -> Result<Problem> {
+pub(crate) async fn problem(answer: reqwest::Response) -> Result<Problem> {
     let media = answer.headers().get("content-type").context("an answer has a type")?.clone();
     anyhow::ensure!(media == contracts::problem::MEDIA_TYPE, "the answer is {media:?}");
     Ok(serde_json::from_str(&answer.text().await?)?)
