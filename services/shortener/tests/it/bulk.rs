@@ -8,7 +8,7 @@ use contracts::{
 };
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
-use std::{collections::HashSet, time::Instant};
+use std::collections::HashSet;
 
 async fn send(world: &World, links: Vec<Value>) -> Answer {
     world.ask("POST", "/v1/links/bulk", Some(json!({"links": links}))).await
@@ -54,15 +54,13 @@ async fn five_thousand_links_are_made_quickly_each_with_its_event() {
         item
     });
     let items: Vec<_> = items.collect();
-    let began = Instant::now();
+    // Within the time that a request may take.
     let answer = send(&world, items).await;
-    let took = began.elapsed();
     let results = answer.json::<CreateLinksResults>(StatusCode::OK).results;
     let codes: HashSet<_> = results.iter().map(|result| &result.link.as_ref().unwrap().code).collect();
     assert_eq!(codes.len(), 5_000);
     let urls = world.database().await.collection::<Document>("urls");
     assert_eq!(urls.count_documents(doc! {}).await.unwrap(), 5_000);
-    println!("5,000 links in {took:?}");
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ impl World {
             metrics: metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle(),
         };
         let spool = tempfile::tempdir().unwrap();
-        let app = Shortener::build(config(&sandbox, &spool, changes), context.clone()).await.unwrap();
+        let app = Shortener::build(config(&sandbox, &spool, &changes), context.clone()).await.unwrap();
         let limits = Limits::from(&context.common.http);
         let router = chassis::http::full(app.router, &limits).merge(chassis::http::bare(app.bare, &limits));
         let owner = Uuid::now_v7();
@@ -192,7 +192,7 @@ pub(crate) fn with(mut request: Request<Body>, name: &'static str, value: &str) 
     request
 }
 
-fn config(sandbox: &Sandbox, spool: &TempDir, changes: Value) -> Config {
+fn config(sandbox: &Sandbox, spool: &TempDir, changes: &Value) -> Config {
     let (mongo, redis) = (sandbox.mongo("shortener"), sandbox.redis("shortener"));
     let mut all = json!({
         "mongo": {"url": mongo.url, "database": mongo.database},
