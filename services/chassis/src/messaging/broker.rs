@@ -9,6 +9,8 @@ use tokio::{sync::Mutex, time::timeout};
 
 /// How long connecting or opening a channel may take.
 const OPEN_LIMIT: Duration = Duration::from_secs(5);
+/// How long the broker may take to answer on a channel. Making a quorum queue takes a while.
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 /// After two heartbeats without a sign of life the broker counts as gone, in seconds.
 const HEARTBEAT: u16 = 10;
 
@@ -98,4 +100,10 @@ impl Broker {
         let properties = ConnectionProperties::default().with_connection_name(name.into());
         Ok(Connection::connect_uri(uri, properties).await?)
     }
+}
+
+/// Waits for the broker's answer, but not for ever: to what was sent into a connection that was just
+/// dying none may ever come, and the client does not tell.
+pub(super) async fn answer<T>(question: impl Future<Output = lapin::Result<T>>) -> anyhow::Result<T> {
+    Ok(timeout(ANSWER_LIMIT, question).await.context("the broker did not answer in time")??)
 }

@@ -2,6 +2,7 @@
 
 use super::{
     Broker, Publisher, Subscription,
+    broker::answer,
     ledger::{Deed, Ledger},
     topology::dead_queue,
     wire::{self, Frame},
@@ -159,7 +160,7 @@ impl DeadLetters {
             if action == Action::Redrive {
                 self.deliver_again(&letter, &delivery, actor).await?;
             }
-            delivery.ack(BasicAckOptions::default()).await?;
+            answer(delivery.ack(BasicAckOptions::default())).await?;
             done.push(id);
         }
         view.close().await?;
@@ -211,12 +212,12 @@ impl View {
     /// end: it lags behind.
     async fn next(&self) -> Result<Option<(DeadLetter, Delivery)>> {
         let queue = self.queue.as_str().into();
-        let got = self.channel.basic_get(queue, BasicGetOptions::default()).await?;
+        let got = answer(self.channel.basic_get(queue, BasicGetOptions::default())).await?;
         Ok(got.map(|got| (read(&self.consumer, &got.delivery), got.delivery)))
     }
 
     async fn close(self) -> Result<()> {
-        Ok(self.channel.close(200, "done".into()).await?)
+        answer(self.channel.close(200, "done".into())).await
     }
 }
 

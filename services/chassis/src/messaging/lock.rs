@@ -1,6 +1,6 @@
 //! One holder at a time, for work that must not be done twice at once.
 
-use super::Broker;
+use super::{Broker, broker::answer};
 use futures::StreamExt;
 use lapin::{
     Channel,
@@ -47,9 +47,9 @@ impl Lock {
     async fn attempt(broker: &Broker, name: &str) -> anyhow::Result<Self> {
         let channel = broker.channel().await?;
         // A quorum queue knows no exclusive consumers; there is never a message in this one.
-        channel.queue_declare(name.into(), QueueDeclareOptions::durable(), FieldTable::default()).await?;
+        answer(channel.queue_declare(name.into(), QueueDeclareOptions::durable(), FieldTable::default())).await?;
         let options = BasicConsumeOptions { exclusive: true, ..BasicConsumeOptions::default() };
-        let mut held = channel.basic_consume(name.into(), "".into(), options, FieldTable::default()).await?;
+        let mut held = answer(channel.basic_consume(name.into(), "".into(), options, FieldTable::default())).await?;
         tracing::info!(lock.name = name, "The lock is held.");
         let (lost, name) = (CancellationToken::new(), name.to_owned());
         let losing = lost.clone();
@@ -71,7 +71,7 @@ impl Lock {
     /// # Errors
     /// Fails when the lock was lost before.
     pub async fn release(self) -> anyhow::Result<()> {
-        Ok(self.channel.close(200, "released".into()).await?)
+        answer(self.channel.close(200, "released".into())).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! Publishing with the broker's word for it.
 
-use super::{Broker, Outgoing, PublishError, metrics, wire::Frame};
+use super::{Broker, Outgoing, PublishError, broker::answer, metrics, wire::Frame};
 use futures::future::join_all;
 use lapin::{
     Channel, Confirmation,
@@ -90,7 +90,7 @@ async fn run(broker: Broker, mut queue: mpsc::Receiver<Request>) {
 
 async fn open(broker: &Broker) -> anyhow::Result<Channel> {
     let channel = broker.publishing_channel().await?;
-    channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    answer(channel.confirm_select(ConfirmSelectOptions::default())).await?;
     Ok(channel)
 }
 

@@ -1,6 +1,6 @@
 //! Reading a stream from where one stopped.
 
-use super::{Broker, Message, delays, wire};
+use super::{Broker, Message, broker::answer, delays, wire};
 use anyhow::Context as _;
 use futures::{FutureExt, StreamExt};
 use lapin::{
@@ -200,7 +200,7 @@ impl Reader {
     /// a stream sends nothing, be it idle or another one by now, and that record tells which.
     async fn subscribe(&self) -> anyhow::Result<Open> {
         let channel = self.broker.channel().await?;
-        channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
+        answer(channel.basic_qos(self.prefetch, BasicQosOptions::default())).await?;
         let offset = match self.start {
             Start::First => AMQPValue::LongString("first".into()),
             Start::Next => AMQPValue::LongString("next".into()),
@@ -209,7 +209,7 @@ impl Reader {
         let mut arguments = FieldTable::default();
         arguments.insert("x-stream-offset".into(), offset);
         let (stream, options) = (self.stream.as_str().into(), BasicConsumeOptions::default());
-        let deliveries = channel.basic_consume(stream, "".into(), options, arguments).await?;
+        let deliveries = answer(channel.basic_consume(stream, "".into(), options, arguments)).await?;
         let proof = self.after().map(|_| Instant::now() + self.doubt);
         Ok(Open { deliveries, proof })
     }

@@ -8,10 +8,11 @@
 //!                    └── c.retry.<ms> (delay) ◄── c.direct ──► c.dead ◄┘
 //! ```
 
-use super::{Subscription, wire::SUBJECT_HEADER};
+use super::{Subscription, broker::answer, wire::SUBJECT_HEADER};
+use anyhow::Result;
 use contracts::amqp::{CLICKS_KEY, CLICKS_LOG, EVENTS_EXCHANGE, EVENTS_LOG, EVENTS_LOG_PATTERNS, LOG_MAX_AGE};
 use lapin::{
-    Channel, ExchangeKind, Result,
+    Channel, ExchangeKind,
     options::{ExchangeBindOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable},
 };
@@ -68,7 +69,7 @@ pub(super) async fn declare_consumer(channel: &Channel, subscription: &Subscript
     for pattern in &subscription.patterns {
         let (to, from, key) = (name.into(), EVENTS_EXCHANGE.into(), pattern.as_str().into());
         let options = ExchangeBindOptions::default();
-        channel.exchange_bind(to, from, key, options, FieldTable::default()).await?;
+        answer(channel.exchange_bind(to, from, key, options, FieldTable::default())).await?;
     }
     Ok(())
 }
@@ -124,14 +125,14 @@ fn quorum<const N: usize>(entries: [(&str, AMQPValue); N]) -> FieldTable {
 
 async fn exchange(channel: &Channel, name: &str, kind: ExchangeKind, arguments: FieldTable) -> Result<()> {
     let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-    channel.exchange_declare(name.into(), kind, options, arguments).await
+    answer(channel.exchange_declare(name.into(), kind, options, arguments)).await
 }
 
 async fn queue(channel: &Channel, name: &str, arguments: FieldTable) -> Result<()> {
-    channel.queue_declare(name.into(), QueueDeclareOptions::durable(), arguments).await.map(drop)
+    answer(channel.queue_declare(name.into(), QueueDeclareOptions::durable(), arguments)).await.map(drop)
 }
 
 async fn bind_queue(channel: &Channel, queue: &str, exchange: &str, key: &str) -> Result<()> {
     let options = QueueBindOptions::default();
-    channel.queue_bind(queue.into(), exchange.into(), key.into(), options, FieldTable::default()).await
+    answer(channel.queue_bind(queue.into(), exchange.into(), key.into(), options, FieldTable::default())).await
 }

@@ -7,7 +7,7 @@ mod tries;
 
 pub use subscription::Subscription;
 
-use super::{Broker, HandleError, Message, Publisher, ledger::Ledger, metrics, topology};
+use super::{Broker, HandleError, Message, Publisher, broker::answer, ledger::Ledger, metrics, topology};
 use lapin::{options::QueueDeclareOptions, types::FieldTable};
 use partition::Partition;
 use std::{future::Future, sync::Arc, time::Duration};
@@ -98,7 +98,7 @@ async fn measure<H: Handler>(shared: Arc<Shared<H>>, shutdown: CancellationToken
         let channel = shared.broker.channel().await?;
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
         let queue = topology::dead_queue(name).into();
-        anyhow::Ok(channel.queue_declare(queue, passive, FieldTable::default()).await?.message_count())
+        anyhow::Ok(answer(channel.queue_declare(queue, passive, FieldTable::default())).await?.message_count())
     };
     let counting = async {
         let mut regularly = tokio::time::interval(MEASURE_EVERY);

@@ -7,7 +7,9 @@ use super::{
 };
 use crate::{
     messaging::{
-        HandleError, Message, delays,
+        HandleError, Message,
+        broker::answer,
+        delays,
         ledger::Waiting,
         metrics,
         topology::{dead_queue, delay_queue, direct, partition_queue},
@@ -24,15 +26,12 @@ use lapin::{
     types::FieldTable,
 };
 use std::{sync::Arc, time::Duration};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 /// How long a subscription must have lasted for its end to count as the first.
 const HEALTHY_AFTER: Duration = Duration::from_secs(60);
-
-/// How long an acknowledgement may take to leave.
-const ACK_LIMIT: Duration = Duration::from_secs(10);
 
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,9 +95,9 @@ impl<H: Handler> Partition<H> {
     async fn consume(&self, shutdown: &CancellationToken) -> anyhow::Result<()> {
         let channel = self.shared.broker.channel().await?;
         let prefetch = self.shared.subscription.prefetch;
-        channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
+        answer(channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
         let (queue, options) = (self.queue.as_str().into(), BasicConsumeOptions::default());
-        let mut deliveries = channel.basic_consume(queue, "".into(), options, FieldTable::default()).await?;
+        let mut deliveries = answer(channel.basic_consume(queue, "".into(), options, FieldTable::default())).await?;
         // What an earlier subscription knew may be out of date: another process was active since.
         let mut active = Active { shared: &*self.shared, shutdown, lines: None };
         loop {
@@ -110,12 +109,10 @@ impl<H: Handler> Partition<H> {
             if active.process(&delivery).await == Outcome::Kept {
                 break;
             }
-            // On a channel that just died it may never leave.
-            timeout(ACK_LIMIT, delivery.ack(BasicAckOptions::default())).await??;
+            answer(delivery.ack(BasicAckOptions::default())).await?;
         }
         // Gives back what was fetched ahead.
-        channel.close(200, "done".into()).await?;
-        Ok(())
+        answer(channel.close(200, "done".into())).await
     }
 }
 

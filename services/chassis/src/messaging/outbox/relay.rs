@@ -93,7 +93,7 @@ impl<S: Store> Relay<S> {
 
     async fn declare(&self) -> anyhow::Result<()> {
         let channel = self.publisher.broker().channel().await?;
-        Ok(topology::declare_shared(&channel).await?)
+        topology::declare_shared(&channel).await
     }
 
     /// Claims and publishes one batch; says how many were published.
