@@ -166,7 +166,7 @@ async fn tell(
 ) -> Answer<LinkStats> {
     let mut answers = Answers::gather(&state.database, &scope, span, counts).await?;
     let mut values = answers.take(link, counts).into_iter();
-    let (totals, previous) = (totals(values.next()), totals(values.next()));
+    let (totals, previous) = (totals(values.next().as_ref()), totals(values.next().as_ref()));
     let series = points(values.next());
     let [top_referrers, top_countries, browsers, operating_systems, devices, languages] =
         DIMENSIONS.map(|_| named(values.next()));
@@ -187,14 +187,23 @@ async fn tell(
     }))
 }
 
-fn totals(value: Option<FacetValue>) -> Totals {
-    if let Some(FacetValue::Totals(totals)) = value { totals } else { Totals::default() }
+fn totals(value: Option<&FacetValue>) -> Totals {
+    match value {
+        Some(FacetValue::Totals(totals)) => *totals,
+        _ => Totals::default(),
+    }
 }
 
 fn points(value: Option<FacetValue>) -> Vec<StatsPoint> {
-    if let Some(FacetValue::Series { points }) = value { points } else { Vec::new() }
+    match value {
+        Some(FacetValue::Series { points }) => points,
+        _ => Vec::new(),
+    }
 }
 
 fn named(value: Option<FacetValue>) -> Vec<NamedCount> {
-    if let Some(FacetValue::Top { counts }) = value { counts } else { Vec::new() }
+    match value {
+        Some(FacetValue::Top { counts }) => counts,
+        _ => Vec::new(),
+    }
 }
