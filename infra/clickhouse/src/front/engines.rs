@@ -47,14 +47,21 @@ pub(super) struct Engines {
 }
 
 impl Engines {
-    /// Prepares a place for the sockets.
-    pub(super) fn new(limits: Limits) -> Result<Self> {
+    /// Prepares a place for the sockets: not in `data`, whose path may be longer than a socket's may be. A link there
+    /// tells where, so that what a killed predecessor left is removed.
+    pub(super) fn new(limits: Limits, data: &Path) -> Result<Self> {
+        let link = data.join("sockets");
+        if let Ok(old) = std::fs::read_link(&link) {
+            // Either may be gone already.
+            let _ = (std::fs::remove_dir_all(old), std::fs::remove_file(&link));
+        }
         let name = format!("vitrine-clickhouse-{}", Alphanumeric.sample_string(&mut rand::rng(), 12));
         let sockets = std::env::temp_dir().join(name);
         std::fs::DirBuilder::new()
             .mode(0o700)
             .create(&sockets)
             .with_context(|| format!("creating {}", sockets.display()))?;
+        std::os::unix::fs::symlink(&sockets, &link).context("linking the sockets")?;
         Ok(Self { limits, sockets, slots: Mutex::default() })
     }
 

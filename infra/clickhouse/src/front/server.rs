@@ -47,11 +47,13 @@ pub async fn serve(
     );
     std::fs::create_dir_all(&options.data).with_context(|| format!("creating {}", options.data.display()))?;
     let folder = options.data.canonicalize()?;
+    let lock = std::fs::File::create(folder.join("lock")).context("opening the lock of the folder")?;
+    lock.try_lock().with_context(|| format!("another adapter uses {}", folder.display()))?;
     let mut limits = options.limits.clone();
     limits.library = library.canonicalize()?;
     let front = Arc::new(Front {
+        engines: Engines::new(limits, &folder)?,
         access: Access::open(folder, &options.given()?)?,
-        engines: Engines::new(limits)?,
         max_body: options.limits.max_body,
     });
     let listener = TcpListener::bind(options.bind).await.with_context(|| format!("binding {}", options.bind))?;

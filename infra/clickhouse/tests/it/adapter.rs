@@ -70,6 +70,7 @@ impl Adapter {
         command
             .args(arguments)
             .env("CLICKHOUSE_ADAPTER_PASSWORD", PASSWORD)
+            .env("TMPDIR", folder)
             .stdin(Stdio::null())
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
