@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use kit::progress::step;
 use kit::{Trouble, paths};
 use tokio::process::Command;
 
@@ -28,6 +29,10 @@ pub(crate) async fn write() -> Result<()> {
 /// Generates into a temporary folder and compares that with what is committed.
 pub(super) async fn check() -> Result<()> {
     cargo::build(Build::ProgramsAndTests).await?;
+    step("generated contracts", compare()).await
+}
+
+async fn compare() -> Result<()> {
     let fresh = std::env::temp_dir().join(format!("vitrine-contracts-{}", std::process::id()));
     let outcome = write_into(&fresh).await;
     let differences = outcome.and_then(|()| Ok(differences(&files(&committed())?, &files(&fresh)?)));
