@@ -10,6 +10,7 @@ use chassis::messaging::{
     Broker, Message,
     lock::Lock,
     stream::{Reader, Record, Start, StreamError},
+    topology,
 };
 use contracts::{amqp::CLICKS_LOG, envelope::EventData, event::shortener::UrlClicked};
 use metrics::counter;
@@ -48,6 +49,7 @@ impl Counter {
     /// Fails when the lock is lost, the store is away, or another instance counts all the same.
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let working = async {
+            topology::declare_shared(&self.broker.channel().await?).await?;
             let lock = Lock::acquire(&self.broker, LOCK).await?;
             tokio::select! {
                 outcome = self.count() => outcome,
