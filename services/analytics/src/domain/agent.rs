@@ -100,6 +100,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use rstest::rstest;
+    use std::sync::LazyLock;
 
     #[rstest]
     #[case::chrome(
@@ -152,10 +153,12 @@ mod tests {
         assert!(agents.seen.lock().unwrap().len() <= REMEMBERED);
     }
 
+    static AGENTS: LazyLock<Agents> = LazyLock::new(Agents::default);
+
     proptest! {
         #[test]
         fn no_header_panics(header in any::<String>()) {
-            let agent = Agents::default().look_at(&header);
+            let agent = AGENTS.look_at(&header);
             prop_assert!(!agent.browser.is_empty());
         }
     }

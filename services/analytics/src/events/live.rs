@@ -16,7 +16,7 @@ use contracts::amqp::CLICKS_LOG;
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{Mutex, broadcast},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use uuid::Uuid;
 
@@ -76,11 +76,15 @@ impl Inner {
     async fn follow(self: Arc<Self>, mut reader: Reader, sender: broadcast::Sender<Arc<LiveClick>>) {
         let mut seen = Watermarks::default();
         loop {
-            match timeout(CHECK_EVERY, reader.next()).await {
-                Ok(Ok(record)) => self.send(&record, &mut seen, &sender),
-                // The stream is another one now. Listeners are let go, and come again.
-                Ok(Err(_)) => break *self.sender.lock().await = None,
-                Err(_) => {}
+            if !reader.is_attached() && reader.attach().await.is_err() {
+                sleep(CHECK_EVERY).await;
+            } else {
+                match timeout(CHECK_EVERY, reader.next()).await {
+                    Ok(Ok(record)) => self.send(&record, &mut seen, &sender),
+                    // The stream is another one now. Listeners are let go, and come again.
+                    Ok(Err(_)) => break *self.sender.lock().await = None,
+                    Err(_) => {}
+                }
             }
             #[allow(clippy::cast_precision_loss)]
             ::metrics::gauge!(metrics::LIVE_LISTENERS).set(sender.receiver_count() as f64);

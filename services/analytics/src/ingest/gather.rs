@@ -16,10 +16,12 @@ use chassis::messaging::{
 use chrono::Utc;
 use contracts::{amqp::CLICKS_LOG, event::shortener::UrlClicked};
 use std::time::Duration;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 /// How long the stream must be silent to count as read to its end.
 const CALM: Duration = Duration::from_secs(1);
+/// How long to wait before the stream is opened again.
+const RETRY: Duration = Duration::from_millis(250);
 /// How long the broker may take to deliver a record that is there.
 const DELIVERY: Duration = Duration::from_secs(10);
 /// How many records are fetched ahead: a block's worth.
@@ -93,6 +95,7 @@ impl<'a> Gatherer<'a> {
     /// Waits for a record; as long as none comes, everything is counted.
     async fn first(&mut self, broker: &Broker, tide: &Tide) -> Result<Record, StreamError> {
         loop {
+            self.attach().await;
             let since = Utc::now();
             if let Ok(record) = timeout(CALM, self.reader.next()).await {
                 return record;
@@ -100,6 +103,17 @@ impl<'a> Gatherer<'a> {
             // Silence says something only while the broker would speak.
             if self.reader.is_attached() && broker.probe().await.is_ok() {
                 tide.calm(since);
+            }
+        }
+    }
+
+    /// Opens the stream where it is not open, however long that takes: a read that is cut short each
+    /// second might never get as far.
+    async fn attach(&mut self) {
+        while !self.reader.is_attached() {
+            if let Err(error) = self.reader.attach().await {
+                tracing::debug!(error = format!("{error:#}"), "The stream of clicks cannot be opened yet.");
+                sleep(RETRY).await;
             }
         }
     }

@@ -156,8 +156,9 @@ pub(crate) fn at(text: &str) -> DateTime<Utc> {
 
 /// A running analytics with a stand-in for the others.
 pub(crate) struct World {
-    pub(crate) sandbox: Sandbox,
+    // Dropped in this order: processes end before their databases do.
     pub(crate) stack: Stack,
+    pub(crate) sandbox: Sandbox,
     pub(crate) issuer: Issuer,
     pub(crate) shortener: Shortener,
 }
@@ -174,7 +175,7 @@ impl World {
             .env("analytics", "ANALYTICS_JWT__JWKS_URL", issuer.jwks_url())
             .start(&["analytics"])
             .await?;
-        Ok(Self { sandbox, stack, issuer, shortener })
+        Ok(Self { stack, sandbox, issuer, shortener })
     }
 
     /// Asks as a user; `body` makes it JSON.
