@@ -24,7 +24,7 @@ where
         axum::Json::<T>::from_request(request, state)
             .await
             .map(|axum::Json(value)| Self(value))
-            .map_err(refuse_json)
+            .map_err(|rejection| refuse_json(&rejection))
     }
 }
 
@@ -34,8 +34,8 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-fn refuse_json(rejection: JsonRejection) -> Failure {
-    match &rejection {
+fn refuse_json(rejection: &JsonRejection) -> Failure {
+    match rejection {
         JsonRejection::MissingJsonContentType(_) => {
             Failure::new(Code::UnsupportedMediaType, "Send the body as application/json.")
         }

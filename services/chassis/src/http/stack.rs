@@ -68,6 +68,8 @@ async fn cut_off(limit: Duration, request: Request, next: Next) -> Response {
     }
 }
 
+// The layer hands the panic over.
+#[allow(clippy::needless_pass_by_value)]
 fn answer_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
     let reason = panic
         .downcast_ref::<String>()
