@@ -50,33 +50,29 @@ impl<S: Store> Relay<S> {
         self
     }
 
-    /// Publishes until `shutdown` is cancelled.
+    /// Publishes until `shutdown` is cancelled; while the store or the broker is away, it waits.
     ///
     /// # Errors
-    /// Fails when the broker is away at the start, or knows the shared names with other arguments.
+    /// Fails when its claims cannot be handed back at the end; they run out by themselves.
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        self.declare().await?;
         let written = Arc::new(Notify::new());
         let listening = listen(self.store.clone(), Arc::clone(&written));
         let _listener = AbortOnDropHandle::new(tokio::spawn(listening));
-        let mut delays = delays();
-        let mut measured = None::<Instant>;
+        let (mut delays, mut measured, mut declared) = (delays(), None::<Instant>, false);
         while !shutdown.is_cancelled() {
             if measured.is_none_or(|at| at.elapsed() > MEASURE_EVERY) {
                 self.measure().await;
                 measured = Some(Instant::now());
             }
-            let pause = match self.round().await {
+            let pause = match self.round(&mut declared).await {
                 Ok(0) => self.sweep,
                 Ok(_) => {
                     delays = crate::messaging::delays();
                     continue;
                 }
                 Err(error) => {
-                    tracing::warn!(
-                        error = format!("{error:#}"),
-                        "The outbox could not be emptied; the relay tries again."
-                    );
+                    let error = format!("{error:#}");
+                    tracing::warn!(error, "The outbox could not be emptied; the relay tries again.");
                     let delay = delays.next().unwrap_or_default();
                     tokio::select! { () = sleep(delay) => {}, () = shutdown.cancelled() => {} }
                     continue;
@@ -97,7 +93,11 @@ impl<S: Store> Relay<S> {
     }
 
     /// Claims and publishes one batch; says how many were published.
-    async fn round(&self) -> anyhow::Result<usize> {
+    async fn round(&self, declared: &mut bool) -> anyhow::Result<usize> {
+        if !*declared {
+            self.declare().await?;
+            *declared = true;
+        }
         let claimed = self.store.claim(self.id, self.batch, self.lease).await?;
         if claimed.is_empty() {
             return Ok(0);
@@ -109,7 +109,7 @@ impl<S: Store> Relay<S> {
         let Some(failure) = failure else { return Ok(published.len()) };
         ::metrics::counter!(metrics::OUTBOX_FAILED).increment((ids.len() - published.len()) as u64);
         // A broker that came back without its data does not know the exchange any more.
-        self.declare().await?;
+        *declared = false;
         Err(failure)
     }
 
