@@ -9,9 +9,11 @@ use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
 use axum::routing::get;
 use breaker::Subscription;
+use chassis::http::Failure;
 use chassis::jwt::Operator;
+use contracts::problem::Problem;
 use futures::{Stream, StreamExt, stream};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use super::Operators;
 use super::breakers::{BreakerView, TransitionView};
@@ -24,21 +26,28 @@ pub(super) fn routes() -> Router<Operators> {
 /// With `Last-Event-ID` the moves since then come again, as far as they are kept; the snapshot covers the rest.
 #[utoipa::path(get, path = "/breakers/events", tag = "operators",
     params(("Last-Event-ID" = Option<u64>, Header, description = "The number of the last transition that was seen.")),
-    responses((status = 200, content_type = "text/event-stream", description = "snapshot, then transition")))]
+    responses((status = 200, content_type = "text/event-stream", description = "snapshot, then transition"),
+        (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn watch(
     _: Operator,
     State(operators): State<Operators>,
     headers: HeaderMap,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Failure> {
     let journal = operators.breakers.journal();
-    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
+    let last = headers.get("last-event-id").map(number).transpose()?;
     let subscription = journal.subscribe(last.unwrap_or_else(|| journal.latest()));
     let standing: Vec<_> = operators.breakers.all().iter().map(BreakerView::of).collect();
     let first = stream::iter([event("snapshot", None, &serde_json::json!({ "breakers": standing }))]);
     let moves = stream::unfold(subscription, next_move);
     let end = operators.shutdown.cancelled_owned();
     let events = first.chain(moves).take_until(Box::pin(end)).map(Ok);
-    Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
+}
+
+/// Reads the number of a move. One that we never told is refused: who sends it would miss moves without noticing.
+fn number(id: &HeaderValue) -> Result<u64, Failure> {
+    let number = id.to_str().ok().and_then(|id| id.parse().ok());
+    number.ok_or_else(|| Failure::field("Last-Event-ID", "It must be the id of an event of this stream."))
 }
 
 async fn next_move(mut subscription: Subscription) -> Option<(Event, Subscription)> {

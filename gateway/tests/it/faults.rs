@@ -50,6 +50,18 @@ async fn one_service_away_is_no_reason_to_withhold_the_others() {
 }
 
 #[tokio::test]
+async fn what_made_one_object_null_is_told_once() {
+    let gate = Gate::start().await;
+    has_link(&gate.shortener, "promo").await;
+    analytics_answers(&gate, ResponseTemplate::new(500)).await;
+    let stats = "stats { clicks uniqueVisitors series { clicks } asOf stale }";
+    let answer = gate.ask(&format!("{{ link(code: \"promo\") {{ {stats} other: {stats} }} me {{ id }} }}")).await;
+    let mut paths: Vec<_> = answer["errors"].as_array().expect("errors").iter().map(|e| e["path"][1].clone()).collect();
+    paths.sort_by_key(Value::to_string);
+    assert_eq!(paths, [json!("other"), json!("stats"), Value::Null], "{answer}");
+}
+
+#[tokio::test]
 async fn an_open_breaker_answers_at_once_and_says_when_to_come_back() {
     let gate = Gate::with(json!({ "upstreams": { "analytics": { "open_ms": 60_000 } } })).await;
     has_link(&gate.shortener, "promo").await;

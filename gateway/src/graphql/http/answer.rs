@@ -1,6 +1,8 @@
 //! What a GraphQL request is answered.
 
-use async_graphql::{ErrorExtensionValues, ServerError, Value};
+use std::collections::HashSet;
+
+use async_graphql::{ErrorExtensionValues, PathSegment, ServerError, Value};
 use axum::response::{IntoResponse, Response};
 use chassis::http::{RequestId, facts};
 use contracts::problem::Code;
@@ -27,10 +29,35 @@ pub(super) fn reply(media: Media, mut response: async_graphql::Response) -> Resp
     for error in &mut response.errors {
         complete(error, Code::ValidationFailed);
     }
+    tell_once(&mut response);
     if executed {
         return send(media, StatusCode::OK, Some(&response.data), &response.errors);
     }
     send(media, request_error(media), None, &response.errors)
+}
+
+/// Keeps one error of those that made the same object null (GraphQL specification, 6.4.4): twenty links of whose
+/// statistics six fields were asked for are twenty errors, and not 120.
+fn tell_once(response: &mut async_graphql::Response) {
+    let mut told = HashSet::new();
+    let data = &response.data;
+    response.errors.retain(|error| {
+        let Some((_, parent)) = error.path.split_last() else { return true };
+        if find(data, parent).is_some_and(|value| *value != Value::Null) {
+            return true;
+        }
+        let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
+        told.insert(format!("{parent:?} {code:?}"))
+    });
+}
+
+/// Finds what stands at a path; nothing where the path leads through a null.
+fn find<'a>(data: &'a Value, path: &[PathSegment]) -> Option<&'a Value> {
+    path.iter().try_fold(data, |value, segment| match (value, segment) {
+        (Value::Object(fields), PathSegment::Field(name)) => fields.get(name.as_str()),
+        (Value::List(items), PathSegment::Index(index)) => items.get(*index),
+        _ => None,
+    })
 }
 
 /// Refuses what is not a GraphQL request: 400, whatever the client accepts.
