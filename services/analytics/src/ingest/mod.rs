@@ -119,7 +119,7 @@ impl Ingester {
     async fn follow(&self, resumption: &mut Resumption, tide: &Tide) -> Result<Infallible, Interruption> {
         tide.begin();
         let progress = self.progress(resumption).await?;
-        let (attempt, last) = (resumption.attempt, progress.last);
+        let (mut attempt, last) = (resumption.attempt, progress.last);
         tracing::info!(
             stream.epoch = progress.epoch,
             stream.offset = last.map(|last| last.offset),
@@ -136,6 +136,8 @@ impl Ingester {
             // While one block is stored, the next one is gathered.
             let gathering = async { Ok(gatherer.next(&self.broker, tide).await?) };
             ((), block) = tokio::try_join!(self.store(block, attempt, tide), gathering)?;
+            // Only the first block began where one was overtaken.
+            attempt = 0;
         }
     }
 
