@@ -131,7 +131,7 @@ impl Daemon {
     pub fn spawn(&self, command: &Command, detached: bool) -> Result<Identity> {
         fs::create_dir_all(&self.folder).with_context(|| format!("creating {}", self.folder.display()))?;
         let log = File::options().create(true).append(true).open(self.log_path())?;
-        let mut command = if detached { in_new_session(command) } else { copy(command) };
+        let mut command = if detached { in_new_session(command) } else { tied_to_us(command) };
         // Logs are files: colours would only be in the way of searching them.
         command.env("NO_COLOR", "1").stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = command.spawn().with_context(|| format!("starting {}", self.name))?;
@@ -204,8 +204,11 @@ fn in_new_session(command: &Command) -> Command {
     with_details_of(wrapped, command)
 }
 
-fn copy(command: &Command) -> Command {
-    with_details_of(Command::new(command.get_program()), command)
+/// The system kills it when we die, however we do: a test that is killed leaves nothing behind.
+fn tied_to_us(command: &Command) -> Command {
+    let mut wrapped = Command::new("setpriv");
+    wrapped.args(["--pdeathsig", "KILL", "--"]).arg(command.get_program());
+    with_details_of(wrapped, command)
 }
 
 fn with_details_of(mut fresh: Command, command: &Command) -> Command {
