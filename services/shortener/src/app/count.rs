@@ -3,7 +3,7 @@
 use crate::{
     error::Error,
     metrics::CLICKS_COUNTED,
-    store::{Progress, Store},
+    store::{Progress, Store, Transaction},
 };
 use anyhow::bail;
 use chassis::messaging::{
@@ -60,6 +60,8 @@ impl Counter {
     }
 
     async fn count(&self) -> anyhow::Result<()> {
+        let mut transaction = self.store.transaction().await?;
+        self.store.counts.take_over(&transaction).await?;
         let mut progress = self.store.counts.progress().await?;
         let mut reader = self.open(progress.offset.map_or(Start::First, Start::After));
         loop {
@@ -76,7 +78,7 @@ impl Counter {
             };
             let mut after = progress.clone();
             let clicks = sum(&records, &mut after);
-            self.advance(&progress, &after, &clicks).await?;
+            self.advance(&mut transaction, &progress, &after, &clicks).await?;
             counter!(CLICKS_COUNTED).increment(clicks.values().sum());
             progress = after;
         }
@@ -86,8 +88,14 @@ impl Counter {
         Reader::open(&self.broker, CLICKS_LOG, start).prefetch(100)
     }
 
-    async fn advance(&self, before: &Progress, after: &Progress, clicks: &HashMap<Uuid, u64>) -> Result<(), Error> {
-        let mut transaction = self.store.transaction().await?;
+    async fn advance(
+        &self,
+        transaction: &mut Transaction,
+        before: &Progress,
+        after: &Progress,
+        clicks: &HashMap<Uuid, u64>,
+    ) -> Result<(), Error> {
+        transaction.renew();
         loop {
             let session = transaction.start().await?;
             let written = self.store.counts.advance(session, before, after, clicks).await;

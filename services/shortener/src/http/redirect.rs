@@ -35,7 +35,7 @@ use tokio::time::timeout;
 /// Redirects are for their visitor alone: a copy kept on the way would be a click not counted.
 const NOT_KEPT: HeaderValue = HeaderValue::from_static("private, no-store");
 /// How long a grant of a limited link may take.
-const GRANT_LIMIT: Duration = Duration::from_secs(2);
+const GRANT_LIMIT: Duration = Duration::from_secs(5);
 /// When to come again after a 503.
 const COME_AGAIN: Duration = Duration::from_secs(1);
 

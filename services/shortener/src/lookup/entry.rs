@@ -4,7 +4,11 @@ use crate::domain::{Link, ShortCode};
 use anyhow::{Context as _, ensure};
 use http::{HeaderValue, StatusCode};
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
+
+/// How many of a link's visitors may ask for a grant at once, in this process.
+const GRANTS_AT_ONCE: usize = 4;
 
 /// What is known of a code, as of a version of its link; 0 where there is none.
 #[derive(Debug)]
@@ -45,6 +49,8 @@ pub struct Target {
     pub forward_query: bool,
     /// Where it leads when expired or used up.
     pub fallback: Option<HeaderValue>,
+    /// Lets a few ask for grants at once: many who write one document get in each other's way.
+    pub gate: Semaphore,
     used_up: AtomicBool,
 }
 
@@ -99,6 +105,7 @@ impl Entry {
             is_limited: link.max_clicks.is_some(),
             forward_query: link.forward_query,
             fallback: link.fallback_url.as_deref().and_then(|url| HeaderValue::from_str(url).ok()),
+            gate: Semaphore::new(GRANTS_AT_ONCE),
             used_up: AtomicBool::new(false),
         };
         Self { version: link.version, answer: Answer::Target(Box::new(target)) }
@@ -175,6 +182,7 @@ fn decode_target(rest: &mut &[u8]) -> anyhow::Result<Target> {
         is_limited: flags & LIMITED != 0,
         forward_query: flags & FORWARDS != 0,
         fallback,
+        gate: Semaphore::new(GRANTS_AT_ONCE),
         used_up: AtomicBool::new(false),
     })
 }

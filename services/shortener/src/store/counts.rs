@@ -1,6 +1,6 @@
 //! The collection `click_progress`, and the counts that move along with it.
 
-use super::row::signed;
+use super::{Transaction, row::signed};
 use crate::error::Error;
 use anyhow::Context as _;
 use futures::TryStreamExt;
@@ -13,11 +13,14 @@ use uuid::Uuid;
 
 /// The `_id` of the document that tells the stream's offset.
 const OFFSET: &str = "offset";
+/// The `_id` of the document that tells in which session counting goes on.
+const SESSION: &str = "session";
 /// What the `_id`s of spools' documents begin with.
 const SPOOL: &str = "spool:";
 
 /// The collection `click_progress`: one document with the offset of the last record of the stream
-/// that was counted, and one per spool with the sequence of its last click that was.
+/// that was counted, one per spool with the sequence of its last click that was, and one that tells
+/// who counts.
 #[derive(Debug, Clone)]
 pub struct Counts {
     database: Database,
@@ -36,6 +39,23 @@ pub struct Progress {
 impl Counts {
     pub(super) fn new(database: &Database) -> Self {
         Self { database: database.clone(), progress: database.collection("click_progress") }
+    }
+
+    /// Ends what the last counter left open, and notes in which session the next one counts.
+    ///
+    /// The transaction of a process that was killed stays open for a minute, and what it wrote
+    /// cannot be written meanwhile. Its session is the same login's, which may end it.
+    ///
+    /// # Errors
+    /// Fails when the store does.
+    pub async fn take_over(&self, transaction: &Transaction) -> Result<(), Error> {
+        let place = doc! { "_id": SESSION };
+        let note = doc! { "$set": { "session": transaction.session(), "at": DateTime::now() } };
+        let last = self.progress.find_one_and_update(place, note).upsert(true).await?;
+        if let Some(Ok(session)) = last.as_ref().map(|last| last.get_document("session")) {
+            self.database.run_command(doc! { "killSessions": [session] }).await?;
+        }
+        Ok(())
     }
 
     /// How far clicks were counted.

@@ -4,6 +4,7 @@ use super::Store;
 use crate::error::Error;
 use mongodb::{
     ClientSession,
+    bson::Document,
     error::{TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT},
 };
 use rand::Rng;
@@ -49,6 +50,16 @@ impl Store {
 }
 
 impl Transaction {
+    /// Prepares the next transaction, in the same session.
+    pub fn renew(&mut self) {
+        (self.deadline, self.pause) = (Instant::now() + PATIENCE, FIRST_PAUSE);
+    }
+
+    /// The session in which it runs, for [`Counts::take_over`](super::Counts::take_over).
+    pub(super) fn session(&self) -> &Document {
+        self.session.id()
+    }
+
     /// Begins a try.
     ///
     /// # Errors
