@@ -48,10 +48,7 @@ impl Default for Http {
             bind: None,
             body_limit: 1024 * 1024,
             request_timeout_ms: 10_000,
-            trusted_proxies: vec![
-                std::net::Ipv4Addr::LOCALHOST.into(),
-                std::net::Ipv6Addr::LOCALHOST.into(),
-            ],
+            trusted_proxies: vec![std::net::Ipv4Addr::LOCALHOST.into(), std::net::Ipv6Addr::LOCALHOST.into()],
         }
     }
 }
@@ -113,8 +110,7 @@ pub struct Jwt {
 impl Default for Jwt {
     fn default() -> Self {
         Self {
-            jwks_url: url::Url::parse("http://127.0.0.1:3002/.well-known/jwks.json")
-                .expect("the default is a URL"),
+            jwks_url: url::Url::parse("http://127.0.0.1:3002/.well-known/jwks.json").expect("the default is a URL"),
             issuer: "https://vitrine.local/auth".to_owned(),
             audience: "vitrine".to_owned(),
         }
@@ -188,11 +184,7 @@ impl Sources {
     ///
     /// # Errors
     /// Fails when the file cannot be read or is not TOML.
-    pub fn read(
-        name: &'static str,
-        lists: &[&str],
-        file: Option<&PathBuf>,
-    ) -> anyhow::Result<Self> {
+    pub fn read(name: &'static str, lists: &[&str], file: Option<&PathBuf>) -> anyhow::Result<Self> {
         let mut environment = config::Environment::with_prefix(name)
             .prefix_separator("_")
             .separator("__")

@@ -106,8 +106,7 @@ impl Health {
         {
             return report.clone();
         }
-        let probes =
-            self.inner.probes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let probes = self.inner.probes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let states = join_all(probes.into_iter().map(Dependency::state)).await;
         let report = Report::of(states.into_iter().collect());
         *last = Some((Instant::now(), report.clone()));
@@ -127,8 +126,7 @@ impl Dependency {
         if let Some(error) = &failure {
             tracing::warn!(dependency.name = self.name, error, "A dependency is away.");
         }
-        metrics::gauge!("dependency_up", "dependency" => self.name)
-            .set(if failure.is_none() { 1.0 } else { 0.0 });
+        metrics::gauge!("dependency_up", "dependency" => self.name).set(if failure.is_none() { 1.0 } else { 0.0 });
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         (self.name, DependencyState { up: failure.is_none(), needed: self.needed, took_ms })
     }

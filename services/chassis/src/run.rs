@@ -32,10 +32,7 @@ pub trait Service: Sized + 'static {
     fn openapi() -> utoipa::openapi::OpenApi;
 
     /// Connects to what the unit needs and builds its routes.
-    fn build(
-        config: Self::Config,
-        context: Context,
-    ) -> impl Future<Output = anyhow::Result<App>> + Send;
+    fn build(config: Self::Config, context: Context) -> impl Future<Output = anyhow::Result<App>> + Send;
 }
 
 /// What a service is given to build itself with.
@@ -139,11 +136,7 @@ fn execute<S: Service>(arguments: &Arguments) -> anyhow::Result<()> {
     outcome
 }
 
-async fn serve<S: Service>(
-    common: Common,
-    config: S::Config,
-    telemetry: &Telemetry,
-) -> anyhow::Result<()> {
+async fn serve<S: Service>(common: Common, config: S::Config, telemetry: &Telemetry) -> anyhow::Result<()> {
     let bind = match common.http.bind {
         Some(bind) => bind,
         None => S::BIND.parse().context("the default address is not valid")?,
@@ -180,9 +173,7 @@ async fn server(
     router: Router,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<tokio::task::JoinHandle<std::io::Result<()>>> {
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("the address {address} is not free"))?;
+    let listener = TcpListener::bind(address).await.with_context(|| format!("the address {address} is not free"))?;
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let end = shutdown.clone().cancelled_owned();
     use axum::serve::ListenerExt;

@@ -11,12 +11,8 @@ const HEALTHY_AFTER: Duration = Duration::from_secs(60);
 
 /// Runs `task` until it returns `Ok` or `shutdown` is cancelled; restarts it, with growing delays
 /// of 100 ms to 10 s, when it fails or panics.
-pub fn supervise<F, Fut>(
-    tracker: &TaskTracker,
-    shutdown: CancellationToken,
-    name: &'static str,
-    mut task: F,
-) where
+pub fn supervise<F, Fut>(tracker: &TaskTracker, shutdown: CancellationToken, name: &'static str, mut task: F)
+where
     F: FnMut() -> Fut + Send + 'static,
     Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
 {
@@ -37,7 +33,12 @@ pub fn supervise<F, Fut>(
             }
             let delay = delays.next().unwrap_or(Duration::from_secs(10));
             metrics::counter!("task_restarts_total", "task" => name).increment(1);
-            error!(task.name = name, error = reason, delay_ms = delay.as_millis() as u64, "A background task failed and will be restarted.");
+            error!(
+                task.name = name,
+                error = reason,
+                delay_ms = delay.as_millis() as u64,
+                "A background task failed and will be restarted."
+            );
             tokio::select! {
                 () = tokio::time::sleep(delay) => {}
                 () = shutdown.cancelled() => return,

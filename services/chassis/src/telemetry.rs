@@ -17,8 +17,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Bounds of histogram buckets, in seconds: 0.5 ms to 10 s.
-const BUCKETS: [f64; 14] =
-    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+const BUCKETS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// What must be flushed at the end, and the metrics to be scraped.
 pub struct Telemetry {
@@ -42,10 +41,8 @@ impl Telemetry {
         };
         let traces = tracing_opentelemetry::layer().with_tracer(provider.tracer(name));
         tracing_subscriber::registry().with(filter).with(lines).with(traces).try_init()?;
-        let metrics = PrometheusBuilder::new()
-            .set_buckets(&BUCKETS)?
-            .add_global_label("service", name)
-            .install_recorder()?;
+        let metrics =
+            PrometheusBuilder::new().set_buckets(&BUCKETS)?.add_global_label("service", name).install_recorder()?;
         Ok(Self { provider, metrics })
     }
 
@@ -93,9 +90,7 @@ pub fn inject(headers: &mut HeaderMap) {
 pub fn traceparent() -> Option<String> {
     let context = tracing::Span::current().context();
     let span = context.span().span_context().clone();
-    span.is_valid().then(|| {
-        format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), span.trace_flags().to_u8())
-    })
+    span.is_valid().then(|| format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), span.trace_flags().to_u8()))
 }
 
 /// The id of the trace that `span` belongs to, for log lines.

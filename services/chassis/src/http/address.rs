@@ -59,11 +59,7 @@ mod tests {
     #[case::client_lies_through_proxy("127.0.0.1", "10.9.9.9, 198.51.100.1", "198.51.100.1")]
     #[case::two_proxies("127.0.0.1", "198.51.100.1, ::1", "198.51.100.1")]
     #[case::nonsense("127.0.0.1", "nonsense", "127.0.0.1")]
-    fn only_trusted_proxies_are_believed(
-        #[case] peer: &str,
-        #[case] forwarded: &'static str,
-        #[case] expected: &str,
-    ) {
+    fn only_trusted_proxies_are_believed(#[case] peer: &str, #[case] forwarded: &'static str, #[case] expected: &str) {
         let trusted = ["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()];
         let headers = HeaderMap::from_iter([(
             http::HeaderName::from_static("x-forwarded-for"),

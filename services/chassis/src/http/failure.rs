@@ -87,8 +87,7 @@ impl IntoResponse for Failure {
             }
         }
         super::facts::note("error.code", problem.code.as_str());
-        problem.request_id =
-            problem.request_id.or_else(|| RequestId::current().map(|id| id.as_str().to_owned()));
+        problem.request_id = problem.request_id.or_else(|| RequestId::current().map(|id| id.as_str().to_owned()));
         let status = StatusCode::from_u16(problem.status).expect("every code has a valid status");
         let body = serde_json::to_vec(&problem).expect("a problem is JSON");
         let mut response = (status, body).into_response();
@@ -111,11 +110,7 @@ pub struct Fields(Vec<(String, String)>);
 
 impl Fields {
     /// Takes the value out of `parsed`, or notes what is wrong with `field`.
-    pub fn take<T, E: ToString>(
-        &mut self,
-        field: impl Into<String>,
-        parsed: Result<T, E>,
-    ) -> Option<T> {
+    pub fn take<T, E: ToString>(&mut self, field: impl Into<String>, parsed: Result<T, E>) -> Option<T> {
         parsed.map_err(|error| self.refuse(field, error.to_string())).ok()
     }
 

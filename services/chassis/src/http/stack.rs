@@ -25,11 +25,7 @@ pub struct Limits {
 
 impl From<&crate::config::Http> for Limits {
     fn from(http: &crate::config::Http) -> Self {
-        Self {
-            body: http.body_limit,
-            time: http.request_timeout(),
-            trusted_proxies: http.trusted_proxies.clone(),
-        }
+        Self { body: http.body_limit, time: http.request_timeout(), trusted_proxies: http.trusted_proxies.clone() }
     }
 }
 
@@ -111,8 +107,7 @@ mod tests {
     use tower::ServiceExt;
 
     async fn ask(path: &str, method: &str) -> (Response, Problem) {
-        let limits =
-            Limits { body: 1024, time: Duration::from_millis(50), trusted_proxies: Vec::new() };
+        let limits = Limits { body: 1024, time: Duration::from_millis(50), trusted_proxies: Vec::new() };
         let router = Router::new()
             .route("/panics", get(|| async { panic!("on purpose") as () }))
             .route("/hangs", get(std::future::pending::<()>));

@@ -29,13 +29,9 @@ impl Caller {
     ///
     /// # Errors
     /// [`Code::InvalidToken`] when there is one that is not a valid bearer token.
-    pub async fn from_headers(
-        verifier: &Verifier,
-        headers: &http::HeaderMap,
-    ) -> Result<Option<Self>, Failure> {
+    pub async fn from_headers(verifier: &Verifier, headers: &http::HeaderMap) -> Result<Option<Self>, Failure> {
         let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
-        let malformed =
-            || Failure::new(Code::InvalidToken, "The Authorization header holds no bearer token.");
+        let malformed = || Failure::new(Code::InvalidToken, "The Authorization header holds no bearer token.");
         let value = value.to_str().map_err(|_| malformed())?;
         let (scheme, token) = value.split_once(' ').ok_or_else(malformed)?;
         if !scheme.eq_ignore_ascii_case("bearer") {

@@ -7,15 +7,12 @@ use jsonwebtoken::{
     signature::{Error, Signer, Verifier},
 };
 use ring::signature::{
-    ECDSA_P256_SHA256_FIXED, ED25519, Ed25519KeyPair, RSA_PKCS1_2048_8192_SHA256,
-    RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
+    ECDSA_P256_SHA256_FIXED, ED25519, Ed25519KeyPair, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
+    UnparsedPublicKey, VerificationAlgorithm,
 };
 
-static PROVIDER: CryptoProvider = CryptoProvider {
-    signer_factory: signer,
-    verifier_factory: verifier,
-    key_utils: KeyUtils::new_unimplemented(),
-};
+static PROVIDER: CryptoProvider =
+    CryptoProvider { signer_factory: signer, verifier_factory: verifier, key_utils: KeyUtils::new_unimplemented() };
 
 /// Installs `ring` for TLS and tokens, once per process; later calls change nothing.
 pub fn install() {
@@ -27,8 +24,7 @@ fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>
     if *algorithm != Algorithm::EdDSA {
         return Err(ErrorKind::InvalidAlgorithm.into());
     }
-    let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(key.as_bytes())
-        .map_err(|_| ErrorKind::InvalidEddsaKey)?;
+    let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(key.as_bytes()).map_err(|_| ErrorKind::InvalidEddsaKey)?;
     Ok(Box::new(Ed25519Signer(pair)))
 }
 
@@ -36,11 +32,7 @@ fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerif
     let key = key.clone();
     match algorithm {
         Algorithm::EdDSA => Ok(Box::new(BytesVerifier { algorithm: *algorithm, ring: &ED25519, key })),
-        Algorithm::ES256 => Ok(Box::new(BytesVerifier {
-            algorithm: *algorithm,
-            ring: &ECDSA_P256_SHA256_FIXED,
-            key,
-        })),
+        Algorithm::ES256 => Ok(Box::new(BytesVerifier { algorithm: *algorithm, ring: &ECDSA_P256_SHA256_FIXED, key })),
         Algorithm::RS256 => Ok(Box::new(RsaVerifier(key))),
         _ => Err(ErrorKind::InvalidAlgorithm.into()),
     }

@@ -68,12 +68,7 @@ pub(super) struct Fetched {
 
 impl Fetched {
     pub(super) fn new(url: url::Url) -> Self {
-        Self {
-            url,
-            client: crate::client::new(),
-            cached: ArcSwap::default(),
-            last_try: Mutex::new(None),
-        }
+        Self { url, client: crate::client::new(), cached: ArcSwap::default(), last_try: Mutex::new(None) }
     }
 
     /// The key with this id. Old keys serve on when the issuer is away.

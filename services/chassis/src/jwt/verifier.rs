@@ -78,9 +78,12 @@ impl Verifier {
             return Err(refused("its algorithm is not accepted"));
         }
         let id = header.kid.ok_or_else(|| refused("it names no key"))?;
-        let found = self.inner.keys.find(&id).await.map_err(|cause| {
-            Failure::unavailable("Tokens cannot be verified at the moment.", cause)
-        })?;
+        let found = self
+            .inner
+            .keys
+            .find(&id)
+            .await
+            .map_err(|cause| Failure::unavailable("Tokens cannot be verified at the moment.", cause))?;
         let key = found.ok_or_else(|| refused("its key is not known"))?;
         if key.algorithm != header.alg {
             return Err(refused("its algorithm is not its key's"));

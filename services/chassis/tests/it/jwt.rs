@@ -75,8 +75,7 @@ async fn forged_and_tampered_tokens_are_refused() {
 #[tokio::test]
 async fn a_hundred_unknown_keys_at_once_cost_one_fetch() {
     let issuer = Issuer::start().await.unwrap();
-    let keys: Value =
-        chassis::client::new().get(issuer.jwks_url()).send().await.unwrap().json().await.unwrap();
+    let keys: Value = chassis::client::new().get(issuer.jwks_url()).send().await.unwrap().json().await.unwrap();
     let server = MockServer::start().await;
     let answer = ResponseTemplate::new(200).set_body_json(keys);
     Mock::given(any()).respond_with(answer).mount(&server).await;
