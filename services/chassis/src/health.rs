@@ -183,7 +183,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_probe_that_hangs_counts_as_down() {
         let health = Health::default();
-        health.register("store", || std::future::pending());
+        health.register("store", std::future::pending);
         assert_eq!(health.report().await.status, Status::Unavailable);
     }
 }

@@ -55,7 +55,6 @@ impl Client {
     }
 
     /// Prepares a request.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = kit::http::client().request(method, format!("{}{path}", self.base));
         let request = request.header("x-forwarded-for", self.address.to_string());
