@@ -11,6 +11,9 @@ use crate::{Trouble, eventually, ports};
 /// How long an engine may take until it answers. RabbitMQ needs seven seconds on two idle cores.
 const LIMIT: Duration = Duration::from_secs(90);
 
+/// How long the sockets of an engine that was killed may take to close.
+const CLOSING: Duration = Duration::from_secs(3);
+
 /// The port by which an engine is known.
 pub(super) fn port(site: &Site, engine: Engine) -> u16 {
     let ports = site.ports();
@@ -30,7 +33,7 @@ pub(super) fn port(site: &Site, engine: Engine) -> u16 {
 pub(super) async fn start(site: &Site, engine: Engine) -> Result<()> {
     let daemon = site.daemon(engine);
     if daemon.running().is_none() {
-        free(site, engine)?;
+        free(site, engine).await?;
         let command = command(site, engine).await?;
         daemon.spawn(&command, site.detached())?;
     }
@@ -64,10 +67,17 @@ pub(super) async fn answer(site: &Site, engine: Engine) -> Result<()> {
 }
 
 /// Says who holds a port that the engine needs.
-fn free(site: &Site, engine: Engine) -> Result<()> {
+///
+/// A process that was killed counts as gone when its first thread is; the last one closes its sockets.
+async fn free(site: &Site, engine: Engine) -> Result<()> {
     let one = [port(site, engine)];
     let needed = if engine == Engine::Rabbitmq { rabbitmq::ports(site) } else { one.to_vec() };
-    let Some(taken) = needed.into_iter().find(|&port| !ports::is_free(port)) else { return Ok(()) };
+    let taken = || needed.iter().copied().find(|&port| !ports::is_free(port));
+    let closed = eventually(CLOSING, "free ports", async || Ok(taken().is_none().then_some(())));
+    if closed.await.is_ok() {
+        return Ok(());
+    }
+    let Some(taken) = taken() else { return Ok(()) };
     let holder = ports::holder(taken).unwrap_or_else(|| "another process".to_owned());
     let what = format!("{} needs port {taken}, which {holder} holds.", engine.name());
     let mend = "stop that process, or choose other ports: VITRINE_UP_PORTS=27000 (VITRINE_TEST_PORTS for tests)";
