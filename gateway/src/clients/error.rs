@@ -87,7 +87,7 @@ impl From<ServiceError> for async_graphql::Error {
         extensions.set("retryAfterMs", problem.retry_after_ms.map_or(Value::Null, Value::from));
         if !problem.errors.is_empty() {
             let fields = problem.errors.into_iter().map(|error| {
-                let field = Value::from(camel_case(&error.field));
+                let field = Value::from(argument(&error.field));
                 Value::Object([("field", field), ("message", error.message.into())].map(named).into())
             });
             extensions.set("fields", Value::List(fields.collect()));
@@ -102,8 +102,22 @@ fn named((name, value): (&str, Value)) -> (async_graphql::Name, Value) {
     (async_graphql::Name::new(name), value)
 }
 
+/// Names a field of a service's request as the argument that it came from: what GraphQL gathers into one request has
+/// places there that no client knows.
+pub(crate) fn argument(field: &str) -> String {
+    let field = field.strip_prefix("window.").unwrap_or(field);
+    let field = match field.strip_prefix("facets[").and_then(|rest| rest.split_once("].")) {
+        Some((_, own)) => own,
+        None => field,
+    };
+    match field.strip_prefix("links") {
+        Some(rest) if rest.is_empty() || rest.starts_with('[') => format!("inputs{}", camel_case(rest)),
+        _ => camel_case(field),
+    }
+}
+
 /// Services say `redirect_status`, GraphQL says `redirectStatus`.
-pub(crate) fn camel_case(field: &str) -> String {
+fn camel_case(field: &str) -> String {
     let mut upper = false;
     field.chars().fold(String::with_capacity(field.len()), |mut text, char| {
         match (char, upper) {
@@ -146,8 +160,15 @@ mod tests {
 
     #[test]
     fn fields_are_named_as_graphql_names_them() {
-        assert_eq!(camel_case("redirect_status"), "redirectStatus");
-        assert_eq!(camel_case("links[3].fallback_url"), "links[3].fallbackUrl");
-        assert_eq!(camel_case("url"), "url");
+        for (told, named) in [
+            ("url", "url"),
+            ("redirect_status", "redirectStatus"),
+            ("links", "inputs"),
+            ("links[3].fallback_url", "inputs[3].fallbackUrl"),
+            ("window.time_zone", "timeZone"),
+            ("facets[12].granularity", "granularity"),
+        ] {
+            assert_eq!(argument(told), named);
+        }
     }
 }

@@ -6,7 +6,7 @@ mod error;
 pub mod shortener;
 
 pub use error::ServiceError;
-pub(crate) use error::camel_case;
+pub(crate) use error::argument;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};

@@ -7,7 +7,7 @@ use contracts::rest::analytics::Window;
 use contracts::rest::shortener;
 
 use super::stats::LinkStats;
-use crate::clients::camel_case;
+use crate::clients::argument;
 
 /// A short link.
 #[derive(SimpleObject)]
@@ -255,8 +255,7 @@ impl From<shortener::CreateLinkResult> for CreateLinkResult {
 
 impl From<problem::Problem> for Problem {
     fn from(problem: problem::Problem) -> Self {
-        let field =
-            |error: problem::FieldError| FieldProblem { field: camel_case(&error.field), message: error.message };
+        let field = |error: problem::FieldError| FieldProblem { field: argument(&error.field), message: error.message };
         Self {
             code: problem.code.to_string(),
             message: problem.detail.unwrap_or(problem.title),
