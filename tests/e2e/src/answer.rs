@@ -35,10 +35,15 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// The body as text, for people who read why a test failed.
+    /// The body as text.
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The beginning of the body, for people who read why a test failed.
+    fn beginning(&self) -> String {
+        self.text().chars().take(1_000).collect()
     }
 
     /// The body as JSON.
@@ -46,7 +51,8 @@ impl Answer {
     /// # Errors
     /// When it is none.
     pub fn json(&self) -> Result<Value> {
-        serde_json::from_slice(&self.body).with_context(|| format!("{} with no JSON: {}", self.status, self.text()))
+        serde_json::from_slice(&self.body)
+            .with_context(|| format!("{} with no JSON: {}", self.status, self.beginning()))
     }
 
     /// The body as JSON of an answer that must be a success.
@@ -54,7 +60,7 @@ impl Answer {
     /// # Errors
     /// When it is not.
     pub fn success(&self) -> Result<Value> {
-        ensure!(self.status.is_success(), "{}: {}", self.status, self.text());
+        ensure!(self.status.is_success(), "{}: {}", self.status, self.beginning());
         if self.body.is_empty() { Ok(Value::Null) } else { self.json() }
     }
 
@@ -64,7 +70,7 @@ impl Answer {
     /// When it is not one, or contradicts the status or the request id of the answer.
     pub fn problem(&self) -> Result<Problem> {
         let media = self.header("content-type");
-        ensure!(media == contracts::problem::MEDIA_TYPE, "{} as {media:?}: {}", self.status, self.text());
+        ensure!(media == contracts::problem::MEDIA_TYPE, "{} as {media:?}: {}", self.status, self.beginning());
         let problem: Problem = serde_json::from_slice(&self.body).context("the problem's body")?;
         ensure!(problem.status == self.status.as_u16(), "the body says {}, not {}", problem.status, self.status);
         let id = self.header("x-request-id");

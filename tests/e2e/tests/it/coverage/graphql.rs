@@ -36,6 +36,7 @@ fn fields(sdl: &str) -> Result<BTreeSet<String>> {
 pub(super) async fn every_case_is_refused(platform: &Platform) -> Result<()> {
     let ana = platform.user("Ana").await?;
     ana.create_link(json!({ "url": "https://shop.example", "code": "covered" })).await?;
+    let mut wrong = Vec::new();
     for case in CASES {
         let nobody = platform.visitor();
         let outcome = async {
@@ -56,8 +57,9 @@ pub(super) async fn every_case_is_refused(platform: &Platform) -> Result<()> {
             ensure!(forged.problem()?.code.as_str() == "invalid_token", "{}", forged.text());
             malformed(case, &ana.client).await
         };
-        outcome.await.with_context(|| case.field)?;
+        wrong.extend(outcome.await.err().map(|error| format!("{}: {error:#}", case.field)));
     }
+    ensure!(wrong.is_empty(), "{} fields refuse otherwise:\n{}", wrong.len(), wrong.join("\n"));
     Ok(())
 }
 

@@ -14,15 +14,15 @@ pub(super) async fn possible(login: &Login, place: &Login) -> Result<Vec<&'stati
         Err(error) if is_refusal(&error) => return Ok(Vec::new()),
         Err(error) => return Err(error.into()),
     };
-    let name = format!("{}isolation", place.place);
+    let (name, other) = (format!("{}isolation", place.place), format!("{}isolation:copy", place.place));
     let mut done = Vec::new();
     for (what, mut command, arguments) in [
         ("read", cmd("GET"), vec![name.as_str()]),
         ("write", cmd("SET"), vec![&name, "1"]),
         ("publish", cmd("PUBLISH"), vec![&name, "1"]),
-        ("copy", cmd("COPY"), vec![&name, &name, "REPLACE"]),
+        ("copy", cmd("COPY"), vec![&name, &other, "REPLACE"]),
         ("run scripts on", cmd("EVAL"), vec!["return redis.call('GET', KEYS[1])", "1", &name]),
-        ("delete", cmd("DEL"), vec![&name]),
+        ("delete", cmd("DEL"), vec![&name, &other]),
     ] {
         command.arg(arguments);
         run(&mut connection, &mut done, what, command).await?;
