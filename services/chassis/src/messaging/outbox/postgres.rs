@@ -62,15 +62,19 @@ struct Row {
     envelope: String,
 }
 
-/// Rows that nobody holds, of subjects of which nobody holds any. Relays take turns at this (see
-/// [`Store::claim`]), so that each sees what the others hold.
+/// Relays take turns at claiming and handing back, so that each sees what the others hold, and none
+/// skips a locked row to take a later one of its subject.
+const TURN: &str = "SELECT pg_advisory_xact_lock(hashtext('outbox'))";
+
+/// Rows that nobody holds, of subjects of which nobody holds any. The time is the statement's: with
+/// one that moves on, a lease that ends meanwhile would free a subject's later rows and not its first.
 const CLAIM: &str = "
     WITH picked AS (
         SELECT o.position FROM outbox o
-        WHERE (o.leased_until IS NULL OR o.leased_until <= clock_timestamp())
+        WHERE (o.leased_until IS NULL OR o.leased_until <= statement_timestamp())
           AND NOT EXISTS (
               SELECT FROM outbox held
-              WHERE held.subject = o.subject AND held.leased_until > clock_timestamp())
+              WHERE held.subject = o.subject AND held.leased_until > statement_timestamp())
         ORDER BY o.position
         LIMIT $2
         FOR UPDATE SKIP LOCKED)
@@ -84,7 +88,7 @@ impl OutboxStore for Store {
 
     async fn claim(&self, relay: Uuid, limit: u32, lease: Duration) -> anyhow::Result<Vec<Claimed>> {
         let mut transaction = self.pool.begin().await?;
-        sqlx::query("SELECT pg_advisory_xact_lock(hashtext('outbox'))").execute(&mut *transaction).await?;
+        sqlx::query(TURN).execute(&mut *transaction).await?;
         let mut rows: Vec<Row> = sqlx::query_as(CLAIM)
             .bind(relay)
             .bind(i64::from(limit))
@@ -105,6 +109,7 @@ impl OutboxStore for Store {
         let mut transaction = self.pool.begin().await?;
         sqlx::query("DELETE FROM outbox WHERE id = ANY($1)").bind(published).execute(&mut *transaction).await?;
         if published.len() < claimed.len() {
+            sqlx::query(TURN).execute(&mut *transaction).await?;
             sqlx::query(
                 "UPDATE outbox SET leased_by = NULL, leased_until = NULL
                  WHERE id = ANY($1) AND leased_by = $2",
@@ -118,11 +123,13 @@ impl OutboxStore for Store {
     }
 
     async fn release(&self, relay: Uuid) -> anyhow::Result<()> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query(TURN).execute(&mut *transaction).await?;
         sqlx::query("UPDATE outbox SET leased_by = NULL, leased_until = NULL WHERE leased_by = $1")
             .bind(relay)
-            .execute(&self.pool)
+            .execute(&mut *transaction)
             .await?;
-        Ok(())
+        Ok(transaction.commit().await?)
     }
 
     async fn pending(&self) -> anyhow::Result<Pending> {
