@@ -60,7 +60,7 @@ impl Error {
                 "The first request with this Idempotency-Key has not ended yet.",
             )
             .retry_after(std::time::Duration::from_secs(1)),
-            Self::Store(cause) if store::is_away(&cause) => {
+            Self::Store(cause) if store::is_passing(&cause) => {
                 Failure::unavailable("Links cannot be read or changed at the moment.", cause)
             }
             Self::Store(cause) => Failure::internal(cause),

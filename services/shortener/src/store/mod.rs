@@ -16,7 +16,12 @@ pub use transaction::Transaction;
 
 use anyhow::Context as _;
 use chassis::{config, messaging::outbox::mongo::Outbox};
-use mongodb::{Client, Database, bson::doc, error::ErrorKind, options::ClientOptions};
+use mongodb::{
+    Client, Database,
+    bson::doc,
+    error::{ErrorKind, TRANSIENT_TRANSACTION_ERROR},
+    options::ClientOptions,
+};
 use secrecy::ExposeSecret;
 use std::time::Duration;
 
@@ -110,6 +115,12 @@ pub fn is_away(error: &mongodb::error::Error) -> bool {
         | ErrorKind::DnsResolve { .. } => true,
         _ => code(error).is_some_and(|code| AWAY.contains(&code)),
     }
+}
+
+/// Whether another try may succeed: the database was away, or others kept writing the same.
+#[must_use]
+pub fn is_passing(error: &mongodb::error::Error) -> bool {
+    is_away(error) || error.contains_label(TRANSIENT_TRANSACTION_ERROR)
 }
 
 fn code(error: &mongodb::error::Error) -> Option<i32> {

@@ -11,6 +11,7 @@ use contracts::{
     event::shortener::{Click, UrlClicked},
 };
 use kit::eventually;
+use mongodb::bson::{DateTime, Document, doc};
 use serde_json::json;
 use std::time::Duration;
 
@@ -148,8 +149,8 @@ async fn several_processes_count_together() {
 #[tokio::test]
 async fn salts_end_within_two_days() {
     let world = World::new().await;
-    let salts = world.database().await.collection::<mongodb::bson::Document>("visitor_salts");
-    let salt = eventually(SOON, "a salt", async || Ok(salts.find_one(mongodb::bson::doc! {}).await?));
+    let salts = world.database().await.collection::<Document>("visitor_salts");
+    let salt = eventually(SOON, "a salt", async || Ok(salts.find_one(doc! {}).await?));
     let salt = salt.await.unwrap();
     let end = salt.get_datetime("destroy_at").unwrap().to_chrono();
     assert!(end - chrono::Utc::now() < chrono::TimeDelta::hours(27));
@@ -160,4 +161,28 @@ async fn salts_end_within_two_days() {
         destroys |= options.expire_after == Some(Duration::ZERO);
     }
     assert!(destroys);
+}
+
+#[tokio::test]
+async fn what_a_killed_counter_left_open_holds_nobody_up() {
+    let world = World::new().await;
+    let link = world.link().await;
+    world.follow(&link.code).await;
+    counted(&world, &link.code, 1).await;
+    world.end().await;
+    // As a counter that is killed between its writes and its commit.
+    let database = world.database().await;
+    let progress = database.collection::<Document>("click_progress");
+    let mut session = database.client().start_session().await.unwrap();
+    let note = doc! {"$set": {"session": session.id()}};
+    progress.update_one(doc! {"_id": "session"}, note).await.unwrap();
+    session.start_transaction().await.unwrap();
+    let touch = doc! {"$set": {"at": DateTime::now()}};
+    progress.update_one(doc! {"_id": "offset"}, touch).session(&mut session).await.unwrap();
+
+    let next = world.beside().await;
+    next.follow(&link.code).await;
+    // By itself MongoDB would give the transaction up after a minute.
+    counted(&next, &link.code, 2).await;
+    assert!(session.commit_transaction().await.is_err());
 }
