@@ -1,11 +1,11 @@
 //! Links, as their owner sees and makes them.
 
 use async_graphql::{ComplexObject, ID, InputObject, MaybeUndefined, SimpleObject};
-use chrono::{DateTime, Utc};
 use contracts::problem;
 use contracts::rest::analytics::Window;
 use contracts::rest::shortener;
 
+use super::moment::Moment;
 use super::stats::LinkStats;
 use crate::clients::argument;
 
@@ -26,9 +26,9 @@ pub struct Link {
     /// The owner's tags.
     tags: Vec<String>,
     /// When it was made.
-    created_at: DateTime<Utc>,
+    created_at: Moment,
     /// From when on it leads nowhere.
-    expires_at: Option<DateTime<Utc>>,
+    expires_at: Option<Moment>,
     /// After how many redirects it leads nowhere.
     max_clicks: Option<u64>,
     /// Redirects answered; follows the clicks by some seconds.
@@ -48,16 +48,16 @@ impl Link {
     /// Who clicked: 30 days up to now, unless said otherwise. Null, with an error, while there is nothing to tell.
     async fn stats(
         &self,
-        #[graphql(desc = "From when on, inclusive.")] from: Option<DateTime<Utc>>,
-        #[graphql(desc = "Until when, exclusive.")] to: Option<DateTime<Utc>>,
+        #[graphql(desc = "From when on, inclusive.")] from: Option<Moment>,
+        #[graphql(desc = "Until when, exclusive.")] to: Option<Moment>,
         #[graphql(desc = "IANA name of the zone in which days begin.", default_with = "Some(\"UTC\".to_owned())")]
         time_zone: Option<String>,
         #[graphql(desc = "Whether clicks of bots count too.", default_with = "Some(false)")] include_bots: Option<bool>,
     ) -> Option<LinkStats> {
         let usual = Window::default();
         let window = Window {
-            from,
-            to,
+            from: from.map(Into::into),
+            to: to.map(Into::into),
             time_zone: time_zone.unwrap_or(usual.time_zone),
             include_bots: include_bots.unwrap_or(usual.include_bots),
         };
@@ -74,8 +74,8 @@ impl From<shortener::Link> for Link {
             short_url: link.short_url,
             title: link.title,
             tags: link.tags,
-            created_at: link.created_at,
-            expires_at: link.expires_at,
+            created_at: link.created_at.into(),
+            expires_at: link.expires_at.map(Moment),
             max_clicks: link.max_clicks,
             click_count: link.click_count,
             active: link.active,
@@ -145,7 +145,7 @@ pub struct CreateLinkInput {
     /// At most 20 tags of 1 to 50 characters each.
     tags: Option<Vec<String>>,
     /// From then on the link answers 410.
-    expires_at: Option<DateTime<Utc>>,
+    expires_at: Option<Moment>,
     /// After so many redirects the link answers 410.
     max_clicks: Option<u64>,
     /// 301, 302, 307 or 308. 302 when absent.
@@ -163,7 +163,7 @@ impl From<CreateLinkInput> for shortener::CreateLink {
             code: input.code,
             title: input.title,
             tags: input.tags.unwrap_or_default(),
-            expires_at: input.expires_at,
+            expires_at: input.expires_at.map(Into::into),
             max_clicks: input.max_clicks,
             redirect_status: input.redirect_status,
             forward_query: input.forward_query,
@@ -182,7 +182,7 @@ pub struct UpdateLinkInput {
     /// The tags, replacing all.
     tags: Option<Vec<String>>,
     /// The expiry; null clears it.
-    expires_at: MaybeUndefined<DateTime<Utc>>,
+    expires_at: MaybeUndefined<Moment>,
     /// The limit; null clears it.
     max_clicks: MaybeUndefined<u64>,
     /// 301, 302, 307 or 308.
@@ -199,7 +199,7 @@ impl From<UpdateLinkInput> for shortener::UpdateLink {
             url: input.url,
             title: patch(input.title),
             tags: input.tags,
-            expires_at: patch(input.expires_at),
+            expires_at: patch(input.expires_at).map(|at| at.map(Into::into)),
             max_clicks: patch(input.max_clicks),
             redirect_status: input.redirect_status,
             forward_query: input.forward_query,

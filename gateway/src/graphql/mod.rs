@@ -7,6 +7,7 @@ pub mod guard;
 pub mod http;
 pub mod link;
 pub mod load;
+pub mod moment;
 pub mod mutation;
 pub mod query;
 pub mod session;

@@ -1,8 +1,9 @@
 //! Users and sessions.
 
 use async_graphql::{ID, InputObject, SimpleObject};
-use chrono::{DateTime, Utc};
 use contracts::rest::auth;
+
+use super::moment::Moment;
 
 /// An account.
 #[derive(SimpleObject)]
@@ -16,7 +17,7 @@ pub struct User {
     /// `user`, and for operators `operator`.
     roles: Vec<String>,
     /// When the account was made.
-    created_at: DateTime<Utc>,
+    created_at: Moment,
 }
 
 impl From<auth::User> for User {
@@ -26,7 +27,7 @@ impl From<auth::User> for User {
             email: user.email,
             full_name: user.full_name,
             roles: user.roles,
-            created_at: user.created_at,
+            created_at: user.created_at.into(),
         }
     }
 }

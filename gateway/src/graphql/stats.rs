@@ -1,10 +1,10 @@
 //! Statistics of a link: each field loads what it needs, and all that a level needs travels in one call.
 
 use async_graphql::{Context, Enum, Object, Result, SimpleObject};
-use chrono::{DateTime, Utc};
 use contracts::rest::analytics::{self, Dimension, Facet, FacetValue, Totals, Window};
 
 use super::load::{Key, Loaded, StatsLoader};
+use super::moment::Moment;
 use crate::clients::ServiceError;
 
 /// How many browsers and devices are listed: more than there are.
@@ -33,7 +33,7 @@ pub enum Granularity {
 #[derive(SimpleObject)]
 pub struct StatsPoint {
     /// When the point begins.
-    at: DateTime<Utc>,
+    at: Moment,
     /// Redirects answered.
     clicks: u64,
     /// Unique visitors.
@@ -103,8 +103,8 @@ impl LinkStats {
     }
 
     /// Clicks until then are certainly counted.
-    async fn as_of(&self, ctx: &Context<'_>) -> Result<DateTime<Utc>> {
-        Ok(self.load(ctx, Facet::Totals).await?.as_of)
+    async fn as_of(&self, ctx: &Context<'_>) -> Result<Moment> {
+        Ok(self.load(ctx, Facet::Totals).await?.as_of.into())
     }
 
     /// Whether this is the last copy, because analytics is away.
@@ -171,7 +171,7 @@ impl From<Granularity> for analytics::Granularity {
 
 impl From<analytics::StatsPoint> for StatsPoint {
     fn from(point: analytics::StatsPoint) -> Self {
-        Self { at: point.at, clicks: point.clicks, unique_visitors: point.unique_visitors }
+        Self { at: point.at.into(), clicks: point.clicks, unique_visitors: point.unique_visitors }
     }
 }
 

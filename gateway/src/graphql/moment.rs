@@ -1,0 +1,63 @@
+//! Points in time.
+
+use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use chrono::{DateTime, Utc};
+
+/// A point in time.
+///
+/// async-graphql's own scalar takes every value for one until a field is resolved, and what fails then costs the
+/// object around the field. This one is refused with the document, before anything is executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment(pub DateTime<Utc>);
+
+/// A point in time, as RFC 3339 writes it.
+#[Scalar(name = "DateTime")]
+impl ScalarType for Moment {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        read(&value).ok_or_else(|| InputValueError::custom("It is not a point in time as RFC 3339 writes it."))
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        read(value).is_some()
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_rfc3339())
+    }
+}
+
+fn read(value: &Value) -> Option<Moment> {
+    let Value::String(text) = value else { return None };
+    text.parse().ok().map(Moment)
+}
+
+impl From<DateTime<Utc>> for Moment {
+    fn from(time: DateTime<Utc>) -> Self {
+        Self(time)
+    }
+}
+
+impl From<Moment> for DateTime<Utc> {
+    fn from(moment: Moment) -> Self {
+        moment.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_points_in_time_are_taken() {
+        for (text, is_one) in [
+            ("2026-02-01T00:00:00Z", true),
+            ("2026-02-01T00:00:00.5-03:00", true),
+            ("2026-02-30T00:00:00Z", false),
+            ("2026-02-01", false),
+            ("yesterday", false),
+        ] {
+            assert_eq!(Moment::is_valid(&Value::from(text)), is_one, "{text}");
+        }
+        assert!(!Moment::is_valid(&Value::from(7)));
+    }
+}
