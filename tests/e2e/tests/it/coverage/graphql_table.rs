@@ -129,7 +129,7 @@ pub(super) const CASES: &[Case] = &[
         malformed: "{ link(code: \"covered\") { stats(timeZone: \"Mars/Olympus\") { clicks } } }",
         service: "analytics",
         names: Some("timeZone"),
-        mistyped: "{ link(code: \"covered\") { stats(from: 7) { clicks } } }",
+        mistyped: "{ link(code: \"covered\") { stats(from: \"yesterday\") { clicks } } }",
     },
     Case {
         field: "LinkStats.series",
