@@ -46,8 +46,9 @@ fn settings(site: &Site) -> Vec<String> {
         "log_timezone=UTC".to_owned(),
     ];
     if !site.durable() {
-        // Written pages survive a killed process in the kernel's cache; only a power cut could lose them.
-        settings.extend(["fsync=off", "full_page_writes=off", "synchronous_commit=off"].map(str::to_owned));
+        // Written pages survive a killed process in the kernel's cache; only a power cut could lose them. Commits go
+        // on waiting for that write (synchronous_commit): else the last of them would still be in shared memory.
+        settings.extend(["fsync=off", "full_page_writes=off"].map(str::to_owned));
     }
     settings
 }
