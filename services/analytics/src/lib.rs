@@ -22,7 +22,7 @@ use chassis::{
     messaging::{Broker, DeadLetters, ledger, operators},
 };
 use domain::agent::Agents;
-use events::{links, live::Live};
+use events::{history, links, live::Live};
 use ingest::Ingester;
 use std::{sync::Arc, time::Duration};
 use store::Database;
@@ -58,6 +58,16 @@ impl Service for Analytics {
         if let Err(error) = consumer.declare().await {
             tracing::warn!(error = format!("{error:#}"), "The queues of links could not be declared yet.");
         }
+        let (past, store, queues) = (broker.clone(), database.clone(), consumer.clone());
+        let end = context.shutdown.clone();
+        context.spawn("history of links", move || {
+            let (broker, database, consumer) = (past.clone(), store.clone(), queues.clone());
+            let shutdown = end.clone();
+            async move {
+                let reading = history::catch_up(&broker, &database, &consumer);
+                shutdown.run_until_cancelled(reading).await.unwrap_or(Ok(()))
+            }
+        });
         let shutdown = context.shutdown.clone();
         context.spawn("consumer analytics.links", move || consumer.clone().run(shutdown.clone()));
         let dead = DeadLetters::new(&broker, &links::subscription(), ledger);

@@ -27,11 +27,19 @@ pub fn subscription() -> Subscription {
 /// Makes the consumer of links. Its lines are kept in memory, because order does not matter to it.
 #[must_use]
 pub fn consumer(broker: &Broker, database: Database, ledger: ledger::Ledger) -> Consumer<Links> {
-    Consumer::new(broker, subscription(), ledger, Links(Gathering::new(database)))
+    Consumer::new(broker, subscription(), ledger, Links::new(database))
 }
 
 /// Writes versions of links.
 pub struct Links(Gathering);
+
+impl Links {
+    /// Writes into a database.
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        Self(Gathering::new(database))
+    }
+}
 
 impl Handler for Links {
     async fn handle(&self, message: &Message) -> Result<(), HandleError> {

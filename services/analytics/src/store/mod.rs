@@ -2,6 +2,7 @@
 
 pub mod clicks;
 pub mod export;
+pub mod histories;
 pub mod ingestion;
 pub mod links;
 pub mod migrations;

@@ -1,6 +1,6 @@
 //! The copy of the links.
 
-use crate::support::{PATIENCE, World, ask, created};
+use crate::support::{PATIENCE, Shortener, World, ask, created};
 use anyhow::Result;
 use chrono::Utc;
 use contracts::{
@@ -66,4 +66,19 @@ async fn statistics_of_a_deleted_link_stay_the_owners() -> Result<()> {
     assert_eq!(world.get(owner, "/v1/links/boots/stats").await?.status(), StatusCode::OK);
     assert_eq!(world.get(Uuid::now_v7(), "/v1/links/boots/stats").await?.status(), StatusCode::NOT_FOUND);
     Ok(())
+}
+
+#[tokio::test]
+async fn links_that_were_made_before_the_queues_existed_are_known() -> Result<()> {
+    let sandbox = crate::support::sandbox().await?;
+    let early = Shortener::new(&sandbox).await?;
+    let owner = Uuid::now_v7();
+    for code in ["older", "oldest"] {
+        early.link(owner, code).await?;
+    }
+    let world = World::within(sandbox).await?;
+    world.known(owner, "older").await?;
+    world.known(owner, "oldest").await?;
+    world.link(owner, "newer").await?;
+    world.known(owner, "newer").await
 }
