@@ -18,6 +18,16 @@ fn limit(query: &str) -> &'static str {
     }
 }
 
+/// Returns how long the fastest of a few runs took: the others may have waited for a processor.
+fn fastest(run: impl Fn()) -> Duration {
+    let runs = (0..5).map(|_| {
+        let began = Instant::now();
+        run();
+        began.elapsed()
+    });
+    runs.min().expect("a run")
+}
+
 /// Each fragment spreads the next one twice: the last one is reached 2^`levels` times.
 fn doubling(levels: usize) -> String {
     let mut query = "{ ...f0 }".to_owned();
@@ -32,22 +42,29 @@ fn doubling(levels: usize) -> String {
 #[test]
 fn doubling_fragments_are_refused_in_no_time() {
     let query = doubling(22);
-    let began = Instant::now();
-    assert_eq!(limit(&query), "fields");
-    assert!(began.elapsed() < Duration::from_millis(50), "{:?}", began.elapsed());
+    let took = fastest(|| assert_eq!(limit(&query), "fields"));
+    assert!(took < Duration::from_millis(50), "{took:?}");
     // Nor do they hide behind an operation that does not use them.
     assert_eq!(limit(&query.replace("{ ...f0 }", "{ __typename }")), "fields");
+}
+
+#[test]
+fn a_document_is_always_refused_for_the_same_reason() {
+    let query = doubling(22).replace("{ ...f0 }", "{ __typename }");
+    let reasons: Vec<_> = (0..64).map(|_| limit(&query)).collect();
+    assert!(reasons.iter().all(|reason| *reason == "fields"), "{reasons:?}");
 }
 
 #[test]
 fn the_time_is_linear_in_the_size_of_the_document() {
     let few = Guard { tokens: usize::MAX, fields: u64::MAX, cost: u64::MAX, aliases: u64::MAX, ..Guard::default() };
     let query = doubling(60);
-    let began = Instant::now();
     // Every limit on counts is lifted: the walk itself must not expand anything.
-    let result = parse(&query, &Variables::default(), &few);
-    assert!(began.elapsed() < Duration::from_millis(200), "{:?}", began.elapsed());
-    assert!(matches!(result, Err(Refused::TooComplex { .. }) | Ok(_)));
+    let took = fastest(|| {
+        let result = parse(&query, &Variables::default(), &few);
+        assert!(matches!(result, Err(Refused::TooComplex { .. }) | Ok(_)));
+    });
+    assert!(took < Duration::from_millis(200), "{took:?}");
 }
 
 #[test]

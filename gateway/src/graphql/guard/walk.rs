@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use async_graphql::parser::types::{ExecutableDocument, Field, OperationType, Selection, SelectionSet};
-use async_graphql::{Name, Value, Variables};
+use async_graphql::{Name, Pos, Value, Variables};
 
 use super::Refused;
 use crate::config::Guard;
@@ -97,8 +97,7 @@ impl Weight {
 pub(super) fn check(document: &ExecutableDocument, variables: &Variables, guard: &Guard) -> Result<(), Refused> {
     let mut walk = Walk { document, variables, known: HashMap::new() };
     let mut work = 0_u64;
-    for (_, operation) in document.operations.iter() {
-        let operation = &operation.node;
+    for operation in in_order(document.operations.iter().map(|(_, operation)| (operation.pos, &operation.node))) {
         let mut weight = walk.selections(&operation.selection_set.node, 0)?;
         weight.directives = weight.directives.saturating_add(operation.directives.len() as u64);
         weight.within(guard)?;
@@ -109,7 +108,7 @@ pub(super) fn check(document: &ExecutableDocument, variables: &Variables, guard:
         }
         work = work.saturating_add(weight.fields);
     }
-    for name in document.fragments.keys() {
+    for name in in_order(document.fragments.iter().map(|(name, fragment)| (fragment.pos, name))) {
         let weight = walk.fragment(name, 0)?;
         weight.within(guard)?;
         work = work.saturating_add(weight.fields);
@@ -118,6 +117,14 @@ pub(super) fn check(document: &ExecutableDocument, variables: &Variables, guard:
         return Err(Refused::TooComplex { limit: "fields in the document", allowed: guard.fields * WORK });
     }
     Ok(())
+}
+
+/// Sorts parts of a document as they are written: the parser keeps them in maps that iterate in any order, and the
+/// same document must always be refused for the same reason.
+fn in_order<T>(parts: impl Iterator<Item = (Pos, T)>) -> impl Iterator<Item = T> {
+    let mut parts: Vec<_> = parts.collect();
+    parts.sort_by_key(|(position, _)| *position);
+    parts.into_iter().map(|(_, part)| part)
 }
 
 struct Walk<'a> {
