@@ -91,11 +91,19 @@ impl Envelope {
     /// # Errors
     /// Fails when type, schema version or data are not those of `T`.
     pub fn decode<T: EventData>(self) -> Result<Event<T>, DecodeError> {
-        if self.kind != T::TYPE || self.dataschema != T::schema() {
-            return Err(DecodeError::Unexpected { expected: T::schema(), found: self.dataschema });
-        }
-        let data = serde_json::from_str(self.data.get())?;
+        let data = self.view::<T, T>()?;
         Ok(self.with_data(data))
+    }
+
+    /// Reads of `T`'s data only what `V` has; the rest is passed over unread.
+    ///
+    /// # Errors
+    /// Fails when type or schema version are not those of `T`, or the data does not fit `V`.
+    pub fn view<'a, T: EventData, V: Deserialize<'a>>(&'a self) -> Result<V, DecodeError> {
+        if self.kind != T::TYPE || self.dataschema != T::schema() {
+            return Err(DecodeError::Unexpected { expected: T::schema(), found: self.dataschema.clone() });
+        }
+        Ok(serde_json::from_str(self.data.get())?)
     }
 }
 

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use chassis::http::{Failure, REQUEST_ID};
+use chassis::http::{Failure, REQUEST_ID, RequestId};
 use contracts::problem::{Code, Problem};
 use http::{HeaderValue, Method};
 
@@ -44,14 +44,13 @@ pub(crate) async fn redirect(State(shortener): State<Upstream>, request: Request
     // Each redirect answered is a click counted: one that is asked for again is not the same click.
     call.idempotent = false;
     let address = client_address(&mut parts).await;
-    let id = parts.headers.get(REQUEST_ID).cloned();
     call.headers = parts.headers;
     strip_request(&mut call.headers);
     if let Ok(value) = HeaderValue::try_from(address.to_string()) {
         call.headers.insert(FORWARDED_FOR, value);
     }
-    if let Some(id) = id {
-        call.headers.insert(REQUEST_ID, id);
+    if let Some(id) = RequestId::current() {
+        call.headers.insert(REQUEST_ID, id.to_header());
     }
     match shortener.call(call).await {
         Ok(answer) => respond(answer),

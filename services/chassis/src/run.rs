@@ -3,7 +3,7 @@
 use crate::{
     config::{Common, Sources},
     health::{self, Health},
-    http::{Limits, bare, full},
+    http::{Door, Express, Limits, bare, full},
     jwt::{Verifier, crypto},
     tasks,
     telemetry::Telemetry,
@@ -13,7 +13,7 @@ use axum::{Router, routing::get};
 use clap::{Parser, Subcommand};
 use garde::Validate;
 use serde::de::DeserializeOwned;
-use std::{future::Future, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{future::Future, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -70,6 +70,8 @@ pub struct App {
     pub router: Router,
     /// Routes that must be fast: see [`crate::http::bare`].
     pub bare: Router,
+    /// What answers before any route is looked up: see [`Express`].
+    pub express: Option<Arc<dyn Express>>,
     /// Further addresses, each with its routes; the routes bring their own layers.
     pub listeners: Vec<(SocketAddr, Router)>,
 }
@@ -159,9 +161,11 @@ async fn serve<S: Service>(common: Common, config: S::Config, telemetry: &Teleme
         .merge(bare(app.bare, &limits))
         .merge(health::routes(context.health.clone()))
         .route("/metrics", get(move || std::future::ready(metrics.render())));
-    let mut servers = vec![server(bind, router, &context.shutdown).await?];
+    let door = Door::new(router, app.express, &limits);
+    let mut servers = vec![server(bind, door, &context.shutdown).await?];
     for (address, router) in app.listeners {
-        servers.push(server(address, router, &context.shutdown).await?);
+        let door = Door::new(router, None, &limits);
+        servers.push(server(address, door, &context.shutdown).await?);
     }
     tracing::info!(address = %bind, "The unit is listening.");
     drain(servers, &context, grace).await
@@ -170,11 +174,10 @@ async fn serve<S: Service>(common: Common, config: S::Config, telemetry: &Teleme
 /// Binds now, so that a taken port is an error at start; serves in a task of its own.
 async fn server(
     address: SocketAddr,
-    router: Router,
+    door: Door,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<tokio::task::JoinHandle<std::io::Result<()>>> {
     let listener = TcpListener::bind(address).await.with_context(|| format!("the address {address} is not free"))?;
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let end = shutdown.clone().cancelled_owned();
     use axum::serve::ListenerExt;
     let listener = listener.tap_io(|stream| {
@@ -182,7 +185,7 @@ async fn server(
             tracing::debug!(error = %error, "TCP_NODELAY could not be set.");
         }
     });
-    Ok(tokio::spawn(axum::serve(listener, service).with_graceful_shutdown(end).into_future()))
+    Ok(tokio::spawn(axum::serve(listener, door).with_graceful_shutdown(end).into_future()))
 }
 
 /// Waits for the end: first of requests, then of tasks, each as long as `grace` allows.

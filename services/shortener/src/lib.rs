@@ -68,9 +68,11 @@ impl chassis::Service for Shortener {
         let catalogue = Catalogue::new(store.clone(), lookup.clone(), links.policy(), public_url);
         let redirects =
             Redirects { lookup, links: store.links, visitors, countries, spool, metrics: metrics::Redirects::new() };
+        let redirects = Arc::new(redirects);
         Ok(App {
             router: http::routes(catalogue, context.verifier.clone()),
-            bare: http::redirects(Arc::new(redirects)),
+            bare: http::redirects(Arc::clone(&redirects)),
+            express: Some(redirects),
             ..App::default()
         })
     }

@@ -1,8 +1,9 @@
 //! Load benches: every figure is a ratio to, or stands beside, a baseline that the same run measured.
 //!
-//! `cargo dev bench` runs them all; `load redirects ingest compose memory` names some.
+//! `cargo dev bench` runs them all; `load redirects bulk` names some.
 
 mod baseline;
+mod bulk;
 mod compose;
 mod generator;
 mod ingest;
@@ -27,6 +28,8 @@ struct Arguments {
 enum Bench {
     /// Redirects with the click path on, beside a bare server that answers 302.
     Redirects,
+    /// 5,000 links in one request.
+    Bulk,
     /// 1,000,000 clicks from the stream into ClickHouse.
     Ingest,
     /// One GraphQL query over links and statistics: upstream calls and time.
@@ -48,6 +51,7 @@ async fn main() -> anyhow::Result<()> {
     for bench in chosen {
         match bench {
             Bench::Redirects => redirects::run().await?,
+            Bench::Bulk => bulk::run().await?,
             Bench::Ingest => ingest::run().await?,
             Bench::Compose => compose::run().await?,
             Bench::Memory => memory::run().await?,

@@ -1,14 +1,17 @@
 //! Reading requests, answering problems, and the stack of layers around every route.
 
 mod address;
+mod door;
 mod extract;
 pub mod facts;
 mod failure;
+mod guard;
 mod line;
 mod request_id;
 mod stack;
 
 pub use address::{ClientAddr, TrustedProxies};
+pub use door::{Door, Doorway, Express};
 pub use extract::{Json, Path, Query};
 pub use failure::{Failure, Fields};
 pub use request_id::{REQUEST_ID, RequestId};

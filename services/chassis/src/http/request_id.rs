@@ -1,9 +1,12 @@
 //! `X-Request-Id`: taken from the request when it is well formed, else made; always answered.
 
 use axum::{extract::Request, middleware::Next, response::Response};
-use http::{HeaderName, HeaderValue};
-use std::sync::Arc;
-use uuid::Uuid;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+use uuid::Builder;
 
 /// The header's name.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -37,13 +40,25 @@ impl RequestId {
         CURRENT.scope(self, work).await
     }
 
-    /// Takes a well-formed id from `header`, or makes one.
-    fn of(header: Option<&HeaderValue>) -> Self {
-        let given = header.and_then(|value| value.to_str().ok()).filter(|id| is_well_formed(id));
-        match given {
-            Some(id) => Self(id.into()),
-            None => Self(Uuid::now_v7().to_string().into()),
-        }
+    /// Takes a well-formed id from `headers`, or makes one.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(|id| is_well_formed(id));
+        given.map_or_else(Self::make, Self::from)
+    }
+
+    /// Makes a UUIDv7 by the thread's own generator: `Uuid::now_v7` asks the system each time, and
+    /// waits for others who do.
+    fn make() -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let millis = u64::try_from(now.as_millis()).unwrap_or_default();
+        let id = Builder::from_unix_timestamp_millis(millis, &rand::random()).into_uuid();
+        Self((&*id.hyphenated().encode_lower(&mut [0; 36])).into())
+    }
+
+    /// The id as a header's value; one that cannot be, having come with a message, is empty.
+    #[must_use]
+    pub fn to_header(&self) -> HeaderValue {
+        HeaderValue::from_str(&self.0).unwrap_or(HeaderValue::from_static(""))
     }
 }
 
@@ -61,8 +76,8 @@ fn is_well_formed(id: &str) -> bool {
 
 /// Gives every request an id and answers it.
 pub(super) async fn assign(mut request: Request, next: Next) -> Response {
-    let id = RequestId::of(request.headers().get(REQUEST_ID));
-    let value = HeaderValue::from_str(id.as_str()).expect("a well-formed id is a header value");
+    let id = RequestId::of(request.headers());
+    let value = id.to_header();
     request.headers_mut().insert(REQUEST_ID, value.clone());
     let mut response = id.scope(next.run(request)).await;
     response.headers_mut().insert(REQUEST_ID, value);
@@ -73,13 +88,25 @@ pub(super) async fn assign(mut request: Request, next: Next) -> Response {
 mod tests {
     use super::*;
 
+    fn of(header: HeaderValue) -> RequestId {
+        RequestId::of(&HeaderMap::from_iter([(REQUEST_ID, header)]))
+    }
+
     #[test]
     fn an_id_that_could_break_a_log_line_is_replaced() {
         for bad in ["", "a b", "a\"b", "ä", &"x".repeat(65)] {
             let header = HeaderValue::from_bytes(bad.as_bytes()).unwrap();
-            assert_ne!(RequestId::of(Some(&header)).as_str(), bad);
+            assert_ne!(of(header).as_str(), bad);
         }
-        let header = HeaderValue::from_static("order-17.a_B");
-        assert_eq!(RequestId::of(Some(&header)).as_str(), "order-17.a_B");
+        assert_eq!(of(HeaderValue::from_static("order-17.a_B")).as_str(), "order-17.a_B");
+    }
+
+    #[test]
+    fn an_id_that_is_made_is_a_uuid_of_now() {
+        let (one, other) = (RequestId::make(), RequestId::make());
+        assert_ne!(one, other);
+        let id: uuid::Uuid = one.as_str().parse().unwrap();
+        let (seconds, _) = id.get_timestamp().unwrap().to_unix();
+        assert!(id.get_version_num() == 7 && seconds.abs_diff(chrono::Utc::now().timestamp().unsigned_abs()) < 60);
     }
 }

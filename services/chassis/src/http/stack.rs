@@ -1,6 +1,6 @@
 //! The stack of layers around every route. Its order is its documentation: outermost first.
 
-use super::{Failure, TrustedProxies, line, request_id};
+use super::{Failure, TrustedProxies, guard::Guard, line, request_id};
 use axum::{
     Extension, Router,
     extract::{DefaultBodyLimit, Request},
@@ -49,12 +49,10 @@ pub fn full(router: Router, limits: &Limits) -> Router {
         .layer(middleware::from_fn(request_id::assign))
 }
 
-/// Puts only what correctness needs around routes that must be fast: an id and the panic guard.
+/// Puts only what correctness needs around routes that must be fast: an id, the panic guard, and whose
+/// word on addresses is believed.
 pub fn bare(router: Router, limits: &Limits) -> Router {
-    router
-        .layer(CatchPanicLayer::custom(answer_panic))
-        .layer(Extension(TrustedProxies(limits.trusted_proxies.clone().into())))
-        .layer(middleware::from_fn(request_id::assign))
+    router.layer(Guard::new(&limits.trusted_proxies))
 }
 
 async fn cut_off(limit: Duration, request: Request, next: Next) -> Response {
@@ -64,9 +62,9 @@ async fn cut_off(limit: Duration, request: Request, next: Next) -> Response {
     }
 }
 
-// The layer hands the panic over.
+// The panic is handed over.
 #[allow(clippy::needless_pass_by_value)]
-fn answer_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
+pub(super) fn answer_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
     let reason = panic
         .downcast_ref::<String>()
         .map(String::as_str)
@@ -106,13 +104,13 @@ mod tests {
     use http::header;
     use tower::ServiceExt;
 
-    async fn ask(path: &str, method: &str) -> (Response, Problem) {
+    async fn ask(stack: fn(Router, &Limits) -> Router, path: &str, method: &str) -> (Response, Problem) {
         let limits = Limits { body: 1024, time: Duration::from_millis(50), trusted_proxies: Vec::new() };
         let router = Router::new()
             .route("/panics", get(|| async { panic!("on purpose") as () }))
             .route("/hangs", get(std::future::pending::<()>));
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
-        let response = full(router, &limits).oneshot(request).await.unwrap();
+        let response = stack(router, &limits).oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, 65_536).await.unwrap();
         let problem = serde_json::from_slice(&bytes).unwrap();
@@ -121,13 +119,14 @@ mod tests {
 
     #[tokio::test]
     async fn whatever_goes_wrong_answers_a_problem_with_the_request_id() {
-        for (path, method, code) in [
-            ("/panics", "GET", Code::Internal),
-            ("/hangs", "GET", Code::Timeout),
-            ("/nowhere", "GET", Code::NotFound),
-            ("/panics", "DELETE", Code::MethodNotAllowed),
+        for (stack, path, method, code) in [
+            (full as fn(_, &_) -> _, "/panics", "GET", Code::Internal),
+            (full, "/hangs", "GET", Code::Timeout),
+            (full, "/nowhere", "GET", Code::NotFound),
+            (full, "/panics", "DELETE", Code::MethodNotAllowed),
+            (bare, "/panics", "GET", Code::Internal),
         ] {
-            let (response, problem) = ask(path, method).await;
+            let (response, problem) = ask(stack, path, method).await;
             assert_eq!(problem.code, code, "{path}");
             assert_eq!(response.status().as_u16(), code.status());
             assert_eq!(response.headers()[header::CONTENT_TYPE], contracts::problem::MEDIA_TYPE);

@@ -22,9 +22,10 @@ use axum::{
     },
     response::Response,
 };
-use chassis::http::{ClientAddr, Failure};
+use chassis::http::{ClientAddr, Express, Failure};
 use chrono::Utc;
 use contracts::problem::{Code, Problem};
+use futures::future::BoxFuture;
 use std::{
     net::IpAddr,
     sync::Arc,
@@ -81,15 +82,19 @@ pub(super) async fn redirect(
     ClientAddr(address): ClientAddr,
     request: Request,
 ) -> Response {
-    let began = Instant::now();
-    let (headers, uri) = (request.headers(), request.uri());
-    let is_click = request.method() != Method::HEAD;
-    let response = match redirects.lead(address, headers, uri, is_click).await {
-        Ok(way) => respond(way),
-        Err(failure) => page::answer(failure, headers),
-    };
-    redirects.metrics.duration.record(began.elapsed());
-    response
+    redirects.follow(address, request).await
+}
+
+impl Express for Redirects {
+    fn takes(&self, request: &Request) -> bool {
+        // Words of our own are no codes, but `/metrics` looks like one.
+        let code = request.uri().path().strip_prefix('/').and_then(|code| ShortCode::parse(code).ok());
+        request.method() == Method::GET && code.is_some_and(|code| code.as_str() != "metrics")
+    }
+
+    fn answer(self: Arc<Self>, client: IpAddr, request: Request) -> BoxFuture<'static, Response> {
+        Box::pin(async move { self.follow(client, request).await })
+    }
 }
 
 /// Tells what `GET` would answer. Is no click, and takes nothing from a limit.
@@ -116,6 +121,18 @@ fn respond(way: Way) -> Response {
 }
 
 impl Redirects {
+    async fn follow(&self, address: IpAddr, request: Request) -> Response {
+        let began = Instant::now();
+        let (headers, uri) = (request.headers(), request.uri());
+        let is_click = request.method() != Method::HEAD;
+        let response = match self.lead(address, headers, uri, is_click).await {
+            Ok(way) => respond(way),
+            Err(failure) => page::answer(failure, headers),
+        };
+        self.metrics.duration.record(began.elapsed());
+        response
+    }
+
     /// Finds the way for a request and, where it is a click, writes it down.
     async fn lead(&self, address: IpAddr, headers: &HeaderMap, uri: &Uri, is_click: bool) -> Result<Way, Failure> {
         let Ok(code) = ShortCode::parse(uri.path().trim_start_matches('/')) else {
@@ -160,6 +177,12 @@ impl Redirects {
         if target.is_used_up() {
             return Ok(false);
         }
+        // In a box, so that redirects that need no grant are small.
+        Box::pin(self.is_granted(target, is_click)).await
+    }
+
+    /// Has a redirect granted, or, for what is no click, tells whether one would be.
+    async fn is_granted(&self, target: &Target, is_click: bool) -> Result<bool, Failure> {
         let asked =
             async { if is_click { self.links.grant(target.id).await } else { self.links.has_left(target.id).await } };
         let is_open = match timeout(GRANT_LIMIT, asked).await {

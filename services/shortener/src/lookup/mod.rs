@@ -112,7 +112,8 @@ impl Lookup {
             self.inner.metrics.process.increment(1);
             return Ok(found.entry);
         }
-        self.find_slowly(code).await
+        // In a box, so that redirects that find it in memory are small.
+        Box::pin(self.find_slowly(code)).await
     }
 
     async fn find_slowly(&self, code: ShortCode) -> Result<Arc<Entry>, Arc<Error>> {

@@ -1,7 +1,8 @@
 //! A click as a line of a segment.
 
-use serde::Serialize;
-use std::cell::RefCell;
+use serde::{Deserialize, Deserializer, Serialize, de::Visitor};
+use std::{cell::RefCell, fmt};
+use uuid::Uuid;
 
 /// The longest line there can be, in bytes: every byte of the longest fields escaped.
 pub(super) const LONGEST: u64 = 8 * 1024;
@@ -43,6 +44,45 @@ pub(super) fn with_bytes<T>(line: &Line<'_>, use_: impl FnOnce(&[u8]) -> T) -> T
     })
 }
 
+/// What a line must hold to be read as a click of the contract; all of it is looked at, little kept.
+#[derive(Deserialize)]
+pub(super) struct Readable {
+    #[serde(rename = "url_id")]
+    _url_id: Uuid,
+    pub(super) clicked_at_ms: i64,
+    #[serde(rename = "visitor")]
+    _visitor: Text,
+    #[serde(rename = "referrer", default)]
+    _referrer: Option<Text>,
+    #[serde(rename = "user_agent", default)]
+    _user_agent: Option<Text>,
+    #[serde(rename = "country", default)]
+    _country: Option<Text>,
+    #[serde(rename = "language", default)]
+    _language: Option<Text>,
+}
+
+/// That there is a text, whichever.
+struct Text;
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Self)
+    }
+}
+
+impl Visitor<'_> for Text {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +115,25 @@ mod tests {
                 url_id: id, clicked_at_ms: at, visitor: line.visitor.into(), referrer, user_agent: agent, country, language,
             };
             prop_assert_eq!(click, expected);
+            prop_assert_eq!(serde_json::from_slice::<Readable>(&bytes).unwrap().clicked_at_ms, at);
+        }
+
+        #[test]
+        fn what_is_no_click_of_the_contract_cannot_be_read(
+            damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        ) {
+            let id = uuid::Uuid::nil().to_string();
+            let line = Line {
+                url_id: &id, clicked_at_ms: 1, visitor: "0f", referrer: Some("a.example"), user_agent: Some("\"é\""),
+                country: None, language: Some("pt"),
+            };
+            let mut bytes = with_bytes(&line, <[u8]>::to_vec);
+            for (place, byte) in damage {
+                let place = place.index(bytes.len());
+                bytes[place] = byte;
+            }
+            let is_click = serde_json::from_slice::<Click>(&bytes).is_ok();
+            prop_assert_eq!(serde_json::from_slice::<Readable>(&bytes).is_ok(), is_click);
         }
     }
 }

@@ -1,11 +1,10 @@
 //! Reading batches of clicks from where shipping stopped.
 
-use super::{Mark, directory::Directory, position::Position};
-use contracts::event::shortener::Click;
+use super::{Mark, directory::Directory, line::Readable, position::Position};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 /// The most clicks of a batch.
-const MOST_CLICKS: usize = 1_000;
+const MOST_CLICKS: u64 = 1_000;
 /// The most bytes of a batch's lines.
 const MOST_BYTES: usize = 256 * 1024;
 
@@ -14,8 +13,12 @@ const MOST_BYTES: usize = 256 * 1024;
 pub(super) struct Batch {
     /// The sequence of the first click.
     pub(super) first: u64,
-    /// The clicks.
-    pub(super) clicks: Vec<Click>,
+    /// How many clicks there are.
+    pub(super) count: u64,
+    /// When the first was made, in milliseconds since the Unix epoch.
+    pub(super) since_ms: i64,
+    /// The clicks as they stand in the spool, with commas between: each is one of the contract's.
+    pub(super) clicks: Vec<u8>,
     /// Lines that cannot be read, before the first click.
     pub(super) unreadable: Vec<Vec<u8>>,
     /// Where the next batch begins.
@@ -63,20 +66,23 @@ fn read(directory: &Directory, from: Position, limit: u64) -> io::Result<Batch> 
     let mut source = BufReader::with_capacity(64 * 1024, file.take(limit.saturating_sub(from.offset)));
     let (mut batch, mut at, mut bytes) = (Batch::default(), from, 0);
     let mut line = Vec::new();
-    while batch.clicks.len() < MOST_CLICKS && bytes < MOST_BYTES {
+    while batch.count < MOST_CLICKS && bytes < MOST_BYTES {
         line.clear();
         let length = source.read_until(b'\n', &mut line)?;
         if length == 0 {
             break;
         }
-        match serde_json::from_slice::<Click>(&line) {
+        match serde_json::from_slice::<Readable>(&line) {
             Ok(click) => {
-                if batch.clicks.is_empty() {
-                    batch.first = at.sequence;
+                if batch.count == 0 {
+                    (batch.first, batch.since_ms) = (at.sequence, click.clicked_at_ms);
+                } else {
+                    batch.clicks.push(b',');
                 }
-                batch.clicks.push(click);
+                batch.clicks.extend_from_slice(line.trim_ascii_end());
+                batch.count += 1;
             }
-            Err(_) if batch.clicks.is_empty() => batch.unreadable.push(line.clone()),
+            Err(_) if batch.count == 0 => batch.unreadable.push(line.clone()),
             Err(_) => break,
         }
         bytes += length;

@@ -1,17 +1,24 @@
 //! Bringing clicks to the broker: in order, one batch at a time.
 
-use super::{Mark, Spool, position::Position, read};
+use super::{
+    Mark, Spool,
+    position::Position,
+    read::{self, Batch},
+};
 use anyhow::Context as _;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use chassis::messaging::{Broker, Outgoing, PublishError, Publisher, topology};
 use chrono::Utc;
 use contracts::{
-    envelope::{Envelope, Event},
+    envelope::{Envelope, Event, EventData},
     event::shortener::UrlClicked,
 };
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::{sync::atomic::Ordering, time::Duration};
 use tokio::{sync::watch, task::spawn_blocking, time::sleep};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// For how long clicks are still shipped when the process ends; the rest is shipped at next start.
 const LAST_EFFORT: Duration = Duration::from_secs(3);
@@ -26,6 +33,19 @@ pub struct Shipper {
     broker: Broker,
     publisher: Publisher,
     interval: Duration,
+}
+
+/// [`UrlClicked`], with its clicks as they were written to the spool.
+#[derive(Serialize, Deserialize)]
+struct Shipment {
+    spool_id: Uuid,
+    first_sequence: u64,
+    clicks: Box<RawValue>,
+}
+
+impl EventData for Shipment {
+    const TYPE: &'static str = UrlClicked::TYPE;
+    const VERSION: u32 = UrlClicked::VERSION;
 }
 
 impl Shipper {
@@ -104,13 +124,10 @@ impl Shipper {
         });
         let batch = batch.await?.context("the spool cannot be read")?;
         let Some(end) = batch.end else { return Ok(None) };
-        let count = batch.clicks.len() as u64;
-        if let Some(click) = batch.clicks.first() {
-            self.spool.note_shipped(from, Some(click.clicked_at_ms));
-            let spool_id = self.spool.id();
-            let last = batch.first + count - 1;
-            let data = UrlClicked { spool_id, first_sequence: batch.first, clicks: batch.clicks };
-            self.publish(Event::new(spool_id.to_string(), last, data).encode()?).await;
+        let count = batch.count;
+        if count > 0 {
+            self.spool.note_shipped(from, Some(batch.since_ms));
+            self.publish(self.envelope(batch)?).await;
         }
         let spool = self.spool.clone();
         spawn_blocking(move || {
@@ -121,6 +138,14 @@ impl Shipper {
         .context("the spool's position cannot be written")?;
         self.spool.inner.metrics.shipped.increment(count);
         Ok(Some(end))
+    }
+
+    fn envelope(&self, batch: Batch) -> anyhow::Result<Envelope> {
+        let spool_id = self.spool.id();
+        let last = batch.first + batch.count - 1;
+        let clicks = RawValue::from_string(format!("[{}]", String::from_utf8(batch.clicks)?))?;
+        let data = Shipment { spool_id, first_sequence: batch.first, clicks };
+        Ok(Event::new(spool_id.to_string(), last, data).encode()?)
     }
 
     /// Publishes a batch, as often as it takes, under one id.

@@ -1,5 +1,6 @@
 use super::{Line, Mark, Spool, SpoolError, read};
 use crate::config;
+use contracts::event::shortener::Click;
 use proptest::prelude::*;
 use std::{fs, path::Path};
 use uuid::Uuid;
@@ -39,7 +40,10 @@ fn unshipped(spool: &Spool) -> Vec<(u64, i64)> {
     loop {
         let batch = read::next(directory, position, mark).unwrap();
         let Some(end) = batch.end else { return all };
-        all.extend((batch.first..).zip(batch.clicks.iter().map(|click| click.clicked_at_ms)));
+        let clicks: Vec<Click> =
+            serde_json::from_str(&format!("[{}]", String::from_utf8(batch.clicks).unwrap())).unwrap();
+        assert_eq!(clicks.len() as u64, batch.count);
+        all.extend((batch.first..).zip(clicks.iter().map(|click| click.clicked_at_ms)));
         position = end;
     }
 }

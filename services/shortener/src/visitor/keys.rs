@@ -1,8 +1,7 @@
 //! The keys of visitors' hashes: one a day, then gone.
 
 use arc_swap::ArcSwap;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use ring::hmac::{self, HMAC_SHA256};
 use std::{net::IpAddr, sync::Arc};
 use uuid::Uuid;
 
@@ -13,12 +12,12 @@ pub(super) const LENGTH: usize = 32;
 
 /// The days' keys that are in memory: today's, and before midnight tomorrow's.
 #[derive(Clone, Default)]
-pub struct Keys(Vec<(i64, Hmac<Sha256>)>);
+pub struct Keys(Vec<(i64, hmac::Key)>);
 
 impl Keys {
     /// Keeps a salt for its day, in place of one that is there.
     pub fn put(&mut self, day: i64, salt: &[u8]) {
-        let key = Hmac::new_from_slice(salt).expect("HMAC takes keys of any length");
+        let key = hmac::Key::new(HMAC_SHA256, salt);
         self.0.retain(|(known, _)| *known != day);
         self.0.push((day, key));
     }
@@ -28,7 +27,7 @@ impl Keys {
         self.0.retain(|(known, _)| *known >= day);
     }
 
-    fn of(&self, day: i64) -> Option<&Hmac<Sha256>> {
+    fn of(&self, day: i64) -> Option<&hmac::Key> {
         self.0.iter().find(|(known, _)| *known == day).map(|(_, key)| key)
     }
 }
@@ -65,8 +64,8 @@ impl Visitors {
         let day = day_of(at_ms);
         let keys = self.keys.load();
         let mut mac = match keys.of(day) {
-            Some(key) => key.clone(),
-            None => self.improvise(day),
+            Some(key) => hmac::Context::with_key(key),
+            None => hmac::Context::with_key(&self.improvise(day)),
         };
         let address = match address {
             IpAddr::V4(address) => address.to_ipv6_mapped(),
@@ -75,11 +74,11 @@ impl Visitors {
         mac.update(link.as_bytes());
         mac.update(&address.octets());
         mac.update(agent.as_bytes());
-        hex(&mac.finalize().into_bytes()[..LENGTH / 2])
+        hex(&mac.sign().as_ref()[..LENGTH / 2])
     }
 
     #[cold]
-    fn improvise(&self, day: i64) -> Hmac<Sha256> {
+    fn improvise(&self, day: i64) -> hmac::Key {
         let salt: [u8; 32] = rand::random();
         self.keys.rcu(|keys| {
             let mut keys = Keys::clone(keys);
@@ -89,11 +88,7 @@ impl Visitors {
             keys
         });
         tracing::warn!(salt.day = day, "No salt was agreed on for the day; this process uses its own.");
-        self.keys
-            .load()
-            .of(day)
-            .cloned()
-            .unwrap_or_else(|| Hmac::new_from_slice(&salt).expect("HMAC takes keys of any length"))
+        self.keys.load().of(day).cloned().unwrap_or_else(|| hmac::Key::new(HMAC_SHA256, &salt))
     }
 }
 

@@ -1,12 +1,16 @@
 //! One shortener in the test's own process, on databases of the test's own.
 
 use axum::{
-    Router,
     body::Body,
-    extract::ConnectInfo,
     http::{HeaderMap, Request, StatusCode},
 };
-use chassis::{Context, Service, config::Common, health::Health, http::Limits, jwt::Verifier};
+use chassis::{
+    Context, Service,
+    config::Common,
+    health::Health,
+    http::{Door, Limits},
+    jwt::Verifier,
+};
 use contracts::{
     problem::{Code, Problem},
     rest::shortener::Link,
@@ -34,7 +38,7 @@ pub(crate) struct World {
     pub(crate) token: String,
     pub(crate) health: Health,
     pub(crate) spool: TempDir,
-    router: Router,
+    door: Door,
     shutdown: CancellationToken,
     tasks: TaskTracker,
 }
@@ -81,10 +85,11 @@ impl World {
         let app = Shortener::build(config(&sandbox, &spool, &changes), context.clone()).await.unwrap();
         let limits = Limits::from(&context.common.http);
         let router = chassis::http::full(app.router, &limits).merge(chassis::http::bare(app.bare, &limits));
+        let door = Door::new(router, app.express, &limits);
         let owner = Uuid::now_v7();
         let token = issuer.token(owner, &["user"]);
         let Context { health, shutdown, tasks, .. } = context;
-        Self { sandbox, issuer, owner, token, health, spool, router, shutdown, tasks }
+        Self { sandbox, issuer, owner, token, health, spool, door, shutdown, tasks }
     }
 
     /// Ends as a process does that is told to.
@@ -105,11 +110,10 @@ impl World {
         client.database(&login.database)
     }
 
-    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         // As if from the machine itself, which is trusted to say for whom it speaks.
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-        request.extensions_mut().insert(ConnectInfo(peer));
-        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let (parts, body) = self.door.facing(peer).oneshot(request).await.unwrap().into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         Answer { status: parts.status, headers: parts.headers, body }
     }

@@ -1,0 +1,100 @@
+//! The door of a unit. What must be fast is answered here; everything else is the router's.
+
+use super::{Limits, RequestId, address, guard::guarded};
+use axum::{
+    Router,
+    extract::{ConnectInfo, Request},
+    response::Response,
+    serve::{IncomingStream, Listener},
+};
+use futures::future::BoxFuture;
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tower::Service;
+
+/// Answers requests past the router, whose way to a handler costs more than such an answer.
+///
+/// It is for a few requests of one plain form. Whatever else has their address, the router answers.
+pub trait Express: Send + Sync {
+    /// Whether it answers this request.
+    fn takes(&self, request: &Request) -> bool;
+
+    /// Answers a request that it takes, of the client with this address.
+    fn answer(self: Arc<Self>, client: IpAddr, request: Request) -> BoxFuture<'static, Response>;
+}
+
+/// All that answers at an address. Cheap to clone.
+#[derive(Clone)]
+pub struct Door(Arc<Inner>);
+
+struct Inner {
+    router: Router,
+    express: Option<Arc<dyn Express>>,
+    trusted_proxies: Vec<IpAddr>,
+}
+
+impl Door {
+    /// Puts `express`, with an id and the panic guard around it, before `router`, which has its own layers.
+    #[must_use]
+    pub fn new(router: Router, express: Option<Arc<dyn Express>>, limits: &Limits) -> Self {
+        Self(Arc::new(Inner { router, express, trusted_proxies: limits.trusted_proxies.clone() }))
+    }
+
+    /// The door as a connection from `peer` sees it.
+    #[must_use]
+    pub fn facing(&self, peer: SocketAddr) -> Doorway {
+        Doorway { door: self.clone(), peer }
+    }
+}
+
+impl<L: Listener<Addr = SocketAddr>> Service<IncomingStream<'_, L>> for Door {
+    type Response = Doorway;
+    type Error = Infallible;
+    type Future = Ready<Result<Doorway, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, stream: IncomingStream<'_, L>) -> Self::Future {
+        ready(Ok(self.facing(*stream.remote_addr())))
+    }
+}
+
+/// A [`Door`] for one connection.
+#[derive(Clone)]
+pub struct Doorway {
+    door: Door,
+    peer: SocketAddr,
+}
+
+impl Service<Request> for Doorway {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let inner = &self.door.0;
+        match &inner.express {
+            Some(express) if express.takes(&request) => {
+                let id = RequestId::of(request.headers());
+                let client = address::client(self.peer.ip(), request.headers(), &inner.trusted_proxies);
+                let answer = Arc::clone(express).answer(client, request);
+                Box::pin(async move { Ok(guarded(id, answer).await) })
+            }
+            _ => {
+                request.extensions_mut().insert(ConnectInfo(self.peer));
+                Box::pin(inner.router.clone().call(request))
+            }
+        }
+    }
+}
