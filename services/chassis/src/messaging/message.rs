@@ -3,7 +3,8 @@
 use super::HandleError;
 use crate::{http::RequestId, telemetry};
 use contracts::{
-    amqp::EVENTS_EXCHANGE,
+    amqp::{COMMANDS_EXCHANGE, EVENTS_EXCHANGE},
+    command::{Command, Replied},
     envelope::{Envelope, Event, EventData},
 };
 use std::ops::Deref;
@@ -80,6 +81,27 @@ impl Outgoing {
     pub fn envelope(envelope: Envelope) -> Self {
         let routing_key = envelope.kind.clone();
         Self { exchange: EVENTS_EXCHANGE.to_owned(), routing_key, envelope }
+    }
+
+    /// Addresses a command: exchange [`COMMANDS_EXCHANGE`], routed by its type, about its saga.
+    ///
+    /// # Errors
+    /// Fails when the data cannot be written as JSON.
+    pub fn command<T: Command>(command: T) -> serde_json::Result<Self> {
+        let (saga, attempt) = (command.step().saga_id, command.step().attempt);
+        let envelope = Event::new(saga.to_string(), attempt.into(), command).encode()?;
+        Ok(Self { exchange: COMMANDS_EXCHANGE.to_owned(), ..Self::envelope(envelope) })
+    }
+
+    /// Addresses a reply to where its command wants it.
+    ///
+    /// # Errors
+    /// Fails when the data cannot be written as JSON.
+    pub fn reply(reply: Replied) -> serde_json::Result<Self> {
+        let (saga, attempt) = (reply.step.saga_id, reply.step.attempt);
+        let routing_key = reply.step.reply_to.clone();
+        let envelope = Event::new(saga.to_string(), attempt.into(), reply).encode()?;
+        Ok(Self { exchange: COMMANDS_EXCHANGE.to_owned(), routing_key, envelope })
     }
 
     /// Fills in where it comes from, where that is not set: the current trace, request and message.
