@@ -120,6 +120,7 @@ fn execute<S: Service>(arguments: &Arguments) -> anyhow::Result<()> {
         return Ok(());
     }
     crypto::install();
+    crate::failpoint::setup();
     let variable = format!("{}_CONFIG", S::NAME.to_uppercase());
     let file = arguments.config.clone().or_else(|| std::env::var_os(variable).map(PathBuf::from));
     let sources = Sources::read(S::NAME, S::LISTS, file.as_ref())?;

@@ -1,0 +1,1 @@
+//! The outside world, as real HTTP servers with faults that can be switched on.

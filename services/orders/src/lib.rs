@@ -1,0 +1,1 @@
+//! Customers, orders, and the saga that brings an order from placed to confirmed.

@@ -1,0 +1,1 @@
+//! Orchestrated sagas over the broker.
