@@ -25,6 +25,7 @@ pub mod outbox;
 pub mod postgres;
 mod publisher;
 pub mod stream;
+mod subscribed;
 pub mod topology;
 mod wire;
 

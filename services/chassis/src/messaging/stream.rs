@@ -1,6 +1,6 @@
 //! Reading a stream from where one stopped.
 
-use super::{Broker, Message, broker::answer, delays, wire};
+use super::{Broker, Message, broker::answer, delays, subscribed::Subscribed, wire};
 use anyhow::Context as _;
 use futures::{FutureExt, StreamExt};
 use lapin::{
@@ -61,6 +61,8 @@ struct Open {
     deliveries: lapin::Consumer,
     /// Until when the record at [`Start::After`] must have come again.
     proof: Option<Instant>,
+    /// Held for what dropping it does.
+    _channel: Subscribed,
 }
 
 impl Reader {
@@ -199,7 +201,7 @@ impl Reader {
     /// Subscribes from the record that was read last, not from the one after it: from beyond its end
     /// a stream sends nothing, be it idle or another one by now, and that record tells which.
     async fn subscribe(&self) -> anyhow::Result<Open> {
-        let channel = self.broker.channel().await?;
+        let channel = Subscribed::on(self.broker.channel().await?);
         answer(channel.basic_qos(self.prefetch, BasicQosOptions::default())).await?;
         let offset = match self.start {
             Start::First => AMQPValue::LongString("first".into()),
@@ -211,6 +213,6 @@ impl Reader {
         let (stream, options) = (self.stream.as_str().into(), BasicConsumeOptions::default());
         let deliveries = answer(channel.basic_consume(stream, "".into(), options, arguments)).await?;
         let proof = self.after().map(|_| Instant::now() + self.doubt);
-        Ok(Open { deliveries, proof })
+        Ok(Open { deliveries, proof, _channel: channel })
     }
 }

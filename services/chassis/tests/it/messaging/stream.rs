@@ -6,7 +6,7 @@ use chassis::messaging::{
 };
 use contracts::amqp::EVENTS_LOG;
 use kit::Engine;
-use std::time::Duration;
+use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 use tokio::time::timeout;
 
 const ENGINES: &[Engine] = &[Engine::Rabbitmq];
@@ -118,4 +118,34 @@ async fn a_lock_has_one_holder_and_passes_on_when_it_is_released_or_lost() {
     second.release().await.unwrap();
     let third = timeout(PATIENCE, Lock::acquire(&fragile, "auth.ingesting")).await.unwrap().unwrap();
     assert!(timeout(Duration::from_millis(100), third.lost()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_lock_whose_acquirer_is_dropped_at_any_moment_is_free() {
+    let bench = Bench::new(ENGINES).await;
+    for polls in 1.. {
+        let acquired = polled(polls, Lock::acquire(&bench.broker, "auth.ingesting")).await;
+        let was_acquired = acquired.is_some();
+        drop(acquired);
+        let next = timeout(PATIENCE, Lock::acquire(&bench.broker, "auth.ingesting")).await;
+        let next = next.unwrap_or_else(|_| panic!("dropped after {polls} polls, it holds the lock")).unwrap();
+        next.release().await.unwrap();
+        if was_acquired {
+            break;
+        }
+    }
+}
+
+/// Polls a future so many times and drops it.
+async fn polled<T>(times: usize, future: impl Future<Output = T>) -> Option<T> {
+    let (mut future, mut left) = (pin!(future), times);
+    poll_fn(|context| {
+        left -= 1;
+        match future.as_mut().poll(context) {
+            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
 }
