@@ -2,4 +2,6 @@
 
 pub mod analytics;
 pub mod auth;
+pub mod inventory;
+pub mod orders;
 pub mod shortener;
