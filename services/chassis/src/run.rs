@@ -3,7 +3,7 @@
 use crate::{
     config::{Common, Sources},
     health::{self, Health},
-    http::{Limits, bare, full},
+    http::{Limits, joined},
     jwt::{Verifier, crypto},
     tasks,
     telemetry::Telemetry,
@@ -156,10 +156,10 @@ async fn serve<S: Service>(common: Common, config: S::Config, telemetry: &Teleme
     upkeep(&context);
     let app = S::build(config, context.clone()).await?;
     let metrics = telemetry.metrics();
-    let router = full(app.router, &limits)
-        .merge(bare(app.bare, &limits))
-        .merge(health::routes(context.health.clone()))
-        .route("/metrics", get(move || std::future::ready(metrics.render())));
+    let router = health::routes(context.health.clone())
+        .route("/metrics", get(move || std::future::ready(metrics.render())))
+        // Last, so that its answer to unknown addresses is the one that is heard.
+        .merge(joined(app.router, app.bare, &limits));
     let mut servers = vec![server(bind, router, &context.shutdown).await?];
     for (address, router) in app.listeners {
         servers.push(server(address, router, &context.shutdown).await?);

@@ -12,4 +12,4 @@ pub use address::{ClientAddr, TrustedProxies};
 pub use extract::{Json, Path, Query};
 pub use failure::{Failure, Fields};
 pub use request_id::{REQUEST_ID, RequestId};
-pub use stack::{Limits, bare, full};
+pub use stack::{Limits, bare, full, joined};

@@ -57,6 +57,13 @@ pub fn bare(router: Router, limits: &Limits) -> Router {
         .layer(middleware::from_fn(request_id::assign))
 }
 
+/// Joins routes with the [`full`] stack and [`bare`] ones. What is at no address of either is answered by the full
+/// stack, or by the fallback of `router` where it has one.
+pub fn joined(router: Router, fast: Router, limits: &Limits) -> Router {
+    // Of two routers without fallbacks of their own, the one that is merged later answers for both.
+    bare(fast, limits).merge(full(router, limits))
+}
+
 async fn cut_off(limit: Duration, request: Request, next: Next) -> Response {
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
@@ -107,12 +114,13 @@ mod tests {
     use tower::ServiceExt;
 
     async fn ask(path: &str, method: &str) -> (Response, Problem) {
+        let fast = Router::new().route("/fast", get(|| async {}));
         let limits = Limits { body: 1024, time: Duration::from_millis(50), trusted_proxies: Vec::new() };
         let router = Router::new()
             .route("/panics", get(|| async { panic!("on purpose") as () }))
             .route("/hangs", get(std::future::pending::<()>));
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
-        let response = full(router, &limits).oneshot(request).await.unwrap();
+        let response = joined(router, fast, &limits).oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, 65_536).await.unwrap();
         let problem = serde_json::from_slice(&bytes).unwrap();
