@@ -4,4 +4,5 @@ pub mod analytics;
 pub mod auth;
 pub mod inventory;
 pub mod orders;
+pub mod sagas;
 pub mod shortener;
