@@ -15,6 +15,12 @@ tokio::task_local! {
     static CAUSE: Uuid;
 }
 
+/// The id of the message on whose behalf the current task runs, if any.
+#[must_use]
+pub fn cause() -> Option<Uuid> {
+    CAUSE.try_with(|cause| *cause).ok()
+}
+
 /// A message that came from a queue or a stream; derefs to its [`Envelope`].
 #[derive(Debug, Clone)]
 pub struct Message {
@@ -111,7 +117,7 @@ impl Outgoing {
         envelope.traceparent = envelope.traceparent.take().or_else(telemetry::traceparent);
         envelope.correlation_id =
             envelope.correlation_id.take().or_else(|| RequestId::current().map(|id| id.as_str().to_owned()));
-        envelope.causation_id = envelope.causation_id.or_else(|| CAUSE.try_with(|cause| *cause).ok());
+        envelope.causation_id = envelope.causation_id.or_else(cause);
         self
     }
 }
