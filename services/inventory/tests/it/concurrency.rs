@@ -43,13 +43,17 @@ async fn two_hundred_buyers_of_fifty_pieces_get_exactly_what_there_is() {
     replied.await.unwrap();
 
     let mut sold = [0_u32; 3];
-    let served: BTreeSet<_> = orders.replies().into_iter().filter_map(|reply| match reply.outcome {
-        Outcome::Done { .. } => Some(reply.step.saga_id),
-        Outcome::Refused { code, .. } => {
-            assert_eq!(code, "out_of_stock");
-            None
-        }
-    }).collect();
+    let served: BTreeSet<_> = orders
+        .replies()
+        .into_iter()
+        .filter_map(|reply| match reply.outcome {
+            Outcome::Done { .. } => Some(reply.step.saga_id),
+            Outcome::Refused { code, .. } => {
+                assert_eq!(code, "out_of_stock");
+                None
+            }
+        })
+        .collect();
     for (saga, items) in sagas.iter().zip(&wanted).filter(|(saga, _)| served.contains(saga)) {
         assert_eq!(world.statuses(*saga).await, ["open"]);
         for (product, pieces) in items {

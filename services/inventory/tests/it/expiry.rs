@@ -43,9 +43,8 @@ async fn it_happens_by_itself() {
     let shirt = world.stocked("SHIRT", 9).await.id;
     let saga = Uuid::now_v7();
     reserved(&orders.reserve(saga, 1, &[(shirt, 3)]).await);
-    let expired = kit::eventually(PATIENCE, "the expiry", async || {
-        Ok((world.statuses(saga).await == ["expired"]).then_some(()))
-    });
+    let expired =
+        kit::eventually(PATIENCE, "the expiry", async || Ok((world.statuses(saga).await == ["expired"]).then_some(())));
     expired.await.unwrap();
     assert_eq!(world.stock(shirt).await, (9, 0));
 }

@@ -51,7 +51,11 @@ impl World {
 
     /// With sections of the configuration replaced.
     pub(crate) async fn with(changes: Value) -> Self {
-        let sandbox = Arc::new(Sandbox::only(&[Engine::Postgres, Engine::Rabbitmq]).await.unwrap());
+        let sandbox = Sandbox::only(&[Engine::Postgres, Engine::Rabbitmq]).await.unwrap();
+        Self::on(Arc::new(sandbox), changes).await
+    }
+
+    pub(crate) async fn on(sandbox: Arc<Sandbox>, changes: Value) -> Self {
         chassis::jwt::crypto::install();
         let issuer = Issuer::start().await.unwrap();
         let mut common = Common::default();
