@@ -99,6 +99,27 @@ async fn a_reader_at_the_end_of_a_stream_waits_without_doubt() {
     assert_eq!(record.message.version, 2);
 }
 
+#[tokio::test]
+async fn the_end_of_a_stream_is_told_but_not_of_one_that_cannot_be_read() {
+    let bench = Bench::new(ENGINES).await;
+    bench.declare_shared().await;
+    let publisher = bench.broker.publisher();
+    publish(&publisher, (1..=3).map(|version| counted("a", version))).await.unwrap();
+    let (silence, mut read) = (Duration::from_secs(1), 0);
+    let mut reader = Reader::open(&bench.broker, EVENTS_LOG, Start::First);
+    while let Some(records) = reader.next_many_or_end(2, silence, silence).await.unwrap() {
+        read += records.len();
+    }
+    assert_eq!(read, 3);
+    publish(&publisher, [counted("a", 4)]).await.unwrap();
+    let next = timeout(PATIENCE, reader.next_or_end(silence)).await.unwrap().unwrap();
+    assert_eq!(next.map(|record| record.message.version), Some(4), "an end is no end for ever");
+
+    let away = Broker::new(&"amqp://127.0.0.1:1".to_owned().into(), "away");
+    let mut reader = Reader::open(&away, EVENTS_LOG, Start::First);
+    assert!(timeout(Duration::from_secs(2), reader.next_or_end(Duration::from_millis(10))).await.is_err());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lock_has_one_holder_and_passes_on_when_it_is_released_or_lost() {
     let bench = Bench::new(ENGINES).await;
