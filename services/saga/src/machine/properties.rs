@@ -154,11 +154,11 @@ impl World {
 
     /// Does or undoes a step, once, wherever; says whether it was refused.
     fn take(&mut self, wait: Wait) -> bool {
+        let behind = self.shape.pivot.is_some_and(|pivot| wait.step > pivot);
         let (mood, fact) = (self.moods[wait.step], &mut self.facts[wait.step]);
         match wait.direction {
-            Forward if fact.undone || mood.refuses && !fact.done && !(self.calm && self.shape.committed(wait.step)) => {
-                false
-            }
+            // Who refuses once refuses for ever; only behind the pivot somebody sees to it.
+            Forward if fact.undone || mood.refuses && !fact.done && !(self.calm && behind) => false,
             Forward => {
                 fact.times_done += u32::from(!fact.done);
                 fact.done = true;
