@@ -4,5 +4,6 @@ pub mod analytics;
 pub mod auth;
 pub mod inventory;
 pub mod orders;
+pub mod payments;
 pub mod sagas;
 pub mod shortener;
