@@ -191,3 +191,25 @@ async fn an_expiry_survives(#[case] failpoint: &str) {
     doomed.eventually("the expiry", "SELECT count(*) = 1 FROM reservations WHERE status = 'expired'").await;
     assert_eq!(doomed.stock(&stack).await, (7, 0));
 }
+
+#[tokio::test]
+async fn the_program_is_ready_measured_and_ends_when_told() {
+    let doomed = Doomed::new().await;
+    let stack = start(&doomed.sandbox, &doomed.issuer, None).await;
+    saga::reserved(&doomed.orders.reserve(Uuid::now_v7(), 1, &[(doomed.product, 2)]).await);
+    let client = chassis::client::new();
+    let read = async |path: &str| {
+        let answer = client.get(format!("{}{path}", stack.url("inventory"))).send().await.unwrap();
+        answer.error_for_status().unwrap().text().await.unwrap()
+    };
+    let ready = read("/health/ready").await;
+    assert!(ready.contains("postgres") && ready.contains("rabbitmq"), "{ready}");
+    use inventory::metrics::{RESERVATIONS, RESERVATIONS_OPEN, RESERVATIONS_SHORT, STOCK_OPERATIONS};
+    for name in [RESERVATIONS, RESERVATIONS_OPEN, RESERVATIONS_SHORT, STOCK_OPERATIONS] {
+        let measured =
+            kit::eventually(PATIENCE, name, async || Ok(read("/metrics").await.contains(name).then_some(())));
+        measured.await.unwrap();
+    }
+    stack.stop("inventory").await.unwrap();
+    assert!(stack.logs("inventory").unwrap().contains("The unit has ended."));
+}

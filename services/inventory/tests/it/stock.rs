@@ -33,11 +33,11 @@ async fn operators_add_and_take_and_users_see_what_is_free() {
 async fn no_more_can_be_taken_than_is_free() {
     let world = World::new().await;
     let product = world.stocked("A", 10).await.id;
-    world.change(product, "decrease", 11, "too many").await.problem(Code::Conflict);
+    world.change(product, "decrease", 11, "too-many").await.problem(Code::Conflict);
     // The key of a refused request was not used up.
-    let changed: StockChanged = world.change(product, "decrease", 10, "too many").await.json(StatusCode::CREATED);
+    let changed: StockChanged = world.change(product, "decrease", 10, "too-many").await.json(StatusCode::CREATED);
     assert_eq!(changed.stock.available, 0);
-    world.change(product, "decrease", 1, "one more").await.problem(Code::Conflict);
+    world.change(product, "decrease", 1, "one-more").await.problem(Code::Conflict);
     assert_eq!(world.stock(product).await, (0, 0));
     world.adds_up().await;
 }
