@@ -174,7 +174,7 @@ fn line(row: &PgRow) -> sqlx::Result<SagaRecord> {
 }
 
 /// Which sagas are meant.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Filter {
     /// Only those that stand so.
     pub status: Option<SagaStatus>,

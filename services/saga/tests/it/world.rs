@@ -61,7 +61,7 @@ impl World {
             Subscription::to_commands("orders.participants", ["inventory.#", "payments.#"]).partitions(2);
         let consumer = Consumer::new(&broker, subscription, ledger::memory(), participants.clone());
         consumer.declare().await.unwrap();
-        engine.consumer(&broker, ledger::memory()).declare().await.unwrap();
+        engine.consumer(&broker, ledger::postgres(pool.clone())).declare().await.unwrap();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { consumer.run(CancellationToken::new()).await.unwrap() });
         Self { sandbox, pool, engine, participants, broker, tasks }
@@ -79,7 +79,7 @@ impl World {
         let relay = Relay::new(outbox::postgres::Store::new(self.pool.clone()), self.broker.publisher())
             .sweep(Duration::from_millis(100))
             .lease(Duration::from_secs(2));
-        let consumer = engine.consumer(&self.broker, ledger::memory());
+        let consumer = engine.consumer(&self.broker, ledger::postgres(self.pool.clone()));
         Process(vec![
             self.tasks.spawn(async move { relay.run(end()).await.unwrap() }),
             self.tasks.spawn(async move { consumer.run(end()).await.unwrap() }),
