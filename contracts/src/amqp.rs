@@ -3,6 +3,10 @@
 /// The topic exchange that takes every event; the routing key is the event's type.
 pub const EVENTS_EXCHANGE: &str = "events";
 
+/// The topic exchange that takes the commands of sagas, routed by their type, and the replies, routed by the key that
+/// the command names.
+pub const COMMANDS_EXCHANGE: &str = "commands";
+
 /// The stream that keeps every event but clicks for [`LOG_MAX_AGE`].
 pub const EVENTS_LOG: &str = "events.log";
 
@@ -19,8 +23,15 @@ pub const LOG_MAX_AGE: &str = "6M";
 pub const CLICKS_KEY: &str = "shortener.url.clicked";
 
 /// The routing patterns that [`EVENTS_LOG`] is bound with: every event type but [`CLICKS_KEY`].
-pub const EVENTS_LOG_PATTERNS: &[&str] =
-    &["auth.#", "shortener.url.created", "shortener.url.updated", "shortener.url.deleted"];
+pub const EVENTS_LOG_PATTERNS: &[&str] = &[
+    "auth.#",
+    "shortener.url.created",
+    "shortener.url.updated",
+    "shortener.url.deleted",
+    "orders.#",
+    "inventory.#",
+    "payments.#",
+];
 
 /// The prefix of the headers that carry CloudEvents attributes in AMQP binary mode.
 ///

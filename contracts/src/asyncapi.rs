@@ -1,17 +1,20 @@
 //! The AsyncAPI 3.0 description of everything that goes over the broker, made from the catalogue.
 
-use crate::{amqp, event::Entry};
+use crate::{
+    amqp::{CLOUDEVENTS_PREFIX, COMMANDS_EXCHANGE},
+    event::Entry,
+};
 use serde_json::{Map, Value, json};
 
-/// Describes the events exchange, both streams and every event.
+/// Describes every event, command and reply, and how it is routed.
 #[must_use]
 pub fn document(catalogue: &[Entry]) -> Value {
     json!({
         "asyncapi": "3.0.0",
         "info": {
-            "title": "Vitrine events",
+            "title": "Vitrine messages",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Events of all services, as CloudEvents 1.0 in AMQP binary mode."
+            "description": "Events of all services, and the commands and replies of sagas, as CloudEvents 1.0 in AMQP binary mode."
         },
         "defaultContentType": "application/json",
         "channels": channels(catalogue),
@@ -24,11 +27,11 @@ fn channels(catalogue: &[Entry]) -> Value {
     let channel = |entry: &Entry| {
         let value = json!({
             "address": entry.kind,
-            "title": format!("Routing key of the exchange `{}`", amqp::EVENTS_EXCHANGE),
+            "title": format!("Routing key of the exchange `{}`", entry.exchange),
             "messages": { entry.file_stem(): { "$ref": format!("#/components/messages/{}", entry.file_stem()) } },
             "bindings": { "amqp": {
                 "is": "routingKey",
-                "exchange": { "name": amqp::EVENTS_EXCHANGE, "type": "topic", "durable": true }
+                "exchange": { "name": entry.exchange, "type": "topic", "durable": true }
             } }
         });
         (entry.kind.to_owned(), value)
@@ -39,9 +42,13 @@ fn channels(catalogue: &[Entry]) -> Value {
 fn operations(catalogue: &[Entry]) -> Value {
     let operation = |entry: &Entry| {
         let owner = entry.kind.split('.').next().unwrap_or_default();
+        let summary = match entry.exchange {
+            COMMANDS_EXCHANGE => format!("A saga's command or reply `{}`, sent through the outbox.", entry.kind),
+            _ => format!("{owner} publishes `{}` through its outbox.", entry.kind),
+        };
         let value = json!({
             "action": "send",
-            "summary": format!("{owner} publishes `{}` through its outbox.", entry.kind),
+            "summary": summary,
             "channel": { "$ref": format!("#/channels/{}", entry.kind) },
             "tags": [{ "name": owner }]
         });
@@ -83,6 +90,6 @@ fn trait_() -> Value {
         ("correlationid", header("string", "The request that began it all.")),
     ];
     let properties: Map<String, Value> =
-        attributes.into_iter().map(|(name, schema)| (format!("{}{name}", amqp::CLOUDEVENTS_PREFIX), schema)).collect();
+        attributes.into_iter().map(|(name, schema)| (format!("{}{name}", CLOUDEVENTS_PREFIX), schema)).collect();
     json!({ "headers": { "type": "object", "properties": properties } })
 }

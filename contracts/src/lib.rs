@@ -2,6 +2,8 @@
 //!
 //! * [`envelope`]: CloudEvents 1.0 around every event.
 //! * [`event`]: the data of every event, by owner.
+//! * [`command`]: what sagas tell services to do, and the replies.
+//! * [`money`] and [`person`]: values that events and REST share.
 //! * [`amqp`]: names of exchanges, streams and queues.
 //! * [`rest`]: requests and answers of every service's REST API, by owner.
 //! * [`problem`]: RFC 9457 problems and the closed list of error codes.
@@ -11,7 +13,10 @@
 
 pub mod amqp;
 pub mod asyncapi;
+pub mod command;
 pub mod envelope;
 pub mod event;
+pub mod money;
+pub mod person;
 pub mod problem;
 pub mod rest;

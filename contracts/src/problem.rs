@@ -72,6 +72,10 @@ codes! {
     CodeTaken = "code_taken", 409, "The code is taken";
     /// A request with the same idempotency key is still running.
     IdempotencyInProgress = "idempotency_in_progress", 409, "A request with this key is still running";
+    /// A product with this SKU exists.
+    SkuTaken = "sku_taken", 409, "The SKU is taken";
+    /// The customer's data was erased and cannot be read or changed any more.
+    Erased = "erased", 410, "The customer was erased";
     /// The link is expired, deleted, or used up.
     Gone = "gone", 410, "The link leads nowhere any more";
     /// The body is larger than the route takes.

@@ -21,3 +21,17 @@ impl EventData for UserRegistered {
     const TYPE: &'static str = "auth.user.registered";
     const VERSION: u32 = 1;
 }
+
+/// A user's account was closed for ever. Subject: the user's id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UserDeleted {
+    /// The user.
+    pub user_id: Uuid,
+    /// When.
+    pub deleted_at: DateTime<Utc>,
+}
+
+impl EventData for UserDeleted {
+    const TYPE: &'static str = "auth.user.deleted";
+    const VERSION: u32 = 1;
+}

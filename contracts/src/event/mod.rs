@@ -1,15 +1,24 @@
-//! The data of every event, by owner, and the catalogue of them all.
+//! The data of every event, by owner, and the catalogue of everything that goes over the broker.
 
 pub mod auth;
+pub mod inventory;
+pub mod orders;
+pub mod payments;
 pub mod shortener;
 
-use crate::envelope::EventData;
+use crate::{
+    amqp::{COMMANDS_EXCHANGE, EVENTS_EXCHANGE},
+    command::{self, accounts, checkout},
+    envelope::EventData,
+};
 use schemars::{JsonSchema, Schema};
 
-/// What the catalogue tells of one version of one event type.
+/// What the catalogue tells of one version of one type of message.
 pub struct Entry {
     /// The event type, for example `shortener.url.created`.
     pub kind: &'static str,
+    /// The exchange that it is published to.
+    pub exchange: &'static str,
     /// The major version of its data's schema.
     pub version: u32,
     /// The JSON Schema (2020-12) of its data.
@@ -19,9 +28,10 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn of<T: EventData + JsonSchema>() -> Self {
+    fn of<T: EventData + JsonSchema>(exchange: &'static str) -> Self {
         Self {
             kind: T::TYPE,
+            exchange,
             version: T::VERSION,
             schema: schemars::schema_for!(T),
             roundtrip: |data| serde_json::to_value(serde_json::from_str::<T>(data)?),
@@ -36,22 +46,59 @@ impl Entry {
 }
 
 macro_rules! catalogue {
-    ($($event:ty),+ $(,)?) => {
+    (events { $($event:ty),+ $(,)? } commands { $($command:ty),+ $(,)? }) => {
         /// Every event type that exists.
         pub const TYPES: &[&str] = &[$(<$event as EventData>::TYPE),+];
 
-        /// Every version of every event, those that are only read any more included.
+        /// Every version of every event, command and reply, those that are only read any more included.
         #[must_use]
         pub fn catalogue() -> Vec<Entry> {
-            vec![$(Entry::of::<$event>()),+]
+            vec![
+                $(Entry::of::<$event>(EVENTS_EXCHANGE),)+
+                $(Entry::of::<$command>(COMMANDS_EXCHANGE),)+
+            ]
         }
     };
 }
 
-catalogue![
-    auth::UserRegistered,
-    shortener::UrlCreated,
-    shortener::UrlUpdated,
-    shortener::UrlDeleted,
-    shortener::UrlClicked,
-];
+catalogue! {
+    events {
+        auth::UserRegistered,
+        auth::UserDeleted,
+        shortener::UrlCreated,
+        shortener::UrlUpdated,
+        shortener::UrlDeleted,
+        shortener::UrlClicked,
+        orders::CustomerCreated,
+        orders::CustomerUpdated,
+        orders::CustomerErased,
+        orders::OrderPlaced,
+        orders::OrderConfirmed,
+        orders::OrderRejected,
+        orders::OrderCancelled,
+        orders::OrderShipped,
+        orders::OrderDelivered,
+        inventory::ProductCreated,
+        inventory::ProductUpdated,
+        inventory::StockIncreased,
+        inventory::StockDecreased,
+        inventory::StockReserved,
+        inventory::StockReleased,
+        inventory::StockUnavailable,
+        payments::PaymentCaptured,
+        payments::PaymentDeclined,
+        payments::PaymentRefunded,
+    }
+    commands {
+        checkout::ReserveStock,
+        checkout::ReleaseStock,
+        checkout::ChargePayment,
+        checkout::RefundPayment,
+        accounts::DisableLinks,
+        accounts::EnableLinks,
+        accounts::DetachStatistics,
+        accounts::AttachStatistics,
+        accounts::EraseCustomer,
+        command::Replied,
+    }
+}

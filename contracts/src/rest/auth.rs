@@ -45,6 +45,36 @@ pub struct ChangePassword {
     pub new_password: String,
 }
 
+/// `DELETE /v1/users/me`. Takes the links, their statistics and the customer's data along.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteAccount {
+    /// The account's password.
+    pub password: String,
+}
+
+/// `GET /v1/users/me/deletion`: how far the deletion of the caller's account is. When it is done, the account is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Deletion {
+    /// Where it stands.
+    pub status: DeletionStatus,
+    /// Why it was refused, for a program: `open_orders` while an order is under way.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// When it was asked for.
+    pub requested_at: DateTime<Utc>,
+}
+
+/// Where the deletion of an account stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeletionStatus {
+    /// It goes on by itself.
+    UnderWay,
+    /// It could not be done; everything is as it was.
+    Refused,
+}
+
 /// A session: an access token, and the refresh token that gets the next one.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct Session {

@@ -2,4 +2,8 @@
 
 pub mod analytics;
 pub mod auth;
+pub mod inventory;
+pub mod orders;
+pub mod payments;
+pub mod sagas;
 pub mod shortener;

@@ -74,14 +74,16 @@ pub struct CreateLinkResult {
 #[serde(deny_unknown_fields)]
 pub struct UpdateLink {
     /// Where the link leads.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "given")]
+    #[schema(nullable = false)]
     pub url: Option<String>,
     /// The title; `null` clears it.
     #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub title: Option<Option<String>>,
     /// The tags, replacing all.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "given")]
+    #[schema(nullable = false)]
     pub tags: Option<Vec<String>>,
     /// The expiry; `null` clears it.
     #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "present")]
@@ -92,15 +94,22 @@ pub struct UpdateLink {
     #[schema(value_type = Option<u64>)]
     pub max_clicks: Option<Option<u64>>,
     /// 301, 302, 307 or 308.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "given")]
+    #[schema(nullable = false)]
     pub redirect_status: Option<u16>,
     /// Whether the query is forwarded.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "given")]
+    #[schema(nullable = false)]
     pub forward_query: Option<bool>,
     /// The fallback; `null` clears it.
     #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub fallback_url: Option<Option<String>>,
+}
+
+/// Refuses `null` for a field that cannot be cleared.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// Tells a field that is `null` (`Some(None)`) from one that is absent (`None`).

@@ -172,11 +172,11 @@ pub(crate) async fn reset(
     Path(name): Path<String>,
     Json(request): Json<ReasonRequest>,
 ) -> Result<Json<BreakerView>, Failure> {
-    let breaker = operators.find(&name)?;
-    let reason = checked(&request.reason)?;
-    breaker.reset(reason.clone());
-    operators.audit(&operator, &name, "reset", reason, None).await;
-    Ok(Json(BreakerView::of(&breaker)))
+    operators.order(&operator, &name, "reset", &request, |breaker, reason| {
+        breaker.reset(reason);
+        Ok(())
+    })
+    .await
 }
 
 /// Half-opens an open breaker before its time.
@@ -188,20 +188,33 @@ pub(crate) async fn probe(
     Path(name): Path<String>,
     Json(request): Json<ReasonRequest>,
 ) -> Result<Json<BreakerView>, Failure> {
-    let breaker = operators.find(&name)?;
-    let reason = checked(&request.reason)?;
-    if !breaker.probe(reason.clone()) {
-        let detail = "Only a breaker that is open of its own accord can be probed.";
-        return Err(Failure::new(Code::Conflict, detail));
-    }
-    operators.audit(&operator, &name, "probe", reason, None).await;
-    Ok(Json(BreakerView::of(&breaker)))
+    let refused = || Failure::new(Code::Conflict, "Only a breaker that is open of its own accord can be probed.");
+    operators.order(&operator, &name, "probe", &request, |breaker, reason| {
+        breaker.probe(reason).then_some(()).ok_or_else(refused)
+    })
+    .await
 }
 
 impl Operators {
     fn find(&self, name: &str) -> Result<Breaker, Failure> {
         let nothing = || Failure::new(Code::NotFound, "There is no breaker of that name.");
         self.breakers.get(name).ok_or_else(nothing)
+    }
+
+    /// Does to a breaker what needs only a reason, and notes it; a refusal is not noted.
+    async fn order(
+        &self,
+        operator: &Caller,
+        name: &str,
+        action: &'static str,
+        request: &ReasonRequest,
+        act: impl FnOnce(&Breaker, String) -> Result<(), Failure>,
+    ) -> Result<Json<BreakerView>, Failure> {
+        let breaker = self.find(name)?;
+        let reason = checked(&request.reason)?;
+        act(&breaker, reason.clone())?;
+        self.audit(operator, name, action, reason, None).await;
+        Ok(Json(BreakerView::of(&breaker)))
     }
 
     async fn audit(&self, operator: &Caller, breaker: &str, action: &'static str, reason: String, ttl: Option<u64>) {

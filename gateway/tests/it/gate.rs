@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use chassis::Service;
-use chassis::http::{bare, full};
+use chassis::http::joined;
 use gateway::Gateway;
 use gateway::config::Config;
 use kit::{Engine, Issuer, Sandbox};
@@ -69,7 +69,7 @@ impl Gate {
         let context = context(&issuer);
         let app = Gateway::build(config, context.clone()).await.expect("the gateway starts");
         let limits = chassis::http::Limits::from(&context.common.http);
-        let router = full(app.router, &limits).merge(bare(app.bare, &limits));
+        let router = joined(app.router, app.bare, &limits);
         let (_, operators) = app.listeners.into_iter().next().expect("the operators' address");
         let (url, operators_url) = tokio::join!(serve(router), serve(operators));
         let client = chassis::client::new();

@@ -40,6 +40,8 @@ impl Stack {
             listeners: listeners(),
             operator: Operator { email: OPERATOR.to_owned(), password: self.secrets.get("operator")? },
             sealing_key: self.secrets.get_or("auth-sealing-key", secrets::generate_key)?,
+            customers_key: self.secrets.get_or("orders-customers-key", secrets::generate_key)?,
+            provider_secret: self.secrets.get("provider-secret")?,
             state: self.engines.folder().join("state"),
         })
     }

@@ -22,7 +22,7 @@ use chassis::{
     messaging::{Broker, DeadLetters, ledger, operators},
 };
 use domain::agent::Agents;
-use events::{history, links, live::Live};
+use events::{accounts, history, links, live::Live};
 use ingest::Ingester;
 use std::{sync::Arc, time::Duration};
 use store::Database;
@@ -70,7 +70,11 @@ impl Service for Analytics {
         });
         let shutdown = context.shutdown.clone();
         context.spawn("consumer analytics.links", move || consumer.clone().run(shutdown.clone()));
-        let dead = DeadLetters::new(&broker, &links::subscription(), ledger);
+        let obeying = accounts::consumer(&broker, database.clone(), ledger.clone());
+        let shutdown = context.shutdown.clone();
+        context.spawn("consumer analytics.accounts", move || obeying.clone().run(shutdown.clone()));
+        let dead = [links::subscription(), accounts::subscription()]
+            .map(|subscription| DeadLetters::new(&broker, &subscription, ledger.clone()));
 
         let state = http::State {
             database,
@@ -79,7 +83,7 @@ impl Service for Analytics {
             shutdown: context.shutdown.clone(),
         };
         let router = axum::Router::from(http::routes().with_state(state));
-        let operated = operators::routes(context.verifier.clone(), [dead]);
+        let operated = operators::routes(context.verifier.clone(), dead);
         Ok(App { router: router.merge(operated), ..App::default() })
     }
 }

@@ -74,6 +74,15 @@ impl From<Error> for Failure {
     }
 }
 
+impl From<saga::Error> for Error {
+    fn from(error: saga::Error) -> Self {
+        match error {
+            saga::Error::Store(error) => Self::Store(error),
+            error => Self::Internal(error.into()),
+        }
+    }
+}
+
 /// Whether the database is away, rather than asked something wrong.
 fn is_away(error: &sqlx::Error) -> bool {
     match error {

@@ -1,11 +1,12 @@
 //! Accounts, sessions, and the keys that verify access tokens.
 //!
 //! Where to look: [`domain`] says what accounts, passwords and tokens are; [`app`] holds the use
-//! cases, one transaction each; [`store`] the queries; [`http`] the routes; [`keys`] the signing
+//! cases, one transaction each; [`deletion`] the saga that ends an account; [`store`] the queries; [`http`] the routes; [`keys`] the signing
 //! keys from making to destruction; [`hashing`] and [`limits`] bound what strangers can make us do.
 
 pub mod app;
 pub mod config;
+pub mod deletion;
 pub mod domain;
 mod error;
 pub mod hashing;
@@ -22,12 +23,15 @@ use app::Accounts;
 use chassis::{
     App, Context,
     jwt::Verifier,
-    messaging::{self, Broker, Relay, outbox},
+    messaging::{self, Broker, DeadLetters, Relay, ledger, operators, outbox},
 };
 use config::Config;
+use deletion::AccountDeletion;
+use saga::Engine;
 use secrecy::ExposeSecret;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use std::time::Duration;
+use utoipa::OpenApi as _;
 
 /// How long a request waits for a connection to the database before it is answered 503.
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
@@ -41,14 +45,20 @@ impl chassis::Service for Auth {
     type Config = Config;
 
     fn openapi() -> utoipa::openapi::OpenApi {
-        http::openapi()
+        http::openapi().merge_from(saga::operators::Api::openapi()).merge_from(operators::Api::openapi())
     }
 
     async fn build(config: Config, context: Context) -> anyhow::Result<App> {
-        let accounts = assemble(config, &context).await?;
+        let broker = Broker::new(&config.amqp.url, Self::NAME);
+        let accounts = assemble(config, &context, &broker).await?;
         // Not the context's verifier, which asks the issuer over HTTP: that is us.
         let verifier = Verifier::local(&context.common.jwt, accounts.keys().local());
-        Ok(App { router: http::routes(accounts, verifier), ..App::default() })
+        let dead =
+            DeadLetters::new(&broker, &accounts.sagas().subscription(), ledger::postgres(accounts.pool().clone()));
+        let router = http::routes(accounts.clone(), verifier.clone())
+            .merge(saga::operators::routes(accounts.sagas().clone(), verifier.clone()))
+            .merge(operators::routes(verifier, [dead]));
+        Ok(App { router, ..App::default() })
     }
 }
 
@@ -57,16 +67,17 @@ impl chassis::Service for Auth {
 /// # Errors
 /// Fails when the database is away, keys cannot be opened, or the bootstrap operator's e-mail
 /// belongs to somebody else.
-pub async fn assemble(config: Config, context: &Context) -> anyhow::Result<Accounts> {
+pub async fn assemble(config: Config, context: &Context, broker: &Broker) -> anyhow::Result<Accounts> {
     let pool = connect(&config, context).await?;
-    relay(&config, context, pool.clone());
+    relay(broker, context, pool.clone());
+    let sagas = sagas(broker, context, &pool).await?;
     let keys = keys::Keys::open(pool.clone(), &config.keys, &config.tokens).await?;
     let secret =
         config::sealing_key_bytes(&config.keys.encryption_key).context("keys.encryption_key is not of 32 bytes")?;
     let limiter = limits::Limiter::new(pool.clone(), config.limits, &secret);
     let hasher = hashing::Hasher::new(&config.passwords)?;
     let jwt = context.common.jwt.clone();
-    let accounts = Accounts::new(pool, hasher, keys.clone(), limiter, config.tokens, jwt);
+    let accounts = Accounts::new(pool, hasher, keys.clone(), limiter, config.tokens, jwt, sagas);
     if let Some(operator) = &config.bootstrap_operator {
         accounts.bootstrap(operator).await?;
     }
@@ -96,8 +107,7 @@ async fn connect(config: &Config, context: &Context) -> anyhow::Result<PgPool> {
 
 /// Starts what publishes the outbox. While the broker is away events wait and all else works, so
 /// its absence degrades and does not make unready.
-fn relay(config: &Config, context: &Context, pool: PgPool) {
-    let broker = Broker::new(&config.amqp.url, "auth");
+fn relay(broker: &Broker, context: &Context, pool: PgPool) {
     let probed = broker.clone();
     context.health.register_optional("rabbitmq", move || {
         let broker = probed.clone();
@@ -106,4 +116,15 @@ fn relay(config: &Config, context: &Context, pool: PgPool) {
     let relay = Relay::new(outbox::postgres::Store::new(pool), broker.publisher());
     let shutdown = context.shutdown.clone();
     context.spawn("outbox relay", move || relay.clone().run(shutdown.clone()));
+}
+
+/// Starts what deletes accounts.
+async fn sagas(broker: &Broker, context: &Context, pool: &PgPool) -> anyhow::Result<Engine> {
+    saga::prepare(pool).await.context("the tables of sagas could not be prepared")?;
+    let engine = Engine::new(pool.clone(), <Auth as chassis::Service>::NAME).with(AccountDeletion)?;
+    let (replies, shutdown) = (engine.consumer(broker, ledger::postgres(pool.clone())), context.shutdown.clone());
+    context.spawn("saga replies", move || replies.clone().run(shutdown.clone()));
+    let (sweeping, shutdown) = (engine.clone(), context.shutdown.clone());
+    context.spawn("saga sweep", move || sweeping.clone().sweep(shutdown.clone()));
+    Ok(engine)
 }

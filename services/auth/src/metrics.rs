@@ -10,6 +10,8 @@ pub const REFRESHES: &str = "auth_refreshes_total";
 pub const SESSIONS_ENDED: &str = "auth_sessions_ended_total";
 /// Counts attempts that were refused by a limit, by `limit`.
 pub const LIMITED: &str = "auth_limited_total";
+/// Counts accounts whose deletion ended, by `outcome`: `deleted` or `refused`.
+pub const DELETIONS: &str = "auth_account_deletions_total";
 /// Measures computations of Argon2id, without the wait for their turn.
 pub const HASH_DURATION: &str = "auth_password_hash_duration_seconds";
 /// Tells how many requests compute or wait for a hash.

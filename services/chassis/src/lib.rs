@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod config;
+pub mod failpoint;
 pub mod health;
 pub mod http;
 pub mod jwt;

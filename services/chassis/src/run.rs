@@ -3,7 +3,7 @@
 use crate::{
     config::{Common, Sources},
     health::{self, Health},
-    http::{Door, Express, Limits, bare, full},
+    http::{Door, Express, Limits, joined},
     jwt::{Verifier, crypto},
     tasks,
     telemetry::Telemetry,
@@ -122,6 +122,7 @@ fn execute<S: Service>(arguments: &Arguments) -> anyhow::Result<()> {
         return Ok(());
     }
     crypto::install();
+    crate::failpoint::setup();
     let variable = format!("{}_CONFIG", S::NAME.to_uppercase());
     let file = arguments.config.clone().or_else(|| std::env::var_os(variable).map(PathBuf::from));
     let sources = Sources::read(S::NAME, S::LISTS, file.as_ref())?;
@@ -157,10 +158,10 @@ async fn serve<S: Service>(common: Common, config: S::Config, telemetry: &Teleme
     upkeep(&context);
     let app = S::build(config, context.clone()).await?;
     let metrics = telemetry.metrics();
-    let router = full(app.router, &limits)
-        .merge(bare(app.bare, &limits))
-        .merge(health::routes(context.health.clone()))
-        .route("/metrics", get(move || std::future::ready(metrics.render())));
+    let router = health::routes(context.health.clone())
+        .route("/metrics", get(move || std::future::ready(metrics.render())))
+        // Last, so that its answer to unknown addresses is the one that is heard.
+        .merge(joined(app.router, app.bare, &limits));
     let door = Door::new(router, app.express, &limits);
     let mut servers = vec![server(bind, door, &context.shutdown).await?];
     for (address, router) in app.listeners {

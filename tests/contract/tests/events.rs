@@ -60,3 +60,11 @@ fn nothing_that_was_published_is_gone() {
         assert!(known.contains(&stem), "{stem} was published and must stay readable");
     }
 }
+
+#[test]
+fn every_message_stands_in_the_catalogue_for_people() {
+    let page = read(&folder("../docs/EVENTS.md"));
+    for entry in catalogue() {
+        assert!(page.contains(&format!("| `{}` |", entry.kind)), "docs/EVENTS.md lacks {}", entry.kind);
+    }
+}

@@ -33,6 +33,10 @@ pub struct Wiring {
     pub operator: Operator,
     /// The key under which auth seals its signing keys: 32 bytes in base64.
     pub sealing_key: String,
+    /// The key under which orders wraps its customers' data keys: 32 bytes in base64.
+    pub customers_key: String,
+    /// What payments and the payment provider share: signs webhooks and opens the provider's API.
+    pub provider_secret: String,
     /// A folder for what units keep on disk, such as the spool of clicks.
     pub state: PathBuf,
 }
@@ -71,10 +75,24 @@ impl Wiring {
                     variables.set("LINKS__PUBLIC_URL", format!("{gateway}/r"));
                 }
             }
+            "orders" => variables.set("CUSTOMERS__ENCRYPTION_KEY", self.customers_key.as_str()),
+            "payments" => {
+                variables.set("PROVIDER__SECRET", self.provider_secret.as_str());
+                if let Some(providers) = self.url("providers") {
+                    variables.set("PROVIDER__URL", providers);
+                }
+            }
+            "providers" => {
+                variables.set("SECRET", self.provider_secret.as_str());
+                variables.set("LEDGER__DIRECTORY", self.state.join("providers").display().to_string());
+                if let Some(payments) = self.url("payments") {
+                    variables.set("WEBHOOKS__URL", format!("{payments}/v1/webhooks/provider"));
+                }
+            }
             "gateway" => {
                 variables.set("GRAPHQL__CONSOLE", "true");
                 variables.set("OPERATORS__BIND", self.bind("gateway/operators"));
-                for upstream in ["auth", "shortener", "analytics"] {
+                for upstream in ["auth", "shortener", "analytics", "orders", "inventory", "payments"] {
                     if let Some(url) = self.url(upstream) {
                         variables.set(&format!("UPSTREAMS__{}__URL", upstream.to_uppercase()), url);
                     }
@@ -142,6 +160,8 @@ mod tests {
             listeners: listeners.map(|(name, port)| (name.to_owned(), ([127, 0, 0, 1], port).into())).into(),
             operator: Operator { email: "op@example.com".to_owned(), password: "secret".to_owned() },
             sealing_key: "c2VhbGluZw==".to_owned(),
+            customers_key: "Y3VzdG9tZXJz".to_owned(),
+            provider_secret: "shared".to_owned(),
             state: "/tmp/state".into(),
         }
     }

@@ -24,6 +24,8 @@ pub struct Sandbox {
     logins: AllLogins,
     operator: Operator,
     sealing_key: String,
+    customers_key: String,
+    provider_secret: String,
 }
 
 impl Sandbox {
@@ -56,8 +58,16 @@ impl Sandbox {
         let realm = Realm::sandbox();
         let logins = provision::create(&addresses, &realm, engines, |_, _| Ok(secrets::generate())).await?;
         let operator = Operator { email: "operator@example.com".to_owned(), password: secrets::generate() };
-        let sealing_key = secrets::generate_key();
-        Ok(Self { addresses, realm, engines: engines.to_vec(), logins, operator, sealing_key })
+        Ok(Self {
+            addresses,
+            realm,
+            engines: engines.to_vec(),
+            logins,
+            operator,
+            sealing_key: secrets::generate_key(),
+            customers_key: secrets::generate_key(),
+            provider_secret: secrets::generate(),
+        })
     }
 
     /// The name of the sandbox, which is also that of its virtual host.
@@ -138,8 +148,14 @@ impl Sandbox {
     /// # Panics
     /// When there is no unit of that name.
     pub fn env_among(&self, unit: &str, listeners: Listeners) -> Environment {
-        let (operator, sealing_key) = (self.operator.clone(), self.sealing_key.clone());
-        let wiring = Wiring { listeners, operator, sealing_key, state: self.folder() };
+        let wiring = Wiring {
+            listeners,
+            operator: self.operator.clone(),
+            sealing_key: self.sealing_key.clone(),
+            customers_key: self.customers_key.clone(),
+            provider_secret: self.provider_secret.clone(),
+            state: self.folder(),
+        };
         wiring.of(unit, self.logins(unit))
     }
 

@@ -25,6 +25,10 @@ pub const UNITS: &[Unit] = &[
         engines: &[Engine::Mongo, Engine::Redis, Engine::Rabbitmq],
     },
     Unit { name: "analytics", port: 3001, operators_port: None, engines: &[Engine::Clickhouse, Engine::Rabbitmq] },
+    Unit { name: "providers", port: 3900, operators_port: None, engines: &[] },
+    Unit { name: "inventory", port: 3004, operators_port: None, engines: &[Engine::Postgres, Engine::Rabbitmq] },
+    Unit { name: "payments", port: 3005, operators_port: None, engines: &[Engine::Postgres, Engine::Rabbitmq] },
+    Unit { name: "orders", port: 3003, operators_port: None, engines: &[Engine::Postgres, Engine::Rabbitmq] },
     Unit { name: "gateway", port: 8080, operators_port: Some(8081), engines: &[Engine::Redis] },
 ];
 

@@ -94,7 +94,8 @@ impl Engines {
         // The end of its input tells the engine to stop, also when this process dies without a word.
         command.stdin(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().context("starting the engine")?;
-        while !socket.exists() {
+        // The socket's file is there a moment before the engine listens on it: only a connection tells.
+        while UnixStream::connect(&socket).await.is_err() {
             ensure!(child.try_wait()?.is_none(), "the engine of {database} stopped while starting: see its log above");
             ensure!(began.elapsed() < START, "the engine of {database} did not start within {START:?}");
             tokio::time::sleep(Duration::from_millis(5)).await;

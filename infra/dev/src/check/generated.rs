@@ -12,7 +12,7 @@ use tokio::process::Command;
 use crate::cargo::{self, Build};
 
 /// Units that print an OpenAPI document.
-const SERVICES: &[&str] = &["auth", "shortener", "analytics"];
+const SERVICES: &[&str] = &["auth", "shortener", "analytics", "orders", "inventory", "payments"];
 
 /// Writes all generated contracts into the workspace.
 pub(crate) async fn write() -> Result<()> {

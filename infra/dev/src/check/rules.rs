@@ -68,7 +68,7 @@ fn direction(package: &str, folder: &Path, manifest: &str) -> Vec<String> {
         ("dev", _) => &["kit", "contracts"],
         // The suites look at the system from outside, and may compare it with what its crates say.
         (_, "tests") => return Vec::new(),
-        _ => &["contracts", "chassis", "breaker"],
+        _ => &["contracts", "chassis", "breaker", "saga"],
     };
     let known: BTreeSet<String> = paths::crates().into_iter().map(|(name, _)| name).collect();
     let mut found = Vec::new();

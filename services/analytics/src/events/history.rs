@@ -14,7 +14,6 @@ use chassis::messaging::{
 use contracts::amqp::EVENTS_LOG;
 use futures::future::try_join_all;
 use std::time::Duration;
-use tokio::time::timeout;
 
 /// How long the log must be silent to count as read to its end.
 const CALM: Duration = Duration::from_secs(1);
@@ -33,9 +32,8 @@ pub async fn catch_up(broker: &Broker, database: &Database, consumer: &Consumer<
     consumer.declare().await?;
     let links = Links::new(database.clone());
     let mut reader = Reader::open(broker, EVENTS_LOG, Start::First);
-    reader.attach().await?;
     let mut read = 0_usize;
-    while let Some(records) = next(&mut reader, broker).await? {
+    while let Some(records) = reader.next_many_or_end(AT_ONCE, CALM / 10, CALM).await? {
         read += records.len();
         try_join_all(records.iter().map(|record| keep(&links, record))).await?;
     }
@@ -57,26 +55,6 @@ async fn keep(links: &Links, record: &Record) -> anyhow::Result<()> {
                 "An event of the log cannot be read and is passed over."
             );
             Ok(())
-        }
-    }
-}
-
-/// The next records; nothing at the end of the log.
-async fn next(reader: &mut Reader, broker: &Broker) -> anyhow::Result<Option<Vec<Record>>> {
-    loop {
-        if let Ok(first) = timeout(CALM, reader.next()).await {
-            let mut records = vec![first?];
-            while records.len() < AT_ONCE {
-                match timeout(CALM / 10, reader.next()).await {
-                    Ok(record) => records.push(record?),
-                    Err(_) => break,
-                }
-            }
-            return Ok(Some(records));
-        }
-        // Silence says something only while the broker would speak.
-        if reader.is_attached() && broker.probe().await.is_ok() {
-            return Ok(None);
         }
     }
 }

@@ -54,34 +54,8 @@ impl Handler for Links {
 fn link(message: &Message) -> Result<Option<Link>, HandleError> {
     let version = message.version;
     let link = match message.kind.as_str() {
-        UrlCreated::TYPE => {
-            let data = message.decode::<UrlCreated>()?.data;
-            Link {
-                auth_user_id: data.auth_user_id,
-                short_code: data.short_code,
-                shortener_url_id: data.url_id,
-                original_url: data.original_url,
-                title: data.title,
-                tags: data.tags,
-                created_at: Some(data.created_at),
-                is_deleted: false,
-                version,
-            }
-        }
-        UrlUpdated::TYPE => {
-            let data = message.decode::<UrlUpdated>()?.data;
-            Link {
-                auth_user_id: data.auth_user_id,
-                short_code: data.short_code,
-                shortener_url_id: data.url_id,
-                original_url: data.original_url,
-                title: data.title,
-                tags: data.tags,
-                created_at: Some(data.created_at),
-                is_deleted: false,
-                version,
-            }
-        }
+        UrlCreated::TYPE => whole(message.decode::<UrlCreated>()?.data, version),
+        UrlUpdated::TYPE => whole(as_created(message.decode::<UrlUpdated>()?.data), version),
         UrlDeleted::TYPE => {
             let data = message.decode::<UrlDeleted>()?.data;
             Link {
@@ -99,4 +73,25 @@ fn link(message: &Message) -> Result<Option<Link>, HandleError> {
         _ => return Ok(None),
     };
     Ok(Some(link))
+}
+
+/// The link as it would have been told of had it been made as it is now.
+fn as_created(data: UrlUpdated) -> UrlCreated {
+    let UrlUpdated { url_id, short_code, original_url, auth_user_id, title, tags, created_at, expires_at, .. } = data;
+    UrlCreated { url_id, short_code, original_url, auth_user_id, title, tags, created_at, expires_at }
+}
+
+/// A version that is not the last.
+fn whole(data: UrlCreated, version: u64) -> Link {
+    Link {
+        auth_user_id: data.auth_user_id,
+        short_code: data.short_code,
+        shortener_url_id: data.url_id,
+        original_url: data.original_url,
+        title: data.title,
+        tags: data.tags,
+        created_at: Some(data.created_at),
+        is_deleted: false,
+        version,
+    }
 }

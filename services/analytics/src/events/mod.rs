@@ -1,5 +1,6 @@
 //! What comes from the broker besides clicks to be counted.
 
+pub mod accounts;
 pub mod history;
 pub mod links;
 pub mod live;

@@ -16,12 +16,10 @@ use chassis::messaging::{
 use chrono::Utc;
 use contracts::{amqp::CLICKS_LOG, event::shortener::UrlClicked};
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 /// How long the stream must be silent to count as read to its end.
 const CALM: Duration = Duration::from_secs(1);
-/// How long to wait before the stream is opened again.
-const RETRY: Duration = Duration::from_millis(250);
 /// How long the broker may take to deliver a record that is there.
 const DELIVERY: Duration = Duration::from_secs(10);
 /// How many records are fetched ahead: a block's worth.
@@ -57,25 +55,18 @@ impl<'a> Gatherer<'a> {
 
     /// Reads the record that is stored last once more, and says whether it is where it was. A stream
     /// that was deleted and made anew, or lost its end, has something else there, or nothing.
-    pub(super) async fn recognises(&mut self, last: Last, broker: &Broker) -> bool {
-        loop {
-            match timeout(DELIVERY, self.reader.next()).await {
-                Ok(Ok(record)) => return is_last(&record, last),
-                Ok(Err(_)) => return false,
-                // Silence says something only while the broker would speak.
-                Err(_) if self.reader.is_attached() && broker.probe().await.is_ok() => return false,
-                Err(_) => {}
-            }
-        }
+    pub(super) async fn recognises(&mut self, last: Last) -> bool {
+        let record = self.reader.next_or_end(DELIVERY).await;
+        record.is_ok_and(|record| record.is_some_and(|record| is_last(&record, last)))
     }
 
     /// Waits for the next records and gathers them until there are enough or time is up.
     ///
     /// Clicks that come after a pause are not kept waiting; while they flow, blocks are larger, for
     /// ClickHouse's sake.
-    pub(super) async fn next(&mut self, broker: &Broker, tide: &Tide) -> Result<Block, StreamError> {
+    pub(super) async fn next(&mut self, tide: &Tide) -> Result<Block, StreamError> {
         let mut block = Block::default();
-        let first = self.first(broker, tide).await?;
+        let first = self.first(tide).await?;
         tide.opened();
         self.add(&mut block, &first);
         let patience = self.limits.patience();
@@ -93,27 +84,12 @@ impl<'a> Gatherer<'a> {
     }
 
     /// Waits for a record; as long as none comes, everything is counted.
-    async fn first(&mut self, broker: &Broker, tide: &Tide) -> Result<Record, StreamError> {
+    async fn first(&mut self, tide: &Tide) -> Result<Record, StreamError> {
         loop {
-            self.attach().await;
             let since = Utc::now();
-            if let Ok(record) = timeout(CALM, self.reader.next()).await {
-                return record;
-            }
-            // Silence says something only while the broker would speak.
-            if self.reader.is_attached() && broker.probe().await.is_ok() {
-                tide.calm(since);
-            }
-        }
-    }
-
-    /// Opens the stream where it is not open, however long that takes: a read that is cut short each
-    /// second might never get as far.
-    async fn attach(&mut self) {
-        while !self.reader.is_attached() {
-            if let Err(error) = self.reader.attach().await {
-                tracing::debug!(error = format!("{error:#}"), "The stream of clicks cannot be opened yet.");
-                sleep(RETRY).await;
+            match self.reader.next_or_end(CALM).await? {
+                Some(record) => return Ok(record),
+                None => tide.calm(since),
             }
         }
     }

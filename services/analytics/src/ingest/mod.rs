@@ -127,14 +127,14 @@ impl Ingester {
         );
         let mut gatherer = Gatherer::new(&self.broker, progress, &self.agents, self.limits);
         if let Some(last) = last
-            && !gatherer.recognises(last, &self.broker).await
+            && !gatherer.recognises(last).await
         {
             return Err(Interruption::Foreign);
         }
-        let mut block = gatherer.next(&self.broker, tide).await?;
+        let mut block = gatherer.next(tide).await?;
         loop {
             // While one block is stored, the next one is gathered.
-            let gathering = async { Ok(gatherer.next(&self.broker, tide).await?) };
+            let gathering = async { Ok(gatherer.next(tide).await?) };
             ((), block) = tokio::try_join!(self.store(block, attempt, tide), gathering)?;
             // Only the first block began where one was overtaken.
             attempt = 0;

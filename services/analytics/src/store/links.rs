@@ -1,6 +1,6 @@
 //! The table `url_creations`: the copy of the links.
 
-use super::{Database, StoreError};
+use super::{Database, StoreError, detachments::VISIBLE};
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use clickhouse::Row;
@@ -54,17 +54,18 @@ impl Database {
         self.insert("url_creations", links).await
     }
 
-    /// Finds those of the owner's links that have one of these codes: ids by code.
+    /// Finds those of the owner's links that have one of these codes: ids by code. None while the owner's statistics
+    /// are detached.
     ///
     /// # Errors
     /// Fails when ClickHouse is away.
     pub async fn links_of(&self, owner: Uuid, codes: &[String]) -> Result<BTreeMap<String, Uuid>, StoreError> {
         let query = self
             .client
-            .query(
+            .query(&format!(
                 "SELECT short_code, any(shortener_url_id) AS id FROM url_creations \
-                 WHERE auth_user_id = ? AND short_code IN ? GROUP BY short_code",
-            )
+                 WHERE auth_user_id = ? AND short_code IN ? AND {VISIBLE} GROUP BY short_code"
+            ))
             .bind(owner.to_string())
             .bind(codes);
         let found = self.rows::<Named>("links", query).await?;

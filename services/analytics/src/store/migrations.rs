@@ -20,7 +20,7 @@ macro_rules! migrations {
     };
 }
 
-migrations!["0001_clicks", "0002_url_creations", "0003_ingestion", "0004_histories"];
+migrations!["0001_clicks", "0002_url_creations", "0003_ingestion", "0004_histories", "0005_statistics_detachments"];
 
 struct Migration {
     name: &'static str,

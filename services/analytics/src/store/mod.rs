@@ -1,6 +1,7 @@
 //! ClickHouse: queries only.
 
 pub mod clicks;
+pub mod detachments;
 pub mod export;
 pub mod histories;
 pub mod ingestion;

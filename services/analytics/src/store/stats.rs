@@ -1,6 +1,6 @@
 //! Counts clicks: every facet of every link in one statement.
 
-use super::{Database, StoreError};
+use super::{Database, StoreError, detachments::VISIBLE};
 use crate::domain::{facet::Count, window::Span};
 use clickhouse::Row;
 use contracts::rest::analytics::Dimension;
@@ -134,7 +134,9 @@ impl Statement<'_> {
                 format!("url_id IN ({})", links.join(", "))
             }
             Scope::Owner(owner) => {
-                format!("url_id IN (SELECT shortener_url_id FROM url_creations WHERE auth_user_id = '{owner}')")
+                format!(
+                    "url_id IN (SELECT shortener_url_id FROM url_creations WHERE auth_user_id = '{owner}' AND {VISIBLE})"
+                )
             }
         };
         if !self.span.include_bots {

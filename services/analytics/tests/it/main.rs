@@ -1,5 +1,6 @@
 //! Analytics on real engines.
 
+mod accounts;
 mod coverage;
 mod export;
 mod faults;

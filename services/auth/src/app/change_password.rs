@@ -4,7 +4,6 @@ use super::Accounts;
 use crate::{
     domain::{Candidate, Ended, Password},
     error::Error,
-    hashing::Verdict,
     limits::Attempt,
     metrics as names,
     store::{
@@ -18,9 +17,6 @@ use secrecy::SecretString;
 impl Accounts {
     /// Changes the password and ends every session but the caller's.
     ///
-    /// Tries at the current password count with log-ins to the account: a stolen access token must
-    /// not be a way around their limit.
-    ///
     /// # Errors
     /// [`Error::InvalidCredentials`] when `current` is not the password; [`Error::Field`] when the
     /// new one is not acceptable; [`Error::CallerGone`] when the caller's session has ended.
@@ -32,11 +28,7 @@ impl Accounts {
         if new.expose() == current.expose() {
             return Err(refused("must differ from the current one"));
         }
-        self.limiter.count(Attempt::LoginTo(email)).await?;
-        let verdict = self.hasher.verify(current, Some(account.password_hash.clone())).await?;
-        if verdict == Verdict::Wrong {
-            return Err(Error::InvalidCredentials);
-        }
+        self.prove(&account, current).await?;
         let hash = self.hasher.hash(new).await?;
         let ended = self.replace(caller, &account, &hash).await?;
         self.limiter.forget(Attempt::LoginTo(email)).await;
@@ -44,14 +36,6 @@ impl Accounts {
         metrics::counter!(names::SESSIONS_ENDED, "reason" => reason).increment(ended);
         chassis::http::facts::note("sessions_ended", ended);
         Ok(())
-    }
-
-    async fn account_of(&self, caller: &Caller) -> Result<Account, Error> {
-        let mut connection = self.pool.acquire().await?;
-        users::by_id(&mut connection, caller.user_id)
-            .await?
-            .filter(|account| account.is_active)
-            .ok_or(Error::CallerGone)
     }
 
     /// Puts the new hash in place and ends the other sessions, or does neither.

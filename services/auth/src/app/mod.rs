@@ -2,9 +2,11 @@
 
 mod bootstrap;
 mod change_password;
+mod delete_account;
 mod log_in;
 mod log_out;
 mod me;
+mod prove;
 mod purge;
 mod refresh;
 mod register;
@@ -12,6 +14,7 @@ mod sessions;
 
 use crate::{config, hashing::Hasher, keys::Keys, limits::Limiter};
 use chassis::config::Jwt;
+use saga::Engine;
 use sqlx::PgPool;
 
 pub use log_in::Credentials;
@@ -26,13 +29,33 @@ pub struct Accounts {
     limiter: Limiter,
     tokens: config::Tokens,
     jwt: Jwt,
+    sagas: Engine,
 }
 
 impl Accounts {
     /// Puts together what the use cases need.
     #[must_use]
-    pub fn new(pool: PgPool, hasher: Hasher, keys: Keys, limiter: Limiter, tokens: config::Tokens, jwt: Jwt) -> Self {
-        Self { pool, hasher, keys, limiter, tokens, jwt }
+    pub fn new(
+        pool: PgPool,
+        hasher: Hasher,
+        keys: Keys,
+        limiter: Limiter,
+        tokens: config::Tokens,
+        jwt: Jwt,
+        sagas: Engine,
+    ) -> Self {
+        Self { pool, hasher, keys, limiter, tokens, jwt, sagas }
+    }
+
+    /// The database.
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// What runs the deletions of accounts.
+    #[must_use]
+    pub fn sagas(&self) -> &Engine {
+        &self.sagas
     }
 
     /// The keys that sign access tokens.

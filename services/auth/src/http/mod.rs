@@ -64,7 +64,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 fn described() -> OpenApiRouter<State> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(users::register))
-        .routes(routes!(users::me))
+        .routes(routes!(users::me, users::delete_account))
+        .routes(routes!(users::deletion))
         .routes(routes!(users::change_password))
         .routes(routes!(sessions::log_in))
         .routes(routes!(sessions::refresh))

@@ -10,8 +10,8 @@ use chassis::{
     jwt::Caller,
 };
 use contracts::{
-    problem::Problem,
-    rest::auth::{ChangePassword, Register, Session, User},
+    problem::{Code, Problem},
+    rest::auth::{ChangePassword, DeleteAccount, Deletion, Register, Session, User},
 };
 
 /// Registers an account and begins its first session.
@@ -88,4 +88,43 @@ pub(super) async fn change_password(
         .map_err(|message| Failure::field("current_password", message))?;
     accounts.change_password(&caller, current, body.new_password.into()).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Begins to delete the caller's account, with links, statistics and the customer's data.
+#[utoipa::path(
+    delete, path = "/v1/users/me", tag = "users", security(("bearer" = [])),
+    request_body = DeleteAccount,
+    responses(
+        (status = 202, description = "The deletion is under way; see `/v1/users/me/deletion`."),
+        (status = 400, description = "`validation_failed`, with the fields, or `malformed_request`.", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthenticated`, `invalid_token`, or `invalid_credentials` when the password is wrong.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "`payload_too_large`.", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "`unsupported_media_type`.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`rate_limited`, with `Retry-After`.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`, with `Retry-After`.", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn delete_account(
+    State(accounts): State<Accounts>,
+    caller: Caller,
+    Json(body): Json<DeleteAccount>,
+) -> Result<StatusCode, Failure> {
+    let password = Candidate::parse(body.password.into()).map_err(|message| Failure::field("password", message))?;
+    accounts.delete_account(&caller, password).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Tells how far the deletion of the caller's account is.
+#[utoipa::path(
+    get, path = "/v1/users/me/deletion", tag = "users", security(("bearer" = [])),
+    responses(
+        (status = 200, description = "Where it stands.", body = Deletion),
+        (status = 401, description = "`unauthenticated`, or `invalid_token`: also when the account is gone.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`not_found`: none was asked for.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`, with `Retry-After`.", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn deletion(State(accounts): State<Accounts>, caller: Caller) -> Result<Json<Deletion>, Failure> {
+    let none = || Failure::new(Code::NotFound, "No deletion of this account was asked for.");
+    Ok(Json(accounts.deletion(&caller).await?.ok_or_else(none)?))
 }

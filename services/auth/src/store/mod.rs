@@ -1,6 +1,7 @@
 //! Queries, one module per table. Nothing else speaks SQL.
 
 pub mod attempts;
+pub mod deletions;
 pub mod refresh_tokens;
 pub mod sessions;
 pub mod signing_keys;

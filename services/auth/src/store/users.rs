@@ -138,6 +138,15 @@ pub async fn change_password(
     Ok(changed.rows_affected() == 1)
 }
 
+/// Deletes an account with its sessions and tokens; `false` when there is none.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn delete(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<bool> {
+    let deleted = sqlx::query("DELETE FROM users WHERE id = $1").bind(id).execute(connection).await?;
+    Ok(deleted.rows_affected() == 1)
+}
+
 /// Stores another hash of the same password.
 ///
 /// # Errors

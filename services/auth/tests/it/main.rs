@@ -2,12 +2,14 @@
 
 mod bootstrap;
 mod change_password;
+mod deletion;
 mod events;
 mod isolation;
 mod keys;
 mod limits;
 mod log_in;
 mod operations;
+mod participants;
 mod process;
 mod purge;
 mod refresh;

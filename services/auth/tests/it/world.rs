@@ -7,13 +7,14 @@ use axum::{
     extract::ConnectInfo,
     http::{HeaderMap, Request, StatusCode},
 };
-use chassis::{Context, config::Common, health::Health, http::Limits, jwt::Verifier};
+use chassis::{Context, config::Common, health::Health, http::Limits, jwt::Verifier, messaging::Broker};
 use contracts::{
     problem::{Code, Problem},
     rest::auth::{Session, User},
 };
 use http_body_util::BodyExt;
 use kit::{Engine, Sandbox};
+use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -66,7 +67,8 @@ impl World {
             health: Health::default(),
             metrics: metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle(),
         };
-        let accounts = auth::assemble(config(&sandbox, &changes), &context).await;
+        let broker = Broker::new(&SecretString::from(sandbox.amqp("auth").to_owned()), "auth");
+        let accounts = auth::assemble(config(&sandbox, &changes), &context, &broker).await;
         let accounts = accounts.inspect_err(|_| shutdown.cancel())?;
         let verifier = Verifier::local(&context.common.jwt, accounts.keys().local());
         let routes = auth::http::routes(accounts.clone(), verifier);
@@ -118,6 +120,10 @@ impl World {
     pub(crate) async fn change_password(&self, token: &str, current: &str, new: &str) -> Answer {
         let body = json!({"current_password": current, "new_password": new});
         self.send(json_request("PUT", "/v1/users/me/password", Some(token), &body)).await
+    }
+
+    pub(crate) async fn delete_account(&self, token: &str, password: &str) -> Answer {
+        self.send(json_request("DELETE", "/v1/users/me", Some(token), &json!({"password": password}))).await
     }
 
     pub(crate) async fn me(&self, token: &str) -> User {

@@ -7,9 +7,13 @@ use axum::{
 };
 use contracts::problem::{Code, Problem};
 use http::{StatusCode, request::Parts};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+use std::{fmt, marker::PhantomData};
 
-/// A JSON body, both ways.
+/// A JSON body, both ways; one that comes must be an object.
 #[derive(Debug, Clone, Copy)]
 pub struct Json<T>(pub T);
 
@@ -21,9 +25,9 @@ where
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        axum::Json::<T>::from_request(request, state)
+        axum::Json::<Object<T>>::from_request(request, state)
             .await
-            .map(|axum::Json(value)| Self(value))
+            .map(|axum::Json(Object(value))| Self(value))
             .map_err(|rejection| refuse_json(&rejection))
     }
 }
@@ -31,6 +35,31 @@ where
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         axum::Json(self.0).into_response()
+    }
+}
+
+/// Something that is read from an object only. Left to itself, serde reads a list as a structure's fields in their order,
+/// and an empty one as a change of nothing.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Entries(PhantomData))
+    }
+}
+
+/// Reads an [`Object`].
+struct Entries<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
     }
 }
 
@@ -112,7 +141,6 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde::Deserialize;
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -144,6 +172,9 @@ mod tests {
             (r#"{"name":"a","items":[{"count":1},{"count":"x"}]}"#, "items[1].count"),
             (r#"{"name":"a","items":[{}]}"#, "items[0].count"),
             (r#"{"name":"a","items":[],"more":1}"#, "more"),
+            (r#"["a",[]]"#, "body"),
+            (r#""a""#, "body"),
+            ("null", "body"),
         ] {
             let problem = refused(body).await;
             assert_eq!(problem.code, Code::ValidationFailed, "{body}");

@@ -15,4 +15,4 @@ pub use door::{Door, Doorway, Express};
 pub use extract::{Json, Path, Query};
 pub use failure::{Failure, Fields};
 pub use request_id::{REQUEST_ID, RequestId};
-pub use stack::{Limits, bare, full};
+pub use stack::{Limits, bare, full, joined};

@@ -1,9 +1,8 @@
 //! One holder at a time, for work that must not be done twice at once.
 
-use super::{Broker, broker::answer};
+use super::{Broker, broker::answer, subscribed::Subscribed};
 use futures::StreamExt;
 use lapin::{
-    Channel,
     options::{BasicConsumeOptions, QueueDeclareOptions},
     types::FieldTable,
 };
@@ -19,12 +18,12 @@ const TRY_EVERY: Duration = Duration::from_millis(500);
 /// broker goes on until it notices, and the next one may have begun.
 pub struct Lock {
     lost: CancellationToken,
-    channel: Channel,
+    channel: Subscribed,
     _watch: AbortOnDropHandle<()>,
 }
 
 impl Lock {
-    /// Waits until this process holds the lock `name` (`<service>.<purpose>`).
+    /// Waits until this process holds the lock `name` (`<service>.<purpose>`). Safe to cancel.
     ///
     /// # Errors
     /// Fails when the broker is away.
@@ -45,7 +44,7 @@ impl Lock {
     }
 
     async fn attempt(broker: &Broker, name: &str) -> anyhow::Result<Self> {
-        let channel = broker.channel().await?;
+        let channel = Subscribed::on(broker.channel().await?);
         // A quorum queue knows no exclusive consumers; there is never a message in this one.
         answer(channel.queue_declare(name.into(), QueueDeclareOptions::durable(), FieldTable::default())).await?;
         let options = BasicConsumeOptions { exclusive: true, ..BasicConsumeOptions::default() };

@@ -3,7 +3,8 @@
 use super::HandleError;
 use crate::{http::RequestId, telemetry};
 use contracts::{
-    amqp::EVENTS_EXCHANGE,
+    amqp::{COMMANDS_EXCHANGE, EVENTS_EXCHANGE},
+    command::{Command, Replied},
     envelope::{Envelope, Event, EventData},
 };
 use serde::Deserialize;
@@ -13,6 +14,12 @@ use uuid::Uuid;
 tokio::task_local! {
     /// The message that is being handled: the cause of what is sent meanwhile.
     static CAUSE: Uuid;
+}
+
+/// The id of the message on whose behalf the current task runs, if any.
+#[must_use]
+pub fn cause() -> Option<Uuid> {
+    CAUSE.try_with(|cause| *cause).ok()
 }
 
 /// A message that came from a queue or a stream; derefs to its [`Envelope`].
@@ -91,6 +98,27 @@ impl Outgoing {
         Self { exchange: EVENTS_EXCHANGE.to_owned(), routing_key, envelope }
     }
 
+    /// Addresses a command: exchange [`COMMANDS_EXCHANGE`], routed by its type, about its saga.
+    ///
+    /// # Errors
+    /// Fails when the data cannot be written as JSON.
+    pub fn command<T: Command>(command: T) -> serde_json::Result<Self> {
+        let (saga, attempt) = (command.step().saga_id, command.step().attempt);
+        let envelope = Event::new(saga.to_string(), attempt.into(), command).encode()?;
+        Ok(Self { exchange: COMMANDS_EXCHANGE.to_owned(), ..Self::envelope(envelope) })
+    }
+
+    /// Addresses a reply to where its command wants it.
+    ///
+    /// # Errors
+    /// Fails when the data cannot be written as JSON.
+    pub fn reply(reply: Replied) -> serde_json::Result<Self> {
+        let (saga, attempt) = (reply.step.saga_id, reply.step.attempt);
+        let routing_key = reply.step.reply_to.clone();
+        let envelope = Event::new(saga.to_string(), attempt.into(), reply).encode()?;
+        Ok(Self { exchange: COMMANDS_EXCHANGE.to_owned(), routing_key, envelope })
+    }
+
     /// Fills in where it comes from, where that is not set: the current trace, request and message.
     #[must_use]
     pub(crate) fn with_origin(mut self) -> Self {
@@ -98,7 +126,7 @@ impl Outgoing {
         envelope.traceparent = envelope.traceparent.take().or_else(telemetry::traceparent);
         envelope.correlation_id =
             envelope.correlation_id.take().or_else(|| RequestId::current().map(|id| id.as_str().to_owned()));
-        envelope.causation_id = envelope.causation_id.or_else(|| CAUSE.try_with(|cause| *cause).ok());
+        envelope.causation_id = envelope.causation_id.or_else(cause);
         self
     }
 }

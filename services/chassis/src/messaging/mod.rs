@@ -25,6 +25,7 @@ pub mod outbox;
 pub mod postgres;
 mod publisher;
 pub mod stream;
+mod subscribed;
 pub mod topology;
 mod wire;
 
@@ -32,7 +33,7 @@ pub use broker::Broker;
 pub use consumer::{Consumer, Handler, Subscription};
 pub use dead_letters::DeadLetters;
 pub use error::{HandleError, PublishError};
-pub use message::{Message, Outgoing};
+pub use message::{Message, Outgoing, cause};
 pub use outbox::Relay;
 pub use publisher::Publisher;
 

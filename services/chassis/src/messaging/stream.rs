@@ -1,6 +1,6 @@
 //! Reading a stream from where one stopped.
 
-use super::{Broker, Message, broker::answer, delays, wire};
+use super::{Broker, Message, broker::answer, delays, subscribed::Subscribed, wire};
 use anyhow::Context as _;
 use futures::{FutureExt, StreamExt};
 use lapin::{
@@ -9,7 +9,10 @@ use lapin::{
     types::{AMQPValue, FieldTable},
 };
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+/// How long to wait before a stream whose end is wanted is opened again.
+const RETRY: Duration = Duration::from_millis(250);
 
 /// Where to begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +64,8 @@ struct Open {
     deliveries: lapin::Consumer,
     /// Until when the record at [`Start::After`] must have come again.
     proof: Option<Instant>,
+    /// Held for what dropping it does.
+    _channel: Subscribed,
 }
 
 impl Reader {
@@ -126,13 +131,51 @@ impl Reader {
         }
     }
 
+    /// Waits for the next record; `None` at the end of the stream, which is reached when the stream has been silent for
+    /// so long. Silence says something only while the broker would speak: a stream that cannot be read has no end.
+    /// Safe to cancel.
+    ///
+    /// # Errors
+    /// Fails when the stream is not what it was.
+    pub async fn next_or_end(&mut self, silence: Duration) -> Result<Option<Record>, StreamError> {
+        loop {
+            self.attach_in_time().await;
+            if let Ok(record) = timeout(silence, self.next()).await {
+                return record.map(Some);
+            }
+            if self.is_attached() && self.broker.probe().await.is_ok() {
+                return Ok(None);
+            }
+        }
+    }
+
     /// Waits for at least one record, then takes what comes within `patience`, up to `limit`.
     /// Safe to cancel only when the records are read again: cancelled, it drops what it holds.
     ///
     /// # Errors
     /// Fails when the stream is not what it was and nothing was read before.
     pub async fn next_many(&mut self, limit: usize, patience: Duration) -> Result<Vec<Record>, StreamError> {
-        let mut records = vec![self.next().await?];
+        let first = self.next().await?;
+        Ok(self.followed(first, limit, patience).await)
+    }
+
+    /// As [`Self::next_many`]; `None` at the end of the stream, as [`Self::next_or_end`] tells it.
+    ///
+    /// # Errors
+    /// Fails when the stream is not what it was and nothing was read before.
+    pub async fn next_many_or_end(
+        &mut self,
+        limit: usize,
+        patience: Duration,
+        silence: Duration,
+    ) -> Result<Option<Vec<Record>>, StreamError> {
+        let Some(first) = self.next_or_end(silence).await? else { return Ok(None) };
+        Ok(Some(self.followed(first, limit, patience).await))
+    }
+
+    /// A record and those that come within `patience` after it.
+    async fn followed(&mut self, first: Record, limit: usize, patience: Duration) -> Vec<Record> {
+        let mut records = vec![first];
         let until = Instant::now() + patience;
         while records.len() < limit {
             match timeout_at(until, self.next()).await {
@@ -141,7 +184,16 @@ impl Reader {
                 Ok(Err(_)) | Err(_) => break,
             }
         }
-        Ok(records)
+        records
+    }
+
+    /// Opens the stream where it is not open, however long that takes: a read that is cut short again and again might
+    /// never get as far.
+    async fn attach_in_time(&mut self) {
+        while let Err(error) = self.attach().await {
+            tracing::debug!(stream.name = self.stream, error = format!("{error:#}"), "A stream cannot be opened yet.");
+            sleep(RETRY).await;
+        }
     }
 
     /// Takes one delivery; `None` when it is to be skipped.
@@ -199,7 +251,7 @@ impl Reader {
     /// Subscribes from the record that was read last, not from the one after it: from beyond its end
     /// a stream sends nothing, be it idle or another one by now, and that record tells which.
     async fn subscribe(&self) -> anyhow::Result<Open> {
-        let channel = self.broker.channel().await?;
+        let channel = Subscribed::on(self.broker.channel().await?);
         answer(channel.basic_qos(self.prefetch, BasicQosOptions::default())).await?;
         let offset = match self.start {
             Start::First => AMQPValue::LongString("first".into()),
@@ -211,6 +263,6 @@ impl Reader {
         let (stream, options) = (self.stream.as_str().into(), BasicConsumeOptions::default());
         let deliveries = answer(channel.basic_consume(stream, "".into(), options, arguments)).await?;
         let proof = self.after().map(|_| Instant::now() + self.doubt);
-        Ok(Open { deliveries, proof })
+        Ok(Open { deliveries, proof, _channel: channel })
     }
 }

@@ -1,6 +1,7 @@
 //! Exchanges, streams and queues, declared the same everywhere; declaring what is there is harmless.
 //!
 //! ```text
+//! commands (topic) ─ c, as below
 //! events (topic) ─┬─ events.log (stream, every event but clicks)
 //!                 ├─ events.clicks (stream)
 //!                 └─ c (consistent hash on the subject) ── c.0 … c.n (quorum, single active consumer)
@@ -10,7 +11,7 @@
 
 use super::{Subscription, broker::answer, wire::SUBJECT_HEADER};
 use anyhow::Result;
-use contracts::amqp::{CLICKS_KEY, CLICKS_LOG, EVENTS_EXCHANGE, EVENTS_LOG, EVENTS_LOG_PATTERNS, LOG_MAX_AGE};
+use contracts::amqp::{CLICKS_KEY, CLICKS_LOG, COMMANDS_EXCHANGE, EVENTS_EXCHANGE, EVENTS_LOG, EVENTS_LOG_PATTERNS, LOG_MAX_AGE};
 use lapin::{
     Channel, ExchangeKind,
     options::{ExchangeBindOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
@@ -21,12 +22,14 @@ use std::time::Duration;
 /// The exchange type of the plugin `rabbitmq_consistent_hash_exchange`.
 const CONSISTENT_HASH: &str = "x-consistent-hash";
 
-/// Declares what all services share: the exchange for events and the two streams.
+/// Declares what all services share: the exchanges for events and commands, and the two streams.
 ///
 /// # Errors
 /// Fails when the broker is away, or knows one of the names with other arguments.
 pub async fn declare_shared(channel: &Channel) -> Result<()> {
-    exchange(channel, EVENTS_EXCHANGE, ExchangeKind::Topic, FieldTable::default()).await?;
+    for shared in [EVENTS_EXCHANGE, COMMANDS_EXCHANGE] {
+        exchange(channel, shared, ExchangeKind::Topic, FieldTable::default()).await?;
+    }
     for (stream, patterns) in [(EVENTS_LOG, EVENTS_LOG_PATTERNS), (CLICKS_LOG, &[CLICKS_KEY])] {
         let arguments = [("x-queue-type", text("stream")), ("x-max-age", text(LOG_MAX_AGE))];
         queue(channel, stream, table(arguments)).await?;
@@ -67,7 +70,7 @@ pub(super) async fn declare_consumer(channel: &Channel, subscription: &Subscript
         bind_queue(channel, &partition, name, "1").await?;
     }
     for pattern in &subscription.patterns {
-        let (to, from, key) = (name.into(), EVENTS_EXCHANGE.into(), pattern.as_str().into());
+        let (to, from, key) = (name.into(), subscription.exchange.into(), pattern.as_str().into());
         let options = ExchangeBindOptions::default();
         answer(channel.exchange_bind(to, from, key, options, FieldTable::default())).await?;
     }

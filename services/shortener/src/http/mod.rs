@@ -57,13 +57,8 @@ impl Modify for Bearer {
 }
 
 /// The owners' routes.
-///
-/// They answer for addresses that do not exist, too: beside routes without the stack, which have no
-/// answer of their own, the stack's own would not be heard.
 pub fn routes(catalogue: Catalogue, verifier: Verifier) -> Router {
-    let nothing = || async { Failure::new(Code::NotFound, "There is nothing at this address.") };
-    let (router, _) = described().with_state(Api { catalogue, verifier }).split_for_parts();
-    router.fallback(nothing)
+    described().with_state(Api { catalogue, verifier }).split_for_parts().0
 }
 
 /// The visitors' routes, to be served with as little around them as can be.

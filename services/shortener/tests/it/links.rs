@@ -92,6 +92,27 @@ async fn a_patch_changes_what_it_names() {
 }
 
 #[tokio::test]
+async fn a_patch_that_is_no_object_or_clears_what_must_be_is_refused() {
+    let world = World::new().await;
+    let link = world.link().await;
+    let path = format!("/v1/links/{}", link.code);
+    for (patch, field) in [
+        (json!([]), "body"),
+        (json!(["https://shop.example/b"]), "body"),
+        (json!(null), "body"),
+        (json!({"title": "New", "url": null}), "url"),
+        (json!({"tags": null}), "tags"),
+        (json!({"redirect_status": null}), "redirect_status"),
+        (json!({"forward_query": null}), "forward_query"),
+    ] {
+        let problem = world.ask("PATCH", &path, Some(patch.clone())).await.problem(Code::ValidationFailed);
+        let fields: Vec<_> = problem.errors.iter().map(|error| error.field.as_str()).collect();
+        assert_eq!(fields, [field], "{patch}");
+    }
+    assert_eq!(world.read(&link.code).await, link);
+}
+
+#[tokio::test]
 async fn if_match_guards_against_lost_changes() {
     let world = World::new().await;
     let path = format!("/v1/links/{}", world.link().await.code);

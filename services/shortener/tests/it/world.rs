@@ -84,7 +84,7 @@ impl World {
         let spool = tempfile::tempdir().unwrap();
         let app = Shortener::build(config(&sandbox, &spool, &changes), context.clone()).await.unwrap();
         let limits = Limits::from(&context.common.http);
-        let router = chassis::http::full(app.router, &limits).merge(chassis::http::bare(app.bare, &limits));
+        let router = chassis::http::joined(app.router, app.bare, &limits);
         let door = Door::new(router, app.express, &limits);
         let owner = Uuid::now_v7();
         let token = issuer.token(owner, &["user"]);

@@ -26,6 +26,8 @@ pub(super) fn command(site: &Site) -> Result<Command> {
     command.args(["--port", &site.ports().mongo.to_string(), "--bind_ip", "127.0.0.1", "--nounixsocket"]);
     command.args(["--replSet", "rs0", "--oplogSize", "256", "--wiredTigerCacheSizeGB", "0.25", "--quiet"]);
     command.args(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
+    // What a killed process leaves open keeps its locks until then; ours take a fraction of a second.
+    command.args(["--setParameter", "transactionLifetimeLimitSeconds=10"]);
     if !site.durable() {
         // Unoptimised test programs spend a third of a second on each login otherwise.
         command.args(["--setParameter", "scramSHA256IterationCount=5000"]);

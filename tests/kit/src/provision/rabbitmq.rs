@@ -8,8 +8,8 @@ use super::Realm;
 use crate::engines::Addresses;
 use crate::http;
 
-/// The exchange of all events, and the streams that keep them. Everyone may declare, publish and read these.
-const SHARED: &str = r"events|events\.log|events\.clicks";
+/// The exchanges of events and commands, and the streams that keep events. Everyone may declare, publish and read these.
+const SHARED: &str = r"commands|events|events\.log|events\.clicks";
 
 pub(super) async fn create_host(addresses: &Addresses, realm: &Realm) -> Result<()> {
     let host = realm.host();
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn names_of_others_are_not_covered() {
         let own = permissions("auth")["configure"].as_str().unwrap().to_owned();
-        assert_eq!(own, r"^(auth[.:].*|events|events\.log|events\.clicks)$");
+        assert_eq!(own, r"^(auth[.:].*|commands|events|events\.log|events\.clicks)$");
         assert_eq!(permissions("auth")["write"], own.as_str());
     }
 }

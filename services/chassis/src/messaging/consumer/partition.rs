@@ -12,6 +12,7 @@ use crate::{
         delays,
         ledger::Waiting,
         metrics,
+        subscribed::Subscribed,
         topology::{dead_queue, delay_queue, direct, partition_queue},
         wire::{self, Frame},
     },
@@ -93,7 +94,7 @@ impl<H: Handler> Partition<H> {
     }
 
     async fn consume(&self, shutdown: &CancellationToken) -> anyhow::Result<()> {
-        let channel = self.shared.broker.channel().await?;
+        let channel = Subscribed::on(self.shared.broker.channel().await?);
         let prefetch = self.shared.subscription.prefetch;
         answer(channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
         let (queue, options) = (self.queue.as_str().into(), BasicConsumeOptions::default());

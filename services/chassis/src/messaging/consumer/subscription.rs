@@ -1,11 +1,13 @@
 //! What a consumer consumes, and how patiently.
 
+use contracts::amqp::{COMMANDS_EXCHANGE, EVENTS_EXCHANGE};
 use std::time::Duration;
 
 /// What one consumer is to get, and what happens when it fails.
 #[derive(Debug, Clone)]
 pub struct Subscription {
     name: String,
+    pub(crate) exchange: &'static str,
     pub(crate) patterns: Vec<String>,
     pub(crate) partitions: u16,
     pub(crate) prefetch: u16,
@@ -26,6 +28,7 @@ impl Subscription {
     pub fn new<P: Into<String>>(name: impl Into<String>, patterns: impl IntoIterator<Item = P>) -> Self {
         Self {
             name: name.into(),
+            exchange: EVENTS_EXCHANGE,
             patterns: patterns.into_iter().map(Into::into).collect(),
             partitions: 4,
             prefetch: 32,
@@ -35,6 +38,12 @@ impl Subscription {
             ladder: [5, 30, 120, 600].map(Duration::from_secs).into(),
             delivery_limit: 20,
         }
+    }
+
+    /// Subscribes the consumer `name` to the commands, or the replies, whose routing keys match one of `patterns`.
+    /// The defaults are those of [`new`](Self::new).
+    pub fn to_commands<P: Into<String>>(name: impl Into<String>, patterns: impl IntoIterator<Item = P>) -> Self {
+        Self { exchange: COMMANDS_EXCHANGE, ..Self::new(name, patterns) }
     }
 
     /// The consumer's name.

@@ -6,7 +6,7 @@ use chassis::messaging::{
 };
 use contracts::amqp::EVENTS_LOG;
 use kit::Engine;
-use std::time::Duration;
+use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 use tokio::time::timeout;
 
 const ENGINES: &[Engine] = &[Engine::Rabbitmq];
@@ -99,6 +99,27 @@ async fn a_reader_at_the_end_of_a_stream_waits_without_doubt() {
     assert_eq!(record.message.version, 2);
 }
 
+#[tokio::test]
+async fn the_end_of_a_stream_is_told_but_not_of_one_that_cannot_be_read() {
+    let bench = Bench::new(ENGINES).await;
+    bench.declare_shared().await;
+    let publisher = bench.broker.publisher();
+    publish(&publisher, (1..=3).map(|version| counted("a", version))).await.unwrap();
+    let (silence, mut read) = (Duration::from_secs(1), 0);
+    let mut reader = Reader::open(&bench.broker, EVENTS_LOG, Start::First);
+    while let Some(records) = reader.next_many_or_end(2, silence, silence).await.unwrap() {
+        read += records.len();
+    }
+    assert_eq!(read, 3);
+    publish(&publisher, [counted("a", 4)]).await.unwrap();
+    let next = timeout(PATIENCE, reader.next_or_end(silence)).await.unwrap().unwrap();
+    assert_eq!(next.map(|record| record.message.version), Some(4), "an end is no end for ever");
+
+    let away = Broker::new(&"amqp://127.0.0.1:1".to_owned().into(), "away");
+    let mut reader = Reader::open(&away, EVENTS_LOG, Start::First);
+    assert!(timeout(Duration::from_secs(2), reader.next_or_end(Duration::from_millis(10))).await.is_err());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lock_has_one_holder_and_passes_on_when_it_is_released_or_lost() {
     let bench = Bench::new(ENGINES).await;
@@ -118,4 +139,34 @@ async fn a_lock_has_one_holder_and_passes_on_when_it_is_released_or_lost() {
     second.release().await.unwrap();
     let third = timeout(PATIENCE, Lock::acquire(&fragile, "auth.ingesting")).await.unwrap().unwrap();
     assert!(timeout(Duration::from_millis(100), third.lost()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_lock_whose_acquirer_is_dropped_at_any_moment_is_free() {
+    let bench = Bench::new(ENGINES).await;
+    for polls in 1.. {
+        let acquired = polled(polls, Lock::acquire(&bench.broker, "auth.ingesting")).await;
+        let was_acquired = acquired.is_some();
+        drop(acquired);
+        let next = timeout(PATIENCE, Lock::acquire(&bench.broker, "auth.ingesting")).await;
+        let next = next.unwrap_or_else(|_| panic!("dropped after {polls} polls, it holds the lock")).unwrap();
+        next.release().await.unwrap();
+        if was_acquired {
+            break;
+        }
+    }
+}
+
+/// Polls a future so many times and drops it.
+async fn polled<T>(times: usize, future: impl Future<Output = T>) -> Option<T> {
+    let (mut future, mut left) = (pin!(future), times);
+    poll_fn(|context| {
+        left -= 1;
+        match future.as_mut().poll(context) {
+            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
 }

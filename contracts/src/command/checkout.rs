@@ -1,0 +1,99 @@
+//! The commands of the saga that brings an order from placed to confirmed.
+
+use super::commands;
+use crate::money::Money;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// So many pieces of a product.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StockItem {
+    /// The product (soft reference to inventory's products).
+    pub inventory_product_id: Uuid,
+    /// How many pieces, from 1.
+    pub quantity: u32,
+}
+
+commands! {
+    /// Sets aside all items or none. Refused with `out_of_stock`, `unknown_product`, `undone`.
+    /// Answer: [`StockReservedAnswer`].
+    ReserveStock = "inventory.stock.reserve" {
+        /// The order (soft reference to orders).
+        orders_order_id: Uuid,
+        /// What is wanted; each product once.
+        items: Vec<StockItem>,
+    }
+
+    /// Frees what [`ReserveStock`] set aside, or takes back what has left with the order. No answer.
+    ReleaseStock = "inventory.stock.release" {
+        /// The order (soft reference to orders).
+        orders_order_id: Uuid,
+    }
+
+    /// Takes money for an order. Refused with `declined` (the provider's reason in the message) or
+    /// `undone`. Answer: [`PaymentChargedAnswer`].
+    ChargePayment = "payments.payment.charge" {
+        /// The order (soft reference to orders).
+        orders_order_id: Uuid,
+        /// The buyer (soft reference to orders' customers).
+        orders_customer_id: Uuid,
+        /// The buyer's account (soft reference to auth's users).
+        auth_user_id: Uuid,
+        /// How much.
+        amount: Money,
+        /// The provider's token for the means of payment.
+        provider_token: String,
+        /// What kind of means it is.
+        method: PaymentMethodKind,
+        /// The last four digits of its number, where it has one.
+        last_four: Option<String>,
+    }
+
+    /// Gives back everything that [`ChargePayment`] took; settles first whether it took anything. No answer.
+    RefundPayment = "payments.payment.refund" {
+        /// The order (soft reference to orders).
+        orders_order_id: Uuid,
+    }
+}
+
+/// A kind of means of payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentMethodKind {
+    /// A credit card.
+    CreditCard,
+    /// A debit card.
+    DebitCard,
+    /// Brazil's instant payment.
+    Pix,
+}
+
+impl PaymentMethodKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::CreditCard, Self::DebitCard, Self::Pix];
+
+    /// The kind as it stands on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CreditCard => "credit_card",
+            Self::DebitCard => "debit_card",
+            Self::Pix => "pix",
+        }
+    }
+}
+
+/// What [`ReserveStock`] answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StockReservedAnswer {
+    /// The reservation.
+    pub reservation_id: Uuid,
+}
+
+/// What [`ChargePayment`] answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PaymentChargedAnswer {
+    /// The payment.
+    pub payment_id: Uuid,
+}

@@ -1,0 +1,71 @@
+//! Takes part in the deletion of accounts: hides an owner's statistics, or shows them again.
+//!
+//! ClickHouse has no transactions, so no outbox: the reply is published when the row is written, and before the command
+//! is acknowledged. A command that comes again writes the same row and is answered again.
+
+use crate::store::{Database, detachments::Stage};
+use chassis::messaging::{
+    Broker, Consumer, HandleError, Handler, Message, Outgoing, Publisher, Subscription, ledger::Ledger,
+};
+use contracts::{
+    command::{
+        Outcome, Replied, StepRef,
+        accounts::{AttachStatistics, DetachStatistics},
+    },
+    envelope::EventData,
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// The consumer's name: its queues are named after it.
+pub const CONSUMER: &str = "analytics.accounts";
+
+/// What the consumer of commands subscribes to.
+#[must_use]
+pub fn subscription() -> Subscription {
+    Subscription::to_commands(CONSUMER, [DetachStatistics::TYPE, AttachStatistics::TYPE]).partitions(1)
+}
+
+/// Makes the consumer of commands.
+#[must_use]
+pub fn consumer(broker: &Broker, database: Database, ledger: Ledger) -> Consumer<Accounts> {
+    Consumer::new(broker, subscription(), ledger, Accounts { database, publisher: broker.publisher() })
+}
+
+/// Does what sagas tell it.
+pub struct Accounts {
+    database: Database,
+    publisher: Publisher,
+}
+
+impl Handler for Accounts {
+    async fn handle(&self, message: &Message) -> Result<(), HandleError> {
+        let (step, outcome) = match message.kind.as_str() {
+            DetachStatistics::TYPE => {
+                let command = message.decode::<DetachStatistics>()?.data;
+                let outcome = self.detach(command.auth_user_id, &command.step).await?;
+                (command.step, outcome)
+            }
+            AttachStatistics::TYPE => {
+                let command = message.decode::<AttachStatistics>()?.data;
+                self.database.bring_to(command.auth_user_id, command.step.saga_id, Stage::Attached).await?;
+                (command.step, Outcome::Done { answer: Value::Null })
+            }
+            _ => return Ok(()),
+        };
+        let reply = Outgoing::reply(Replied { step, outcome }).map_err(HandleError::permanent)?;
+        Ok(self.publisher.publish(reply).await?)
+    }
+}
+
+impl Accounts {
+    async fn detach(&self, owner: Uuid, step: &StepRef) -> Result<Outcome, HandleError> {
+        self.database.bring_to(owner, step.saga_id, Stage::Detached).await?;
+        // Asked after writing: whichever of the two commands comes last, what undoes wins.
+        if self.database.is_attached_again(owner, step.saga_id).await? {
+            let message = "The statistics were attached again before they were detached.".to_owned();
+            return Ok(Outcome::Refused { code: "undone".to_owned(), message });
+        }
+        Ok(Outcome::Done { answer: Value::Null })
+    }
+}

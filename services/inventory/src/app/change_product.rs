@@ -1,0 +1,119 @@
+//! Makes and changes products.
+
+use super::{Inventory, now};
+use crate::{
+    domain::{Description, Name, Price, Sku, Stock},
+    error::Error,
+    store::{
+        products::{self, Product},
+        stock,
+    },
+};
+use chassis::messaging::outbox;
+use contracts::{
+    envelope::Event,
+    event::inventory::{ProductCreated, ProductUpdated},
+    rest::inventory as rest,
+};
+use uuid::Uuid;
+
+/// What a new product is made of.
+#[derive(Debug, Clone)]
+pub struct NewProduct {
+    /// The merchant's number for it.
+    pub sku: Sku,
+    /// Its name.
+    pub name: Name,
+    /// What it is.
+    pub description: Option<Description>,
+    /// The price of one.
+    pub price: Price,
+    /// Whether it can be ordered.
+    pub active: bool,
+}
+
+/// What is to be another; nothing stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct ProductChange {
+    /// The merchant's number for it.
+    pub sku: Option<Sku>,
+    /// Its name.
+    pub name: Option<Name>,
+    /// What it is, or that there is nothing to say.
+    pub description: Option<Option<Description>>,
+    /// The price of one.
+    pub price: Option<Price>,
+    /// Whether it can be ordered.
+    pub active: Option<bool>,
+}
+
+impl Inventory {
+    /// Makes a product, of which nothing is there yet.
+    ///
+    /// # Errors
+    /// [`Error::SkuTaken`].
+    pub async fn create(&self, new: NewProduct) -> Result<rest::Product, Error> {
+        let at = now();
+        let product = Product {
+            id: Uuid::now_v7(),
+            sku: new.sku.as_str().to_owned(),
+            name: new.name.as_str().to_owned(),
+            description: new.description.map(|text| text.as_str().to_owned()),
+            price: new.price.money(),
+            active: new.active,
+            stock: Stock::default(),
+            version: 1,
+            created_at: at,
+            updated_at: at,
+        };
+        let mut tx = self.pool.begin().await?;
+        products::insert(&mut tx, &product).await?;
+        stock::insert(&mut tx, product.id).await?;
+        let Product { id: product_id, sku, name, description, price, active, .. } = product.clone();
+        let told = ProductCreated { product_id, sku, name, description, price, active, at };
+        outbox::postgres::enqueue(&mut tx, Event::new(product_id.to_string(), 1, told)).await?;
+        tx.commit().await?;
+        Ok(product.seen(true))
+    }
+
+    /// Changes a product. What changes nothing is no event.
+    ///
+    /// # Errors
+    /// [`Error::UnknownProduct`]; [`Error::SkuTaken`].
+    pub async fn change(&self, id: Uuid, change: ProductChange) -> Result<rest::Product, Error> {
+        let mut tx = self.pool.begin().await?;
+        let before = products::lock(&mut tx, id).await?;
+        let mut product = before.clone();
+        apply(&mut product, change);
+        if product == before {
+            return Ok(product.seen(true));
+        }
+        product.updated_at = now();
+        products::update(&mut tx, &product).await?;
+        product.version = stock::next_version(&mut tx, id).await?;
+        let Product { id: product_id, sku, name, description, price, active, updated_at: at, .. } = product.clone();
+        let told = ProductUpdated { product_id, sku, name, description, price, active, at };
+        let event = Event::new(id.to_string(), product.version.unsigned_abs(), told);
+        outbox::postgres::enqueue(&mut tx, event).await?;
+        tx.commit().await?;
+        Ok(product.seen(true))
+    }
+}
+
+fn apply(product: &mut Product, change: ProductChange) {
+    if let Some(sku) = change.sku {
+        product.sku = sku.as_str().to_owned();
+    }
+    if let Some(name) = change.name {
+        product.name = name.as_str().to_owned();
+    }
+    if let Some(description) = change.description {
+        product.description = description.map(|text| text.as_str().to_owned());
+    }
+    if let Some(price) = change.price {
+        product.price = price.money();
+    }
+    if let Some(active) = change.active {
+        product.active = active;
+    }
+}

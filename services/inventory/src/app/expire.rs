@@ -1,0 +1,78 @@
+//! Frees what was held for too long.
+
+use super::{Inventory, reserve::cause, tell};
+use crate::{
+    error::Error,
+    metrics as names,
+    store::{reservations, stock},
+};
+use chassis::{failpoint, messaging::outbox};
+use chrono::{DateTime, SubsecRound, Utc};
+use contracts::rest::inventory::ReservationStatus as Status;
+use tokio_util::sync::CancellationToken;
+
+/// How many reservations one transaction expires: few enough that nobody waits for its locks.
+const BATCH: usize = 50;
+
+impl Inventory {
+    /// Expires the open reservations whose time is over at `now`; says how many. Several processes
+    /// may do so at once.
+    ///
+    /// # Errors
+    /// Fails when the database does.
+    pub async fn expire(&self, now: DateTime<Utc>) -> Result<usize, Error> {
+        let mut all = 0;
+        loop {
+            let expired = self.expire_some(now.trunc_subsecs(6)).await?;
+            metrics::counter!(names::RESERVATIONS_ENDED, "outcome" => "expired").increment(expired as u64);
+            all += expired;
+            if expired < BATCH {
+                return Ok(all);
+            }
+        }
+    }
+
+    async fn expire_some(&self, now: DateTime<Utc>) -> Result<usize, Error> {
+        let mut tx = self.pool.begin().await?;
+        let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
+        let expired = reservations::lock_expired(&mut tx, now, limit).await?;
+        if expired.is_empty() {
+            return Ok(0);
+        }
+        let products: Vec<_> = expired.iter().flat_map(|reservation| reservation.items.products()).collect();
+        let mut shelf = stock::lock(&mut tx, &products).await?;
+        let mut records = Vec::new();
+        for reservation in &expired {
+            shelf.expire(&reservation.items)?;
+            records.extend(cause(reservation, "released: the reservation expired").of(shelf.take_changes()));
+        }
+        stock::write(&mut tx, &records, now).await?;
+        failpoint!("inventory.expire.after_stock");
+        let ids: Vec<_> = expired.iter().map(|reservation| reservation.id).collect();
+        reservations::move_to(&mut tx, &ids, Status::Expired, now).await?;
+        failpoint!("inventory.expire.after_status");
+        outbox::postgres::enqueue_all(&mut tx, tell::events(&records, now)?).await?;
+        failpoint!("inventory.expire.after_outbox");
+        tx.commit().await?;
+        stock::count(&records);
+        for reservation in &expired {
+            tracing::info!(reservation.id = %reservation.id, order.id = %reservation.orders_order_id, "A reservation expired.");
+        }
+        Ok(expired.len())
+    }
+
+    /// Expires reservations until `shutdown`; a background task.
+    ///
+    /// # Errors
+    /// Fails when the database does; to be started again.
+    pub async fn keep_expiring(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let mut ticks = tokio::time::interval(self.reservations.sweep_every());
+        while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+            self.expire(Utc::now()).await?;
+            let (open, short) = reservations::count(&self.pool).await?;
+            metrics::gauge!(names::RESERVATIONS_OPEN).set(open as f64);
+            metrics::gauge!(names::RESERVATIONS_SHORT).set(short as f64);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,82 @@
+//! Lets the pieces of a confirmed order leave.
+
+use super::{Inventory, now, reserve::cause, tell};
+use crate::{
+    error::Error,
+    metrics as names,
+    store::{
+        operations::Record,
+        reservations::{self, Reservation},
+        stock,
+    },
+};
+use chassis::{
+    failpoint,
+    messaging::{Message, inbox::postgres::Inbox, outbox},
+};
+use chrono::{DateTime, Utc};
+use contracts::rest::inventory::ReservationStatus as Status;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+impl Inventory {
+    /// Turns the reservations of a confirmed order into decreases. One that has expired takes its
+    /// pieces again; where they are gone it is short, and somebody must see to it.
+    ///
+    /// # Errors
+    /// Fails when the database does.
+    pub async fn fulfil(&self, order: Uuid, inbox: &Inbox, message: &Message) -> Result<(), Error> {
+        let at = now();
+        let mut tx = self.pool.begin().await?;
+        if !inbox.accept(&mut tx, message).await? {
+            return Ok(());
+        }
+        failpoint!("inventory.fulfil.after_inbox");
+        let (mut records, mut ended) = (Vec::new(), Vec::new());
+        // The saga of an order has the order's id.
+        for reservation in reservations::lock_saga(&mut tx, order).await? {
+            let (moved, status) = leave(&mut tx, &reservation, at).await?;
+            records.extend(moved);
+            if status != reservation.status {
+                ended.push((reservation, status));
+            }
+        }
+        outbox::postgres::enqueue_all(&mut tx, tell::events(&records, at)?).await?;
+        failpoint!("inventory.fulfil.after_outbox");
+        tx.commit().await?;
+        failpoint!("inventory.fulfil.after_commit");
+        stock::count(&records);
+        for (reservation, status) in ended {
+            report(&reservation, status);
+        }
+        Ok(())
+    }
+}
+
+async fn leave(
+    connection: &mut PgConnection,
+    reservation: &Reservation,
+    at: DateTime<Utc>,
+) -> Result<(Vec<Record>, Status), Error> {
+    let mut shelf = stock::lock(connection, &reservation.items.products()).await?;
+    let status = shelf.fulfil(reservation.status, &reservation.items)?;
+    let records = cause(reservation, "left with the confirmed order").of(shelf.take_changes());
+    stock::write(connection, &records, at).await?;
+    failpoint!("inventory.fulfil.after_stock");
+    if status != reservation.status {
+        reservations::move_to(connection, &[reservation.id], status, at).await?;
+        failpoint!("inventory.fulfil.after_status");
+    }
+    Ok((records, status))
+}
+
+fn report(reservation: &Reservation, status: Status) {
+    metrics::counter!(names::RESERVATIONS_ENDED, "outcome" => status.as_str()).increment(1);
+    if status == Status::Short {
+        tracing::error!(
+            order.id = %reservation.orders_order_id,
+            reservation.id = %reservation.id,
+            "An order was confirmed after its reservation had expired, and its pieces are gone: restock or cancel it."
+        );
+    }
+}

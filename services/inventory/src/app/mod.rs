@@ -1,0 +1,38 @@
+//! The use cases: one per module, one transaction each, with the outbox in it.
+
+mod change_product;
+mod change_stock;
+mod expire;
+mod fulfil;
+mod purge;
+mod read;
+mod rebuild;
+mod release;
+mod reserve;
+mod tell;
+
+use crate::config::Reservations;
+use chrono::{DateTime, SubsecRound, Utc};
+use sqlx::PgPool;
+
+pub use change_product::{NewProduct, ProductChange};
+
+/// Products, their stock, and reservations of it. Clones are the same.
+#[derive(Clone)]
+pub struct Inventory {
+    pool: PgPool,
+    reservations: Reservations,
+}
+
+impl Inventory {
+    /// Works on the database behind `pool`.
+    #[must_use]
+    pub fn new(pool: PgPool, reservations: Reservations) -> Self {
+        Self { pool, reservations }
+    }
+}
+
+/// Now, as exactly as the database keeps it.
+fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(6)
+}

@@ -1,0 +1,55 @@
+//! What is told of what happened: events of products, replies to sagas.
+
+use crate::{
+    domain::{Kind, What},
+    store::operations::Record,
+};
+use chassis::messaging::Outgoing;
+use chrono::{DateTime, Utc};
+use contracts::{
+    command::{Outcome, Replied, StepRef},
+    envelope::Event,
+    event::inventory::{StockDecreased, StockIncreased, StockReleased, StockReserved, StockUnavailable},
+};
+use serde_json::Value;
+
+/// One event for each change, in order.
+pub(super) fn events(records: &[Record], at: DateTime<Utc>) -> serde_json::Result<Vec<Outgoing>> {
+    records.iter().map(|record| event(record, at)).collect()
+}
+
+fn event(record: &Record, at: DateTime<Utc>) -> serde_json::Result<Outgoing> {
+    let Record { id: operation_id, change, cause } = record;
+    let (product_id, version) = (change.product_id, change.version.unsigned_abs());
+    let saga_id = cause.saga.as_ref().map(|saga| saga.saga_id);
+    let subject = product_id.to_string();
+    macro_rules! moved {
+        ($event:ident, $quantity:expr, $stock:expr) => {{
+            let (quantity, on_hand, reserved) = ($quantity, $stock.on_hand, $stock.reserved);
+            let operation_id = *operation_id;
+            let data = $event { product_id, operation_id, quantity, on_hand, reserved, saga_id, at };
+            Outgoing::event(Event::new(subject, version, data))
+        }};
+    }
+    match change.what {
+        What::Operation { kind: Kind::Increase, quantity, stock, .. } => moved!(StockIncreased, quantity, stock),
+        What::Operation { kind: Kind::Decrease, quantity, stock, .. } => moved!(StockDecreased, quantity, stock),
+        What::Operation { kind: Kind::Reserve, quantity, stock, .. } => moved!(StockReserved, quantity, stock),
+        What::Operation { kind: Kind::Release, quantity, stock, .. } => moved!(StockReleased, quantity, stock),
+        What::Unavailable { wanted, available } => {
+            let saga_id = saga_id.unwrap_or_default();
+            let data = StockUnavailable { product_id, saga_id, wanted, available, at };
+            Outgoing::event(Event::new(subject, version, data))
+        }
+    }
+}
+
+/// The reply to a command.
+pub(super) fn reply(step: StepRef, outcome: Outcome) -> serde_json::Result<Outgoing> {
+    Outgoing::reply(Replied { step, outcome })
+}
+
+/// It is done, and there is nothing to learn from it.
+pub(super) fn done() -> Outcome {
+    Outcome::Done { answer: Value::Null }
+}

@@ -1,0 +1,90 @@
+//! Pages of lists: newest first, each row with a cursor that is opaque to clients.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+/// How many rows a page holds unless asked.
+const DEFAULT: u32 = 20;
+/// How many it holds at most.
+const LARGEST: u32 = 100;
+
+/// The cursor is not one of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidCursor;
+
+/// How many rows are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageRequest(u32);
+
+impl PageRequest {
+    /// Reads how many rows are asked for.
+    ///
+    /// # Errors
+    /// Tells, for a person, what is wrong.
+    pub fn parse(first: Option<u32>) -> Result<Self, String> {
+        let first = first.unwrap_or(DEFAULT);
+        if (1..=LARGEST).contains(&first) { Ok(Self(first)) } else { Err(format!("must be 1 to {LARGEST}")) }
+    }
+
+    /// How many rows to read: one more than the page holds, to know whether more follow.
+    #[must_use]
+    pub fn limit(self) -> i64 {
+        i64::from(self.0) + 1
+    }
+
+    /// Makes a page of rows that were read up to [`limit`](Self::limit).
+    #[must_use]
+    pub fn page<T>(self, mut rows: Vec<T>) -> Page<T> {
+        let has_next_page = rows.len() > self.0 as usize;
+        rows.truncate(self.0 as usize);
+        Page { rows, has_next_page }
+    }
+}
+
+/// Some rows of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The rows.
+    pub rows: Vec<T>,
+    /// Whether more follow.
+    pub has_next_page: bool,
+}
+
+impl<T> Page<T> {
+    /// Makes each row an item with its cursor.
+    pub fn items<I>(self, place: impl Fn(&T) -> Vec<u8>, item: impl Fn(String, T) -> I) -> (Vec<I>, bool) {
+        let items = self.rows.into_iter().map(|row| item(URL_SAFE_NO_PAD.encode(place(&row)), row));
+        (items.collect(), self.has_next_page)
+    }
+}
+
+/// Reads the place that a cursor stands for.
+///
+/// # Errors
+/// Fails when it is not a cursor of this kind of list.
+pub fn read_cursor<const N: usize>(cursor: Option<&str>) -> Result<Option<[u8; N]>, InvalidCursor> {
+    let read = |cursor| URL_SAFE_NO_PAD.decode(cursor).ok()?.try_into().ok();
+    cursor.map(|cursor| read(cursor).ok_or(InvalidCursor)).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_knows_whether_more_follow_and_its_cursors_read_as_they_were_made() {
+        let page = PageRequest::parse(Some(2)).unwrap().page(vec![7_u64, 6, 5]);
+        let (items, has_next_page) = page.items(|row| row.to_be_bytes().into(), |cursor, row| (cursor, row));
+        assert!(has_next_page);
+        assert_eq!(items.len(), 2);
+        assert_eq!(read_cursor::<8>(Some(&items[1].0)), Ok(Some(6_u64.to_be_bytes())));
+        assert_eq!(read_cursor::<16>(Some(&items[1].0)), Err(InvalidCursor));
+        assert_eq!(read_cursor::<8>(Some("?")), Err(InvalidCursor));
+        assert_eq!(read_cursor::<8>(None), Ok(None));
+    }
+
+    #[test]
+    fn pages_are_neither_empty_nor_endless() {
+        assert!(PageRequest::parse(Some(0)).is_err() && PageRequest::parse(Some(101)).is_err());
+        assert_eq!(PageRequest::parse(None).map(PageRequest::limit), Ok(21));
+    }
+}

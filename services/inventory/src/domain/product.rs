@@ -1,0 +1,148 @@
+//! The fields of a product, as they may be.
+
+use contracts::money::Money;
+
+macro_rules! text {
+    ($(#[doc = $doc:literal])+ $name:ident) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+text! {
+    /// The merchant's number for a product: 1 to 64 of `A-Z a-z 0-9 . _ -`.
+    Sku
+}
+text! {
+    /// A product's name: 1 to 200 characters on one line, inner white space as single spaces.
+    Name
+}
+text! {
+    /// What a product is: 1 to 5,000 characters.
+    Description
+}
+
+impl Sku {
+    /// Reads a SKU.
+    ///
+    /// # Errors
+    /// Tells, for a person, what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let is_good = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        if (1..=64).contains(&text.len()) && text.bytes().all(is_good) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("must be 1 to 64 of A-Z a-z 0-9 . _ -")
+        }
+    }
+}
+
+impl Name {
+    /// Reads a name.
+    ///
+    /// # Errors
+    /// Tells, for a person, what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        if text.chars().any(char::is_control) {
+            return Err("must not hold control characters");
+        }
+        let name = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        match name.chars().count() {
+            1..=200 => Ok(Self(name)),
+            _ => Err("must have 1 to 200 characters"),
+        }
+    }
+}
+
+impl Description {
+    /// Reads a description; an empty one is none.
+    ///
+    /// # Errors
+    /// Tells, for a person, what is wrong with it.
+    pub fn parse(text: &str) -> Result<Option<Self>, &'static str> {
+        if text.chars().any(|character| character.is_control() && !"\n\r\t".contains(character)) {
+            return Err("must not hold control characters but line breaks and tabs");
+        }
+        let text = text.trim();
+        match text.chars().count() {
+            0 => Ok(None),
+            1..=5_000 => Ok(Some(Self(text.to_owned()))),
+            _ => Err("must have at most 5000 characters"),
+        }
+    }
+}
+
+/// A price: not below zero, and so that any order's total can be counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Price(Money);
+
+impl Price {
+    /// The highest price, in minor units.
+    const HIGHEST: i64 = 100_000_000_000;
+
+    /// Reads a price.
+    ///
+    /// # Errors
+    /// Tells, for a person, what is wrong with it.
+    pub fn parse(money: Money) -> Result<Self, &'static str> {
+        match money.minor {
+            0..=Self::HIGHEST => Ok(Self(money)),
+            ..0 => Err("must not be below zero"),
+            _ => Err("must be at most 100000000000 minor units"),
+        }
+    }
+
+    /// The amount.
+    #[must_use]
+    pub fn money(self) -> Money {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use contracts::money::Currency;
+    use proptest::prelude::*;
+
+    #[test]
+    fn numbers_are_short_and_plain() {
+        assert!(Sku::parse("CAM-42_b.1").is_ok() && Sku::parse(&"x".repeat(64)).is_ok());
+        for bad in ["", " ", "a b", "ç", "a/b", &"x".repeat(65)] {
+            assert!(Sku::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn prices_are_not_below_zero_nor_beyond_counting() {
+        let price = |minor| Price::parse(Money::new(minor, Currency::BRL));
+        assert!(price(0).is_ok() && price(100_000_000_000).is_ok());
+        assert!(price(-1).is_err() && price(i64::MAX).is_err());
+    }
+
+    #[test]
+    fn an_empty_description_is_none() {
+        assert_eq!(Description::parse("  \n "), Ok(None));
+        assert!(Description::parse("one\ntwo").is_ok_and(|text| text.is_some()));
+        assert!(Description::parse("\u{0}").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn names_that_are_accepted_are_tidy_and_stay_themselves(text in any::<String>()) {
+            if let Ok(name) = Name::parse(&text) {
+                prop_assert!((1..=200).contains(&name.as_str().chars().count()));
+                prop_assert_eq!(&Name::parse(name.as_str()).unwrap(), &name);
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What can go wrong in a use case, and what the client is told of it.
+
+use crate::domain::{InvalidCursor, StockError};
+use chassis::http::Failure;
+use contracts::problem::Code;
+
+/// Why a use case failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such product, or the caller may not see it.
+    #[error("there is no such product")]
+    UnknownProduct,
+    /// Another product has this SKU.
+    #[error("the SKU is taken")]
+    SkuTaken,
+    /// A field is not acceptable.
+    #[error("{field} {message}")]
+    Field {
+        /// The field's name.
+        field: &'static str,
+        /// What is wrong with it, for a person.
+        message: String,
+    },
+    /// The cursor is not one of ours.
+    #[error("the cursor is not valid")]
+    InvalidCursor,
+    /// The stock does not allow it.
+    #[error(transparent)]
+    Stock(#[from] StockError),
+    /// The idempotency key was used with another request.
+    #[error("the key was used with another request")]
+    IdempotencyMismatch,
+    /// A command that no sender of ours makes.
+    #[error("the command is malformed: {0}")]
+    Malformed(&'static str),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] sqlx::Error),
+    /// Something that must not happen.
+    #[error(transparent)]
+    Internal(#[from] anyhow::Error),
+}
+
+impl From<InvalidCursor> for Error {
+    fn from(_: InvalidCursor) -> Self {
+        Self::InvalidCursor
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::UnknownProduct => Self::new(Code::NotFound, "There is no such product."),
+            Error::SkuTaken => Self::new(Code::SkuTaken, "Another product has this SKU."),
+            Error::Field { field, message } => Self::field(field, message),
+            Error::InvalidCursor => Self::new(Code::InvalidCursor, "Take cursors from the answers of this list."),
+            Error::Stock(cause @ (StockError::NotEnough { .. } | StockError::TooMany)) => {
+                Self::new(Code::Conflict, format!("The stock does not allow it: {cause}."))
+            }
+            Error::Stock(cause) => Self::internal(cause),
+            Error::IdempotencyMismatch => {
+                Self::new(Code::IdempotencyMismatch, "This Idempotency-Key came before, with another request.")
+            }
+            Error::Store(cause) if is_away(&cause) => {
+                Self::unavailable("The inventory cannot be reached at the moment.", cause)
+            }
+            Error::Store(cause) => Self::internal(cause),
+            Error::Malformed(cause) => Self::internal(anyhow::anyhow!(cause)),
+            Error::Internal(cause) => Self::internal(cause),
+        }
+    }
+}
+
+/// Whether the database is away, rather than asked something wrong.
+fn is_away(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
+        // Classes 08 (connection), 53 (resources), 57 (shutting down, cancelled), and failed
+        // serialisations and deadlocks, which another try survives.
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            ["08", "53", "57"].iter().any(|class| code.starts_with(class)) || code == "40001" || code == "40P01"
+        }),
+        _ => false,
+    }
+}
+
+/// Whether the database refused because of the constraint or unique index with this name.
+pub(crate) fn is_violation_of(error: &sqlx::Error, constraint: &str) -> bool {
+    error.as_database_error().and_then(|error| error.constraint()) == Some(constraint)
+}

@@ -1,0 +1,151 @@
+//! The routes: REST as `contracts::rest::inventory` says, described in OpenAPI.
+
+mod products;
+mod reservations;
+mod stock;
+
+use crate::app::Inventory;
+use axum::{
+    Router,
+    extract::FromRef,
+    http::{HeaderValue, header},
+    middleware::map_response,
+    response::Response,
+};
+use chassis::{
+    http::{Failure, Fields},
+    jwt::Verifier,
+    messaging::operators,
+};
+use contracts::problem::Problem;
+use utoipa::{
+    IntoResponses, Modify, OpenApi,
+    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::domain::PageRequest;
+
+/// What handlers work with.
+#[derive(Clone, FromRef)]
+struct Api {
+    inventory: Inventory,
+    verifier: Verifier,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "inventory",
+        description = "Products, their stock, and reservations of it. Every error is \
+                       application/problem+json (RFC 9457) with a code of the one list in docs/errors."
+    ),
+    modifiers(&Bearer),
+)]
+struct Description;
+
+/// Describes the `Authorization: Bearer` header.
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The routes.
+pub fn routes(inventory: Inventory, verifier: Verifier) -> Router {
+    let (router, _) = described().with_state(Api { inventory, verifier }).split_for_parts();
+    router.layer(map_response(private))
+}
+
+/// Their description.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    described().into_openapi().merge_from(operators::Api::openapi())
+}
+
+fn described() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(products::list, products::create))
+        .routes(routes!(products::batch))
+        .routes(routes!(products::read, products::change))
+        .routes(routes!(stock::read))
+        .routes(routes!(stock::operations, stock::operate))
+        .routes(routes!(stock::rebuild))
+        .routes(routes!(reservations::list))
+}
+
+/// Operators see more than users: nobody on the way keeps an answer.
+async fn private(mut response: Response) -> Response {
+    let private = HeaderValue::from_static("private, no-cache");
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(private);
+    response
+}
+
+/// Reads how many rows are asked for.
+fn page(first: Option<u32>) -> Result<PageRequest, Failure> {
+    PageRequest::parse(first).map_err(|message| Failure::field("first", message))
+}
+
+/// Ends the gathering of fields with what was read; all of it is there when nothing was refused.
+fn all<T>(fields: Fields, read: Option<T>) -> Result<T, Failure> {
+    fields.finish()?;
+    read.ok_or_else(|| Failure::internal(anyhow::anyhow!("a field is neither read nor refused")))
+}
+
+/// The answers that every route may give besides its own.
+#[derive(IntoResponses)]
+#[allow(dead_code)]
+enum Usual {
+    /// `unauthenticated` or `invalid_token`.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthenticated(Problem),
+    /// `unavailable`, with `Retry-After`.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(Problem),
+}
+
+/// The answers of routes that read a body.
+#[derive(IntoResponses)]
+#[allow(dead_code)]
+enum Bodied {
+    /// `validation_failed`, with the fields, or `malformed_request`.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Refused(Problem),
+    /// `payload_too_large`.
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(Problem),
+    /// `unsupported_media_type`.
+    #[response(status = 415, content_type = "application/problem+json")]
+    Unsupported(Problem),
+}
+
+/// The answers of routes that read a query.
+#[derive(IntoResponses)]
+#[allow(dead_code)]
+enum Queried {
+    /// `validation_failed`, with the fields, or `invalid_cursor`.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Refused(Problem),
+}
+
+/// The answer of operators' routes to others.
+#[derive(IntoResponses)]
+#[allow(dead_code)]
+enum Operators {
+    /// `forbidden`: needs the operator role.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(Problem),
+}
+
+/// The answer of routes about one product.
+#[derive(IntoResponses)]
+#[allow(dead_code)]
+enum Named {
+    /// `not_found`: there is no such product, or it is not for sale and the caller is no operator.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(Problem),
+}

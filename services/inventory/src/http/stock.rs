@@ -1,0 +1,121 @@
+//! `/v1/products/{id}/stock`, its operations, and `/v1/stock/rebuild`.
+
+use super::{Bodied, Named, Operators, Queried, Usual, page};
+use crate::{
+    app::Inventory,
+    domain::{IdempotencyKey, MOST_AT_ONCE},
+};
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+use chassis::{
+    http::{Failure, Fields, Json, Path, Query},
+    jwt::{Caller, Operator},
+};
+use contracts::{
+    problem::Problem,
+    rest::inventory::{ChangeStock, ListStockOperations, Stock, StockChanged, StockOperationPage, StockRebuilt},
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+/// The longest reason, in characters.
+const LONGEST_REASON: usize = 500;
+
+/// Tells what is there of a product: how many can be ordered; for operators, too, how many are in the warehouse and
+/// how many are reserved.
+#[utoipa::path(
+    get, path = "/v1/products/{id}/stock", tag = "stock", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The product.")),
+    responses((status = 200, description = "The stock.", body = Stock), Named, Usual),
+)]
+pub(super) async fn read(
+    State(inventory): State<Inventory>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<Json<Stock>, Failure> {
+    Ok(Json(inventory.product(id, caller.is_operator()).await?.stock))
+}
+
+/// Lists what happened to a product's stock, newest first.
+#[utoipa::path(
+    get, path = "/v1/products/{id}/stock/operations", tag = "stock", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The product."), ListStockOperations),
+    responses(
+        (status = 200, description = "A page of operations.", body = StockOperationPage),
+        Queried, Operators, Named, Usual,
+    ),
+)]
+pub(super) async fn operations(
+    State(inventory): State<Inventory>,
+    _operator: Operator,
+    Path(id): Path<Uuid>,
+    Query(request): Query<ListStockOperations>,
+) -> Result<Json<StockOperationPage>, Failure> {
+    Ok(Json(inventory.operations(id, page(request.first)?, request.after.as_deref()).await?))
+}
+
+/// Restocks, or corrects what was counted wrong. Pieces that orders hold cannot be taken.
+#[utoipa::path(
+    post, path = "/v1/products/{id}/stock/operations", tag = "stock", security(("bearer" = [])),
+    request_body = ChangeStock,
+    params(
+        ("id" = Uuid, Path, description = "The product."),
+        ("Idempotency-Key" = String, Header, description = "1 to 255 visible ASCII characters. The same request with the same key is done once and is answered alike for 72 hours."),
+    ),
+    responses(
+        (status = 201, description = "It was done.", body = StockChanged),
+        (status = 409, description = "`conflict`: fewer pieces are free than are to be taken.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`idempotency_mismatch`.", body = Problem, content_type = "application/problem+json"),
+        Bodied, Operators, Named, Usual,
+    ),
+)]
+pub(super) async fn operate(
+    State(inventory): State<Inventory>,
+    Operator(caller): Operator,
+    Path(id): Path<Uuid>,
+    headers: HeaderMap,
+    Json(mut body): Json<ChangeStock>,
+) -> Result<(StatusCode, Json<StockChanged>), Failure> {
+    let mut fields = Fields::default();
+    body.reason = body.reason.trim().to_owned();
+    if !(1..=MOST_AT_ONCE).contains(&body.quantity) {
+        fields.refuse("quantity", format!("must be 1 to {MOST_AT_ONCE}"));
+    }
+    if !(1..=LONGEST_REASON).contains(&body.reason.chars().count()) || body.reason.contains(char::is_control) {
+        fields.refuse("reason", format!("must have 1 to {LONGEST_REASON} characters, none of them controls"));
+    }
+    let key = headers.get("idempotency-key").map(|key| IdempotencyKey::parse(key.as_bytes()));
+    let key = fields.take("Idempotency-Key", key.unwrap_or_else(|| Err("is required".to_owned())));
+    let key = super::all(fields, key)?;
+    let changed = inventory.change_stock(caller.user_id, id, &body, &key).await?;
+    Ok((StatusCode::CREATED, Json(changed)))
+}
+
+/// Where sums begin.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Rebuilding {
+    /// True: at each product's newest snapshot, which is quick. False or absent: at its first operation, and snapshots
+    /// are compared, too.
+    from_snapshots: Option<bool>,
+}
+
+/// Compares every product's stock, its snapshots and open reservations with the operations, reports where they differ,
+/// and mends stock and snapshots. Orders go on meanwhile.
+#[utoipa::path(
+    post, path = "/v1/stock/rebuild", tag = "stock", security(("bearer" = [])), params(Rebuilding),
+    responses(
+        (status = 200, description = "What was found and mended.", body = StockRebuilt),
+        Queried, Operators, Usual,
+    ),
+)]
+pub(super) async fn rebuild(
+    State(inventory): State<Inventory>,
+    _operator: Operator,
+    Query(request): Query<Rebuilding>,
+) -> Result<Json<StockRebuilt>, Failure> {
+    Ok(Json(inventory.rebuild(request.from_snapshots.unwrap_or_default()).await?))
+}

@@ -1,0 +1,5 @@
+//! The inventory service: see the library.
+
+fn main() -> std::process::ExitCode {
+    chassis::run::<inventory::Service>()
+}

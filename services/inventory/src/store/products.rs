@@ -1,0 +1,236 @@
+//! Table `products`, read with the stock of each.
+
+use super::unsigned;
+use crate::{
+    domain::Stock,
+    error::{Error, is_violation_of},
+};
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use contracts::{
+    money::{Currency, Money},
+    rest::inventory as rest,
+};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+/// A product with its stock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Product {
+    /// Its id.
+    pub id: Uuid,
+    /// The merchant's number for it.
+    pub sku: String,
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub description: Option<String>,
+    /// The price of one.
+    pub price: Money,
+    /// Whether it can be ordered.
+    pub active: bool,
+    /// What is there of it.
+    pub stock: Stock,
+    /// Grows by one with every event about it.
+    pub version: i64,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was changed last.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl Product {
+    /// The product as a caller sees it.
+    #[must_use]
+    pub fn seen(self, by_operator: bool) -> rest::Product {
+        rest::Product {
+            id: self.id,
+            sku: self.sku,
+            name: self.name,
+            description: self.description,
+            price: self.price,
+            active: self.active,
+            stock: seen(self.stock, by_operator),
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            version: unsigned(self.version),
+        }
+    }
+
+    /// What is searched: see the table.
+    fn search(&self) -> String {
+        format!("{}\n{}", self.name, self.sku).to_lowercase()
+    }
+}
+
+/// Stock as a caller sees it: how much is in the warehouse is the merchant's business.
+#[must_use]
+pub fn seen(stock: Stock, by_operator: bool) -> rest::Stock {
+    rest::Stock {
+        available: stock.available(),
+        on_hand: by_operator.then_some(stock.on_hand),
+        reserved: by_operator.then_some(stock.reserved),
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    sku: String,
+    name: String,
+    description: Option<String>,
+    price_minor: i64,
+    currency: String,
+    active: bool,
+    on_hand: i64,
+    reserved: i64,
+    version: i64,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl TryFrom<Row> for Product {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self, Error> {
+        let currency = Currency::from_code(&row.currency).with_context(|| format!("currency {}", row.currency))?;
+        Ok(Self {
+            id: row.id,
+            sku: row.sku,
+            name: row.name,
+            description: row.description,
+            price: Money::new(row.price_minor, currency),
+            active: row.active,
+            stock: Stock { on_hand: row.on_hand, reserved: row.reserved },
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+/// Adds a product.
+///
+/// # Errors
+/// [`Error::SkuTaken`].
+pub async fn insert(connection: &mut PgConnection, product: &Product) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO products
+             (id, sku, name, description, price_minor, currency, active, search, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
+    )
+    .bind(product.id)
+    .bind(&product.sku)
+    .bind(&product.name)
+    .bind(&product.description)
+    .bind(product.price.minor)
+    .bind(product.price.currency.code())
+    .bind(product.active)
+    .bind(product.search())
+    .bind(product.created_at)
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(sku_taken)
+}
+
+/// Stores a product as it is now.
+///
+/// # Errors
+/// [`Error::SkuTaken`].
+pub async fn update(connection: &mut PgConnection, product: &Product) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE products SET sku = $2, name = $3, description = $4, price_minor = $5, currency = $6, active = $7,
+             search = $8, updated_at = $9
+         WHERE id = $1",
+    )
+    .bind(product.id)
+    .bind(&product.sku)
+    .bind(&product.name)
+    .bind(&product.description)
+    .bind(product.price.minor)
+    .bind(product.price.currency.code())
+    .bind(product.active)
+    .bind(product.search())
+    .bind(product.updated_at)
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(sku_taken)
+}
+
+fn sku_taken(error: sqlx::Error) -> Error {
+    if is_violation_of(&error, "products_sku_key") { Error::SkuTaken } else { error.into() }
+}
+
+/// The product, with its row locked for a change.
+///
+/// # Errors
+/// [`Error::UnknownProduct`].
+pub async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<Product, Error> {
+    // First the row that everybody locks: what is read after that is the newest.
+    sqlx::query("SELECT FROM product_stock WHERE product_id = $1 FOR NO KEY UPDATE")
+        .bind(id)
+        .execute(&mut *connection)
+        .await?;
+    let row: Option<Row> = sqlx::query_as(
+        "SELECT p.id, p.sku, p.name, p.description, p.price_minor, p.currency, p.active, s.on_hand, s.reserved,
+                s.version, p.created_at, p.updated_at
+         FROM products p JOIN product_stock s ON s.product_id = p.id WHERE p.id = $1",
+    )
+    .bind(id)
+    .fetch_optional(connection)
+    .await?;
+    row.ok_or(Error::UnknownProduct)?.try_into()
+}
+
+/// Those of the products that exist; only active ones, unless all are to be seen.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn by_ids(pool: &PgPool, ids: &[Uuid], all: bool) -> Result<Vec<Product>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT p.id, p.sku, p.name, p.description, p.price_minor, p.currency, p.active, s.on_hand, s.reserved,
+                s.version, p.created_at, p.updated_at
+         FROM products p JOIN product_stock s ON s.product_id = p.id
+         WHERE p.id = ANY($1) AND (p.active OR $2)",
+    )
+    .bind(ids)
+    .bind(all)
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Which products to list.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only those that are older than this one.
+    pub before: Option<Uuid>,
+    /// Only those whose name or SKU contains this.
+    pub search: Option<String>,
+    /// Those that are not active, too.
+    pub all: bool,
+}
+
+/// Lists products, newest first.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn list(pool: &PgPool, filter: &Filter, limit: i64) -> Result<Vec<Product>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT p.id, p.sku, p.name, p.description, p.price_minor, p.currency, p.active, s.on_hand, s.reserved,
+                s.version, p.created_at, p.updated_at
+         FROM products p JOIN product_stock s ON s.product_id = p.id
+         WHERE (p.active OR $1) AND ($2::uuid IS NULL OR p.id < $2)
+           AND ($3::text IS NULL OR strpos(p.search, $3) > 0)
+         ORDER BY p.id DESC LIMIT $4",
+    )
+    .bind(filter.all)
+    .bind(filter.before)
+    .bind(filter.search.as_deref().map(str::to_lowercase))
+    .bind(limit)
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}

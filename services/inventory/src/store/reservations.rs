@@ -1,0 +1,241 @@
+//! Table `reservations`.
+
+use super::pieces;
+use crate::domain::{Items, Refusal};
+use chrono::{DateTime, Utc};
+use contracts::rest::inventory::{Reservation as Seen, ReservationItem, ReservationStatus as Status};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+/// What one step of an order's saga set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reservation {
+    /// Its id.
+    pub id: Uuid,
+    /// The saga.
+    pub saga_id: Uuid,
+    /// The saga's step.
+    pub step: String,
+    /// The order.
+    pub orders_order_id: Uuid,
+    /// Where it stands.
+    pub status: Status,
+    /// What was wanted.
+    pub items: Items,
+    /// What was answered, where it was refused: for a program, and for a person.
+    pub refusal: Option<(String, String)>,
+    /// When it expires, if it is open.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When its status changed last.
+    pub updated_at: DateTime<Utc>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    saga_id: Uuid,
+    step: String,
+    orders_order_id: Uuid,
+    status: String,
+    product_ids: Vec<Uuid>,
+    quantities: Vec<i64>,
+    refusal_code: Option<String>,
+    refusal_message: Option<String>,
+    expires_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl From<Row> for Reservation {
+    fn from(row: Row) -> Self {
+        let items = row.product_ids.into_iter().zip(row.quantities.into_iter().map(pieces));
+        let status = Status::ALL.into_iter().find(|status| status.as_str() == row.status);
+        Self {
+            id: row.id,
+            saga_id: row.saga_id,
+            step: row.step,
+            orders_order_id: row.orders_order_id,
+            // The table's check lets no other in.
+            status: status.unwrap_or(Status::Tombstone),
+            items: Items::stored(items),
+            refusal: row.refusal_code.zip(row.refusal_message),
+            expires_at: row.expires_at,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+impl From<Reservation> for Seen {
+    fn from(reservation: Reservation) -> Self {
+        let items = reservation.items.iter().map(|(product_id, quantity)| ReservationItem { product_id, quantity });
+        Self {
+            items: items.collect(),
+            id: reservation.id,
+            saga_id: reservation.saga_id,
+            step: reservation.step,
+            orders_order_id: reservation.orders_order_id,
+            status: reservation.status,
+            refusal: reservation.refusal.map(|(code, _)| code),
+            expires_at: reservation.expires_at,
+            created_at: reservation.created_at,
+            updated_at: reservation.updated_at,
+        }
+    }
+}
+
+/// Adds a reservation, unless its step has one. One that is being added by another transaction is
+/// waited for.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn insert(connection: &mut PgConnection, reservation: &Reservation) -> sqlx::Result<bool> {
+    let quantities: Vec<i64> = reservation.items.iter().map(|(_, quantity)| quantity.into()).collect();
+    let inserted = sqlx::query(
+        "INSERT INTO reservations (id, saga_id, step, orders_order_id, status, product_ids, quantities, expires_at,
+             created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
+         ON CONFLICT ON CONSTRAINT reservations_saga_step_key DO NOTHING",
+    )
+    .bind(reservation.id)
+    .bind(reservation.saga_id)
+    .bind(&reservation.step)
+    .bind(reservation.orders_order_id)
+    .bind(reservation.status.as_str())
+    .bind(reservation.items.products())
+    .bind(quantities)
+    .bind(reservation.expires_at)
+    .bind(reservation.created_at)
+    .execute(connection)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
+}
+
+/// The reservation of a saga's step, locked.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn lock(connection: &mut PgConnection, saga: Uuid, step: &str) -> sqlx::Result<Option<Reservation>> {
+    let row: Option<Row> =
+        sqlx::query_as("SELECT * FROM reservations WHERE saga_id = $1 AND step = $2 FOR NO KEY UPDATE")
+            .bind(saga)
+            .bind(step)
+            .fetch_optional(connection)
+            .await?;
+    Ok(row.map(Into::into))
+}
+
+/// All reservations of a saga, locked.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn lock_saga(connection: &mut PgConnection, saga: Uuid) -> sqlx::Result<Vec<Reservation>> {
+    let rows: Vec<Row> =
+        sqlx::query_as("SELECT * FROM reservations WHERE saga_id = $1 ORDER BY step FOR NO KEY UPDATE")
+            .bind(saga)
+            .fetch_all(connection)
+            .await?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// Some open reservations whose time is over, locked; those that others work on are left to them.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn lock_expired(
+    connection: &mut PgConnection,
+    now: DateTime<Utc>,
+    limit: i64,
+) -> sqlx::Result<Vec<Reservation>> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT * FROM reservations WHERE status = 'open' AND expires_at <= $1
+         ORDER BY expires_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED",
+    )
+    .bind(now)
+    .bind(limit)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// Stores where reservations stand now.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn move_to(
+    connection: &mut PgConnection,
+    ids: &[Uuid],
+    status: Status,
+    at: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    sqlx::query("UPDATE reservations SET status = $2, updated_at = $3 WHERE id = ANY($1)")
+        .bind(ids)
+        .bind(status.as_str())
+        .bind(at)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// Stores that a reservation was refused, and what was answered.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn refuse(connection: &mut PgConnection, id: Uuid, refusal: &Refusal) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE reservations SET status = 'refused', refusal_code = $2, refusal_message = $3, expires_at = NULL
+         WHERE id = $1",
+    )
+    .bind(id)
+    .bind(refusal.code)
+    .bind(&refusal.message)
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// Which reservations to list.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Filter {
+    /// Only those that stand there.
+    pub status: Option<Status>,
+    /// Only those of this saga.
+    pub saga: Option<Uuid>,
+    /// Only those that are older than this one.
+    pub before: Option<Uuid>,
+}
+
+/// Lists reservations, newest first.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn list(pool: &PgPool, filter: Filter, limit: i64) -> sqlx::Result<Vec<Reservation>> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT * FROM reservations
+         WHERE ($1::text IS NULL OR status = $1) AND ($2::uuid IS NULL OR saga_id = $2)
+           AND ($3::uuid IS NULL OR id < $3)
+         ORDER BY id DESC LIMIT $4",
+    )
+    .bind(filter.status.map(Status::as_str))
+    .bind(filter.saga)
+    .bind(filter.before)
+    .bind(limit)
+    .fetch_all(pool)
+    .await?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
+/// How many are open, and how many are short.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn count(pool: &PgPool) -> sqlx::Result<(i64, i64)> {
+    sqlx::query_as(
+        "SELECT (SELECT count(*) FROM reservations WHERE status = 'open'),
+                (SELECT count(*) FROM reservations WHERE status = 'short')",
+    )
+    .fetch_one(pool)
+    .await
+}

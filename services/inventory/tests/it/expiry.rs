@@ -1,0 +1,50 @@
+//! What is held for too long is freed.
+
+use crate::{
+    saga::{Orders, reserved},
+    world::{PATIENCE, World},
+};
+use chrono::{TimeDelta, Utc};
+use serde_json::json;
+use uuid::Uuid;
+
+#[tokio::test]
+async fn a_reservation_is_freed_when_its_time_is_over_and_not_before() {
+    let world = World::new().await;
+    let orders = Orders::new(&world.sandbox).await;
+    let shirt = world.stocked("SHIRT", 9).await.id;
+    let sagas = [Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7()];
+    for saga in sagas {
+        reserved(&orders.reserve(saga, 1, &[(shirt, 3)]).await);
+    }
+    let inventory = world.inventory();
+    assert_eq!(inventory.expire(Utc::now() + TimeDelta::minutes(29)).await.unwrap(), 0);
+    assert_eq!(world.stock(shirt).await, (9, 9));
+    // Two processes at once free each one once.
+    let now = Utc::now() + TimeDelta::minutes(31);
+    let (one, other) = tokio::join!(inventory.expire(now), inventory.expire(now));
+    assert_eq!(one.unwrap() + other.unwrap(), 3);
+    assert_eq!(world.stock(shirt).await, (9, 0));
+    for saga in sagas {
+        assert_eq!(world.statuses(saga).await, ["expired"]);
+    }
+    let told = orders.log(shirt, 8).await;
+    assert!(told[5..].iter().all(|(kind, _)| kind == "inventory.stock.released"), "{told:?}");
+    // The answer to a command stands; its order's confirmation takes the pieces again.
+    reserved(&orders.reserve(sagas[0], 2, &[(shirt, 3)]).await);
+    assert_eq!(world.stock(shirt).await, (9, 0));
+    world.adds_up().await;
+}
+
+#[tokio::test]
+async fn it_happens_by_itself() {
+    let world = World::with(json!({"reservations": {"expire_after_seconds": 1, "sweep_every_ms": 50}})).await;
+    let orders = Orders::new(&world.sandbox).await;
+    let shirt = world.stocked("SHIRT", 9).await.id;
+    let saga = Uuid::now_v7();
+    reserved(&orders.reserve(saga, 1, &[(shirt, 3)]).await);
+    let expired =
+        kit::eventually(PATIENCE, "the expiry", async || Ok((world.statuses(saga).await == ["expired"]).then_some(())));
+    expired.await.unwrap();
+    assert_eq!(world.stock(shirt).await, (9, 0));
+}

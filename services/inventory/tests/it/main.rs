@@ -1,0 +1,14 @@
+//! inventory on a real Postgres and a real RabbitMQ.
+
+mod commands;
+mod concurrency;
+mod confirmations;
+mod crashes;
+mod expiry;
+mod isolation;
+mod operations;
+mod products;
+mod rebuild;
+mod saga;
+mod stock;
+mod world;

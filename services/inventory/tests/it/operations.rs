@@ -1,0 +1,135 @@
+//! Every operation of the description has its unauthorised and its malformed case: they are made from the
+//! description, so that an operation that is added is tried too.
+
+use crate::world::{World, request, with};
+use axum::{body::Body, http::Request};
+use contracts::problem::Code;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+struct Operation {
+    method: String,
+    path: String,
+    needs_token: bool,
+    needs_operator: bool,
+    takes_body: bool,
+    statuses: Vec<String>,
+}
+
+fn operations() -> Vec<Operation> {
+    let description = serde_json::to_value(inventory::http::openapi()).unwrap();
+    let paths = description["paths"].as_object().unwrap();
+    let each = paths.iter().flat_map(|(path, item)| {
+        item.as_object().unwrap().iter().map(move |(method, operation)| Operation {
+            method: method.to_uppercase(),
+            path: path.replace("{id}", &Uuid::now_v7().to_string()),
+            needs_token: operation.get("security").is_some(),
+            needs_operator: operation["responses"].get("403").is_some(),
+            takes_body: operation.get("requestBody").is_some(),
+            statuses: operation["responses"].as_object().unwrap().keys().cloned().collect(),
+        })
+    });
+    // Those about dead letters are the chassis's.
+    each.filter(|operation| !operation.path.contains("dead-letters")).collect()
+}
+
+fn asking(operation: &Operation, token: Option<&str>) -> Request<Body> {
+    let body = operation.takes_body.then(|| json!({}));
+    with(request(&operation.method, &operation.path, token, body), "idempotency-key", "key")
+}
+
+#[test]
+fn every_operation_needs_a_token_and_these_the_role() {
+    let all = operations();
+    assert!(all.iter().all(|operation| operation.needs_token));
+    assert_eq!(all.len(), 10);
+    assert_eq!(all.iter().filter(|operation| operation.needs_operator).count(), 6);
+}
+
+#[tokio::test]
+async fn without_a_good_token_every_operation_answers_401() {
+    let world = World::new().await;
+    let user = Uuid::now_v7();
+    let (expired, forged) = (world.issuer.expired(user), world.issuer.forged(user).unwrap());
+    let elsewhere = world.issuer.token_with(user, |claims| claims["aud"] = "elsewhere".into());
+    let dead_letters = request("GET", "/v1/dead-letters", None, None);
+    world.send(dead_letters).await.problem(Code::Unauthenticated);
+    for operation in operations() {
+        assert!(operation.statuses.contains(&"401".to_owned()), "{}", operation.path);
+        let answer = world.send(asking(&operation, None)).await;
+        answer.problem(Code::Unauthenticated);
+        assert_eq!(answer.headers["www-authenticate"], "Bearer");
+        for token in ["nonsense", &*expired, &*forged, &*elsewhere] {
+            world.send(asking(&operation, Some(token))).await.problem(Code::InvalidToken);
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_the_role_every_operators_operation_answers_403() {
+    let world = World::new().await;
+    world.look("/v1/dead-letters").await.problem(Code::Forbidden);
+    for operation in operations().iter().filter(|operation| operation.needs_operator) {
+        world.send(asking(operation, Some(&world.user))).await.problem(Code::Forbidden);
+    }
+    assert_eq!(world.count("SELECT count(*) FROM products").await, 0);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_refused_by_every_operation_that_reads() {
+    let world = World::new().await;
+    for operation in operations().iter().filter(|operation| operation.takes_body) {
+        for status in ["400", "413", "415"] {
+            assert!(operation.statuses.contains(&status.to_owned()), "{} does not tell of {status}", operation.path);
+        }
+        let sending = |content: &str, body: String| {
+            let mut request = asking(operation, Some(&world.operator));
+            request.headers_mut().insert("content-type", content.parse().unwrap());
+            *request.body_mut() = Body::from(body);
+            request
+        };
+        let json = "application/json";
+        world.send(sending(json, "{".to_owned())).await.problem(Code::MalformedRequest);
+        world.send(sending(json, "[]".to_owned())).await.problem(Code::ValidationFailed);
+        world.send(sending(json, "{\"nonsense\":true}".to_owned())).await.problem(Code::ValidationFailed);
+        world.send(sending("text/plain", "{}".to_owned())).await.problem(Code::UnsupportedMediaType);
+        let large = Value::String("x".repeat(2 * 1024 * 1024)).to_string();
+        world.send(sending(json, large)).await.problem(Code::PayloadTooLarge);
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_not_found_and_what_is_no_query_is_refused() {
+    let world = World::new().await;
+    let named = operations();
+    let about_one = named.iter().filter(|operation| operation.statuses.contains(&"404".to_owned()));
+    for operation in about_one {
+        let body = match operation.method.as_str() {
+            "POST" => Some(json!({"kind": "increase", "quantity": 1, "reason": "x"})),
+            "PATCH" => Some(json!({})),
+            _ => None,
+        };
+        let asked = request(&operation.method, &operation.path, Some(&world.operator), body);
+        world.send(with(asked, "idempotency-key", "key")).await.problem(Code::NotFound);
+    }
+    world.look("/v1/products/nonsense").await.problem(Code::NotFound);
+    for (path, field) in [
+        ("/v1/products?first=0", "first"),
+        ("/v1/products?first=101", "first"),
+        ("/v1/reservations?first=0", "first"),
+        ("/v1/reservations?status=lost", "status"),
+        ("/v1/reservations?saga=nonsense", "saga"),
+    ] {
+        assert_eq!(world.operate("GET", path, None).await.refused(), [field], "{path}");
+    }
+    let rebuild = world.operate("POST", "/v1/stock/rebuild?from_snapshots=perhaps", None).await;
+    assert_eq!(rebuild.refused(), ["from_snapshots"]);
+    let search = format!("/v1/products?search={}", "x".repeat(101));
+    assert_eq!(world.look(&search).await.refused(), ["search"]);
+    for list in ["/v1/products", "/v1/reservations"] {
+        world.operate("GET", &format!("{list}?after=nonsense"), None).await.problem(Code::InvalidCursor);
+    }
+    let product = world.create("A").await.id;
+    let path = format!("/v1/products/{product}/stock/operations?after=nonsense");
+    world.operate("GET", &path, None).await.problem(Code::InvalidCursor);
+}

@@ -1,0 +1,59 @@
+//! Calls an order off.
+
+use super::{Shop, load, of_engine, record, sees};
+use crate::{
+    domain::{Refusals, card},
+    error::Error,
+    store::orders,
+};
+use chassis::jwt::Caller;
+use contracts::{
+    event::orders::CancelledBy,
+    rest::orders::{Order, OrderStatus},
+};
+use uuid::Uuid;
+
+/// How long a reason may be, in characters.
+const LONGEST_REASON: usize = 500;
+
+impl Shop {
+    /// Calls off an order of the caller's (or, as an operator, anybody's) that has not left the warehouse.
+    /// What was done for it is undone; the order is cancelled when that is done. Once is enough.
+    ///
+    /// # Errors
+    /// [`Error::Transition`] when it is too late; [`Error::NotFound`].
+    pub async fn cancel(&self, caller: &Caller, id: Uuid, reason: Option<String>) -> Result<Order, Error> {
+        let reason = read_reason(reason)?;
+        let mut tx = self.pool.begin().await?;
+        let seen = orders::by_ids(&mut tx, &[id], sees(caller)).await?.pop().ok_or(Error::NotFound)?;
+        if seen.is_cancelling() || seen.status == OrderStatus::Cancelled {
+            return Ok(Order::from(&seen));
+        }
+        let by = if seen.auth_user_id == caller.user_id { CancelledBy::Buyer } else { CancelledBy::Operator };
+        seen.request_cancellation(by, reason.clone())?;
+        let cancel = saga::Cancel { by: caller.user_id.to_string(), reason: reason.clone().unwrap_or_default() };
+        // First the saga, then the order: that is the order in which the checkout locks them, too.
+        self.engine.cancel(&mut tx, id, cancel).await.map_err(of_engine)?;
+        chassis::failpoint!("orders.cancel.after_saga");
+        let order = load(&mut tx, id).await?;
+        let order = match order.request_cancellation(by, reason) {
+            Ok(event) => record(&mut tx, Some(order), event).await?,
+            // It ended, or was called off by somebody else, while we waited for the saga.
+            Err(_) => order,
+        };
+        tx.commit().await?;
+        Ok(Order::from(&order))
+    }
+}
+
+fn read_reason(reason: Option<String>) -> Result<Option<String>, Refusals> {
+    let mut fields = Refusals::default();
+    let reason = reason.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    if reason.as_ref().is_some_and(|text| text.chars().count() > LONGEST_REASON) {
+        fields.refuse("reason", format!("must have at most {LONGEST_REASON} characters"));
+    }
+    if reason.as_deref().is_some_and(card::is_in) {
+        fields.refuse("reason", card::REFUSED);
+    }
+    if fields.is_empty() { Ok(reason) } else { Err(fields) }
+}

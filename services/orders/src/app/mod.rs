@@ -1,0 +1,59 @@
+//! The use cases: one per module, one transaction each, with the outbox in it.
+
+mod cancel;
+mod customers;
+mod erase;
+mod place;
+mod purge;
+mod read;
+mod record;
+mod sales;
+mod save_customer;
+mod ship;
+
+pub(crate) use erase::Erased;
+pub use place::IdempotencyKey;
+pub(crate) use record::{load, record};
+
+use crate::{changes::Changes, error::Error, seal::Keyring};
+use chassis::jwt::Caller;
+use sqlx::PgPool;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Customers and their orders. Clones are the same.
+#[derive(Clone)]
+pub struct Shop {
+    pool: PgPool,
+    keyring: Arc<Keyring>,
+    engine: saga::Engine,
+    changes: Changes,
+}
+
+impl Shop {
+    /// Puts together what the use cases need.
+    #[must_use]
+    pub fn new(pool: PgPool, keyring: Arc<Keyring>, engine: saga::Engine, changes: Changes) -> Self {
+        Self { pool, keyring, engine, changes }
+    }
+
+    /// Tells of changes to orders.
+    #[must_use]
+    pub fn changes(&self) -> &Changes {
+        &self.changes
+    }
+}
+
+/// Whose things a caller may see: everybody's for an operator, else the caller's own.
+fn sees(caller: &Caller) -> Option<Uuid> {
+    (!caller.is_operator()).then_some(caller.user_id)
+}
+
+/// What the engine refuses, in our words; what it may not be asked is our mistake.
+fn of_engine(error: saga::Error) -> Error {
+    match error {
+        saga::Error::Store(error) => Error::Store(error),
+        saga::Error::Refused(_) => Error::Conflict,
+        error => Error::Internal(error.into()),
+    }
+}

@@ -1,0 +1,129 @@
+//! Reads orders.
+
+use super::{Shop, sees};
+use crate::{
+    domain::{
+        Refusals,
+        order::{Event, Stored},
+    },
+    error::Error,
+    store::{events, orders},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chassis::jwt::Caller;
+use chrono::{DateTime, Utc};
+use contracts::rest::orders::{ListOrders, Order, OrderEdge, OrderEvent, OrderHistory, OrderPage};
+use uuid::Uuid;
+
+/// How many orders a page holds when the request does not say, and at most.
+const USUAL: u32 = 20;
+const MOST: u32 = 100;
+
+impl Shop {
+    /// The order of this id, if the caller may see it: as it is now, or was at a moment.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also when it was placed after that moment.
+    pub async fn order(&self, caller: &Caller, id: Uuid, at: Option<DateTime<Utc>>) -> Result<Order, Error> {
+        let mut connection = self.pool.acquire().await?;
+        let now = orders::by_ids(&mut connection, &[id], sees(caller)).await?.pop().ok_or(Error::NotFound)?;
+        let order = match at {
+            None => now,
+            Some(_) => events::load(&mut connection, id, at).await?.ok_or(Error::NotFound)?,
+        };
+        Ok(Order::from(&order))
+    }
+
+    /// Those of these orders that the caller may see.
+    ///
+    /// # Errors
+    /// Fails when the database does.
+    pub async fn orders(&self, caller: &Caller, ids: &[Uuid]) -> Result<Vec<Order>, Error> {
+        let mut connection = self.pool.acquire().await?;
+        let found = orders::by_ids(&mut connection, ids, sees(caller)).await?;
+        Ok(found.iter().map(Order::from).collect())
+    }
+
+    /// The caller's own orders, newest first.
+    ///
+    /// # Errors
+    /// Fails when a field is not acceptable, or the cursor is not ours.
+    pub async fn list(&self, caller: &Caller, wanted: &ListOrders) -> Result<OrderPage, Error> {
+        let first = wanted.first.unwrap_or(USUAL);
+        if !(1..=MOST).contains(&first) {
+            let mut fields = Refusals::default();
+            fields.refuse("first", format!("must be 1 to {MOST}"));
+            return Err(fields.into());
+        }
+        let after = wanted.after.as_deref().map(place).transpose()?;
+        let mut connection = self.pool.acquire().await?;
+        let limit = i64::from(first) + 1;
+        let mut found = orders::page(&mut connection, caller.user_id, wanted.status, after, limit).await?;
+        let has_next_page = found.len() > first as usize;
+        found.truncate(first as usize);
+        let edge = |order: &crate::domain::Order| OrderEdge { cursor: cursor(order.id), order: Order::from(order) };
+        Ok(OrderPage { items: found.iter().map(edge).collect(), has_next_page })
+    }
+
+    /// Everything that happened to those of these orders that the caller may see.
+    ///
+    /// # Errors
+    /// Fails when the database does.
+    pub async fn histories(&self, caller: &Caller, ids: &[Uuid]) -> Result<Vec<OrderHistory>, Error> {
+        let mut connection = self.pool.acquire().await?;
+        let seen = orders::by_ids(&mut connection, ids, sees(caller)).await?;
+        let ids: Vec<_> = seen.iter().map(|order| order.id).collect();
+        let mut histories: Vec<OrderHistory> = Vec::new();
+        for (order_id, stored) in events::history(&mut connection, &ids).await? {
+            let event = told(stored)?;
+            match histories.last_mut().filter(|history| history.order_id == order_id) {
+                Some(history) => history.events.push(event),
+                None => histories.push(OrderHistory { order_id, events: vec![event] }),
+            }
+        }
+        Ok(histories)
+    }
+
+    /// Everything that happened to an order.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn history(&self, caller: &Caller, id: Uuid) -> Result<OrderHistory, Error> {
+        self.histories(caller, &[id]).await?.pop().ok_or(Error::NotFound)
+    }
+}
+
+fn told(stored: Stored) -> Result<OrderEvent, Error> {
+    let event = Event::read(stored.clone())?;
+    Ok(OrderEvent {
+        version: stored.version,
+        kind: stored.kind,
+        at: stored.at,
+        data: event.data()?,
+        causation_id: stored.causation_id,
+        correlation_id: stored.correlation_id,
+    })
+}
+
+fn cursor(order: Uuid) -> String {
+    URL_SAFE_NO_PAD.encode(order.as_bytes())
+}
+
+fn place(cursor: &str) -> Result<Uuid, Error> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| Error::InvalidCursor)?;
+    Uuid::from_slice(&bytes).map_err(|_| Error::InvalidCursor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_reads_as_it_was_made_and_others_are_refused() {
+        let id = Uuid::now_v7();
+        assert_eq!(place(&cursor(id)).unwrap(), id);
+        for bad in ["", "x", "AAAA", "not base64!"] {
+            assert!(matches!(place(bad), Err(Error::InvalidCursor)), "{bad}");
+        }
+    }
+}

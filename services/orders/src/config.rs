@@ -1,0 +1,130 @@
+//! What orders is configured with, its defaults, and what is refused before any port opens.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use chassis::config::{Amqp, Postgres};
+use garde::Validate;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use std::time::Duration;
+
+/// The whole configuration, beyond what every unit has.
+#[derive(Debug, Clone, Deserialize, Validate)]
+#[garde(allow_unvalidated)]
+pub struct Config {
+    /// The database.
+    pub postgres: Postgres,
+    /// The broker.
+    pub amqp: Amqp,
+    /// How customers' data are kept.
+    #[garde(dive)]
+    pub customers: Customers,
+    /// How patient the checkout is.
+    #[serde(default)]
+    #[garde(dive)]
+    pub checkout: Checkout,
+}
+
+/// How customers' data are kept.
+#[derive(Debug, Clone, Deserialize, Validate)]
+#[garde(allow_unvalidated)]
+pub struct Customers {
+    /// Wraps the customers' data keys: 32 random bytes in base64.
+    #[garde(custom(wrapping_key))]
+    pub encryption_key: SecretString,
+    /// The one before, still able to open keys that were wrapped with it.
+    #[serde(default)]
+    #[garde(inner(custom(wrapping_key)))]
+    pub previous_encryption_key: Option<SecretString>,
+}
+
+/// How patient the checkout is.
+#[derive(Debug, Clone, Copy, Deserialize, Validate)]
+#[serde(default)]
+pub struct Checkout {
+    /// How long one attempt to reserve stock may take, in seconds.
+    #[garde(range(min = 1, max = 3_600))]
+    pub reserve_seconds: u32,
+    /// How long one attempt to charge the payment may take, in seconds.
+    #[garde(range(min = 1, max = 3_600))]
+    pub charge_seconds: u32,
+    /// How many attempts at each.
+    #[garde(range(min = 1, max = 100))]
+    pub tries: u32,
+    /// How long all of it may take, in seconds.
+    #[garde(range(min = 1, max = 86_400))]
+    pub deadline_seconds: u32,
+}
+
+impl Default for Checkout {
+    fn default() -> Self {
+        Self { reserve_seconds: 10, charge_seconds: 20, tries: 3, deadline_seconds: 15 * 60 }
+    }
+}
+
+impl Checkout {
+    /// How long one attempt to reserve stock may take.
+    #[must_use]
+    pub fn reserve(&self) -> Duration {
+        Duration::from_secs(self.reserve_seconds.into())
+    }
+
+    /// How long one attempt to charge the payment may take.
+    #[must_use]
+    pub fn charge(&self) -> Duration {
+        Duration::from_secs(self.charge_seconds.into())
+    }
+
+    /// How long all of it may take.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
+        Duration::from_secs(self.deadline_seconds.into())
+    }
+}
+
+/// The bytes of a wrapping key; nothing when they are not 32.
+pub(crate) fn wrapping_key_bytes(text: &SecretString) -> Option<Vec<u8>> {
+    STANDARD.decode(text.expose_secret().trim()).ok().filter(|bytes| bytes.len() == 32)
+}
+
+fn wrapping_key(text: &SecretString, (): &()) -> garde::Result {
+    wrapping_key_bytes(text)
+        .map(drop)
+        .ok_or_else(|| garde::Error::new("must be 32 bytes in base64, as `openssl rand -base64 32` makes them"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn refusal(changed: &Value) -> String {
+        let mut config = json!({
+            "postgres": {"url": "postgres://orders@localhost/orders"},
+            "amqp": {"url": "amqp://localhost"},
+            "customers": {"encryption_key": STANDARD.encode([7; 32])},
+        });
+        for (key, value) in changed.as_object().unwrap() {
+            config[key] = value.clone();
+        }
+        let config: Config = serde_json::from_value(config).unwrap();
+        config.validate().err().map(|report| report.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn the_defaults_are_valid() {
+        assert_eq!(refusal(&json!({})), "");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_and_its_value_is_not_shown() {
+        for (changed, field) in [
+            (json!({"customers": {"encryption_key": "short-secret"}}), "customers.encryption_key"),
+            (json!({"checkout": {"tries": 0}}), "checkout.tries"),
+            (json!({"checkout": {"deadline_seconds": 0}}), "checkout.deadline_seconds"),
+        ] {
+            let refusal = refusal(&changed);
+            assert!(refusal.contains(field), "{field}: {refusal}");
+            assert!(!refusal.contains("secret"), "{refusal}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What a customer wants to be, parsed, and what changed.
+
+use super::{Document, Email, FullName, Phone, Refusals, WishedMeans, address};
+use chrono::{DateTime, Utc};
+use contracts::{person::Person, rest::orders::SaveCustomer};
+
+/// The most means of payment of one customer.
+const MOST_MEANS: usize = 20;
+
+/// A customer's data as they shall be.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// The personal data.
+    pub person: Person,
+    /// The means of payment; nothing when they stay.
+    pub means: Option<Vec<WishedMeans>>,
+}
+
+impl Wish {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// Tells every field that is not acceptable.
+    pub fn parse(request: &SaveCustomer, now: DateTime<Utc>) -> Result<Self, Refusals> {
+        let mut fields = Refusals::default();
+        let email = fields.take("email", Email::parse(&request.email));
+        let document = fields.take("document", Document::parse(&request.document));
+        let full_name = fields.take("full_name", FullName::parse(&request.full_name));
+        let phone = match &request.phone {
+            Some(text) => fields.take("phone", Phone::parse(text)).map(Some),
+            None => Some(None),
+        };
+        let shipping = address::read(&mut fields, "shipping_address", &request.shipping_address);
+        let billing = match &request.billing_address {
+            Some(billing) => address::read(&mut fields, "billing_address", billing),
+            None => shipping.clone(),
+        };
+        let means = read_means(&mut fields, request, now);
+        let person = (|| {
+            Some(Person {
+                email: email?.as_str().to_owned(),
+                document: document?.as_str().to_owned(),
+                full_name: full_name?.as_str().to_owned(),
+                phone: phone?.map(|phone| phone.as_str().to_owned()),
+                shipping_address: shipping?,
+                billing_address: billing?,
+            })
+        })();
+        match person {
+            Some(person) if fields.is_empty() => Ok(Self { person, means }),
+            _ => Err(fields),
+        }
+    }
+}
+
+fn read_means(fields: &mut Refusals, request: &SaveCustomer, now: DateTime<Utc>) -> Option<Vec<WishedMeans>> {
+    let wished = request.payment_methods.as_ref()?;
+    if wished.len() > MOST_MEANS {
+        fields.refuse("payment_methods", format!("must be {MOST_MEANS} at most"));
+        return None;
+    }
+    let mut read = Vec::new();
+    for (index, wish) in wished.iter().enumerate() {
+        let name = format!("payment_methods[{index}]");
+        if wish.id.is_some() && wished[..index].iter().any(|other| other.id == wish.id) {
+            fields.refuse(format!("{name}.id"), "is there twice");
+        }
+        read.extend(WishedMeans::read(fields, &name, wish, now));
+    }
+    Some(read)
+}
+
+/// The names of the fields of a person that differ.
+#[must_use]
+pub fn changed(before: &Person, after: &Person) -> Vec<String> {
+    let fields = [
+        ("email", before.email != after.email),
+        ("document", before.document != after.document),
+        ("full_name", before.full_name != after.full_name),
+        ("phone", before.phone != after.phone),
+        ("shipping_address", before.shipping_address != after.shipping_address),
+        ("billing_address", before.billing_address != after.billing_address),
+    ];
+    fields.iter().filter(|(_, differs)| *differs).map(|(name, _)| (*name).to_owned()).collect()
+}

@@ -1,0 +1,23 @@
+//! What customers and orders are. No I/O.
+
+mod address;
+pub mod card;
+mod cart;
+mod customer;
+mod document;
+mod email;
+mod full_name;
+pub mod order;
+mod payment_method;
+mod phone;
+mod refusals;
+
+pub use cart::{Cart, Line, Product};
+pub use customer::{Wish, changed};
+pub use document::Document;
+pub use email::Email;
+pub use full_name::FullName;
+pub use order::Order;
+pub use payment_method::{Means, WishedMeans};
+pub use phone::Phone;
+pub use refusals::Refusals;

@@ -1,0 +1,163 @@
+//! What can happen to an order, and how it is stored.
+
+use super::upcast;
+use chrono::{DateTime, Utc};
+use contracts::{
+    event::orders::{CancelledBy, OrderItem},
+    money::Money,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// Something that happened to an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data", rename_all = "snake_case")]
+pub enum Event {
+    /// It was placed.
+    Placed(Placed),
+    /// Somebody called it off; what was done for it is being undone.
+    CancellationRequested {
+        /// Who.
+        by: CancelledBy,
+        /// Why, in their words.
+        reason: Option<String>,
+    },
+    /// Its stock is reserved and its payment taken.
+    Confirmed {
+        /// The payment.
+        payments_payment_id: Uuid,
+    },
+    /// It could not be fulfilled; what was done for it is undone.
+    Rejected {
+        /// Why, for a program.
+        reason: String,
+        /// Why, for a person.
+        detail: String,
+    },
+    /// It was called off; what was done for it is undone.
+    Cancelled {
+        /// By whom.
+        by: CancelledBy,
+        /// Why, in their words.
+        reason: Option<String>,
+    },
+    /// It left the warehouse.
+    Shipped {
+        /// The carrier's number.
+        tracking_number: Option<String>,
+    },
+    /// The carrier's number was another.
+    TrackingCorrected {
+        /// The right one.
+        tracking_number: String,
+    },
+    /// It reached the buyer.
+    Delivered {},
+}
+
+/// What an order begins with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placed {
+    /// The order.
+    pub order_id: Uuid,
+    /// The buyer.
+    pub customer_id: Uuid,
+    /// The buyer's account.
+    pub auth_user_id: Uuid,
+    /// What was ordered.
+    pub items: Vec<OrderItem>,
+    /// The price of everything.
+    pub total: Money,
+    /// The means of payment.
+    pub payment_method_id: Uuid,
+    /// The link that brought the buyer.
+    pub shortener_short_code: Option<String>,
+}
+
+/// An event as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The order's version after it, from 1.
+    pub version: u64,
+    /// What happened.
+    pub kind: String,
+    /// The version of the data's schema.
+    pub schema: u32,
+    /// The particulars.
+    pub data: Value,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The message that caused it.
+    pub causation_id: Option<Uuid>,
+    /// The request that began it.
+    pub correlation_id: Option<String>,
+}
+
+/// Why a stored event cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// Nobody knows how to read this schema.
+    #[error("there is no {kind} of schema {schema}")]
+    Unknown {
+        /// The event's type.
+        kind: String,
+        /// Its schema's version.
+        schema: u32,
+    },
+    /// The data do not fit their schema.
+    #[error("{kind} of schema {schema}: {cause}")]
+    Data {
+        /// The event's type.
+        kind: String,
+        /// Its schema's version.
+        schema: u32,
+        /// What does not fit.
+        cause: serde_json::Error,
+    },
+}
+
+impl Event {
+    /// The type under which it is stored.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Placed(_) => "placed",
+            Self::CancellationRequested { .. } => "cancellation_requested",
+            Self::Confirmed { .. } => "confirmed",
+            Self::Rejected { .. } => "rejected",
+            Self::Cancelled { .. } => "cancelled",
+            Self::Shipped { .. } => "shipped",
+            Self::TrackingCorrected { .. } => "tracking_corrected",
+            Self::Delivered {} => "delivered",
+        }
+    }
+
+    /// Whether other services hear of it.
+    #[must_use]
+    pub const fn is_published(&self) -> bool {
+        !matches!(self, Self::CancellationRequested { .. } | Self::TrackingCorrected { .. })
+    }
+
+    /// The particulars, in the newest schema.
+    ///
+    /// # Errors
+    /// Fails when they cannot be written as JSON.
+    pub fn data(&self) -> serde_json::Result<Value> {
+        serde_json::to_value(self).map(|mut event| event["data"].take())
+    }
+
+    /// Reads a stored event, whatever its schema.
+    ///
+    /// # Errors
+    /// Fails when its schema is unknown or its data do not fit.
+    pub fn read(stored: Stored) -> Result<Self, Unreadable> {
+        let (kind, schema) = (stored.kind, stored.schema);
+        let data = upcast::newest(&kind, schema, stored.data)?;
+        serde_json::from_value(json!({"type": kind, "data": data})).map_err(|cause| Unreadable::Data {
+            kind,
+            schema,
+            cause,
+        })
+    }
+}

@@ -1,0 +1,37 @@
+//! What is wrong with a request, gathered so that all is told at once.
+
+/// Fields that are not acceptable, each with the reason for a person.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Refusals(Vec<(String, String)>);
+
+impl Refusals {
+    /// Takes the value out of `parsed`, or notes what is wrong with `field`.
+    pub fn take<T, E: ToString>(&mut self, field: impl Into<String>, parsed: Result<T, E>) -> Option<T> {
+        parsed.map_err(|error| self.refuse(field, error.to_string())).ok()
+    }
+
+    /// Takes the value out of `parsed`, or everything that is wrong with it.
+    pub fn hold<T>(&mut self, parsed: Result<T, Self>) -> Option<T> {
+        parsed.map_err(|refused| self.0.extend(refused.0)).ok()
+    }
+
+    /// Notes what is wrong with `field`.
+    pub fn refuse(&mut self, field: impl Into<String>, message: impl Into<String>) {
+        self.0.push((field.into(), message.into()));
+    }
+
+    /// Whether nothing was refused.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl IntoIterator for Refusals {
+    type Item = (String, String);
+    type IntoIter = std::vec::IntoIter<(String, String)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}

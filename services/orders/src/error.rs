@@ -1,0 +1,121 @@
+//! What can go wrong in a use case, and what the client is told of it.
+
+use crate::domain::{
+    Refusals,
+    order::{Broken, Refused, Unreadable},
+};
+use chassis::http::Failure;
+use contracts::problem::{Code, Problem};
+use std::time::Duration;
+
+/// Why a use case failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Fields are not acceptable.
+    #[error("some fields are not acceptable")]
+    Refused(Refusals),
+    /// The cursor is not one of ours.
+    #[error("the cursor is not valid")]
+    InvalidCursor,
+    /// There is no such thing, or it is another's.
+    #[error("there is no such thing")]
+    NotFound,
+    /// The customer was erased.
+    #[error("the customer was erased")]
+    Erased,
+    /// The order stands where this cannot be.
+    #[error(transparent)]
+    Transition(#[from] Refused),
+    /// Somebody else changed the order meanwhile.
+    #[error("the order was changed meanwhile")]
+    Conflict,
+    /// The idempotency key was used with another request.
+    #[error("the key was used with another request")]
+    IdempotencyMismatch,
+    /// A request with the same key is under way.
+    #[error("a request with this key is under way")]
+    IdempotencyInProgress,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] sqlx::Error),
+    /// Something that must not happen.
+    #[error(transparent)]
+    Internal(#[from] anyhow::Error),
+}
+
+impl From<Refusals> for Error {
+    fn from(refusals: Refusals) -> Self {
+        Self::Refused(refusals)
+    }
+}
+
+impl From<Broken> for Error {
+    fn from(broken: Broken) -> Self {
+        Self::Internal(broken.into())
+    }
+}
+
+impl From<Unreadable> for Error {
+    fn from(unreadable: Unreadable) -> Self {
+        Self::Internal(unreadable.into())
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(refusals) => {
+                let problem = Problem::new(Code::ValidationFailed, "See the field errors.");
+                refusals.into_iter().fold(problem, |problem, (field, why)| problem.with_field(field, why)).into()
+            }
+            Error::InvalidCursor => Self::new(Code::InvalidCursor, "Take cursors from the answers of this list."),
+            Error::NotFound => Self::new(Code::NotFound, "There is no such thing, or it is not yours."),
+            Error::Erased => Self::new(Code::Erased, "The customer's data was erased."),
+            Error::Transition(refused) => Self::new(Code::Conflict, capitalised(&refused.to_string())),
+            Error::Conflict => Self::new(Code::Conflict, "The order was changed meanwhile. Try again."),
+            Error::IdempotencyMismatch => {
+                Self::new(Code::IdempotencyMismatch, "This Idempotency-Key came before, with another body.")
+            }
+            Error::IdempotencyInProgress => {
+                Self::new(Code::IdempotencyInProgress, "The first request with this Idempotency-Key has not ended yet.")
+                    .retry_after(Duration::from_secs(1))
+            }
+            Error::Store(cause) if is_away(&cause) => {
+                Self::unavailable("Orders cannot be reached at the moment.", cause)
+            }
+            Error::Store(cause) => Self::internal(cause),
+            Error::Internal(cause) => Self::internal(cause),
+        }
+    }
+}
+
+/// A sentence out of an error's words.
+fn capitalised(words: &str) -> String {
+    let mut characters = words.chars();
+    let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", characters.as_str())
+}
+
+/// Whether the database is away, rather than asked something wrong.
+fn is_away(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
+        // Classes 08 (connection), 53 (resources), 57 (shutting down, cancelled), and failed
+        // serialisations and deadlocks, which another try survives.
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            ["08", "53", "57"].iter().any(|class| code.starts_with(class)) || code == "40001" || code == "40P01"
+        }),
+        _ => false,
+    }
+}
+
+/// Whether the database refused because of the constraint with this name.
+pub(crate) fn is_violation_of(error: &sqlx::Error, constraint: &str) -> bool {
+    error.as_database_error().and_then(|error| error.constraint()) == Some(constraint)
+}

@@ -1,0 +1,56 @@
+//! What sagas of other services tell orders to do.
+
+use crate::app::{Erased, Shop};
+use chassis::messaging::{
+    Broker, Consumer, HandleError, Handler, Message, Outgoing, Subscription, inbox, ledger::Ledger, outbox,
+};
+use contracts::{
+    command::{Command, Outcome, Replied, accounts::EraseCustomer},
+    envelope::EventData,
+};
+use serde_json::Value;
+use sqlx::PgPool;
+
+/// The consumer's name: its queues are named after it.
+pub const CONSUMER: &str = "orders.commands";
+
+/// What the consumer subscribes to: commands only; replies to our own sagas go another way.
+#[must_use]
+pub fn subscription() -> Subscription {
+    Subscription::to_commands(CONSUMER, [EraseCustomer::TYPE])
+}
+
+/// Makes the consumer.
+#[must_use]
+pub fn consumer(broker: &Broker, pool: PgPool, shop: Shop, ledger: Ledger) -> Consumer<Commands> {
+    let inbox = inbox::postgres::Inbox::new(CONSUMER);
+    Consumer::new(broker, subscription(), ledger, Commands { pool, shop, inbox })
+}
+
+/// Carries commands out.
+pub struct Commands {
+    pool: PgPool,
+    shop: Shop,
+    inbox: inbox::postgres::Inbox,
+}
+
+impl Handler for Commands {
+    async fn handle(&self, message: &Message) -> Result<(), HandleError> {
+        let command = message.decode::<EraseCustomer>()?.data;
+        let mut tx = self.pool.begin().await?;
+        if !self.inbox.accept(&mut tx, message).await? {
+            return Ok(());
+        }
+        let outcome = match self.shop.erase(&mut tx, command.auth_user_id).await? {
+            Erased::Done => Outcome::Done { answer: Value::Null },
+            Erased::OpenOrders => Outcome::Refused {
+                code: "open_orders".to_owned(),
+                message: "An order of the customer is under way.".to_owned(),
+            },
+        };
+        let reply = Outgoing::reply(Replied { step: command.step().clone(), outcome })?;
+        outbox::postgres::enqueue(&mut tx, reply).await?;
+        chassis::failpoint!("orders.erase.after_reply");
+        Ok(tx.commit().await?)
+    }
+}

@@ -1,0 +1,103 @@
+//! Keeps the copies of products and links in step with their owners' events.
+
+use crate::{
+    domain::Product,
+    store::{links, products},
+};
+use chassis::messaging::{Broker, Consumer, HandleError, Handler, Message, Subscription, inbox, ledger::Ledger};
+use contracts::{
+    envelope::EventData,
+    event::{
+        inventory::{ProductCreated, ProductUpdated},
+        shortener::{UrlCreated, UrlDeleted},
+    },
+};
+use sqlx::{PgConnection, PgPool};
+
+/// The consumer's name: its queues are named after it.
+pub const CONSUMER: &str = "orders.copies";
+
+/// What the consumer subscribes to.
+#[must_use]
+pub fn subscription() -> Subscription {
+    Subscription::new(CONSUMER, [ProductCreated::TYPE, ProductUpdated::TYPE, UrlCreated::TYPE, UrlDeleted::TYPE])
+}
+
+/// Makes the consumer.
+#[must_use]
+pub fn consumer(broker: &Broker, pool: PgPool, ledger: Ledger) -> Consumer<Copies> {
+    Consumer::new(broker, subscription(), ledger, Copies::new(pool))
+}
+
+/// Writes versions of products and links.
+pub struct Copies {
+    pool: PgPool,
+    inbox: inbox::postgres::Inbox,
+}
+
+impl Copies {
+    /// Writes into a database.
+    #[must_use]
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool, inbox: inbox::postgres::Inbox::new(CONSUMER) }
+    }
+}
+
+/// One version of one thing.
+enum Copy {
+    Product(Product),
+    Link(links::Link),
+}
+
+impl Handler for Copies {
+    async fn handle(&self, message: &Message) -> Result<(), HandleError> {
+        let Some(copy) = read(message)? else { return Ok(()) };
+        let mut tx = self.pool.begin().await?;
+        if self.inbox.accept_newest(&mut tx, message).await? {
+            copy.save(&mut tx, message.version).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+}
+
+impl Copy {
+    async fn save(&self, connection: &mut PgConnection, version: u64) -> sqlx::Result<()> {
+        match self {
+            Self::Product(product) => products::save(connection, product, version).await,
+            Self::Link(link) => links::save(connection, link).await,
+        }
+    }
+}
+
+/// What a message tells; nothing when it tells of something else.
+fn read(message: &Message) -> Result<Option<Copy>, HandleError> {
+    Ok(Some(match message.kind.as_str() {
+        ProductCreated::TYPE => {
+            let data = message.decode::<ProductCreated>()?.data;
+            Copy::Product(Product { id: data.product_id, name: data.name, price: data.price, active: data.active })
+        }
+        ProductUpdated::TYPE => {
+            let data = message.decode::<ProductUpdated>()?.data;
+            Copy::Product(Product { id: data.product_id, name: data.name, price: data.price, active: data.active })
+        }
+        UrlCreated::TYPE => {
+            let data = message.decode::<UrlCreated>()?.data;
+            Copy::Link(links::Link {
+                code: data.short_code,
+                url_id: data.url_id,
+                owner: data.auth_user_id,
+                deleted_at: None,
+            })
+        }
+        UrlDeleted::TYPE => {
+            let data = message.decode::<UrlDeleted>()?.data;
+            Copy::Link(links::Link {
+                code: data.short_code,
+                url_id: data.url_id,
+                owner: data.auth_user_id,
+                deleted_at: Some(data.deleted_at),
+            })
+        }
+        _ => return Ok(None),
+    }))
+}

@@ -1,0 +1,6 @@
+//! What comes from the broker, and what goes to it.
+
+pub mod commands;
+pub mod copies;
+pub mod history;
+pub mod publish;

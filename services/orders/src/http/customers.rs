@@ -1,0 +1,82 @@
+//! `/v1/customer` and `/v1/customers`.
+
+use super::{Gone, Operators, Unknown, Unread, Usual, bounded, screen::Screened};
+use crate::{app::Shop, domain::Wish, error::Error};
+use axum::{extract::State, http::StatusCode};
+use chassis::{
+    http::{Failure, Json, Path},
+    jwt::{Caller, Operator},
+};
+use chrono::Utc;
+use contracts::rest::orders::{Customer, CustomerKey, Customers, Ids, SaveCustomer};
+use uuid::Uuid;
+
+/// Makes the caller a customer, or changes the customer's data. The same data again change nothing.
+#[utoipa::path(
+    put, path = "/v1/customer", tag = "customers", security(("bearer" = [])), request_body = SaveCustomer,
+    responses(
+        (status = 200, description = "The customer as it is now.", body = Customer),
+        (status = 201, description = "The caller is a customer now.", body = Customer),
+        Usual, Unread, Gone
+    ),
+)]
+pub(super) async fn save(
+    State(shop): State<Shop>,
+    caller: Caller,
+    Screened(body): Screened<SaveCustomer>,
+) -> Result<(StatusCode, Json<Customer>), Failure> {
+    let wish = Wish::parse(&body, Utc::now()).map_err(Error::Refused)?;
+    let (customer, is_new) = shop.save_customer(caller.user_id, wish).await?;
+    Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, Json(customer)))
+}
+
+/// Tells the caller's customer.
+#[utoipa::path(
+    get, path = "/v1/customer", tag = "customers", security(("bearer" = [])),
+    responses((status = 200, description = "The caller's data.", body = Customer), Usual, Unknown, Gone),
+)]
+pub(super) async fn own(State(shop): State<Shop>, caller: Caller) -> Result<Json<Customer>, Failure> {
+    Ok(Json(shop.customer_of(caller.user_id).await?))
+}
+
+/// Tells a customer: the caller's own, or for operators anybody.
+#[utoipa::path(
+    get, path = "/v1/customers/{id}", tag = "customers", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The customer.")),
+    responses((status = 200, description = "The customer.", body = Customer), Usual, Unknown, Gone),
+)]
+pub(super) async fn read(
+    State(shop): State<Shop>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<Json<Customer>, Failure> {
+    Ok(Json(shop.customer(&caller, id).await?))
+}
+
+/// Tells up to 100 customers, as far as the caller may see them.
+#[utoipa::path(
+    post, path = "/v1/customers/batch", tag = "customers", security(("bearer" = [])), request_body = Ids,
+    responses((status = 200, description = "Those that the caller may see.", body = Customers), Usual, Unread),
+)]
+pub(super) async fn batch(
+    State(shop): State<Shop>,
+    caller: Caller,
+    Screened(body): Screened<Ids>,
+) -> Result<Json<Customers>, Failure> {
+    let customers = shop.customers(&caller, &bounded("ids", body.ids)?).await?;
+    Ok(Json(Customers { customers }))
+}
+
+/// Hands out a customer's data key, for copies.
+#[utoipa::path(
+    get, path = "/v1/customers/{id}/key", tag = "customers", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The customer.")),
+    responses((status = 200, description = "The key.", body = CustomerKey), Usual, Operators, Unknown, Gone),
+)]
+pub(super) async fn key(
+    State(shop): State<Shop>,
+    _: Operator,
+    Path(id): Path<Uuid>,
+) -> Result<Json<CustomerKey>, Failure> {
+    Ok(Json(shop.customer_key(id).await?))
+}

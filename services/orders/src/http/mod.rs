@@ -1,0 +1,167 @@
+//! The routes: REST as `contracts::rest::orders` says, described in OpenAPI. Every one needs a token.
+
+mod changes;
+mod customers;
+mod orders;
+mod sales;
+mod screen;
+
+use crate::app::Shop;
+use axum::{
+    Router,
+    extract::FromRef,
+    http::{HeaderValue, header},
+    middleware::map_response,
+    response::Response,
+};
+use chassis::{http::Failure, jwt::Verifier};
+use contracts::{problem::Problem, rest::orders::BATCH_LIMIT};
+use tokio_util::sync::CancellationToken;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// What handlers work with.
+#[derive(Clone, FromRef)]
+pub struct State {
+    /// The use cases.
+    pub shop: Shop,
+    /// Verifies tokens.
+    pub verifier: Verifier,
+    /// Ends streams that would otherwise never end.
+    pub shutdown: CancellationToken,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "orders",
+        description = "Customers and their orders. Every error is application/problem+json (RFC 9457) with a code \
+                       of the one list in docs/errors."
+    ),
+    modifiers(&Bearer),
+)]
+struct Description;
+
+/// Describes the `Authorization: Bearer` header.
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The routes.
+pub fn routes(state: State) -> Router {
+    let (router, _) = described().with_state(state).split_for_parts();
+    // Answers hold personal data: nobody on the way keeps them.
+    router.layer(map_response(no_store))
+}
+
+/// Their description, with those of the sagas.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let mut openapi = described().into_openapi();
+    openapi.merge(saga::operators::Api::openapi());
+    openapi
+}
+
+fn described() -> OpenApiRouter<State> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(customers::save, customers::own))
+        .routes(routes!(customers::batch))
+        .routes(routes!(customers::read))
+        .routes(routes!(customers::key))
+        .routes(routes!(orders::place, orders::list))
+        .routes(routes!(orders::batch))
+        .routes(routes!(orders::histories))
+        .routes(routes!(orders::read))
+        .routes(routes!(orders::history))
+        .routes(routes!(orders::cancel))
+        .routes(routes!(orders::ship))
+        .routes(routes!(orders::deliver))
+        .routes(routes!(changes::watch))
+        .routes(routes!(sales::batch))
+}
+
+async fn no_store(mut response: Response) -> Response {
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Refuses a batch that is empty or too large.
+fn bounded<T>(field: &'static str, batch: Vec<T>) -> Result<Vec<T>, Failure> {
+    if (1..=BATCH_LIMIT).contains(&batch.len()) {
+        Ok(batch)
+    } else {
+        Err(Failure::field(field, format!("must be 1 to {BATCH_LIMIT}")))
+    }
+}
+
+/// The answers that every route may give besides its own.
+#[derive(utoipa::IntoResponses)]
+#[allow(dead_code)]
+enum Usual {
+    /// `unauthenticated` or `invalid_token`.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthenticated(Problem),
+    /// `unavailable`, with `Retry-After`.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(Problem),
+}
+
+/// The answers to bodies that cannot be taken.
+#[derive(utoipa::IntoResponses)]
+#[allow(dead_code)]
+enum Unread {
+    /// `validation_failed`, with the fields, or `malformed_request`.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Refused(Problem),
+    /// `payload_too_large`.
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(Problem),
+    /// `unsupported_media_type`.
+    #[response(status = 415, content_type = "application/problem+json")]
+    Unsupported(Problem),
+}
+
+/// The answer for what is not the caller's.
+#[derive(utoipa::IntoResponses)]
+#[allow(dead_code)]
+enum Unknown {
+    /// `not_found`: there is none, or it is another's.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(Problem),
+}
+
+/// The answer for a customer who was erased.
+#[derive(utoipa::IntoResponses)]
+#[allow(dead_code)]
+enum Gone {
+    /// `erased`: nobody can read the data any more.
+    #[response(status = 410, content_type = "application/problem+json")]
+    Erased(Problem),
+}
+
+/// The answer to users who are no operators.
+#[derive(utoipa::IntoResponses)]
+#[allow(dead_code)]
+enum Operators {
+    /// `forbidden`: this needs the operator role.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(Problem),
+}
+
+/// The answer where the order stands elsewhere.
+#[derive(utoipa::IntoResponses)]
+#[allow(dead_code)]
+enum Elsewhere {
+    /// `conflict`: where the order stands this cannot be.
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(Problem),
+}

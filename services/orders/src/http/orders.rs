@@ -1,0 +1,178 @@
+//! `/v1/orders`.
+
+use super::{Elsewhere, Gone, Operators, Unknown, Unread, Usual, bounded, screen::Screened};
+use crate::app::{IdempotencyKey, Shop};
+use axum::{
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header::LOCATION},
+    response::{IntoResponse, Response},
+};
+use chassis::{
+    http::{Failure, Json, Path, Query},
+    jwt::{Caller, Operator},
+};
+use contracts::{
+    problem::Problem,
+    rest::orders::{
+        CancelOrder, Ids, ListOrders, Order, OrderHistories, OrderHistory, OrderPage, Orders, PlaceOrder, ReadOrder,
+        ShipOrder,
+    },
+};
+use uuid::Uuid;
+
+/// Places an order. It is pending until its stock is reserved and its payment charged.
+#[utoipa::path(
+    post, path = "/v1/orders", tag = "orders", security(("bearer" = [])), request_body = PlaceOrder,
+    params(("Idempotency-Key" = String, Header, description = "1 to 255 visible ASCII characters. The same request with the same key places one order and is answered alike for 72 hours.")),
+    responses(
+        (status = 202, description = "The order was placed.", body = Order, headers(("Location" = String, description = "The order's address."))),
+        (status = 409, description = "`idempotency_in_progress`.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`idempotency_mismatch`.", body = Problem, content_type = "application/problem+json"),
+        Usual, Unread, Gone
+    ),
+)]
+pub(super) async fn place(
+    State(shop): State<Shop>,
+    caller: Caller,
+    headers: HeaderMap,
+    Screened(body): Screened<PlaceOrder>,
+) -> Result<Response, Failure> {
+    let key = headers.get("idempotency-key").ok_or_else(|| Failure::field("Idempotency-Key", "must be given"))?;
+    let key = IdempotencyKey::parse(key.as_bytes()).map_err(|why| Failure::field("Idempotency-Key", why))?;
+    let order = shop.place(caller.user_id, &key, &body).await?;
+    let location = HeaderValue::from_str(&format!("/v1/orders/{}", order.id)).map_err(Failure::internal)?;
+    Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(order)).into_response())
+}
+
+/// Lists the caller's orders, newest first.
+#[utoipa::path(
+    get, path = "/v1/orders", tag = "orders", security(("bearer" = [])), params(ListOrders),
+    responses(
+        (status = 200, description = "A page of orders.", body = OrderPage),
+        (status = 400, description = "`validation_failed`, with the fields, or `invalid_cursor`.", body = Problem, content_type = "application/problem+json"),
+        Usual
+    ),
+)]
+pub(super) async fn list(
+    State(shop): State<Shop>,
+    caller: Caller,
+    Query(wanted): Query<ListOrders>,
+) -> Result<Json<OrderPage>, Failure> {
+    Ok(Json(shop.list(&caller, &wanted).await?))
+}
+
+/// Tells up to 100 orders, as far as the caller may see them.
+#[utoipa::path(
+    post, path = "/v1/orders/batch", tag = "orders", security(("bearer" = [])), request_body = Ids,
+    responses((status = 200, description = "Those that the caller may see.", body = Orders), Usual, Unread),
+)]
+pub(super) async fn batch(
+    State(shop): State<Shop>,
+    caller: Caller,
+    Screened(body): Screened<Ids>,
+) -> Result<Json<Orders>, Failure> {
+    Ok(Json(Orders { orders: shop.orders(&caller, &bounded("ids", body.ids)?).await? }))
+}
+
+/// Tells what happened to up to 100 orders, as far as the caller may see them.
+#[utoipa::path(
+    post, path = "/v1/orders/events/batch", tag = "orders", security(("bearer" = [])), request_body = Ids,
+    responses(
+        (status = 200, description = "What happened to those that the caller may see.", body = OrderHistories),
+        Usual, Unread
+    ),
+)]
+pub(super) async fn histories(
+    State(shop): State<Shop>,
+    caller: Caller,
+    Screened(body): Screened<Ids>,
+) -> Result<Json<OrderHistories>, Failure> {
+    Ok(Json(OrderHistories { histories: shop.histories(&caller, &bounded("ids", body.ids)?).await? }))
+}
+
+/// Tells an order, as it is now or was at a moment: the caller's own, or for operators any.
+#[utoipa::path(
+    get, path = "/v1/orders/{id}", tag = "orders", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The order."), ReadOrder),
+    responses(
+        (status = 200, description = "The order.", body = Order),
+        (status = 400, description = "`validation_failed`: `at` is no moment.", body = Problem, content_type = "application/problem+json"),
+        Usual, Unknown
+    ),
+)]
+pub(super) async fn read(
+    State(shop): State<Shop>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Query(wanted): Query<ReadOrder>,
+) -> Result<Json<Order>, Failure> {
+    Ok(Json(shop.order(&caller, id, wanted.at).await?))
+}
+
+/// Tells everything that happened to an order.
+#[utoipa::path(
+    get, path = "/v1/orders/{id}/events", tag = "orders", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The order.")),
+    responses((status = 200, description = "From the first event on.", body = OrderHistory), Usual, Unknown),
+)]
+pub(super) async fn history(
+    State(shop): State<Shop>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<Json<OrderHistory>, Failure> {
+    Ok(Json(shop.history(&caller, id).await?))
+}
+
+/// Calls off an order that has not left the warehouse. It is cancelled when everything is undone; calling it
+/// off again changes nothing.
+#[utoipa::path(
+    post, path = "/v1/orders/{id}/cancel", tag = "orders", security(("bearer" = [])), request_body = CancelOrder,
+    params(("id" = Uuid, Path, description = "The order.")),
+    responses(
+        (status = 202, description = "The order, being cancelled or cancelled.", body = Order),
+        Usual, Unread, Unknown, Elsewhere
+    ),
+)]
+pub(super) async fn cancel(
+    State(shop): State<Shop>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Screened(body): Screened<CancelOrder>,
+) -> Result<(StatusCode, Json<Order>), Failure> {
+    Ok((StatusCode::ACCEPTED, Json(shop.cancel(&caller, id, body.reason).await?)))
+}
+
+/// Ships a confirmed order: from now on it only goes forward. One that is shipped gets the right number.
+#[utoipa::path(
+    post, path = "/v1/orders/{id}/ship", tag = "operators", security(("bearer" = [])), request_body = ShipOrder,
+    params(("id" = Uuid, Path, description = "The order.")),
+    responses(
+        (status = 200, description = "The shipped order.", body = Order),
+        Usual, Unread, Operators, Unknown, Elsewhere
+    ),
+)]
+pub(super) async fn ship(
+    State(shop): State<Shop>,
+    _: Operator,
+    Path(id): Path<Uuid>,
+    Json(body): Json<ShipOrder>,
+) -> Result<Json<Order>, Failure> {
+    Ok(Json(shop.ship(id, body.tracking_number).await?))
+}
+
+/// Notes that a shipped order reached its buyer.
+#[utoipa::path(
+    post, path = "/v1/orders/{id}/deliver", tag = "operators", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The order.")),
+    responses(
+        (status = 200, description = "The delivered order.", body = Order),
+        Usual, Operators, Unknown, Elsewhere
+    ),
+)]
+pub(super) async fn deliver(
+    State(shop): State<Shop>,
+    _: Operator,
+    Path(id): Path<Uuid>,
+) -> Result<Json<Order>, Failure> {
+    Ok(Json(shop.deliver(id).await?))
+}

@@ -1,0 +1,23 @@
+//! `/v1/links/sales`.
+
+use super::{Unread, Usual, bounded, screen::Screened};
+use crate::app::Shop;
+use axum::extract::State;
+use chassis::{
+    http::{Failure, Json},
+    jwt::Caller,
+};
+use contracts::rest::orders::{LinksSales, SalesOf};
+
+/// Tells what up to 100 links sold, as far as they are the caller's.
+#[utoipa::path(
+    post, path = "/v1/links/sales/batch", tag = "links", security(("bearer" = [])), request_body = SalesOf,
+    responses((status = 200, description = "One per link of the caller's.", body = LinksSales), Usual, Unread),
+)]
+pub(super) async fn batch(
+    State(shop): State<Shop>,
+    caller: Caller,
+    Screened(body): Screened<SalesOf>,
+) -> Result<Json<LinksSales>, Failure> {
+    Ok(Json(LinksSales { links: shop.sales(caller.user_id, &bounded("codes", body.codes)?).await? }))
+}

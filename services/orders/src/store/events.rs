@@ -1,0 +1,163 @@
+//! The event store: tables `order_events` and `order_snapshots`.
+
+use crate::{
+    domain::{
+        Order,
+        order::{Event, Stored},
+    },
+    error::{Error, is_violation_of},
+    metrics as names,
+};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+/// After how many events the state is kept beside them.
+pub const SNAPSHOT_EVERY: u64 = 100;
+/// The schema of the states that are kept. Raise it when [`Order`] changes: older ones are passed over,
+/// and the events are read instead.
+const STATE_SCHEMA: i32 = 1;
+
+#[derive(FromRow)]
+struct Row {
+    version: i64,
+    kind: String,
+    schema_version: i32,
+    data: Value,
+    at: DateTime<Utc>,
+    causation_id: Option<Uuid>,
+    correlation_id: Option<String>,
+}
+
+impl From<Row> for Stored {
+    fn from(row: Row) -> Self {
+        Self {
+            version: u64::try_from(row.version).unwrap_or_default(),
+            kind: row.kind,
+            schema: u32::try_from(row.schema_version).unwrap_or_default(),
+            data: row.data,
+            at: row.at,
+            causation_id: row.causation_id,
+            correlation_id: row.correlation_id,
+        }
+    }
+}
+
+/// Appends events to an order that has `expected` of them; 0 begins one.
+///
+/// # Errors
+/// [`Error::Conflict`] when it has more by now.
+pub async fn append(
+    connection: &mut PgConnection,
+    order_id: Uuid,
+    expected: u64,
+    events: &[Stored],
+) -> Result<(), Error> {
+    let first = signed(expected);
+    let column = |of: fn(&Stored) -> String| events.iter().map(of).collect::<Vec<_>>();
+    let correlations: Vec<_> = events.iter().map(|event| event.correlation_id.clone()).collect();
+    sqlx::query(
+        "INSERT INTO order_events (order_id, version, type, schema_version, data, at, causation_id, correlation_id)
+         SELECT $1, $2 + place, type, schema_version, data::jsonb, at, causation_id, correlation_id
+         FROM unnest($3::text[], $4::int[], $5::text[], $6::timestamptz[], $7::uuid[], $8::text[])
+              WITH ORDINALITY AS new (type, schema_version, data, at, causation_id, correlation_id, place)",
+    )
+    .bind(order_id)
+    .bind(first)
+    .bind(column(|event| event.kind.clone()))
+    .bind(events.iter().map(|event| i32::try_from(event.schema).unwrap_or(i32::MAX)).collect::<Vec<_>>())
+    .bind(column(|event| event.data.to_string()))
+    .bind(events.iter().map(|event| event.at).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.causation_id).collect::<Vec<_>>())
+    .bind(correlations)
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(|error| if is_violation_of(&error, "order_events_pkey") { Error::Conflict } else { error.into() })
+}
+
+/// Keeps the state beside the events up to its version.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn keep(connection: &mut PgConnection, order: &Order) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO order_snapshots (order_id, version, schema_version, state, at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(order.id)
+    .bind(signed(order.version))
+    .bind(STATE_SCHEMA)
+    .bind(serde_json::to_value(order)?)
+    .bind(order.updated_at)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// One query: the newest snapshot of a moment, as an event of type `''`, and the events after it.
+const LOAD: &str = "
+    WITH snapshot AS (
+        SELECT version, schema_version, state, at FROM order_snapshots
+        WHERE order_id = $1 AND schema_version = $3 AND ($2 IS NULL OR at <= $2)
+        ORDER BY version DESC LIMIT 1)
+    SELECT version, '' AS kind, schema_version, state AS data, at,
+           NULL::uuid AS causation_id, NULL::text AS correlation_id
+    FROM snapshot
+    UNION ALL
+    SELECT version, type, schema_version, data, at, causation_id, correlation_id
+    FROM order_events
+    WHERE order_id = $1 AND version > coalesce((SELECT version FROM snapshot), 0) AND ($2 IS NULL OR at <= $2)
+    ORDER BY version";
+
+/// The state of an order, now or at a moment; nothing when there was none.
+///
+/// # Errors
+/// Fails when the database does, or its events cannot be read.
+pub async fn load(
+    connection: &mut PgConnection,
+    order_id: Uuid,
+    at: Option<DateTime<Utc>>,
+) -> Result<Option<Order>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(LOAD).bind(order_id).bind(at).bind(STATE_SCHEMA).fetch_all(connection).await?;
+    #[allow(clippy::cast_precision_loss)]
+    metrics::histogram!(names::LOADED_EVENTS).record(rows.len() as f64);
+    let mut state = None;
+    for row in rows {
+        state = Some(match row.kind.as_str() {
+            "" => serde_json::from_value(row.data)?,
+            _ => {
+                let stored = Stored::from(row);
+                let (version, at) = (stored.version, stored.at);
+                Order::apply(state, version, at, Event::read(stored)?)?
+            }
+        });
+    }
+    Ok(state)
+}
+
+/// Everything that happened to these orders, each order's events in order.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn history(connection: &mut PgConnection, orders: &[Uuid]) -> sqlx::Result<Vec<(Uuid, Stored)>> {
+    #[derive(FromRow)]
+    struct Of {
+        order_id: Uuid,
+        #[sqlx(flatten)]
+        row: Row,
+    }
+    let rows: Vec<Of> = sqlx::query_as(
+        "SELECT order_id, version, type AS kind, schema_version, data, at, causation_id, correlation_id
+         FROM order_events WHERE order_id = ANY($1) ORDER BY order_id, version",
+    )
+    .bind(orders)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|of| (of.order_id, of.row.into())).collect())
+}
+
+fn signed(version: u64) -> i64 {
+    i64::try_from(version).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,44 @@
+//! Table `links`: whose link a code is, copied from shortener.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// A link.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// The code.
+    pub code: String,
+    /// The link's id.
+    pub url_id: Uuid,
+    /// Whose it is.
+    pub owner: Uuid,
+    /// When it was deleted.
+    pub deleted_at: Option<DateTime<Utc>>,
+}
+
+/// Takes over a version of a link. Whether it is the newest is for the caller to know.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn save(connection: &mut PgConnection, link: &Link) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO links (code, shortener_url_id, auth_user_id, deleted_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (code) DO UPDATE SET deleted_at = excluded.deleted_at",
+    )
+    .bind(&link.code)
+    .bind(link.url_id)
+    .bind(link.owner)
+    .bind(link.deleted_at)
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// Whether there is or was a link of this code. One that was deleted still brought its buyers.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn is_known(connection: &mut PgConnection, code: &str) -> sqlx::Result<bool> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT FROM links WHERE code = $1)").bind(code).fetch_one(connection).await
+}

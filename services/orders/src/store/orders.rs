@@ -1,0 +1,77 @@
+//! Table `orders`: the state now.
+
+use crate::{domain::Order, error::Error};
+use contracts::rest::orders::OrderStatus;
+use sqlx::{PgConnection, types::Json};
+use uuid::Uuid;
+
+/// Writes the state after the events that were appended in the same transaction.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn save(connection: &mut PgConnection, order: &Order) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO orders (id, customer_id, auth_user_id, status, version, state) VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (id) DO UPDATE SET status = excluded.status, version = excluded.version, state = excluded.state",
+    )
+    .bind(order.id)
+    .bind(order.customer_id)
+    .bind(order.auth_user_id)
+    .bind(order.status.as_str())
+    .bind(i64::try_from(order.version).unwrap_or(i64::MAX))
+    .bind(Json(order))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The orders with these ids: all of them, or those of one buyer.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn by_ids(connection: &mut PgConnection, ids: &[Uuid], of: Option<Uuid>) -> sqlx::Result<Vec<Order>> {
+    let states: Vec<Json<Order>> =
+        sqlx::query_scalar("SELECT state FROM orders WHERE id = ANY($1) AND ($2 IS NULL OR auth_user_id = $2)")
+            .bind(ids)
+            .bind(of)
+            .fetch_all(connection)
+            .await?;
+    Ok(states.into_iter().map(|Json(order)| order).collect())
+}
+
+/// A buyer's orders, newest first, those before `after`.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn page(
+    connection: &mut PgConnection,
+    buyer: Uuid,
+    status: Option<OrderStatus>,
+    after: Option<Uuid>,
+    limit: i64,
+) -> sqlx::Result<Vec<Order>> {
+    let all = "SELECT state FROM orders WHERE auth_user_id = $1 AND ($2 IS NULL OR id < $2)
+               ORDER BY id DESC LIMIT $3";
+    let some = "SELECT state FROM orders WHERE auth_user_id = $1 AND ($2 IS NULL OR id < $2) AND status = $4
+                ORDER BY id DESC LIMIT $3";
+    let query = sqlx::query_scalar(if status.is_some() { some } else { all }).bind(buyer).bind(after).bind(limit);
+    let query = match status {
+        Some(status) => query.bind(status.as_str()),
+        None => query,
+    };
+    let states: Vec<Json<Order>> = query.fetch_all(connection).await?;
+    Ok(states.into_iter().map(|Json(order)| order).collect())
+}
+
+/// Whether an order of the customer is under way.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn any_open(connection: &mut PgConnection, customer: Uuid) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM orders WHERE customer_id = $1 AND status IN ('pending', 'confirmed', 'shipped'))",
+    )
+    .bind(customer)
+    .fetch_one(connection)
+    .await
+}

@@ -1,0 +1,33 @@
+//! What an erased customer leaves: nothing.
+
+use super::Payments;
+use crate::{
+    error::Error,
+    store::{calls, erased_customers, payments},
+};
+use chassis::{
+    failpoint,
+    messaging::{Message, inbox::postgres::Inbox},
+};
+use contracts::event::orders::CustomerErased;
+
+impl Payments {
+    /// Forgets the tokens and last digits of a customer's means of payment.
+    ///
+    /// # Errors
+    /// Fails when the database does.
+    pub async fn forget(&self, inbox: &Inbox, message: &Message, erased: &CustomerErased) -> Result<(), Error> {
+        // Committed before the rest begins: a payment that is being recorded meanwhile either sees this, or is seen
+        // below, or sees it when it is settled.
+        erased_customers::insert(&self.pool, erased.customer_id, erased.erased_at).await?;
+        failpoint!("payments.forget.after_note");
+        let mut tx = self.pool.begin().await?;
+        if inbox.accept(&mut tx, message).await? {
+            payments::forget_customer(&mut tx, erased.customer_id).await?;
+            calls::forget_customer(&mut tx, erased.customer_id).await?;
+        }
+        tx.commit().await?;
+        self.desk.wake();
+        Ok(())
+    }
+}

@@ -1,0 +1,89 @@
+//! Webhooks: what the provider tells us by itself. They may settle what we have not asked for yet.
+
+use super::{
+    Payments,
+    settle::{settle_charge, settle_refund, verdict},
+};
+use crate::{
+    domain::{RefundStatus, Signature, SignatureError, Status, read_charge_key, read_refund_key},
+    error::Error,
+    metrics as names,
+    provider::{Charge, Event, Refund},
+    store::{payments, provider_events, refunds},
+};
+use chassis::failpoint;
+use chrono::Utc;
+use secrecy::ExposeSecret;
+
+impl Payments {
+    /// Hears a webhook: verified, and with an effect once.
+    ///
+    /// # Errors
+    /// [`Error::BadSignature`], [`Error::TooOld`], [`Error::Unreadable`].
+    pub async fn hear(&self, signature: Option<&str>, body: &[u8]) -> Result<(), Error> {
+        let heard = self.hear_verified(signature, body).await;
+        let outcome = heard.as_ref().map_or("refused", |outcome| outcome);
+        metrics::counter!(names::WEBHOOKS, "outcome" => outcome).increment(1);
+        heard.map(drop)
+    }
+
+    async fn hear_verified(&self, signature: Option<&str>, body: &[u8]) -> Result<&'static str, Error> {
+        let signature = signature.and_then(Signature::parse).ok_or(Error::BadSignature)?;
+        let secret = self.provider.secret().expose_secret().as_bytes();
+        let verified = signature.verify(secret, body, Utc::now().timestamp(), self.tolerance_seconds);
+        verified.map_err(|error| match error {
+            SignatureError::Bad => Error::BadSignature,
+            SignatureError::TooOld => Error::TooOld,
+        })?;
+        let event: Event = serde_json::from_slice(body).map_err(Error::Unreadable)?;
+        chassis::http::facts::note("event_id", event.id.as_str());
+        match event.kind.as_str() {
+            "charge.captured" | "charge.declined" => self.hear_of_charge(&event).await,
+            "refund.succeeded" => self.hear_of_refund(&event).await,
+            // The provider may tell of more one day.
+            _ => Ok("ignored"),
+        }
+    }
+
+    async fn hear_of_charge(&self, event: &Event) -> Result<&'static str, Error> {
+        let charge: Charge = serde_json::from_value(event.data.clone()).map_err(Error::Unreadable)?;
+        let Some((saga_id, step)) = read_charge_key(&charge.idempotency_key) else { return Ok("ignored") };
+        let Some(payment) = payments::by_step(&self.pool, saga_id, step).await? else { return Ok("ignored") };
+        if payment.amount != charge.amount {
+            tracing::error!(payment.id = %payment.id, "A webhook tells of another amount than was asked for.");
+            return Ok("ignored");
+        }
+        // Mostly the call's own answer came first: then nothing is to be written, however often this comes.
+        if payment.status != Status::Pending {
+            return Ok("known");
+        }
+        let mut tx = self.pool.begin().await?;
+        if !provider_events::accept(&mut tx, &event.id).await? {
+            return Ok("replayed");
+        }
+        failpoint!("payments.webhook.after_event");
+        let settled = settle_charge(&mut tx, payment.id, &verdict(charge)).await?;
+        failpoint!("payments.webhook.before_commit");
+        tx.commit().await?;
+        self.desk.wake();
+        Ok(if settled { "settled" } else { "known" })
+    }
+
+    async fn hear_of_refund(&self, event: &Event) -> Result<&'static str, Error> {
+        let made: Refund = serde_json::from_value(event.data.clone()).map_err(Error::Unreadable)?;
+        let Some(id) = read_refund_key(&made.idempotency_key) else { return Ok("ignored") };
+        let mut tx = self.pool.begin().await?;
+        let Some(refund) = refunds::by_id(&mut tx, id).await? else { return Ok("ignored") };
+        if refund.status != RefundStatus::Pending || refund.amount != made.amount {
+            return Ok("known");
+        }
+        if !provider_events::accept(&mut tx, &event.id).await? {
+            return Ok("replayed");
+        }
+        failpoint!("payments.webhook.after_event");
+        let settled = settle_refund(&mut tx, refund.payment_id, id, Some(&made.id)).await?;
+        tx.commit().await?;
+        self.desk.wake();
+        Ok(if settled { "settled" } else { "known" })
+    }
+}

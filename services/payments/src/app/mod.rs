@@ -1,0 +1,80 @@
+//! The use cases: one per module, one transaction each, with the outbox in it.
+//!
+//! [`charge`] and [`undo`] answer commands and never call the provider; [`call`](Payments::call) does, for the
+//! workers; [`settle`] writes outcomes, whoever brought them: the call, a question, or a webhook.
+
+mod call;
+mod charge;
+mod forget;
+mod hear;
+mod read;
+mod refund;
+mod settle;
+mod undo;
+
+pub use read::Shown;
+pub use refund::RefundRequest;
+
+use crate::{config, domain::Origin, provider::Provider, worker::Desk};
+use chassis::{
+    http::RequestId,
+    messaging::{Outgoing, cause, outbox},
+    telemetry,
+};
+use contracts::{
+    command::{Outcome, Replied, StepRef},
+    envelope::{Event, EventData},
+};
+use sqlx::{PgConnection, PgPool};
+
+/// Payments and their refunds. Clones are the same.
+#[derive(Clone)]
+pub struct Payments {
+    pub(crate) pool: PgPool,
+    pub(crate) provider: Provider,
+    pub(crate) desk: Desk,
+    tolerance_seconds: u32,
+}
+
+impl Payments {
+    /// Puts together what the use cases need.
+    #[must_use]
+    pub fn new(pool: PgPool, provider: Provider, desk: Desk, webhooks: config::Webhooks) -> Self {
+        Self { pool, provider, desk, tolerance_seconds: webhooks.tolerance_seconds }
+    }
+
+    /// The payment provider.
+    #[must_use]
+    pub fn provider(&self) -> &Provider {
+        &self.provider
+    }
+}
+
+/// Where what is written now comes from.
+fn origin() -> Origin {
+    Origin {
+        traceparent: telemetry::traceparent(),
+        correlation_id: RequestId::current().map(|id| id.as_str().to_owned()),
+        causation_id: cause(),
+    }
+}
+
+/// Writes a reply into the outbox.
+async fn reply(connection: &mut PgConnection, step: &StepRef, outcome: Outcome, origin: &Origin) -> sqlx::Result<()> {
+    let reply = Replied { step: step.clone(), outcome };
+    let message = Outgoing::reply(reply).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+    outbox::postgres::enqueue(connection, from(message, origin)).await.map(drop)
+}
+
+/// Writes an event into the outbox.
+async fn publish<T: EventData>(connection: &mut PgConnection, event: Event<T>, origin: &Origin) -> sqlx::Result<()> {
+    let message = Outgoing::event(event).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+    outbox::postgres::enqueue(connection, from(message, origin)).await.map(drop)
+}
+
+fn from(mut message: Outgoing, origin: &Origin) -> Outgoing {
+    message.envelope.traceparent = origin.traceparent.clone();
+    message.envelope.correlation_id = origin.correlation_id.clone();
+    message.envelope.causation_id = origin.causation_id;
+    message
+}

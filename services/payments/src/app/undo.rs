@@ -1,0 +1,87 @@
+//! The command [`RefundPayment`]: gives back everything that a step took.
+
+use super::{Payments, origin, reply};
+use crate::{
+    domain::{Known, Payment, Status, Undo, is_newer},
+    error::Error,
+    store::{calls, payments, refunds},
+};
+use chassis::failpoint;
+use contracts::command::{Outcome, StepRef, checkout::RefundPayment};
+use serde_json::Value;
+use sqlx::PgConnection;
+
+/// The reason of refunds that a saga asks for.
+const REASON: &str = "undone by the saga";
+
+impl Payments {
+    /// Undoes a charge: what is captured is given back, what has not begun never will, and of what may have reached
+    /// the provider the outcome is settled first. A step that has not come leaves a tombstone.
+    ///
+    /// # Errors
+    /// Fails when the database does.
+    pub async fn undo(&self, command: &RefundPayment) -> Result<(), Error> {
+        let step = &command.step;
+        let mut tx = self.pool.begin().await?;
+        let known = match payments::hold_step(&mut tx, step.saga_id, &step.step).await? {
+            Some(known) => known,
+            None if payments::insert_tombstone(&mut tx, step, command.orders_order_id).await? => Known::Tombstone,
+            // The command came in between.
+            None => payments::hold_step(&mut tx, step.saga_id, &step.step).await?.ok_or(sqlx::Error::RowNotFound)?,
+        };
+        failpoint!("payments.undo.after_tombstone");
+        match known {
+            Known::Tombstone => done(&mut tx, step).await?,
+            Known::Payment(payment) => self.undo_payment(&mut tx, *payment, step).await?,
+        }
+        failpoint!("payments.undo.before_commit");
+        tx.commit().await?;
+        self.desk.wake();
+        Ok(())
+    }
+
+    async fn undo_payment(&self, tx: &mut PgConnection, mut payment: Payment, step: &StepRef) -> Result<(), Error> {
+        match payment.status {
+            Status::Declined | Status::Undone => return done(tx, step).await,
+            Status::Pending if calls::withdraw(tx, payment.id).await? => {
+                payments::undo(tx, payment.id).await?;
+                return done(tx, step).await;
+            }
+            Status::Pending | Status::Captured => {}
+        }
+        if is_newer(step, payment.undo_step.as_ref()) {
+            payment.origin = origin();
+            payments::note_undo_step(tx, payment.id, step, &payment.origin).await?;
+            payment.undo_step = Some(step.clone());
+        }
+        failpoint!("payments.undo.after_note");
+        if payment.status == Status::Captured {
+            go_on(tx, &payment).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Does what is next for a captured payment that is held: gives back what is left, or replies that all is.
+/// Nothing when it is not being undone.
+pub(super) async fn go_on(tx: &mut PgConnection, payment: &Payment) -> Result<(), Error> {
+    let Some(step) = &payment.undo_step else { return Ok(()) };
+    match payment.undo(refunds::under_way(tx, payment.id).await?) {
+        Undo::Wait => {}
+        Undo::Done => reply(tx, step, nothing(), &payment.origin).await?,
+        Undo::Refund(rest) => {
+            let refund = refunds::insert(tx, payment, rest, REASON, None).await?;
+            failpoint!("payments.undo.after_refund");
+            calls::insert_refund(tx, refund.id, payment.id).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn done(tx: &mut PgConnection, step: &StepRef) -> Result<(), Error> {
+    Ok(reply(tx, step, nothing(), &origin()).await?)
+}
+
+fn nothing() -> Outcome {
+    Outcome::Done { answer: Value::Null }
+}

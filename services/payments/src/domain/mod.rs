@@ -1,0 +1,59 @@
+//! What payments, refunds and signatures are. No I/O.
+
+mod origin;
+mod payment;
+mod refund;
+mod signature;
+
+pub use origin::Origin;
+pub use payment::{Known, Payment, Status, Undo, Verdict, reason};
+pub use refund::{Refund, RefundKind, RefundStatus};
+pub use signature::{Signature, SignatureError};
+
+use contracts::command::StepRef;
+use uuid::Uuid;
+
+/// The provider's idempotency key of a charge: one per saga and step.
+#[must_use]
+pub fn charge_key(saga_id: Uuid, step: &str) -> String {
+    format!("{saga_id}:{step}")
+}
+
+/// The provider's idempotency key of a refund.
+#[must_use]
+pub fn refund_key(refund_id: Uuid) -> String {
+    format!("refund:{refund_id}")
+}
+
+/// The saga and step of a charge's key.
+#[must_use]
+pub fn read_charge_key(key: &str) -> Option<(Uuid, &str)> {
+    let (saga, step) = key.split_once(':')?;
+    Some((saga.parse().ok()?, step))
+}
+
+/// The refund of a refund's key.
+#[must_use]
+pub fn read_refund_key(key: &str) -> Option<Uuid> {
+    key.strip_prefix("refund:")?.parse().ok()
+}
+
+/// Whether `step` is a later attempt than `known`, or the same.
+#[must_use]
+pub fn is_newer(step: &StepRef, known: Option<&StepRef>) -> bool {
+    known.is_none_or(|known| step.attempt >= known.attempt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_lead_back_to_what_they_are_of() {
+        let id = Uuid::now_v7();
+        assert_eq!(read_charge_key(&charge_key(id, "charge_payment")), Some((id, "charge_payment")));
+        assert_eq!(read_refund_key(&refund_key(id)), Some(id));
+        assert_eq!(read_charge_key(&refund_key(id)), None);
+        assert_eq!(read_refund_key(&charge_key(id, "refund")), None);
+    }
+}

@@ -1,0 +1,242 @@
+//! A payment: one charge for one step of one saga, and what was given back of it.
+
+use super::Origin;
+use chrono::{DateTime, Utc};
+use contracts::{
+    command::{Outcome, StepRef, checkout::PaymentChargedAnswer, checkout::PaymentMethodKind},
+    money::Money,
+};
+use uuid::Uuid;
+
+/// Reasons to decline that are ours; all others are the provider's.
+pub mod reason {
+    /// The customer was erased before the provider was called.
+    pub const CUSTOMER_ERASED: &str = "customer_erased";
+    /// The provider found the request itself not acceptable.
+    pub const REJECTED: &str = "rejected_by_provider";
+    /// The amount is none that can be charged.
+    pub const INVALID_AMOUNT: &str = "invalid_amount";
+}
+
+/// How a payment stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// The provider's answer is not known.
+    Pending,
+    /// The money was taken.
+    Captured,
+    /// The provider refused.
+    Declined,
+    /// Undone before the provider was called.
+    Undone,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Captured, Self::Declined, Self::Undone];
+
+    /// The status as it is stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Captured => "captured",
+            Self::Declined => "declined",
+            Self::Undone => "undone",
+        }
+    }
+}
+
+/// What the database knows of a saga's step.
+#[derive(Debug, Clone)]
+pub enum Known {
+    /// It was undone before it came.
+    Tombstone,
+    /// It came.
+    Payment(Box<Payment>),
+}
+
+/// A payment.
+#[derive(Debug, Clone)]
+pub struct Payment {
+    /// Identifies it.
+    pub id: Uuid,
+    /// The saga that it is a step of.
+    pub saga_id: Uuid,
+    /// The step.
+    pub step: String,
+    /// How it stands.
+    pub status: Status,
+    /// The order.
+    pub orders_order_id: Uuid,
+    /// The buyer.
+    pub orders_customer_id: Uuid,
+    /// The buyer's account.
+    pub auth_user_id: Uuid,
+    /// How much.
+    pub amount: Money,
+    /// The kind of means of payment.
+    pub method: PaymentMethodKind,
+    /// The last digits of its number.
+    pub last_four: Option<String>,
+    /// The provider's id of the charge.
+    pub provider_charge_id: Option<String>,
+    /// Why it was declined.
+    pub decline_reason: Option<String>,
+    /// How much was given back, in minor units.
+    pub refunded_minor: i64,
+    /// Of its last event.
+    pub version: i64,
+    /// The newest command.
+    pub charge_step: StepRef,
+    /// The newest compensation.
+    pub undo_step: Option<StepRef>,
+    /// Where its outcome comes from.
+    pub origin: Origin,
+    /// When the command came.
+    pub created_at: DateTime<Utc>,
+    /// When the outcome was known.
+    pub settled_at: Option<DateTime<Utc>>,
+}
+
+/// What the provider made of a charge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The money was taken.
+    Captured {
+        /// The provider's id of the charge.
+        charge_id: String,
+    },
+    /// It was not, and never will be.
+    Declined {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What is next for a captured payment that is to be undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undo {
+    /// A refund under way must end first: what is left depends on it.
+    Wait,
+    /// So much is to be given back.
+    Refund(Money),
+    /// All was given back.
+    Done,
+}
+
+impl Payment {
+    /// How much was given back.
+    #[must_use]
+    pub fn refunded(&self) -> Money {
+        Money::new(self.refunded_minor, self.amount.currency)
+    }
+
+    /// How much can still be given back, while refunds of `under_way` minor units are under way.
+    #[must_use]
+    pub fn left(&self, under_way: i64) -> Money {
+        Money::new(self.amount.minor - self.refunded_minor - under_way, self.amount.currency)
+    }
+
+    /// What is next while it is undone and refunds of `under_way` minor units are under way.
+    #[must_use]
+    pub fn undo(&self, under_way: i64) -> Undo {
+        let left = self.left(under_way);
+        match (under_way, left.minor) {
+            (1.., _) => Undo::Wait,
+            (_, 1..) => Undo::Refund(left),
+            _ => Undo::Done,
+        }
+    }
+
+    /// What the saga is told of the charge; nothing while the outcome is not known.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        match self.status {
+            Status::Pending => None,
+            Status::Captured => {
+                let answer = PaymentChargedAnswer { payment_id: self.id };
+                Some(Outcome::Done { answer: serde_json::to_value(answer).unwrap_or_default() })
+            }
+            Status::Declined => {
+                let message = self.decline_reason.clone().unwrap_or_default();
+                Some(Outcome::Refused { code: "declined".to_owned(), message })
+            }
+            Status::Undone => Some(undone()),
+        }
+    }
+}
+
+impl Known {
+    /// What the saga is told of the charge; nothing while the outcome is not known.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        match self {
+            Self::Tombstone => Some(undone()),
+            Self::Payment(payment) => payment.outcome(),
+        }
+    }
+}
+
+fn undone() -> Outcome {
+    Outcome::Refused { code: "undone".to_owned(), message: "The step was undone before.".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use contracts::{command::Direction, money::Currency};
+    use proptest::prelude::*;
+
+    fn payment(amount: i64, refunded_minor: i64) -> Payment {
+        let step = StepRef {
+            saga_id: Uuid::nil(),
+            step: "charge_payment".to_owned(),
+            direction: Direction::Forward,
+            attempt: 1,
+            reply_to: "orders.saga.replied".to_owned(),
+        };
+        Payment {
+            id: Uuid::nil(),
+            saga_id: Uuid::nil(),
+            step: step.step.clone(),
+            status: Status::Captured,
+            orders_order_id: Uuid::nil(),
+            orders_customer_id: Uuid::nil(),
+            auth_user_id: Uuid::nil(),
+            amount: Money::new(amount, Currency::BRL),
+            method: PaymentMethodKind::Pix,
+            last_four: None,
+            provider_charge_id: Some("ch".to_owned()),
+            decline_reason: None,
+            refunded_minor,
+            version: 1,
+            charge_step: step,
+            undo_step: None,
+            origin: Origin::default(),
+            created_at: Utc::now(),
+            settled_at: None,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn undoing_ends_with_everything_given_back(
+            amount in 1_i64..1_000_000,
+            refunds in proptest::collection::vec((1_i64..500_000, any::<bool>()), 0..8),
+        ) {
+            let mut payment = payment(amount, 0);
+            for (minor, succeeds) in refunds {
+                if minor <= payment.left(0).minor {
+                    prop_assert_eq!(payment.undo(minor), Undo::Wait);
+                    payment.refunded_minor += if succeeds { minor } else { 0 };
+                }
+            }
+            if let Undo::Refund(rest) = payment.undo(0) {
+                payment.refunded_minor += rest.minor;
+            }
+            prop_assert_eq!(payment.refunded_minor, amount);
+            prop_assert_eq!(payment.undo(0), Undo::Done);
+        }
+    }
+}

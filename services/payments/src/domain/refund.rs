@@ -1,0 +1,72 @@
+//! Money that is given back.
+
+use chrono::{DateTime, Utc};
+use contracts::money::Money;
+use uuid::Uuid;
+
+/// Who wants money given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefundKind {
+    /// The saga, which undoes the charge.
+    Compensation,
+    /// An operator.
+    Operator,
+}
+
+/// How a refund stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefundStatus {
+    /// The provider's answer is not known.
+    Pending,
+    /// The money was given back.
+    Succeeded,
+    /// The provider refused.
+    Failed,
+}
+
+impl RefundKind {
+    /// The kind as it is stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Compensation => "compensation",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+impl RefundStatus {
+    /// Every status.
+    pub const ALL: [Self; 3] = [Self::Pending, Self::Succeeded, Self::Failed];
+
+    /// The status as it is stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// A refund.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refund {
+    /// Identifies it.
+    pub id: Uuid,
+    /// The payment that it is of.
+    pub payment_id: Uuid,
+    /// Who wants it.
+    pub kind: RefundKind,
+    /// How it stands.
+    pub status: RefundStatus,
+    /// How much.
+    pub amount: Money,
+    /// Why.
+    pub reason: String,
+    /// When it was asked for.
+    pub created_at: DateTime<Utc>,
+    /// When the outcome was known.
+    pub settled_at: Option<DateTime<Utc>>,
+}

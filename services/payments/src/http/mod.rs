@@ -1,0 +1,77 @@
+//! The routes: REST as `contracts::rest::payments` says, described in OpenAPI.
+
+mod payments;
+mod present;
+mod refunds;
+mod webhooks;
+
+use crate::app::Payments;
+use axum::{
+    Router,
+    extract::FromRef,
+    http::{HeaderValue, header},
+    middleware::map_response,
+    response::Response,
+};
+use chassis::jwt::Verifier;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// What handlers work with.
+#[derive(Clone, FromRef)]
+struct State {
+    payments: Payments,
+    verifier: Verifier,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "payments",
+        description = "Charges and refunds at the payment provider. Every error is application/problem+json \
+                       (RFC 9457) with a code of the one list in docs/errors."
+    ),
+    modifiers(&Bearer),
+)]
+struct Description;
+
+/// Describes the `Authorization: Bearer` header.
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The routes.
+pub fn routes(payments: Payments, verifier: Verifier) -> Router {
+    let (router, _) = described().with_state(State { payments, verifier }).split_for_parts();
+    // What somebody paid is nobody else's to keep.
+    router.layer(map_response(no_store))
+}
+
+/// Their description.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    described().into_openapi()
+}
+
+fn described() -> OpenApiRouter<State> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(payments::read))
+        .routes(routes!(payments::of_order))
+        .routes(routes!(payments::batch))
+        .routes(routes!(refunds::refund))
+        .routes(routes!(webhooks::hear))
+}
+
+async fn no_store(mut response: Response) -> Response {
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,310 @@
+//! Table `payments`.
+
+use crate::domain::{Known, Origin, Payment, Status, Verdict};
+use chrono::{DateTime, Utc};
+use contracts::{
+    command::{
+        StepRef,
+        checkout::{ChargePayment, PaymentMethodKind},
+    },
+    money::{Currency, Money},
+};
+use sqlx::{FromRow, PgConnection, PgPool, postgres::PgRow, types::Json};
+use uuid::Uuid;
+
+#[derive(FromRow)]
+struct Row {
+    id: Uuid,
+    saga_id: Uuid,
+    step: String,
+    status: String,
+    orders_order_id: Uuid,
+    orders_customer_id: Option<Uuid>,
+    auth_user_id: Option<Uuid>,
+    amount_minor: Option<i64>,
+    currency: Option<String>,
+    method: Option<String>,
+    last_four: Option<String>,
+    provider_charge_id: Option<String>,
+    decline_reason: Option<String>,
+    refunded_minor: i64,
+    version: i64,
+    charge_step: Option<Json<StepRef>>,
+    undo_step: Option<Json<StepRef>>,
+    traceparent: Option<String>,
+    correlation_id: Option<String>,
+    causation_id: Option<Uuid>,
+    created_at: DateTime<Utc>,
+    settled_at: Option<DateTime<Utc>>,
+}
+
+impl Row {
+    /// Nothing for a tombstone.
+    fn payment(self) -> sqlx::Result<Option<Payment>> {
+        let (Some(minor), Some(charge_step)) = (self.amount_minor, self.charge_step) else { return Ok(None) };
+        let wrong = |what: &str| sqlx::Error::Decode(format!("payment {}: {what}", self.id).into());
+        let code = self.currency.unwrap_or_default();
+        let method = self.method.unwrap_or_default();
+        let methods = PaymentMethodKind::ALL;
+        Ok(Some(Payment {
+            id: self.id,
+            saga_id: self.saga_id,
+            status: Status::ALL.into_iter().find(|it| it.as_str() == self.status).ok_or_else(|| wrong("status"))?,
+            amount: Money::new(minor, Currency::from_code(&code).ok_or_else(|| wrong("currency"))?),
+            method: methods.into_iter().find(|it| it.as_str() == method).ok_or_else(|| wrong("method"))?,
+            orders_order_id: self.orders_order_id,
+            orders_customer_id: self.orders_customer_id.ok_or_else(|| wrong("customer"))?,
+            auth_user_id: self.auth_user_id.ok_or_else(|| wrong("user"))?,
+            step: self.step,
+            last_four: self.last_four,
+            provider_charge_id: self.provider_charge_id,
+            decline_reason: self.decline_reason,
+            refunded_minor: self.refunded_minor,
+            version: self.version,
+            charge_step: charge_step.0,
+            undo_step: self.undo_step.map(|step| step.0),
+            origin: Origin {
+                traceparent: self.traceparent,
+                correlation_id: self.correlation_id,
+                causation_id: self.causation_id,
+            },
+            created_at: self.created_at,
+            settled_at: self.settled_at,
+        }))
+    }
+}
+
+/// Reads a payment out of a row of the whole table; nothing for a tombstone.
+///
+/// # Errors
+/// Fails when the row is not what this version writes.
+pub fn read(row: &PgRow) -> sqlx::Result<Option<Payment>> {
+    Row::from_row(row)?.payment()
+}
+
+fn whole(row: Option<Row>) -> sqlx::Result<Option<Payment>> {
+    row.map_or(Ok(None), Row::payment)
+}
+
+/// Adds the payment of a command; nothing when its saga and step are known.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn insert(
+    connection: &mut PgConnection,
+    command: &ChargePayment,
+    origin: &Origin,
+) -> sqlx::Result<Option<Payment>> {
+    let row = sqlx::query_as(
+        "INSERT INTO payments (id, saga_id, step, status, orders_order_id, orders_customer_id, auth_user_id,
+             amount_minor, currency, method, last_four, charge_step, traceparent, correlation_id, causation_id)
+         VALUES ($1, $2, $3, 'pending', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+         ON CONFLICT (saga_id, step) DO NOTHING RETURNING *",
+    )
+    .bind(Uuid::now_v7())
+    .bind(command.step.saga_id)
+    .bind(&command.step.step)
+    .bind(command.orders_order_id)
+    .bind(command.orders_customer_id)
+    .bind(command.auth_user_id)
+    .bind(command.amount.minor)
+    .bind(command.amount.currency.code())
+    .bind(command.method.as_str())
+    .bind(&command.last_four)
+    .bind(Json(&command.step))
+    .bind(&origin.traceparent)
+    .bind(&origin.correlation_id)
+    .bind(origin.causation_id)
+    .fetch_optional(connection)
+    .await?;
+    whole(row)
+}
+
+/// Leaves word that a step was undone before it came; `false` when it had come meanwhile.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn insert_tombstone(
+    connection: &mut PgConnection,
+    step: &StepRef,
+    orders_order_id: Uuid,
+) -> sqlx::Result<bool> {
+    let inserted = sqlx::query(
+        "INSERT INTO payments (id, saga_id, step, status, orders_order_id, undo_step, settled_at)
+         VALUES ($1, $2, $3, 'undone', $4, $5, now()) ON CONFLICT (saga_id, step) DO NOTHING",
+    )
+    .bind(Uuid::now_v7())
+    .bind(step.saga_id)
+    .bind(&step.step)
+    .bind(orders_order_id)
+    .bind(Json(step))
+    .execute(connection)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
+}
+
+/// What is known of a saga's step; holds off its other changes until the transaction ends.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn hold_step(connection: &mut PgConnection, saga_id: Uuid, step: &str) -> sqlx::Result<Option<Known>> {
+    let row: Option<Row> = sqlx::query_as("SELECT * FROM payments WHERE saga_id = $1 AND step = $2 FOR UPDATE")
+        .bind(saga_id)
+        .bind(step)
+        .fetch_optional(connection)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(row.payment()?.map_or(Known::Tombstone, |payment| Known::Payment(Box::new(payment)))))
+}
+
+/// The payment; holds off its other changes until the transaction ends.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn hold(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Payment>> {
+    let query = sqlx::query_as("SELECT * FROM payments WHERE id = $1 FOR UPDATE").bind(id);
+    whole(query.fetch_optional(connection).await?)
+}
+
+/// The payment of a saga's step.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn by_step(pool: &PgPool, saga_id: Uuid, step: &str) -> sqlx::Result<Option<Payment>> {
+    let query = sqlx::query_as("SELECT * FROM payments WHERE saga_id = $1 AND step = $2").bind(saga_id).bind(step);
+    whole(query.fetch_optional(pool).await?)
+}
+
+/// Whose payments may be seen.
+#[derive(Debug, Clone, Copy)]
+pub enum Seen {
+    /// All.
+    All,
+    /// This user's.
+    Of(Uuid),
+}
+
+impl Seen {
+    fn user(self) -> Option<Uuid> {
+        match self {
+            Self::All => None,
+            Self::Of(user) => Some(user),
+        }
+    }
+}
+
+/// The payment with this id, if it may be seen.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn by_id(pool: &PgPool, id: Uuid, seen: Seen) -> sqlx::Result<Option<Payment>> {
+    let query = sqlx::query_as("SELECT * FROM payments WHERE id = $1 AND ($2 IS NULL OR auth_user_id = $2)");
+    whole(query.bind(id).bind(seen.user()).fetch_optional(pool).await?)
+}
+
+/// The newest payment of each of these orders, as far as they may be seen.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn by_orders(pool: &PgPool, orders: &[Uuid], seen: Seen) -> sqlx::Result<Vec<Payment>> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT DISTINCT ON (orders_order_id) * FROM payments
+         WHERE orders_order_id = ANY($1) AND ($2 IS NULL OR auth_user_id = $2) AND amount_minor IS NOT NULL
+         ORDER BY orders_order_id, created_at DESC",
+    )
+    .bind(orders)
+    .bind(seen.user())
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter().filter_map(|row| row.payment().transpose()).collect()
+}
+
+/// Notes a newer command for a payment that is pending.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn note_charge_step(connection: &mut PgConnection, id: Uuid, step: &StepRef) -> sqlx::Result<()> {
+    let query = sqlx::query("UPDATE payments SET charge_step = $2 WHERE id = $1").bind(id).bind(Json(step));
+    query.execute(connection).await.map(drop)
+}
+
+/// Notes a newer compensation, whose origin the outcome has from now on.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn note_undo_step(
+    connection: &mut PgConnection,
+    id: Uuid,
+    step: &StepRef,
+    origin: &Origin,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE payments SET undo_step = $2, traceparent = $3, correlation_id = $4, causation_id = $5 WHERE id = $1",
+    )
+    .bind(id)
+    .bind(Json(step))
+    .bind(&origin.traceparent)
+    .bind(&origin.correlation_id)
+    .bind(origin.causation_id)
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// Ends a payment that the provider never heard of.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn undo(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<()> {
+    let query = sqlx::query("UPDATE payments SET status = 'undone', settled_at = now() WHERE id = $1").bind(id);
+    query.execute(connection).await.map(drop)
+}
+
+/// Writes the outcome of a payment that is pending, and holds off its other changes; nothing when it has one. What
+/// an erased customer's payment must not keep goes with it.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn settle(connection: &mut PgConnection, id: Uuid, verdict: &Verdict) -> sqlx::Result<Option<Payment>> {
+    let (status, charge, reason) = match verdict {
+        Verdict::Captured { charge_id } => (Status::Captured, Some(charge_id), None),
+        Verdict::Declined { reason } => (Status::Declined, None, Some(reason)),
+    };
+    let row = sqlx::query_as(
+        "UPDATE payments p SET status = $2, provider_charge_id = $3, decline_reason = $4, settled_at = now(),
+             version = version + 1,
+             last_four = CASE WHEN EXISTS (SELECT FROM erased_customers e
+                 WHERE e.orders_customer_id = p.orders_customer_id) THEN NULL ELSE last_four END
+         WHERE id = $1 AND status = 'pending' RETURNING *",
+    )
+    .bind(id)
+    .bind(status.as_str())
+    .bind(charge)
+    .bind(reason)
+    .fetch_optional(connection)
+    .await?;
+    whole(row)
+}
+
+/// Adds to what was given back.
+///
+/// # Errors
+/// Fails when the database does, or when it would be more than was captured.
+pub async fn add_refunded(connection: &mut PgConnection, id: Uuid, minor: i64) -> sqlx::Result<Option<Payment>> {
+    let query = sqlx::query_as(
+        "UPDATE payments SET refunded_minor = refunded_minor + $2, version = version + 1 WHERE id = $1 RETURNING *",
+    );
+    whole(query.bind(id).bind(minor).fetch_optional(connection).await?)
+}
+
+/// Forgets the last digits of a customer's means of payment.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn forget_customer(connection: &mut PgConnection, customer: Uuid) -> sqlx::Result<()> {
+    sqlx::query("UPDATE payments SET last_four = NULL WHERE orders_customer_id = $1 AND last_four IS NOT NULL")
+        .bind(customer)
+        .execute(connection)
+        .await
+        .map(drop)
+}

@@ -1,0 +1,218 @@
+//! The engine as its service uses it.
+
+use crate::{
+    error::Error,
+    flow::{Declared, Flow},
+    machine::{self, Input, Refusal},
+    replies::Replies,
+    step::Definition,
+    store::{self, Filter, Lock, Record},
+    story::Story,
+    transition::{Impulse, Transition},
+};
+use anyhow::{Context as _, ensure};
+use chassis::{
+    messaging::{Broker, Consumer, Subscription, ledger::Ledger},
+    telemetry,
+};
+use chrono::Utc;
+use contracts::rest::sagas::SagaRecord;
+use sqlx::{PgConnection, PgPool};
+use std::{sync::Arc, time::Duration};
+use uuid::Uuid;
+
+/// How often the sweep looks for sagas whose time has come, unless set.
+const SWEEP_EVERY: Duration = Duration::from_millis(500);
+/// How many sagas of a service may be moved on by replies at once. Each waits for its commit, and
+/// commits that wait together are written together.
+const PARTITIONS: u16 = 8;
+
+/// Runs the sagas of one service. Cloning is cheap; any number of processes may run the same ones.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) pool: PgPool,
+    pub(crate) sweep_every: Duration,
+    unit: Arc<str>,
+    flows: Arc<[Arc<dyn Flow>]>,
+}
+
+/// A saga that is to be started.
+#[derive(Debug, Clone)]
+pub struct Start<D> {
+    /// Identifies it: participants know it by this id.
+    pub id: Uuid,
+    /// What it is about, for example an order's id.
+    pub subject: String,
+    /// What it knows.
+    pub data: D,
+}
+
+/// Who cancels a saga, and why.
+#[derive(Debug, Clone)]
+pub struct Cancel {
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What cancelling came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancelled {
+    /// The saga has turned back.
+    Begun,
+    /// It had turned back already, for a reason of its own or an earlier wish.
+    UnderWay,
+}
+
+impl Engine {
+    /// Makes an engine for the unit of this name, in the database behind `pool`. Replies come under
+    /// the routing key `<unit>.saga.replied`.
+    #[must_use]
+    pub fn new(pool: PgPool, unit: &str) -> Self {
+        Self { pool, sweep_every: SWEEP_EVERY, unit: unit.into(), flows: Arc::default() }
+    }
+
+    /// Adds a kind of saga.
+    ///
+    /// # Errors
+    /// Fails when its steps contradict each other, or there is one of its name.
+    pub fn with<D: Definition>(mut self, definition: D) -> anyhow::Result<Self> {
+        ensure!(self.flow(D::KIND).is_err(), "there are two sagas {}", D::KIND);
+        let declared: Arc<dyn Flow> = Arc::new(Declared::new(&definition)?);
+        self.flows = self.flows.iter().cloned().chain([declared]).collect();
+        Ok(self)
+    }
+
+    /// Sets how often the sweep looks for sagas whose time has come (500 ms).
+    #[must_use]
+    pub fn sweep_every(mut self, every: Duration) -> Self {
+        self.sweep_every = every;
+        self
+    }
+
+    /// Starts a saga, in the transaction of `connection`: runs the local steps that come first, and
+    /// enqueues the first command. Call it last: what it sends is about what stands by then.
+    ///
+    /// # Errors
+    /// Fails when a local step does, the database does, or there is a saga with this id: then the
+    /// transaction cannot go on.
+    pub async fn start<D: Definition>(
+        &self,
+        connection: &mut PgConnection,
+        start: Start<D::Data>,
+    ) -> Result<(), Error> {
+        let (flow, now) = (self.flow(D::KIND)?, Utc::now());
+        let step = machine::start(flow.shape(), now, flow.deadline());
+        let record = Record {
+            id: start.id,
+            kind: D::KIND.to_owned(),
+            subject: start.subject,
+            status: step.state.status,
+            wait: None,
+            due: None,
+            deadline: step.state.deadline,
+            settled: false,
+            data: serde_json::to_value(start.data).context("the saga's data cannot be written as JSON")?,
+            cause: None,
+            traceparent: telemetry::traceparent(),
+            version: 0,
+            started_at: now,
+            updated_at: now,
+            ended_at: None,
+        };
+        let story = Transition::new(self, flow, record, now).start(connection, step).await?;
+        story.tell();
+        Ok(())
+    }
+
+    /// Turns a saga back, in the transaction of `connection`: one under way from the step in flight,
+    /// which counts as unknown; one that is completed and not closed from its last step. Call it
+    /// before the transaction touches what local steps write to: the engine locks the saga first, too.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with [`Refusal::PastPivot`], [`Refusal::Closed`] or [`Refusal::Ended`] when
+    /// it is too late.
+    pub async fn cancel(&self, connection: &mut PgConnection, id: Uuid, cancel: Cancel) -> Result<Cancelled, Error> {
+        let Cancel { by, reason } = cancel;
+        match self.advance(connection, id, &Input::Cancel { by, reason }.into(), Lock::Wait).await {
+            Ok(story) => {
+                story.tell();
+                Ok(Cancelled::Begun)
+            }
+            Err(Error::Refused(Refusal::UnderWay)) => Ok(Cancelled::UnderWay),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a completed saga one that can no longer be cancelled, in the transaction of
+    /// `connection`; harmless when it was. Call it before the transaction touches what local steps
+    /// write to.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with [`Refusal::NotCompleted`] when it is not completed (any more).
+    pub async fn close(&self, connection: &mut PgConnection, id: Uuid) -> Result<(), Error> {
+        match self.advance(connection, id, &Input::Close.into(), Lock::Wait).await {
+            Ok(_) | Err(Error::Refused(Refusal::Closed)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads a saga.
+    ///
+    /// # Errors
+    /// Fails when the database does.
+    pub async fn find(&self, id: Uuid) -> Result<Option<Record>, Error> {
+        Ok(store::find(&self.pool, id).await?)
+    }
+
+    /// Reads sagas, the latest first.
+    ///
+    /// # Errors
+    /// Fails when the database does.
+    pub async fn list(&self, filter: &Filter) -> Result<Vec<Record>, Error> {
+        Ok(store::list(&self.pool, filter).await?)
+    }
+
+    /// Reads everything that happened to a saga, in order.
+    ///
+    /// # Errors
+    /// Fails when the database does.
+    pub async fn history(&self, id: Uuid) -> Result<Vec<SagaRecord>, Error> {
+        Ok(store::history(&self.pool, id).await?)
+    }
+
+    /// What the consumer of replies subscribes to; it is named `<unit>.sagas`.
+    #[must_use]
+    pub fn subscription(&self) -> Subscription {
+        Subscription::to_commands(format!("{}.sagas", self.unit), [self.reply_to()]).partitions(PARTITIONS)
+    }
+
+    /// The consumer of replies, to be run in the background.
+    #[must_use]
+    pub fn consumer(&self, broker: &Broker, ledger: Ledger) -> Consumer<Replies> {
+        Consumer::new(broker, self.subscription(), ledger, Replies::new(self.clone()))
+    }
+
+    pub(crate) fn reply_to(&self) -> String {
+        format!("{}.saga.replied", self.unit)
+    }
+
+    pub(crate) fn flow(&self, kind: &str) -> anyhow::Result<&dyn Flow> {
+        let found = self.flows.iter().find(|flow| flow.kind() == kind);
+        found.map(|flow| &**flow).with_context(|| format!("no saga {kind} is declared here"))
+    }
+
+    /// Moves a saga on, in the transaction of `connection`.
+    async fn advance(
+        &self,
+        connection: &mut PgConnection,
+        id: Uuid,
+        impulse: &Impulse,
+        lock: Lock,
+    ) -> Result<Story, Error> {
+        let record = store::lock(connection, id, lock).await?.ok_or(Error::NotFound)?;
+        let flow = self.flow(&record.kind)?;
+        Transition::new(self, flow, record, Utc::now()).advance(connection, impulse).await
+    }
+}

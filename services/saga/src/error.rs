@@ -1,0 +1,70 @@
+//! What can go wrong with a saga, and what an operator is told of it.
+
+use crate::machine::Refusal;
+use chassis::http;
+use contracts::{command::Direction, problem::Code};
+
+/// Why a saga could not be moved.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such saga.
+    #[error("there is no such saga")]
+    NotFound,
+    /// Its state does not allow this.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] sqlx::Error),
+    /// A local step failed: everything is to be rolled back.
+    #[error("the local step {} failed: {:#}", .0.name, .0.error)]
+    Stumbled(Stumble),
+    /// The answer to a command is not the one that its step expects.
+    #[error(transparent)]
+    Answer(anyhow::Error),
+    /// Something that must not happen.
+    #[error(transparent)]
+    Internal(#[from] anyhow::Error),
+}
+
+/// A local step that failed.
+#[derive(Debug)]
+pub struct Stumble {
+    pub(crate) step: usize,
+    pub(crate) direction: Direction,
+    pub(crate) name: &'static str,
+    pub(crate) error: anyhow::Error,
+}
+
+impl Stumble {
+    /// Whether trying again at once may help: the database was away or in the way.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.error.chain().filter_map(|cause| cause.downcast_ref::<sqlx::Error>()).any(is_away)
+    }
+}
+
+/// Whether the database is away or in the way, rather than asked something wrong.
+pub(crate) fn is_away(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
+        // Classes 08 (connection), 53 (resources), 57 (shutting down, cancelled), and failed
+        // serialisations and deadlocks, which another try survives.
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            ["08", "53", "57"].iter().any(|class| code.starts_with(class)) || code == "40001" || code == "40P01"
+        }),
+        _ => false,
+    }
+}
+
+impl From<Error> for http::Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotFound => Self::new(Code::NotFound, "There is no such saga."),
+            Error::Refused(refusal) => Self::new(Code::Conflict, format!("Not now: {refusal}.")),
+            Error::Store(cause) if is_away(&cause) => {
+                Self::unavailable("Sagas cannot be reached at the moment.", cause)
+            }
+            error => Self::internal(error),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! A definition as the engine holds it: checked, and with its data's type erased.
+
+use crate::{
+    machine::{Cause, Shape},
+    step::{Deed, Definition, Local, Step, Verdict},
+};
+use anyhow::{Context as _, bail, ensure};
+use chassis::messaging::Outgoing;
+use contracts::command::{Direction, StepRef};
+use futures::future::BoxFuture;
+use serde_json::Value;
+use sqlx::PgConnection;
+use std::{collections::HashSet, time::Duration};
+use uuid::Uuid;
+
+/// A kind of saga.
+pub(crate) trait Flow: Send + Sync {
+    fn kind(&self) -> &'static str;
+    fn deadline(&self) -> Duration;
+    fn shape(&self) -> &Shape;
+
+    /// Writes the command of a step, or of its compensation.
+    fn command(&self, step: usize, at: StepRef, data: &Value) -> anyhow::Result<Outgoing>;
+
+    /// Takes what the answer of a step says; says whether the data may have changed.
+    fn learn(&self, step: usize, data: &mut Value, answer: Value) -> anyhow::Result<bool>;
+
+    /// Runs a local step, or compensation.
+    fn run<'a>(
+        &'a self,
+        step: usize,
+        direction: Direction,
+        local: Errand<'a>,
+    ) -> BoxFuture<'a, anyhow::Result<Verdict>>;
+}
+
+/// What a local step works with, its data's type erased.
+pub(crate) struct Errand<'a> {
+    pub(crate) connection: &'a mut PgConnection,
+    pub(crate) saga_id: Uuid,
+    pub(crate) subject: &'a str,
+    pub(crate) data: &'a mut Value,
+    pub(crate) cause: Option<&'a Cause>,
+}
+
+/// A definition with its steps.
+pub(crate) struct Declared<D: Definition> {
+    deadline: Duration,
+    steps: Vec<Step<D::Data>>,
+    shape: Shape,
+}
+
+impl<D: Definition> Declared<D> {
+    /// Reads a definition.
+    ///
+    /// # Errors
+    /// Fails when the steps contradict each other.
+    pub(crate) fn new(definition: &D) -> anyhow::Result<Self> {
+        let (deadline, steps) = (definition.deadline(), definition.steps());
+        check(&steps).with_context(|| format!("the steps of saga {} contradict each other", D::KIND))?;
+        let stages = steps.iter().map(Step::stage).collect();
+        let pivot = steps.iter().position(|step| step.pivot);
+        Ok(Self { deadline, steps, shape: Shape { stages, pivot } })
+    }
+
+    fn deed(&self, step: usize, direction: Direction) -> anyhow::Result<&Deed<D::Data>> {
+        let found = self.steps.get(step).and_then(|step| match direction {
+            Direction::Forward => Some(&step.forward),
+            Direction::Backward => step.backward.as_ref(),
+        });
+        found.with_context(|| format!("there is nothing to do at step {step} {direction:?}"))
+    }
+}
+
+fn check<D>(steps: &[Step<D>]) -> anyhow::Result<()> {
+    let mut names = HashSet::new();
+    let mut may_begin = true;
+    let mut pivot = false;
+    for step in steps {
+        let name = step.name;
+        ensure!(names.insert(name), "two steps are named {name}");
+        ensure!(!(pivot && step.pivot), "{name} is a second pivot");
+        pivot |= step.pivot;
+        ensure!(!(pivot && step.backward.is_some()), "{name} stands at or behind the pivot and cannot be undone");
+        let begun = matches!(step.forward, Deed::Begun);
+        ensure!(may_begin || !begun, "{name} is begun and stands behind one that is not");
+        ensure!(!(begun && step.pivot), "{name} is begun and cannot be the pivot");
+        let remote = matches!(step.forward, Deed::Remote(_));
+        ensure!(remote || step.learn.is_none(), "{name} has no reply to learn from");
+        may_begin = begun;
+    }
+    Ok(())
+}
+
+impl<D: Definition> Flow for Declared<D> {
+    fn kind(&self) -> &'static str {
+        D::KIND
+    }
+
+    fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    fn command(&self, step: usize, at: StepRef, data: &Value) -> anyhow::Result<Outgoing> {
+        let Deed::Remote(tell) = self.deed(step, at.direction)? else { bail!("{} has no command", at.step) };
+        Ok(tell(at, &read::<D>(data)?)?)
+    }
+
+    fn learn(&self, step: usize, data: &mut Value, answer: Value) -> anyhow::Result<bool> {
+        let Some(learn) = self.steps.get(step).and_then(|step| step.learn.as_ref()) else { return Ok(false) };
+        let mut known = read::<D>(data)?;
+        learn(&mut known, answer)?;
+        *data = serde_json::to_value(known)?;
+        Ok(true)
+    }
+
+    fn run<'a>(
+        &'a self,
+        step: usize,
+        direction: Direction,
+        errand: Errand<'a>,
+    ) -> BoxFuture<'a, anyhow::Result<Verdict>> {
+        Box::pin(async move {
+            let Deed::Local(act) = self.deed(step, direction)? else { bail!("step {step} does not happen here") };
+            let Errand { connection, saga_id, subject, data, cause } = errand;
+            let mut known = read::<D>(data)?;
+            let verdict = act(Local { connection, saga_id, subject, data: &mut known, cause }).await?;
+            *data = serde_json::to_value(known)?;
+            Ok(verdict)
+        })
+    }
+}
+
+fn read<D: Definition>(data: &Value) -> anyhow::Result<D::Data> {
+    use serde::Deserialize as _;
+    D::Data::deserialize(data).with_context(|| format!("the data of a saga {} cannot be read", D::KIND))
+}

@@ -1,0 +1,112 @@
+//! What operators do to sagas.
+
+use super::read::read;
+use crate::{engine::Engine, error::Error, machine::Input, store::Lock};
+use axum::extract::State;
+use chassis::{
+    http::{Failure, Json, Path, facts},
+    jwt::Operator,
+};
+use contracts::{
+    problem::Problem,
+    rest::sagas::{DecideSaga, SagaDetail},
+};
+use uuid::Uuid;
+
+/// How long a reason may be, in characters.
+const REASON_AT_MOST: usize = 500;
+
+/// Has the step that a saga waits for tried again, now: one that needs attention, or is late in being undone.
+#[utoipa::path(
+    post, path = "/v1/sagas/{id}/retry", tag = "operators", security(("bearer" = [])), request_body = DecideSaga,
+    params(("id" = Uuid, Path, description = "The saga's id.")),
+    responses(
+        (status = 200, description = "The saga as it is now.", body = SagaDetail),
+        (status = 400, description = "`validation_failed`, with the fields, or `malformed_request`.", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthenticated` or `invalid_token`.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`: this needs the operator role.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`not_found`.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`conflict`: there is no step that could be tried again.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "`payload_too_large`.", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "`unsupported_media_type`.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`, with `Retry-After`.", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn retry(
+    State(engine): State<Engine>,
+    operator: Operator,
+    Path(id): Path<Uuid>,
+    Json(body): Json<DecideSaga>,
+) -> Result<Json<SagaDetail>, Failure> {
+    decide(&engine, &operator, id, body, |by, reason| Input::Retry { by, reason }).await
+}
+
+/// Turns a saga back: one under way before its pivot, or one that is completed and not closed.
+#[utoipa::path(
+    post, path = "/v1/sagas/{id}/cancel", tag = "operators", security(("bearer" = [])), request_body = DecideSaga,
+    params(("id" = Uuid, Path, description = "The saga's id.")),
+    responses(
+        (status = 200, description = "The saga as it is now.", body = SagaDetail),
+        (status = 400, description = "`validation_failed`, with the fields, or `malformed_request`.", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthenticated` or `invalid_token`.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`: this needs the operator role.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`not_found`.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`conflict`: it has turned back, passed its pivot, was closed or has ended.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "`payload_too_large`.", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "`unsupported_media_type`.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`, with `Retry-After`.", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn cancel(
+    State(engine): State<Engine>,
+    operator: Operator,
+    Path(id): Path<Uuid>,
+    Json(body): Json<DecideSaga>,
+) -> Result<Json<SagaDetail>, Failure> {
+    decide(&engine, &operator, id, body, |by, reason| Input::Cancel { by, reason }).await
+}
+
+/// Notes that the step that needs attention was seen to by hand: the saga goes on with the rest, and ends `settled`.
+#[utoipa::path(
+    post, path = "/v1/sagas/{id}/settle", tag = "operators", security(("bearer" = [])), request_body = DecideSaga,
+    params(("id" = Uuid, Path, description = "The saga's id.")),
+    responses(
+        (status = 200, description = "The saga as it is now.", body = SagaDetail),
+        (status = 400, description = "`validation_failed`, with the fields, or `malformed_request`.", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthenticated` or `invalid_token`.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`: this needs the operator role.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`not_found`.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`conflict`: it needs no attention.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "`payload_too_large`.", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "`unsupported_media_type`.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`, with `Retry-After`.", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn settle(
+    State(engine): State<Engine>,
+    operator: Operator,
+    Path(id): Path<Uuid>,
+    Json(body): Json<DecideSaga>,
+) -> Result<Json<SagaDetail>, Failure> {
+    decide(&engine, &operator, id, body, |by, reason| Input::Settle { by, reason }).await
+}
+
+async fn decide(
+    engine: &Engine,
+    Operator(caller): &Operator,
+    id: Uuid,
+    body: DecideSaga,
+    input: impl FnOnce(String, String) -> Input,
+) -> Result<Json<SagaDetail>, Failure> {
+    let reason = body.reason.trim();
+    if reason.is_empty() || reason.chars().count() > REASON_AT_MOST {
+        return Err(Failure::field("reason", format!("must have 1 to {REASON_AT_MOST} characters")));
+    }
+    facts::note("saga.id", id.to_string());
+    let input = input(caller.user_id.to_string(), reason.to_owned());
+    engine.transact(id, &input.into(), Lock::Wait).await?;
+    Ok(Json(read(engine, id).await.map_err(|error| match error {
+        Error::NotFound => Failure::internal(error),
+        error => error.into(),
+    })?))
+}

@@ -1,0 +1,36 @@
+//! Replies of participants.
+
+use crate::{engine::Engine, error::Error, machine::Refusal, metrics, store::Lock, transition::Impulse};
+use chassis::messaging::{HandleError, Handler, Message};
+use contracts::command::Replied;
+
+/// Moves sagas on by the replies to their commands.
+///
+/// It needs no inbox: a saga waits for one attempt at one step, never for the same one twice, and
+/// takes no other reply.
+pub struct Replies {
+    engine: Engine,
+}
+
+impl Replies {
+    pub(crate) fn new(engine: Engine) -> Self {
+        Self { engine }
+    }
+}
+
+impl Handler for Replies {
+    async fn handle(&self, message: &Message) -> Result<(), HandleError> {
+        let replied = message.decode::<Replied>()?.data;
+        let id = replied.step.saga_id;
+        match self.engine.transact(id, &Impulse::Reply(replied), Lock::Wait).await {
+            Ok(()) => Ok(()),
+            Err(Error::NotFound | Error::Refused(Refusal::Absorbed)) => {
+                ::metrics::counter!(metrics::ABSORBED).increment(1);
+                tracing::debug!(saga.id = %id, "A reply that no saga waits for was absorbed.");
+                Ok(())
+            }
+            Err(Error::Answer(error)) => Err(HandleError::Permanent(error)),
+            Err(error) => Err(HandleError::transient(error)),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+-- One row per saga: where it stands.
+CREATE TABLE IF NOT EXISTS sagas (
+    id            uuid PRIMARY KEY,
+    kind          text NOT NULL,
+    subject       text NOT NULL,
+    status        text NOT NULL,
+    -- What it waits for; null at the end. No two waits in a saga's life are the same.
+    step          text,
+    direction     text,
+    attempt       integer,
+    -- The attempt from which patience is counted, and when the first one was made.
+    counted_from  integer,
+    waits_since   timestamptz,
+    -- When the sweep moves it on: the end of the attempt, or the saga's deadline while that still counts.
+    due_at        timestamptz,
+    deadline      timestamptz NOT NULL,
+    settled       boolean NOT NULL DEFAULT false,
+    data          jsonb NOT NULL,
+    cause_code    text,
+    cause_message text,
+    cause_step    text,
+    cause_by      text,
+    traceparent   text,
+    version       bigint NOT NULL,
+    started_at    timestamptz NOT NULL,
+    updated_at    timestamptz NOT NULL,
+    ended_at      timestamptz
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+
+CREATE INDEX IF NOT EXISTS sagas_due ON sagas (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS sagas_needing_attention ON sagas (started_at) WHERE status = 'needs_attention';
+CREATE INDEX IF NOT EXISTS sagas_subject ON sagas (subject);
+CREATE INDEX IF NOT EXISTS sagas_latest ON sagas (started_at DESC, id DESC);
+
+-- What happened to each saga. Only ever added to, in the statement that changes the saga's row.
+CREATE TABLE IF NOT EXISTS saga_history (
+    saga_id   uuid NOT NULL,
+    position  bigint GENERATED ALWAYS AS IDENTITY,
+    at        timestamptz NOT NULL,
+    event     text NOT NULL,
+    step      text,
+    direction text,
+    attempt   integer,
+    actor     text,
+    code      text,
+    message   text,
+    PRIMARY KEY (saga_id, position)
+);

@@ -1,0 +1,84 @@
+//! The sweep: moves on what no reply moved on in time.
+
+use crate::{
+    engine::Engine,
+    error::Error,
+    machine::Input,
+    metrics,
+    store::{self, Lock},
+};
+use chassis::telemetry;
+use chrono::{TimeDelta, Utc};
+use futures::StreamExt as _;
+use std::time::Duration;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+use uuid::Uuid;
+
+/// How many sagas are claimed at a time.
+const BATCH: u32 = 64;
+/// How many of them are moved at once.
+const AT_ONCE: usize = 4;
+/// How often the sagas are counted for the metrics.
+const MEASURE_EVERY: Duration = Duration::from_secs(15);
+/// For how long a saga is left alone that could not be moved, in seconds.
+const POSTPONED: i64 = 30;
+
+impl Engine {
+    /// Moves on, until `shutdown` is cancelled, the sagas whose time has come: steps that time out,
+    /// deadlines, local steps to be tried again. Several processes may sweep.
+    ///
+    /// # Errors
+    /// Fails when the database is away.
+    pub async fn sweep(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let mut ticks = interval(self.sweep_every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut measured = None::<Instant>;
+        while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+            while !shutdown.is_cancelled() && self.round().await? == BATCH as usize {}
+            if measured.is_none_or(|at| at.elapsed() > MEASURE_EVERY) {
+                self.measure().await?;
+                measured = Some(Instant::now());
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves on one batch; says how many there were.
+    async fn round(&self) -> anyhow::Result<usize> {
+        let due = store::due(&self.pool, Utc::now(), BATCH).await?;
+        let count = due.len();
+        let moves = futures::stream::iter(due).for_each_concurrent(AT_ONCE, |(id, traceparent)| {
+            let span = tracing::info_span!("saga", saga.id = %id);
+            if let Some(traceparent) = &traceparent {
+                telemetry::continue_trace(&span, traceparent);
+            }
+            self.move_on(id).instrument(span)
+        });
+        moves.await;
+        Ok(count)
+    }
+
+    async fn move_on(&self, id: Uuid) {
+        let error = match self.transact(id, &Input::Due.into(), Lock::Skip).await {
+            // Somebody else holds it, or was faster.
+            Ok(()) | Err(Error::NotFound | Error::Refused(_)) => return,
+            Err(error) => error,
+        };
+        tracing::error!(saga.id = %id, error = format!("{:#}", anyhow::Error::from(error)), "A saga whose time has come could not be moved on.");
+        // One that fails for ever must not keep the sweep from the others.
+        let until = Utc::now() + TimeDelta::seconds(POSTPONED);
+        if let Err(error) = store::postpone(&self.pool, id, until).await {
+            tracing::warn!(saga.id = %id, error = %error, "A saga could not be postponed.");
+        }
+    }
+
+    async fn measure(&self) -> anyhow::Result<()> {
+        let census = store::census(&self.pool).await?;
+        ::metrics::gauge!(metrics::NEEDS_ATTENTION).set(census.needing_attention as f64);
+        ::metrics::gauge!(metrics::UNDER_WAY).set(census.under_way as f64);
+        ::metrics::gauge!(metrics::OVERDUE).set(census.overdue);
+        Ok(())
+    }
+}

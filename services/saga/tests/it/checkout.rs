@@ -1,0 +1,127 @@
+//! The saga under test: a checkout on one small table of orders.
+
+use contracts::command::{
+    Direction, StepRef,
+    checkout::{
+        ChargePayment, PaymentChargedAnswer, PaymentMethodKind, RefundPayment, ReleaseStock, ReserveStock,
+        StockReservedAnswer,
+    },
+};
+use contracts::money::{Currency, Money};
+use saga::{Definition, Local, Step, Verdict};
+use serde::{Deserialize, Serialize};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+use uuid::Uuid;
+
+pub(crate) const TABLE: &str = "CREATE TABLE orders (id uuid PRIMARY KEY, status text NOT NULL, cause text,
+    confirmations integer NOT NULL DEFAULT 0)";
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Data {
+    pub(crate) order_id: Uuid,
+    #[serde(default)]
+    pub(crate) reservation_id: Option<Uuid>,
+    #[serde(default)]
+    pub(crate) payment_id: Option<Uuid>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Checkout {
+    pub(crate) timeout: Duration,
+    pub(crate) deadline: Duration,
+    /// How often `confirm_order` fails after its write before it works.
+    pub(crate) failures: Arc<AtomicU32>,
+    /// Whether `confirm_order` refuses.
+    pub(crate) refuses: bool,
+}
+
+impl Default for Checkout {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(20),
+            deadline: Duration::from_secs(120),
+            failures: Arc::default(),
+            refuses: false,
+        }
+    }
+}
+
+impl Definition for Checkout {
+    const KIND: &'static str = "checkout";
+    type Data = Data;
+
+    fn steps(&self) -> Vec<Step<Data>> {
+        let (failures, refuses) = (Arc::clone(&self.failures), self.refuses);
+        vec![
+            Step::begun("open_order").undone_by_local(|local| Box::pin(give_up(local))),
+            Step::remote("reserve_stock", reserve)
+                .answered(|data, answer: StockReservedAnswer| data.reservation_id = Some(answer.reservation_id))
+                .undone_by(|step, data: &Data| ReleaseStock { step, orders_order_id: data.order_id })
+                .timeout(self.timeout)
+                .tries(2),
+            Step::remote("charge_payment", charge)
+                .answered(|data, answer: PaymentChargedAnswer| data.payment_id = Some(answer.payment_id))
+                .undone_by(|step, data: &Data| RefundPayment { step, orders_order_id: data.order_id })
+                .timeout(self.timeout)
+                .tries(2),
+            Step::local("confirm_order", move |local| {
+                let fails =
+                    failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+                Box::pin(confirm(local, fails, refuses))
+            }),
+        ]
+    }
+
+    fn deadline(&self) -> Duration {
+        self.deadline
+    }
+}
+
+fn reserve(step: StepRef, data: &Data) -> ReserveStock {
+    ReserveStock { step, orders_order_id: data.order_id, items: vec![] }
+}
+
+fn charge(step: StepRef, data: &Data) -> ChargePayment {
+    ChargePayment {
+        step,
+        orders_order_id: data.order_id,
+        orders_customer_id: Uuid::nil(),
+        auth_user_id: Uuid::nil(),
+        amount: Money::new(4_990, Currency::BRL),
+        provider_token: "tok_1".to_owned(),
+        method: PaymentMethodKind::Pix,
+        last_four: None,
+    }
+}
+
+async fn confirm(local: Local<'_, Data>, fails: bool, refuses: bool) -> anyhow::Result<Verdict> {
+    assert!(local.data.reservation_id.is_some() && local.data.payment_id.is_some(), "the answers were learnt");
+    sqlx::query("UPDATE orders SET status = 'confirmed', confirmations = confirmations + 1 WHERE id = $1")
+        .bind(local.data.order_id)
+        .execute(local.connection)
+        .await?;
+    anyhow::ensure!(!fails, "confirming failed");
+    Ok(if refuses { Verdict::refused("too_late", "the shop is closed") } else { Verdict::Done })
+}
+
+async fn give_up(local: Local<'_, Data>) -> anyhow::Result<()> {
+    let cause = local.cause.expect("a saga turns back for a reason");
+    sqlx::query("UPDATE orders SET status = 'given_up', cause = $2 WHERE id = $1")
+        .bind(local.data.order_id)
+        .bind(&cause.code)
+        .execute(local.connection)
+        .await?;
+    Ok(())
+}
+
+/// The two participants' steps.
+pub(crate) const RESERVE: (&str, Direction) = ("reserve_stock", Direction::Forward);
+pub(crate) const RELEASE: (&str, Direction) = ("reserve_stock", Direction::Backward);
+pub(crate) const CHARGE: (&str, Direction) = ("charge_payment", Direction::Forward);
+pub(crate) const REFUND: (&str, Direction) = ("charge_payment", Direction::Backward);

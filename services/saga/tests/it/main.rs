@@ -1,0 +1,12 @@
+//! The engine on real Postgres and RabbitMQ, with participants that do as they are told.
+
+mod attention;
+mod cancel;
+mod checkout;
+mod crash;
+mod local;
+mod operators;
+mod participants;
+mod path;
+mod timeouts;
+mod world;

@@ -1,0 +1,158 @@
+//! An engine at work, on databases of the test's own.
+
+use crate::{
+    checkout::{Checkout, Data, TABLE},
+    participants::Participants,
+};
+use chassis::messaging::{Broker, Consumer, Relay, Subscription, ledger, outbox};
+use contracts::{command::Direction, rest::sagas::SagaStatus};
+use kit::{Engine as Engines, Sandbox};
+use saga::{Engine, Record, Start};
+use secrecy::SecretString;
+use sqlx::{PgPool, postgres::PgPoolOptions};
+use std::{sync::Arc, time::Duration};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// How long a condition may take to come true on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct World {
+    pub(crate) sandbox: Arc<Sandbox>,
+    pub(crate) pool: PgPool,
+    pub(crate) engine: Engine,
+    pub(crate) participants: Participants,
+    broker: Broker,
+    tasks: JoinSet<()>,
+}
+
+/// A process that runs the engine: the relay, the consumer of replies, the sweep.
+pub(crate) struct Process(Vec<AbortHandle>);
+
+impl Process {
+    /// Ends it as `kill -9` does: wherever it stands.
+    pub(crate) fn kill(self) {
+        self.0.iter().for_each(AbortHandle::abort);
+    }
+}
+
+impl World {
+    /// With one process.
+    pub(crate) async fn new(checkout: Checkout) -> Self {
+        let mut world = Self::asleep(checkout).await;
+        world.wake().await;
+        world
+    }
+
+    /// With participants, and no process that runs the engine.
+    pub(crate) async fn asleep(checkout: Checkout) -> Self {
+        let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "saga=debug".into());
+        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
+        let sandbox = Arc::new(Sandbox::only(&[Engines::Postgres, Engines::Rabbitmq]).await.unwrap());
+        let pool = PgPoolOptions::new().max_connections(20).connect(sandbox.postgres("orders")).await.unwrap();
+        chassis::messaging::postgres::prepare(&pool).await.unwrap();
+        saga::prepare(&pool).await.unwrap();
+        sqlx::query(TABLE).execute(&pool).await.unwrap();
+        let engine = engine(&pool, checkout);
+        let broker = Broker::new(&SecretString::from(sandbox.amqp("orders")), "saga-tests");
+        let participants = Participants::new(broker.publisher());
+        let subscription =
+            Subscription::to_commands("orders.participants", ["inventory.#", "payments.#"]).partitions(2);
+        let consumer = Consumer::new(&broker, subscription, ledger::memory(), participants.clone());
+        consumer.declare().await.unwrap();
+        engine.consumer(&broker, ledger::postgres(pool.clone())).declare().await.unwrap();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move { consumer.run(CancellationToken::new()).await.unwrap() });
+        Self { sandbox, pool, engine, participants, broker, tasks }
+    }
+
+    /// Starts a process that runs this world's engine.
+    pub(crate) async fn wake(&mut self) -> Process {
+        let engine = self.engine.clone();
+        self.run(engine).await
+    }
+
+    /// Starts a process that runs `engine`.
+    pub(crate) async fn run(&mut self, engine: Engine) -> Process {
+        let end = CancellationToken::new;
+        let relay = Relay::new(outbox::postgres::Store::new(self.pool.clone()), self.broker.publisher())
+            .sweep(Duration::from_millis(100))
+            .lease(Duration::from_secs(2));
+        let consumer = engine.consumer(&self.broker, ledger::postgres(self.pool.clone()));
+        Process(vec![
+            self.tasks.spawn(async move { relay.run(end()).await.unwrap() }),
+            self.tasks.spawn(async move { consumer.run(end()).await.unwrap() }),
+            self.tasks.spawn(async move { engine.sweep(end()).await.unwrap() }),
+        ])
+    }
+
+    /// Places an order and starts its saga, in one transaction.
+    pub(crate) async fn place(&self) -> Uuid {
+        let id = Uuid::now_v7();
+        let mut transaction = self.pool.begin().await.unwrap();
+        sqlx::query("INSERT INTO orders (id, status) VALUES ($1, 'pending')")
+            .bind(id)
+            .execute(&mut *transaction)
+            .await
+            .unwrap();
+        self.engine.start::<Checkout>(&mut transaction, order(id)).await.unwrap();
+        transaction.commit().await.unwrap();
+        id
+    }
+
+    pub(crate) async fn saga(&self, id: Uuid) -> Record {
+        self.engine.find(id).await.unwrap().unwrap()
+    }
+
+    /// Waits until a saga stands so.
+    pub(crate) async fn until(&self, id: Uuid, status: SagaStatus) -> Record {
+        let probe = async || Ok(Some(self.saga(id).await).filter(|saga| saga.status == status));
+        let waited = kit::eventually(PATIENCE, &format!("saga {id} to be {status:?}"), probe).await;
+        match waited {
+            Ok(saga) => saga,
+            Err(error) => panic!("{error:#}: {:#?}", self.saga(id).await),
+        }
+    }
+
+    /// Waits until a saga waits for this.
+    pub(crate) async fn until_waits_for(&self, id: Uuid, (step, direction): (&str, Direction), attempt: u32) -> Record {
+        let is_it = |saga: &Record| {
+            let wait = saga.wait.as_ref();
+            wait.is_some_and(|wait| wait.step == step && wait.direction == direction && wait.attempt == attempt)
+        };
+        let probe = async || Ok(Some(self.saga(id).await).filter(is_it));
+        kit::eventually(PATIENCE, &format!("saga {id} to wait for {step} {direction:?} {attempt}"), probe)
+            .await
+            .unwrap()
+    }
+
+    /// How an order stands, why it was given up, and how often it was confirmed.
+    pub(crate) async fn order(&self, id: Uuid) -> (String, Option<String>, i32) {
+        let query = sqlx::query_as("SELECT status, cause, confirmations FROM orders WHERE id = $1");
+        query.bind(id).fetch_one(&self.pool).await.unwrap()
+    }
+
+    /// Has the sweep find that a saga's time has come.
+    pub(crate) async fn hurry(&self, id: Uuid) {
+        let query = sqlx::query("UPDATE sagas SET due_at = now() WHERE id = $1 AND due_at IS NOT NULL");
+        query.bind(id).execute(&self.pool).await.unwrap();
+    }
+
+    /// What happened to a saga, in short.
+    pub(crate) async fn events(&self, id: Uuid) -> Vec<String> {
+        let history = self.engine.history(id).await.unwrap();
+        let tell = |event: &str, step: Option<&str>| step.map_or(event.to_owned(), |step| format!("{event} {step}"));
+        history.iter().map(|record| tell(record.event.as_str(), record.step.as_deref())).collect()
+    }
+}
+
+/// An engine that sweeps often.
+pub(crate) fn engine(pool: &PgPool, checkout: Checkout) -> Engine {
+    let engine = Engine::new(pool.clone(), "orders").sweep_every(Duration::from_millis(50));
+    engine.with(checkout).unwrap()
+}
+
+pub(crate) fn order(id: Uuid) -> Start<Data> {
+    Start { id, subject: id.to_string(), data: Data { order_id: id, reservation_id: None, payment_id: None } }
+}
