@@ -79,7 +79,7 @@ impl Engine {
     /// Fails when its steps contradict each other, or there is one of its name.
     pub fn with<D: Definition>(mut self, definition: D) -> anyhow::Result<Self> {
         ensure!(self.flow(D::KIND).is_err(), "there are two sagas {}", D::KIND);
-        let declared: Arc<dyn Flow> = Arc::new(Declared::new(&definition)?);
+        let declared: Arc<dyn Flow> = Arc::new(Declared::new(definition)?);
         self.flows = self.flows.iter().cloned().chain([declared]).collect();
         Ok(self)
     }

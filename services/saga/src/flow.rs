@@ -45,7 +45,7 @@ pub(crate) struct Errand<'a> {
 
 /// A definition with its steps.
 pub(crate) struct Declared<D: Definition> {
-    deadline: Duration,
+    definition: D,
     steps: Vec<Step<D::Data>>,
     shape: Shape,
 }
@@ -55,12 +55,12 @@ impl<D: Definition> Declared<D> {
     ///
     /// # Errors
     /// Fails when the steps contradict each other.
-    pub(crate) fn new(definition: &D) -> anyhow::Result<Self> {
-        let (deadline, steps) = (definition.deadline(), definition.steps());
+    pub(crate) fn new(definition: D) -> anyhow::Result<Self> {
+        let steps = definition.steps();
         check(&steps).with_context(|| format!("the steps of saga {} contradict each other", D::KIND))?;
         let stages = steps.iter().map(Step::stage).collect();
         let pivot = steps.iter().position(|step| step.pivot);
-        Ok(Self { deadline, steps, shape: Shape { stages, pivot } })
+        Ok(Self { definition, steps, shape: Shape { stages, pivot } })
     }
 
     fn deed(&self, step: usize, direction: Direction) -> anyhow::Result<&Deed<D::Data>> {
@@ -98,7 +98,7 @@ impl<D: Definition> Flow for Declared<D> {
     }
 
     fn deadline(&self) -> Duration {
-        self.deadline
+        self.definition.deadline()
     }
 
     fn shape(&self) -> &Shape {

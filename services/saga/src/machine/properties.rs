@@ -127,7 +127,7 @@ impl World {
                 Next::Rest => return,
                 Next::Send => {
                     let wait = self.state.wait.unwrap();
-                    self.facts[wait.step].asked = true;
+                    self.facts[wait.step].asked |= wait.direction == Forward;
                     return self.way.push(Message::Command(wait));
                 }
                 Next::Run => {
@@ -146,10 +146,8 @@ impl World {
             fact.failures += 1;
             return Input::Failed { error: "out of luck".into() };
         }
-        match self.take(wait) {
-            true => Input::Ran(Reply::Done),
-            false => Input::Ran(refusal()),
-        }
+        self.facts[wait.step].asked |= wait.direction == Forward;
+        if self.take(wait) { Input::Ran(Reply::Done) } else { Input::Ran(refusal()) }
     }
 
     /// Does or undoes a step, once, wherever; says whether it was refused.
@@ -175,12 +173,12 @@ impl World {
     fn put(&mut self, input: Input, crash: bool) {
         let before = self.clone();
         let ended = self.ended();
-        match advance(&self.shape, self.state.clone(), input.clone(), self.now) {
+        let meant = matches!(input, Input::Close | Input::Cancel { .. });
+        match advance(&self.shape, self.state.clone(), input, self.now) {
             Err(_) => return,
             Ok(step) => self.follow(step),
         }
-        let meant = matches!(input, Input::Close | Input::Cancel { .. });
-        assert!(!ended || meant, "an ended saga went on by {input:?}");
+        assert!(!ended || meant, "an ended saga went on by itself");
         if crash && !self.calm {
             *self = before;
         }
@@ -264,8 +262,10 @@ impl World {
             }
             Status::Compensated => {
                 assert!(turned);
-                for (stage, fact) in self.shape.stages.iter().zip(&self.facts) {
-                    assert!(stage.undo.is_none() || !fact.done, "not undone: {:?}", self.facts);
+                for ((stage, fact), mood) in self.shape.stages.iter().zip(&self.facts).zip(&self.moods) {
+                    let untouched = !fact.asked || mood.refuses || stage.undo.is_none();
+                    assert!(untouched || fact.undone, "not undone: {:?}", self.facts);
+                    assert!(stage.undo.is_none() || !fact.done, "left undone: {:?}", self.facts);
                 }
             }
             Status::Settled => assert!(self.notes.iter().any(|note| note.event == SagaEvent::Settled)),
@@ -273,10 +273,7 @@ impl World {
         }
         for (step, fact) in self.facts.iter().enumerate() {
             assert!(fact.times_done <= 1, "step {step} was done twice");
-            assert!(
-                !fact.undone || fact.asked || self.shape.stages[step].place != Place::Remote,
-                "step {step} undone unasked"
-            );
+            assert!(!fact.undone || fact.asked, "step {step} was undone and never asked for");
             if self.shape.pivot.is_some_and(|pivot| step >= pivot) && fact.done {
                 assert!(!turned, "turned back behind the pivot");
             }

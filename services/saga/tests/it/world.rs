@@ -10,7 +10,7 @@ use kit::{Engine as Engines, Sandbox};
 use saga::{Engine, Record, Start};
 use secrecy::SecretString;
 use sqlx::{PgPool, postgres::PgPoolOptions};
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -19,12 +19,13 @@ use uuid::Uuid;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
-    pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) pool: PgPool,
     pub(crate) engine: Engine,
     pub(crate) participants: Participants,
     broker: Broker,
     tasks: JoinSet<()>,
+    /// Dropped last: the databases go with it.
+    _sandbox: Sandbox,
 }
 
 /// A process that runs the engine: the relay, the consumer of replies, the sweep.
@@ -49,7 +50,7 @@ impl World {
     pub(crate) async fn asleep(checkout: Checkout) -> Self {
         let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "saga=debug".into());
         let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
-        let sandbox = Arc::new(Sandbox::only(&[Engines::Postgres, Engines::Rabbitmq]).await.unwrap());
+        let sandbox = Sandbox::only(&[Engines::Postgres, Engines::Rabbitmq]).await.unwrap();
         let pool = PgPoolOptions::new().max_connections(20).connect(sandbox.postgres("orders")).await.unwrap();
         chassis::messaging::postgres::prepare(&pool).await.unwrap();
         saga::prepare(&pool).await.unwrap();
@@ -64,7 +65,7 @@ impl World {
         engine.consumer(&broker, ledger::postgres(pool.clone())).declare().await.unwrap();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { consumer.run(CancellationToken::new()).await.unwrap() });
-        Self { sandbox, pool, engine, participants, broker, tasks }
+        Self { pool, engine, participants, broker, tasks, _sandbox: sandbox }
     }
 
     /// Starts a process that runs this world's engine.
