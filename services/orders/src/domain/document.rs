@@ -111,15 +111,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_with_their_check_digits_are_read_and_with_one_place_changed_are_not(
-            number in documents(), place in 0_usize..14, by in 1_u8..10,
+        fn numbers_with_their_check_digits_are_read_and_with_others_are_not(
+            number in documents(), which in 1_usize..=2, by in 1_u8..10,
         ) {
             prop_assume!(number.bytes().any(|byte| byte != number.as_bytes()[0]));
             prop_assert!(Document::parse(&number).is_ok(), "{}", number);
             let mut changed = number.into_bytes();
-            let place = place % changed.len();
-            // Modulo 11 catches every change of one digit but those that end in the same digit for rests 0 and 1.
-            prop_assume!(place >= changed.len() - 2 && changed[place].is_ascii_digit());
+            let place = changed.len() - which;
             changed[place] = b'0' + (changed[place] - b'0' + by) % 10;
             prop_assert!(Document::parse(std::str::from_utf8(&changed).unwrap()).is_err());
         }

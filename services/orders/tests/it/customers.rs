@@ -1,0 +1,154 @@
+//! Customers: made, read, changed, and nobody else's.
+
+use crate::world::{World, ana};
+use axum::http::StatusCode;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use contracts::{
+    person::{Person, Sealed},
+    problem::Code,
+    rest::orders::{Customer, CustomerKey, Customers},
+};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+fn open(key: &CustomerKey, sealed: &Value) -> Person {
+    let sealed: Sealed = serde_json::from_value(sealed.clone()).unwrap();
+    assert_eq!((sealed.key_id, &*key.algorithm), (key.key_id, "AES-256-GCM"));
+    let mut bytes = STANDARD.decode(sealed.sealed).unwrap();
+    let (nonce, secret) = bytes.split_at_mut(NONCE_LEN);
+    let opener = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &STANDARD.decode(&key.key).unwrap()).unwrap());
+    let nonce = Nonce::try_assume_unique_for_key(nonce).unwrap();
+    let opened = opener.open_in_place(nonce, Aad::from(key.customer_id.as_bytes()), secret).unwrap();
+    serde_json::from_slice(opened).unwrap()
+}
+
+#[tokio::test]
+async fn a_user_becomes_a_customer_and_changes_what_is_told() {
+    let world = World::new().await;
+    let buyer = world.buyer().await;
+    let Customer { id, version, .. } = buyer.customer;
+    assert_eq!((&*buyer.customer.email, &*buyer.customer.document), ("ana.silva@exemplo.com", "52998224725"));
+    assert_eq!(buyer.customer.billing_address, buyer.customer.shipping_address);
+    assert_eq!(version, 1);
+    assert_eq!(world.get::<Customer>("/v1/customer", &buyer.token).await, buyer.customer);
+
+    // The same again changes nothing and tells nobody.
+    let again: Customer = world.ask("PUT", "/v1/customer", &buyer.token, Some(ana())).await.json(StatusCode::OK);
+    assert_eq!(again, buyer.customer);
+
+    let mut changed = ana();
+    changed["phone"] = Value::Null;
+    changed["full_name"] = json!("Ana M. Souza");
+    changed["payment_methods"] = json!([{"id": buyer.card, "kind": "credit_card", "last_four": "4242", "expiry": "2039-12"}]);
+    let now: Customer =
+        world.ask("PUT", "/v1/customer", &buyer.token, Some(changed.clone())).await.json(StatusCode::OK);
+    assert_eq!((now.version, now.phone, &*now.full_name), (2, None, "Ana M. Souza"));
+    assert_eq!(now.payment_methods.iter().map(|means| means.id).collect::<Vec<_>>(), [buyer.card]);
+    // What is not said of means of payment leaves them.
+    changed.as_object_mut().unwrap().remove("payment_methods");
+    let same: Customer = world.ask("PUT", "/v1/customer", &buyer.token, Some(changed)).await.json(StatusCode::OK);
+    assert_eq!(same.version, 2);
+
+    let told = world.told(id, &["orders.customer.created", "orders.customer.updated"]).await;
+    assert_eq!(told.iter().map(|seen| seen.version).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(told[1].data["changed"], json!(["full_name", "phone", "payment_methods"]));
+    let text = world.played.text();
+    assert!(!text.contains("Margarida") && !text.contains("exemplo") && !text.contains("52998224725"), "{text}");
+
+    // Units that keep copies read the events with the customer's key.
+    let key: CustomerKey = world.get(&format!("/v1/customers/{id}/key"), &world.operator).await;
+    assert_eq!(open(&key, &told[0].data["person"]).full_name, "Ana Margarida Silva");
+    assert_eq!(open(&key, &told[1].data["person"]).full_name, "Ana M. Souza");
+}
+
+#[tokio::test]
+async fn customers_are_their_own_and_operators() {
+    let world = World::new().await;
+    let (ana, rui) = (world.buyer().await, world.buyer().await);
+    let path = format!("/v1/customers/{}", ana.customer.id);
+    for token in [&ana.token, &world.operator] {
+        assert_eq!(world.get::<Customer>(&path, token).await, ana.customer);
+    }
+    world.ask("GET", &path, &rui.token, None).await.problem(Code::NotFound);
+    world.ask("GET", "/v1/customer", &world.stranger(), None).await.problem(Code::NotFound);
+    world.ask("GET", "/v1/customers/nonsense", &ana.token, None).await.problem(Code::NotFound);
+    let ids = json!({"ids": [ana.customer.id, rui.customer.id, Uuid::nil()]});
+    for (token, expected) in [(&ana.token, 1), (&world.operator, 2), (&world.stranger(), 0)] {
+        let batch: Customers =
+            world.ask("POST", "/v1/customers/batch", token, Some(ids.clone())).await.json(StatusCode::OK);
+        assert_eq!(batch.customers.len(), expected);
+    }
+    let unknown = format!("/v1/customers/{}/key", Uuid::nil());
+    world.ask("GET", &unknown, &world.operator, None).await.problem(Code::NotFound);
+    world.ask("GET", &format!("{path}/key"), &ana.token, None).await.problem(Code::Forbidden);
+}
+
+#[tokio::test]
+async fn two_requests_of_a_new_customer_at_once_make_one() {
+    let world = World::new().await;
+    let token = world.stranger();
+    let asked = (0..6).map(|_| world.ask("PUT", "/v1/customer", &token, Some(ana())));
+    let answers = futures::future::join_all(asked).await;
+    let ids: std::collections::HashSet<_> = answers
+        .iter()
+        .map(|answer| {
+            assert!(answer.status.is_success());
+            serde_json::from_slice::<Customer>(&answer.body).unwrap().id
+        })
+        .collect();
+    assert_eq!(ids.len(), 1);
+    assert_eq!(world.count("SELECT count(*) FROM payment_methods").await, 2);
+    world.told(ids.into_iter().next().unwrap(), &["orders.customer.created"]).await;
+}
+
+#[tokio::test]
+async fn every_field_that_is_wrong_is_told_at_once_and_nothing_is_stored() {
+    let world = World::new().await;
+    let token = world.stranger();
+    let mut wrong = ana();
+    wrong["email"] = json!("ana@");
+    wrong["document"] = json!("529.982.247-26");
+    wrong["phone"] = json!("11987654321");
+    wrong["shipping_address"]["country"] = json!("Brasil");
+    wrong["payment_methods"][1]["id"] = json!(Uuid::nil());
+    wrong["payment_methods"][0]["expiry"] = json!("2020-01");
+    let refused = world.ask("PUT", "/v1/customer", &token, Some(wrong)).await.refused();
+    let expected = ["email", "document", "phone", "shipping_address.country", "payment_methods[0].expiry"];
+    assert_eq!(refused, expected);
+    let mut unknown = ana();
+    unknown["payment_methods"] = json!([{"id": Uuid::nil(), "kind": "pix"}]);
+    let refused = world.ask("PUT", "/v1/customer", &token, Some(unknown)).await.refused();
+    assert_eq!(refused, ["payment_methods[0].id"]);
+    assert_eq!(world.count("SELECT count(*) FROM customers").await, 0);
+}
+
+#[tokio::test]
+async fn a_card_number_is_refused_wherever_it_stands() {
+    let world = World::new().await;
+    let buyer = world.buyer().await;
+    let card = "4111 1111 1111 1111";
+    for field in ["email", "document", "full_name", "phone"] {
+        let mut body = ana();
+        body[field] = json!(card);
+        assert_eq!(world.ask("PUT", "/v1/customer", &buyer.token, Some(body)).await.refused(), [field]);
+    }
+    let mut body = ana();
+    body["payment_methods"][0]["provider_token"] = json!("4111111111111111");
+    body["shipping_address"]["street"] = json!(format!("Rua {card}"));
+    body["card_number"] = json!(4_111_111_111_111_111_u64);
+    let refused = world.ask("PUT", "/v1/customer", &buyer.token, Some(body)).await;
+    let text = String::from_utf8_lossy(&refused.body).into_owned();
+    let mut refused = refused.refused();
+    refused.sort();
+    assert_eq!(refused, ["card_number", "payment_methods[0].provider_token", "shipping_address.street"]);
+    assert!(!text.contains("1111"), "{text}");
+    let order = world.buy(&buyer).await;
+    let path = format!("/v1/orders/{}/cancel", order.id);
+    let answer = world.ask("POST", &path, &buyer.token, Some(json!({"reason": card}))).await;
+    assert_eq!(answer.refused(), ["reason"]);
+    let mut body = crate::world::cart(&buyer);
+    body["link_code"] = json!("4111111111111111");
+    assert_eq!(world.place(&buyer, "k", body).await.refused(), ["link_code"]);
+    assert_eq!(world.get::<Customer>("/v1/customer", &buyer.token).await.version, 1);
+}

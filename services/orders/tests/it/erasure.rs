@@ -1,0 +1,153 @@
+//! Erasure: nothing personal can be read afterwards, anywhere.
+
+use crate::{
+    participants::Act,
+    world::{Buyer, World, ana, cart},
+};
+use axum::http::StatusCode;
+use chassis::messaging::Outgoing;
+use contracts::{
+    command::{Direction, Outcome, Replied, StepRef, accounts::EraseCustomer},
+    problem::Code,
+    rest::orders::{Customers, Order, OrderStatus},
+};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Row};
+use uuid::Uuid;
+
+/// What nobody may read of Ana any more: data, and her means of payment.
+/// Without white space and quotes.
+const PERSONAL: &[&str] = &[
+    "exemplo", "ana.silva", "52998224725", "529.982", "Margarida", "11987654321", "Augusta", "01304-001", "tok_visa",
+    "pix_key", "last_four:4242",
+];
+
+/// Says what auth's saga says; gives the reply.
+async fn erase(world: &World, user: Uuid, attempt: u32) -> Replied {
+    let reply_to = "auth.saga.replied".to_owned();
+    let step = StepRef {
+        saga_id: user,
+        step: "erase_customer".to_owned(),
+        direction: Direction::Forward,
+        attempt,
+        reply_to,
+    };
+    let command = EraseCustomer { step: step.clone(), auth_user_id: user };
+    let seen = kit::eventually(crate::world::PATIENCE, "the reply", async || {
+        let replied = world.played.replies().into_iter().find(|replied| replied.step == step);
+        if replied.is_none() {
+            // The queue may not be there yet; a command that comes again is answered again.
+            let _ = world.played.try_publish(Outgoing::command(command.clone())?).await;
+        }
+        Ok(replied)
+    });
+    seen.await.unwrap()
+}
+
+fn done() -> Outcome {
+    Outcome::Done { answer: Value::Null }
+}
+
+/// Every row of every table, as text: what is bytes, as base64 and as the bytes are.
+async fn everything(world: &World) -> String {
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+         WHERE relkind = 'r' AND nspname NOT IN ('pg_catalog', 'information_schema')",
+    )
+    .fetch_all(&world.pool)
+    .await
+    .unwrap();
+    assert!(tables.len() > 10, "{tables:?}");
+    let mut text = String::new();
+    for table in tables {
+        let rows = sqlx::query(AssertSqlSafe(format!("SELECT t::text AS row FROM {table} t")));
+        for row in rows.fetch_all(&world.pool).await.unwrap() {
+            text += &row.get::<String, _>("row");
+        }
+    }
+    text.retain(|character| !matches!(character, '"' | '\\' | ' '));
+    let hex = PERSONAL.iter().map(|word| word.bytes().map(|byte| format!("{byte:02x}")).collect::<String>());
+    for word in hex {
+        assert!(!text.contains(&word), "bytes hold {word}");
+    }
+    text
+}
+
+async fn bought(world: &World) -> (Buyer, Order) {
+    let buyer = world.buyer().await;
+    let order = world.confirmed(&buyer).await;
+    (buyer, order)
+}
+
+#[tokio::test]
+async fn after_an_erasure_nothing_personal_can_be_read_and_the_history_stays() {
+    let world = World::new().await;
+    let (buyer, order) = bought(&world).await;
+    let other = world.buyer().await;
+    let customer = buyer.customer.id;
+    // While an order is under way its buyer is needed.
+    let refused = erase(&world, buyer.user, 1).await;
+    assert!(matches!(refused.outcome, Outcome::Refused { code, .. } if code == "open_orders"));
+    let ship = format!("/v1/orders/{}/ship", order.id);
+    world.ask("POST", &ship, &world.operator, Some(json!({}))).await.json::<Order>(StatusCode::OK);
+    assert!(matches!(erase(&world, buyer.user, 2).await.outcome, Outcome::Refused { .. }));
+    let deliver = format!("/v1/orders/{}/deliver", order.id);
+    world.ask("POST", &deliver, &world.operator, None).await.json::<Order>(StatusCode::OK);
+
+    assert_eq!(erase(&world, buyer.user, 3).await.outcome, done());
+    assert_eq!(erase(&world, buyer.user, 4).await.outcome, done());
+    let told = world.told(customer, &["orders.customer.created", "orders.customer.erased"]).await;
+    assert_eq!(told[1].version, 2);
+
+    let text = everything(&world).await;
+    for word in PERSONAL {
+        assert!(!text.contains(word), "{word} can be read");
+    }
+    let keys = format!("SELECT count(*) FROM customer_keys WHERE customer_id = '{customer}'");
+    assert_eq!(world.count(&keys).await, 0);
+    let means = format!("SELECT count(*) FROM payment_methods WHERE customer_id = '{customer}'");
+    assert_eq!(world.count(&means).await, 0);
+
+    for (method, path, body) in [
+        ("GET", "/v1/customer".to_owned(), None),
+        ("PUT", "/v1/customer".to_owned(), Some(ana())),
+        ("GET", format!("/v1/customers/{customer}"), None),
+    ] {
+        world.ask(method, &path, &buyer.token, body).await.problem(Code::Erased);
+    }
+    let key = format!("/v1/customers/{customer}/key");
+    world.ask("GET", &key, &world.operator, None).await.problem(Code::Erased);
+    world.place(&buyer, "after", cart(&buyer)).await.problem(Code::Erased);
+    let ids = Some(json!({"ids": [customer]}));
+    let batch: Customers =
+        world.ask("POST", "/v1/customers/batch", &world.operator, ids).await.json(StatusCode::OK);
+    assert!(batch.customers.is_empty());
+    // The order's history is whole, and others' data are.
+    assert_eq!(world.order(&buyer, order.id).await.status, OrderStatus::Delivered);
+    world.ask("GET", "/v1/customer", &other.token, None).await.json::<Value>(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn who_is_no_customer_is_erased_too_and_never_becomes_one() {
+    let world = World::new().await;
+    let user = Uuid::now_v7();
+    assert_eq!(erase(&world, user, 1).await.outcome, done());
+    let token = world.issuer.token(user, &["user"]);
+    world.ask("PUT", "/v1/customer", &token, Some(ana())).await.problem(Code::Erased);
+    assert_eq!(world.count("SELECT count(*) FROM customer_keys").await, 0);
+}
+
+#[tokio::test]
+async fn the_saga_forgets_the_means_of_payment_however_it_ends() {
+    let world = World::new().await;
+    let buyer = world.buyer().await;
+    world.played.act("charge_payment", Act::Refuse("declined"));
+    let order = world.buy(&buyer).await;
+    world.becomes(&buyer, order.id, OrderStatus::Rejected).await;
+    world.eventually("the outbox to empty", "SELECT count(*) = 0 FROM outbox").await;
+    assert_eq!(erase(&world, buyer.user, 1).await.outcome, done());
+    let text = everything(&world).await;
+    for word in PERSONAL {
+        assert!(!text.contains(word), "{word} can be read");
+    }
+}

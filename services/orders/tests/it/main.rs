@@ -1,0 +1,19 @@
+//! orders on a real Postgres and a real RabbitMQ; inventory and payments are played over the broker.
+
+mod cancelling;
+mod changes;
+mod checkout;
+mod copies;
+mod crashes;
+mod customers;
+mod erasure;
+mod idempotency;
+mod isolation;
+mod operations;
+mod participants;
+mod placing;
+mod reading;
+mod sales;
+mod shipping;
+mod store;
+mod world;

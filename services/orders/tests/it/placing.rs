@@ -1,0 +1,163 @@
+//! Placing orders.
+
+use crate::{
+    participants::Act,
+    world::{MUG, SHIRT, World, cart, product, request},
+};
+use axum::http::StatusCode;
+use contracts::{
+    event::inventory::ProductUpdated,
+    money::{Currency, Money},
+    problem::Code,
+    rest::orders::{Customer, Order, OrderStatus},
+};
+use serde_json::json;
+use uuid::Uuid;
+
+#[tokio::test]
+async fn an_order_is_pending_at_once_with_names_and_prices_as_they_are() {
+    let world = World::new().await;
+    world.played.act("reserve_stock", Act::Silent);
+    let buyer = world.buyer().await;
+    world.link("natal26", Uuid::now_v7()).await;
+    let mut body = cart(&buyer);
+    body["link_code"] = json!("natal26");
+    body["expected_total"] = json!({"minor": 4_870, "currency": "BRL"});
+    let answer = world.place(&buyer, "key", body).await;
+    let order: Order = answer.json(StatusCode::ACCEPTED);
+    assert_eq!(answer.headers["location"], format!("/v1/orders/{}", order.id).as_str());
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    assert_eq!((order.status, order.version, order.cancelling), (OrderStatus::Pending, 1, false));
+    assert_eq!((order.customer_id, order.payment_method_id), (buyer.customer.id, buyer.card));
+    assert_eq!(order.total, Money::new(4_870, Currency::BRL));
+    assert_eq!(order.link_code.as_deref(), Some("natal26"));
+    let items: Vec<_> = order.items.iter().map(|item| (&*item.name, item.quantity, item.total.minor)).collect();
+    assert_eq!(items, [("Caneca", 2, 2_580), ("Camiseta", 1, 2_290)]);
+    assert_eq!(world.order(&buyer, order.id).await, order);
+    let told = world.told(order.id, &["orders.order.placed"]).await;
+    assert_eq!(told[0].data["total"], json!({"minor": 4_870, "currency": "BRL"}));
+    assert_eq!(told[0].data["auth_user_id"], json!(buyer.user));
+
+    // A price that changes later changes no order.
+    let dearer = product(MUG, "Caneca grande", Money::new(9_999, Currency::BRL));
+    let dearer = ProductUpdated {
+        product_id: MUG,
+        sku: dearer.sku,
+        name: dearer.name,
+        description: None,
+        price: dearer.price,
+        active: true,
+        at: dearer.at,
+    };
+    world.played.tell(MUG, 2, dearer).await;
+    world.eventually("the new price", "SELECT count(*) = 1 FROM products WHERE minor = 9999").await;
+    assert_eq!(world.order(&buyer, order.id).await, order);
+    let dearer: Order = world.place(&buyer, "another", cart(&buyer)).await.json(StatusCode::ACCEPTED);
+    assert_eq!(dearer.total.minor, 22_288);
+}
+
+#[tokio::test]
+async fn everything_that_is_wrong_is_told_at_once_and_nothing_is_stored() {
+    let world = World::new().await;
+    let (buyer, other) = (world.buyer().await, world.buyer().await);
+    let nobody = Uuid::nil();
+    let body = json!({
+        "items": [{"product_id": nobody, "quantity": 1}, {"product_id": MUG, "quantity": 1}],
+        "payment_method_id": other.card, "link_code": "nobodys",
+    });
+    let refused = world.place(&buyer, "key", body).await.refused();
+    assert_eq!(refused, ["payment_method_id", "items[0].product_id", "link_code"]);
+    let body = json!({
+        "items": [{"product_id": MUG, "quantity": 0}, {"product_id": MUG, "quantity": 1_001}],
+        "payment_method_id": buyer.card,
+    });
+    let refused = world.place(&buyer, "key", body).await.refused();
+    assert_eq!(refused, ["items[0].quantity", "items[1].quantity", "items[1].product_id"]);
+    let mut body = cart(&buyer);
+    body["expected_total"] = json!({"minor": 1, "currency": "BRL"});
+    assert_eq!(world.place(&buyer, "key", body).await.refused(), ["expected_total"]);
+
+    let euros = product(nobody, "Porto", Money::new(1_500, Currency::EUR));
+    world.played.tell(nobody, 1, euros).await;
+    let inactive = Uuid::from_u128(3);
+    let mut gone = product(inactive, "Esgotado", Money::new(1, Currency::BRL));
+    gone.active = false;
+    world.played.tell(inactive, 1, gone).await;
+    world.eventually("the products", "SELECT count(*) = 4 FROM products").await;
+    let body = json!({
+        "items": [{"product_id": MUG, "quantity": 1}, {"product_id": nobody, "quantity": 1}, {"product_id": inactive, "quantity": 1}],
+        "payment_method_id": buyer.card,
+    });
+    let refused = world.place(&buyer, "key", body).await.refused();
+    assert_eq!(refused, ["items[1].product_id", "items[2].product_id"]);
+
+    let huge = Uuid::from_u128(4);
+    world.played.tell(huge, 1, product(huge, "Iate", Money::new(i64::MAX / 2, Currency::BRL))).await;
+    world.eventually("the product", "SELECT count(*) = 5 FROM products").await;
+    let body = json!({"items": [{"product_id": huge, "quantity": 3}], "payment_method_id": buyer.card});
+    assert_eq!(world.place(&buyer, "key", body).await.refused(), ["items"]);
+
+    for table in ["order_events", "orders", "idempotency_keys", "sagas"] {
+        assert_eq!(world.count(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_no_customer_buys_nothing_and_a_means_of_payment_ends() {
+    let world = World::new().await;
+    let buyer = world.buyer().await;
+    let stranger = crate::world::Buyer {
+        user: Uuid::now_v7(),
+        token: world.stranger(),
+        customer: buyer.customer.clone(),
+        card: buyer.card,
+    };
+    assert_eq!(world.place(&stranger, "key", cart(&buyer)).await.refused(), ["payment_method_id"]);
+    // By pix, which has no number and no end.
+    let mut body = cart(&buyer);
+    body["payment_method_id"] = json!(buyer.customer.payment_methods[1].id);
+    body["items"] = json!([{"product_id": SHIRT, "quantity": 1}]);
+    let order: Order = world.place(&buyer, "key", body.clone()).await.json(StatusCode::ACCEPTED);
+    world.becomes(&buyer, order.id, OrderStatus::Confirmed).await;
+    let charged = world.played.commands(order.id).into_iter().find(|(kind, _)| kind == "payments.payment.charge");
+    let (_, charged) = charged.unwrap();
+    assert_eq!((&charged["provider_token"], &charged["method"]), (&json!("pix_key_ana"), &json!("pix")));
+    // One that the customer took away is nobody's.
+    let mut without = crate::world::ana();
+    without["payment_methods"] = json!([]);
+    let now = world.ask("PUT", "/v1/customer", &buyer.token, Some(without)).await;
+    assert!(now.json::<Customer>(StatusCode::OK).payment_methods.is_empty());
+    assert_eq!(world.place(&buyer, "later", body).await.refused(), ["payment_method_id"]);
+}
+
+#[tokio::test]
+async fn an_order_needs_a_key() {
+    let world = World::new().await;
+    let buyer = world.buyer().await;
+    let without = request("POST", "/v1/orders", Some(&buyer.token), Some(cart(&buyer)));
+    assert_eq!(world.send(without).await.refused(), ["Idempotency-Key"]);
+    for key in ["", "with space", &"x".repeat(256)] {
+        assert_eq!(world.place(&buyer, key, cart(&buyer)).await.refused(), ["Idempotency-Key"]);
+    }
+    let mut odd = cart(&buyer);
+    odd["total"] = json!(1);
+    world.place(&buyer, "k", odd).await.problem(Code::ValidationFailed);
+}
+
+#[tokio::test]
+async fn all_is_written_together_or_nothing() {
+    let world = World::new().await;
+    let buyer = world.buyer().await;
+    world.eventually("the outbox to empty", "SELECT count(*) = 0 FROM outbox").await;
+    for table in ["order_events", "orders", "outbox", "idempotency_keys", "sagas"] {
+        let close = format!("ALTER TABLE {table} ADD CONSTRAINT closed CHECK (false) NOT VALID");
+        sqlx::query(sqlx::AssertSqlSafe(close)).execute(&world.pool).await.unwrap();
+        world.place(&buyer, table, cart(&buyer)).await.problem(Code::Internal);
+        let open = format!("ALTER TABLE {table} DROP CONSTRAINT closed");
+        sqlx::query(sqlx::AssertSqlSafe(open)).execute(&world.pool).await.unwrap();
+        for other in ["order_events", "orders", "outbox", "idempotency_keys", "sagas"] {
+            assert_eq!(world.count(&format!("SELECT count(*) FROM {other}")).await, 0, "{table}: {other}");
+        }
+    }
+    world.confirmed(&buyer).await;
+}

@@ -1,0 +1,60 @@
+//! What links sold.
+
+use crate::{
+    participants::Act,
+    world::{World, cart},
+};
+use axum::http::StatusCode;
+use contracts::{
+    money::{Currency, Money},
+    rest::orders::{LinkSales, LinksSales, Order, OrderStatus},
+};
+use serde_json::json;
+use uuid::Uuid;
+
+#[tokio::test]
+async fn a_link_sold_what_was_confirmed_and_not_cancelled_and_only_its_owner_knows() {
+    let world = World::new().await;
+    let (merchant, other) = (Uuid::now_v7(), Uuid::now_v7());
+    world.link("natal26", merchant).await;
+    world.link("quiet", merchant).await;
+    world.link("theirs", other).await;
+    let buyer = world.buyer().await;
+    let place = async |code: &str| -> Order {
+        let mut body = cart(&buyer);
+        body["link_code"] = json!(code);
+        world.place(&buyer, &Uuid::now_v7().to_string(), body).await.json(StatusCode::ACCEPTED)
+    };
+    let mut orders = Vec::new();
+    for code in ["natal26", "natal26", "natal26", "theirs"] {
+        let order = place(code).await;
+        orders.push(world.becomes(&buyer, order.id, OrderStatus::Confirmed).await.id);
+    }
+    let cancel = format!("/v1/orders/{}/cancel", orders[0]);
+    world.ask("POST", &cancel, &buyer.token, Some(json!({}))).await.json::<Order>(StatusCode::ACCEPTED);
+    world.becomes(&buyer, orders[0], OrderStatus::Cancelled).await;
+    world.played.act("charge_payment", Act::Refuse("declined"));
+    let declined = place("natal26").await;
+    world.becomes(&buyer, declined.id, OrderStatus::Rejected).await;
+
+    let of = async |user: Uuid| -> Vec<LinkSales> {
+        let body = json!({"codes": ["natal26", "quiet", "theirs", "nobodys"]});
+        let token = world.issuer.token(user, &["user", "operator"]);
+        let sales: LinksSales =
+            world.ask("POST", "/v1/links/sales/batch", &token, Some(body)).await.json(StatusCode::OK);
+        sales.links
+    };
+    let sold = |code: &str, count, minor| LinkSales {
+        code: code.to_owned(),
+        count,
+        revenue: if minor == 0 { Vec::new() } else { vec![Money::new(minor, Currency::BRL)] },
+    };
+    assert_eq!(of(merchant).await, [sold("natal26", 2, 9_740), sold("quiet", 0, 0)]);
+    assert_eq!(of(other).await, [sold("theirs", 1, 4_870)]);
+    assert_eq!(of(buyer.user).await, []);
+    for codes in [json!([]), json!(vec!["x"; 101])] {
+        let body = json!({"codes": codes});
+        let answer = world.ask("POST", "/v1/links/sales/batch", &buyer.token, Some(body)).await;
+        assert_eq!(answer.refused(), ["codes"]);
+    }
+}
