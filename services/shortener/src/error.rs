@@ -22,6 +22,9 @@ pub enum Error {
     /// It is not in the version any more that the caller named.
     #[error("it was changed meanwhile")]
     Conflict,
+    /// The owner's account is being deleted.
+    #[error("the account is being deleted")]
+    Leaving,
     /// The idempotency key was used with another request.
     #[error("the key was used with another request")]
     IdempotencyMismatch,
@@ -52,6 +55,7 @@ impl Error {
             Self::CodeTaken => Failure::new(Code::CodeTaken, "A link has or had this code. Choose another."),
             Self::NotFound => Failure::new(Code::NotFound, "You have no such link."),
             Self::Conflict => Failure::new(Code::Conflict, "The link was changed meanwhile. Read it again."),
+            Self::Leaving => Failure::new(Code::Conflict, "Your account is being deleted: it makes no more links."),
             Self::IdempotencyMismatch => {
                 Failure::new(Code::IdempotencyMismatch, "This Idempotency-Key came before, with another body.")
             }

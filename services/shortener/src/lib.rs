@@ -8,6 +8,7 @@
 //! Invariants: clicks counted = redirects answered; a code is given out once, for ever; no address
 //! of a visitor leaves the process; every query of an owner's names the owner.
 
+pub mod accounts;
 pub mod app;
 pub mod config;
 pub mod domain;
@@ -26,7 +27,7 @@ use app::{Catalogue, Counter};
 use backon::{ExponentialBuilder, Retryable};
 use chassis::{
     App, Context,
-    messaging::{Broker, Relay},
+    messaging::{Broker, DeadLetters, Relay, operators},
 };
 use config::Config;
 use http::Redirects;
@@ -34,6 +35,7 @@ use lookup::Lookup;
 use spool::{Shipper, Spool};
 use std::{sync::Arc, time::Duration};
 use store::Store;
+use utoipa::OpenApi as _;
 use visitor::{Countries, Keeper, Visitors};
 
 /// For how long MongoDB is waited for at start.
@@ -49,7 +51,7 @@ impl chassis::Service for Shortener {
     type Config = Config;
 
     fn openapi() -> utoipa::openapi::OpenApi {
-        http::openapi()
+        http::openapi().merge_from(operators::Api::openapi())
     }
 
     async fn build(config: Config, context: Context) -> anyhow::Result<App> {
@@ -66,11 +68,13 @@ impl chassis::Service for Shortener {
 
         let (links, public_url) = (&config.links, config.links.public_url.as_str());
         let catalogue = Catalogue::new(store.clone(), lookup.clone(), links.policy(), public_url);
+        let dead = obey(&context, &store, &catalogue, &broker);
         let redirects =
             Redirects { lookup, links: store.links, visitors, countries, spool, metrics: metrics::Redirects::new() };
         let redirects = Arc::new(redirects);
         Ok(App {
-            router: http::routes(catalogue, context.verifier.clone()),
+            router: http::routes(catalogue, context.verifier.clone())
+                .merge(operators::routes(context.verifier.clone(), [dead])),
             bare: http::redirects(Arc::clone(&redirects)),
             express: Some(redirects),
             ..App::default()
@@ -114,6 +118,14 @@ fn keep_salts(context: &Context, store: &Store, visitors: &Visitors) {
     let keeper = Keeper::new(store.salts.clone(), visitors.clone());
     let shutdown = context.shutdown.clone();
     context.spawn("visitor salts", move || keeper.clone().run(shutdown.clone()));
+}
+
+/// Starts what hears the commands of sagas.
+fn obey(context: &Context, store: &Store, catalogue: &Catalogue, broker: &Broker) -> DeadLetters {
+    let consumer = accounts::consumer(broker, catalogue.clone(), store.ledger());
+    let shutdown = context.shutdown.clone();
+    context.spawn("consumer shortener.accounts", move || consumer.clone().run(shutdown.clone()));
+    DeadLetters::new(broker, &accounts::subscription(), store.ledger())
 }
 
 /// Starts what moves events in and out.

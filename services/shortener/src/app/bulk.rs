@@ -9,8 +9,9 @@ use crate::{
 };
 use chassis::http::Failure;
 use chrono::Utc;
-use contracts::{problem::Problem, rest::shortener as rest};
+use contracts::{envelope::Event, event::shortener::UrlCreated, problem::Problem, rest::shortener as rest};
 use metrics::counter;
+use mongodb::ClientSession;
 use std::collections::HashSet;
 use uuid::Uuid;
 
@@ -132,21 +133,31 @@ impl Catalogue {
         let mut transaction = self.store.transaction().await?;
         loop {
             let session = transaction.start().await?;
-            let written = match self.store.links.insert(session, &links).await {
-                Err(error) => {
+            let written = match self.write_many(session, &links, &events).await {
+                Err(Error::Store(error)) => {
                     *taken = duplicates(&error);
                     let is_code = !taken.is_empty();
                     Err(if is_code { Error::CodeTaken } else { Error::Store(error) })
                 }
-                Ok(()) => {
-                    let events = events.iter().cloned();
-                    self.store.outbox.enqueue_all(session, events).await.map_err(Error::Store)
-                }
+                outcome => outcome,
             };
             if let Some(outcome) = transaction.end(written).await {
                 return outcome;
             }
         }
+    }
+
+    async fn write_many(
+        &self,
+        session: &mut ClientSession,
+        links: &[Link],
+        events: &[Event<UrlCreated>],
+    ) -> Result<(), Error> {
+        if let Some(link) = links.first() {
+            self.refuse_leaving(session, link.auth_user_id).await?;
+        }
+        self.store.links.insert(session, links).await?;
+        Ok(self.store.outbox.enqueue_all(session, events.iter().cloned()).await?)
     }
 
     /// Gives another code to links whose generated one is taken, and refuses those that chose one.

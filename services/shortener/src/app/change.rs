@@ -73,7 +73,7 @@ impl Catalogue {
     }
 }
 
-fn updated(link: &Link, changed: &[&str]) -> Event<UrlUpdated> {
+pub(super) fn updated(link: &Link, changed: &[&str]) -> Event<UrlUpdated> {
     let data = UrlUpdated {
         url_id: link.id,
         short_code: link.code.to_string(),

@@ -141,6 +141,7 @@ impl Catalogue {
         repeatable: Option<(&Repeatable<'_>, &Replay)>,
         event: &Event<UrlCreated>,
     ) -> Result<(), Error> {
+        self.refuse_leaving(session, link.auth_user_id).await?;
         if let Some((Repeatable { owner, key, .. }, replay)) = repeatable {
             self.store.replays.insert(session, *owner, OPERATION, &key.0, replay).await?;
         }

@@ -1,5 +1,6 @@
 //! What owners do with links: one use case, one transaction, its event included.
 
+mod account;
 mod bulk;
 mod change;
 mod count;

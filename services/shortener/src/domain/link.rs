@@ -41,6 +41,8 @@ pub struct Link {
     pub version: u64,
     /// When it was deleted.
     pub deleted_at: Option<DateTime<Utc>>,
+    /// The saga that deletes the owner's account, and with it this link.
+    pub disabled_by: Option<Uuid>,
 }
 
 /// Whether a link leads somewhere.
@@ -54,6 +56,8 @@ pub enum State {
     UsedUp,
     /// Its owner deleted it.
     Deleted,
+    /// Its owner's account is being deleted, or is gone.
+    Disabled,
 }
 
 impl Link {
@@ -62,6 +66,8 @@ impl Link {
     pub fn state(&self, now: DateTime<Utc>) -> State {
         if self.deleted_at.is_some() {
             State::Deleted
+        } else if self.disabled_by.is_some() {
+            State::Disabled
         } else if self.expires_at.is_some_and(|end| end <= now) {
             State::Expired
         } else if self.max_clicks.is_some_and(|limit| self.used >= limit) {

@@ -68,6 +68,7 @@ impl NewLink {
             click_count: 0,
             version: 1,
             deleted_at: None,
+            disabled_by: None,
         }
     }
 }

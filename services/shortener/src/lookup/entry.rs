@@ -24,7 +24,7 @@ pub struct Entry {
 pub enum Answer {
     /// There is no such code.
     Unknown,
-    /// Its link was deleted.
+    /// Its link was deleted, or its owner's account is.
     Deleted,
     /// Its link leads, or led, somewhere.
     Target(Box<Target>),
@@ -91,7 +91,7 @@ impl Entry {
     pub fn of(link: &Link) -> Self {
         let location = HeaderValue::from_str(&link.url);
         let status = StatusCode::from_u16(link.redirect_status);
-        let (None, Ok(location), Ok(status)) = (link.deleted_at, location, status) else {
+        let (None, None, Ok(location), Ok(status)) = (link.deleted_at, link.disabled_by, location, status) else {
             return Self { version: link.version, answer: Answer::Deleted };
         };
         let mut id_text = [0; 36];

@@ -91,7 +91,7 @@ impl Links {
             row.remove("used");
         }
         let mut cleared = Document::new();
-        for name in ["title", "expires_at", "max_clicks", "fallback_url"] {
+        for name in ["title", "expires_at", "max_clicks", "fallback_url", "disabled_by"] {
             if !row.contains_key(name) {
                 cleared.insert(name, "");
             }
@@ -125,6 +125,31 @@ impl Links {
         let found = self.rows.find(query).sort(doc! { "_id": -1 }).limit(limit.into()).max_time(LIST_LIMIT).await?;
         let rows: Vec<Row> = found.try_collect().await?;
         rows.into_iter().map(|row| Link::try_from(row).map_err(Error::Internal)).collect()
+    }
+
+    /// Up to `limit` of the owner's links that a saga disabled, or that none did.
+    ///
+    /// # Errors
+    /// Fails when the store does.
+    pub async fn disabled_by(
+        &self,
+        session: &mut ClientSession,
+        owner: Uuid,
+        saga: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<Link>, Error> {
+        let saga = saga.map_or_else(|| doc! { "$exists": false }, |saga| doc! { "$eq": bson::Uuid::from(saga) });
+        let query = doc! {
+            "auth_user_id": bson::Uuid::from(owner),
+            "deleted_at": { "$exists": false },
+            "disabled_by": saga,
+        };
+        let mut found = self.rows.find(query).limit(limit.into()).session(&mut *session).await?;
+        let mut links = Vec::new();
+        while let Some(row) = found.next(session).await.transpose()? {
+            links.push(Link::try_from(row).map_err(Error::Internal)?);
+        }
+        Ok(links)
     }
 
     /// Which of `codes` are taken.
@@ -187,6 +212,7 @@ fn open(link: Uuid) -> Document {
     doc! {
         "_id": bson::Uuid::from(link),
         "deleted_at": { "$exists": false },
+        "disabled_by": { "$exists": false },
         "$and": [
             { "$or": [{ "expires_at": { "$exists": false } }, { "expires_at": { "$gt": DateTime::now() } }] },
             { "$or": [

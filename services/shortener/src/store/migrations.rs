@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
     Step { name: "0002 idempotency_keys", collection: "idempotency_keys", indexes: replays },
     Step { name: "0003 visitor_salts", collection: "visitor_salts", indexes: salts },
     Step { name: "0004 click_progress", collection: "click_progress", indexes: Vec::new },
+    Step { name: "0005 disablings", collection: "disablings", indexes: disablings },
 ];
 
 /// Codes are unique for ever. Lists go by owner, newest first, with or without a tag; searches
@@ -44,6 +45,10 @@ fn urls() -> Vec<IndexModel> {
 fn replays() -> Vec<IndexModel> {
     let kept = IndexOptions::builder().expire_after(REPLAYS_KEPT).build();
     vec![index(doc! { "created_at": 1 }, kept)]
+}
+
+fn disablings() -> Vec<IndexModel> {
+    vec![index(doc! { "auth_user_id": 1 }, IndexOptions::default())]
 }
 
 fn salts() -> Vec<IndexModel> {

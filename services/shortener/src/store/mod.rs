@@ -1,6 +1,7 @@
 //! MongoDB: queries only. Every query of an owner's names the owner.
 
 mod counts;
+mod disablings;
 mod links;
 mod migrations;
 mod replays;
@@ -9,13 +10,20 @@ mod salts;
 mod transaction;
 
 pub use counts::{Counts, Progress};
+pub use disablings::Disablings;
 pub use links::{Filter, Links};
 pub use replays::{Replay, Replays};
 pub use salts::{SaltRow, Salts};
 pub use transaction::Transaction;
 
 use anyhow::Context as _;
-use chassis::{config, messaging::outbox::mongo::Outbox};
+use chassis::{
+    config,
+    messaging::{
+        ledger::{self, Ledger},
+        outbox::mongo::Outbox,
+    },
+};
 use mongodb::{
     Client, Database,
     bson::doc,
@@ -41,6 +49,8 @@ pub struct Store {
     pub replays: Replays,
     /// How far clicks were counted: the collection `click_progress`.
     pub counts: Counts,
+    /// Owners whose links lead nowhere: the collection `disablings`.
+    pub disablings: Disablings,
     /// The keys of visitors' hashes: the collection `visitor_salts`.
     pub salts: Salts,
     /// What is to be published: the collection `outbox`.
@@ -66,6 +76,7 @@ impl Store {
             links: Links::new(&database),
             replays: Replays::new(&database),
             counts: Counts::new(&database),
+            disablings: Disablings::new(&database),
             salts: Salts::new(&database),
             outbox: Outbox::new(&database),
             client,
@@ -80,6 +91,12 @@ impl Store {
     pub async fn migrate(&self) -> anyhow::Result<()> {
         chassis::messaging::mongo::prepare(&self.database).await?;
         migrations::run(&self.database).await
+    }
+
+    /// What consumers remember, in this database.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        ledger::mongo(&self.database)
     }
 
     /// Succeeds when the database answers, for readiness.

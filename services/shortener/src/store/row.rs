@@ -32,6 +32,8 @@ pub(super) struct Row {
     version: i64,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     deleted_at: Option<bson::DateTime>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    disabled_by: Option<bson::Uuid>,
 }
 
 impl From<&Link> for Row {
@@ -54,6 +56,7 @@ impl From<&Link> for Row {
             click_count: signed(link.click_count),
             version: signed(link.version),
             deleted_at: link.deleted_at.map(Into::into),
+            disabled_by: link.disabled_by.map(Into::into),
         }
     }
 }
@@ -81,6 +84,7 @@ impl TryFrom<Row> for Link {
             click_count: row.click_count.unsigned_abs(),
             version: row.version.unsigned_abs(),
             deleted_at: row.deleted_at.map(time),
+            disabled_by: row.disabled_by.map(Into::into),
         })
     }
 }

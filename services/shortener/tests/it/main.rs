@@ -1,5 +1,6 @@
 //! shortener on a real MongoDB, Redis and RabbitMQ.
 
+mod accounts;
 mod bulk;
 mod cache;
 mod clicks;

@@ -1,0 +1,52 @@
+//! Hears the commands of sagas that delete accounts.
+//!
+//! A command that comes again does what is left of its work and is answered again: no inbox is needed.
+
+use crate::app::Catalogue;
+use chassis::messaging::{Broker, Consumer, HandleError, Handler, Message, Subscription, ledger::Ledger};
+use contracts::{
+    command::accounts::{DisableLinks, EnableLinks},
+    envelope::EventData,
+};
+use std::time::Duration;
+
+/// The consumer's name: its queues are named after it.
+pub const CONSUMER: &str = "shortener.accounts";
+/// How long one command may take: an owner may have very many links.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// What the consumer subscribes to.
+#[must_use]
+pub fn subscription() -> Subscription {
+    Subscription::to_commands(CONSUMER, [DisableLinks::TYPE, EnableLinks::TYPE]).partitions(1).tries(
+        3,
+        Duration::from_millis(100),
+        LIMIT,
+    )
+}
+
+/// Makes the consumer.
+#[must_use]
+pub fn consumer(broker: &Broker, catalogue: Catalogue, ledger: Ledger) -> Consumer<Accounts> {
+    Consumer::new(broker, subscription(), ledger, Accounts(catalogue))
+}
+
+/// Does what sagas tell it.
+pub struct Accounts(Catalogue);
+
+impl Handler for Accounts {
+    async fn handle(&self, message: &Message) -> Result<(), HandleError> {
+        match message.kind.as_str() {
+            DisableLinks::TYPE => {
+                let command = message.decode::<DisableLinks>()?.data;
+                self.0.disable_all(command.auth_user_id, command.step).await?;
+            }
+            EnableLinks::TYPE => {
+                let command = message.decode::<EnableLinks>()?.data;
+                self.0.enable_all(command.auth_user_id, command.step).await?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}

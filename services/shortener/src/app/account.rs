@@ -1,0 +1,96 @@
+//! Disabling all links of an owner, and enabling them again: a part in deleting an account.
+
+use super::{Catalogue, change::updated};
+use crate::{domain::Link, error::Error};
+use chassis::messaging::Outgoing;
+use chrono::{SubsecRound, Utc};
+use contracts::command::{Outcome, Replied, StepRef};
+use mongodb::ClientSession;
+use serde_json::Value;
+use uuid::Uuid;
+
+/// How many links go into one transaction: see the bulk of links.
+const CHUNK: u32 = 200;
+
+impl Catalogue {
+    /// Makes all links of an owner lead nowhere, for a saga, and replies to it. Again, it does what is left.
+    ///
+    /// # Errors
+    /// Fails when the store is away; what was done stays.
+    pub async fn disable_all(&self, owner: Uuid, step: StepRef) -> Result<(), Error> {
+        let saga = step.saga_id;
+        let outcome = if self.store.disablings.begin(owner, saga).await? {
+            while self.switch(owner, None, Some(saga)).await? {}
+            Outcome::Done { answer: Value::Null }
+        } else {
+            let message = "The links were enabled again before they were disabled.".to_owned();
+            Outcome::Refused { code: "undone".to_owned(), message }
+        };
+        self.reply(Replied { step, outcome }).await
+    }
+
+    /// Makes the links lead where they led before the saga disabled them, and replies to it.
+    ///
+    /// # Errors
+    /// Fails when the store is away; what was done stays.
+    pub async fn enable_all(&self, owner: Uuid, step: StepRef) -> Result<(), Error> {
+        let saga = step.saga_id;
+        self.store.disablings.end(owner, saga).await?;
+        while self.switch(owner, Some(saga), None).await? {}
+        self.reply(Replied { step, outcome: Outcome::Done { answer: Value::Null } }).await
+    }
+
+    /// Refuses to make links for an owner whose account is being deleted.
+    pub(super) async fn refuse_leaving(&self, session: &mut ClientSession, owner: Uuid) -> Result<(), Error> {
+        if self.store.disablings.holds(session, owner).await? { Err(Error::Leaving) } else { Ok(()) }
+    }
+
+    /// Switches some links of an owner from one state to the other; `false` when none is left.
+    async fn switch(&self, owner: Uuid, from: Option<Uuid>, to: Option<Uuid>) -> Result<bool, Error> {
+        let mut transaction = self.store.transaction().await?;
+        let links = loop {
+            let session = transaction.start().await?;
+            let written = self.write_switch(session, owner, from, to).await;
+            if let Some(outcome) = transaction.end(written).await {
+                break outcome?;
+            }
+        };
+        self.lookup.announce(&links).await;
+        Ok(!links.is_empty())
+    }
+
+    async fn write_switch(
+        &self,
+        session: &mut ClientSession,
+        owner: Uuid,
+        from: Option<Uuid>,
+        to: Option<Uuid>,
+    ) -> Result<Vec<Link>, Error> {
+        let mut links = self.store.links.disabled_by(session, owner, from, CHUNK).await?;
+        let now = Utc::now().trunc_subsecs(3);
+        for link in &mut links {
+            link.version += 1;
+            link.updated_at = now;
+            link.disabled_by = to;
+            self.lookup.guard(link.code, link.version).await;
+            if !self.store.links.change(session, link, false).await? {
+                return Err(Error::Conflict);
+            }
+        }
+        let events = links.iter().map(|link| updated(link, &["active"]));
+        self.store.outbox.enqueue_all(session, events).await?;
+        Ok(links)
+    }
+
+    async fn reply(&self, reply: Replied) -> Result<(), Error> {
+        let reply = Outgoing::reply(reply).map_err(|error| Error::Internal(error.into()))?;
+        let mut transaction = self.store.transaction().await?;
+        loop {
+            let session = transaction.start().await?;
+            let written = self.store.outbox.enqueue(session, reply.clone()).await;
+            if let Some(outcome) = transaction.end(written.map(drop).map_err(Error::Store)).await {
+                return outcome;
+            }
+        }
+    }
+}

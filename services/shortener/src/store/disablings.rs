@@ -1,0 +1,56 @@
+//! The collection `disablings`: owners whose links lead nowhere, because the account is being deleted or is gone.
+
+use crate::error::Error;
+use mongodb::{
+    ClientSession, Collection, Database,
+    bson::{self, Document, doc},
+};
+use uuid::Uuid;
+
+/// The stage of a saga that has disabled its owner's links.
+const DISABLED: &str = "disabled";
+/// The stage of one that has enabled them again: its last.
+const ENABLED: &str = "enabled";
+
+/// The collection `disablings`: one document per saga.
+#[derive(Debug, Clone)]
+pub struct Disablings {
+    rows: Collection<Document>,
+}
+
+impl Disablings {
+    pub(super) fn new(database: &Database) -> Self {
+        Self { rows: database.collection("disablings") }
+    }
+
+    /// Notes that a saga disables an owner's links; `false` when it has enabled them again already.
+    ///
+    /// # Errors
+    /// Fails when the store does.
+    pub async fn begin(&self, owner: Uuid, saga: Uuid) -> Result<bool, Error> {
+        let (id, owner) = (bson::Uuid::from(saga), bson::Uuid::from(owner));
+        let first = doc! { "$setOnInsert": { "auth_user_id": owner, "stage": DISABLED } };
+        let before = self.rows.find_one_and_update(doc! { "_id": id }, first).upsert(true).await?;
+        Ok(before.is_none_or(|row| row.get_str("stage").is_ok_and(|stage| stage == DISABLED)))
+    }
+
+    /// Notes that a saga enables an owner's links again.
+    ///
+    /// # Errors
+    /// Fails when the store does.
+    pub async fn end(&self, owner: Uuid, saga: Uuid) -> Result<(), Error> {
+        let (id, owner) = (bson::Uuid::from(saga), bson::Uuid::from(owner));
+        let last = doc! { "$set": { "auth_user_id": owner, "stage": ENABLED } };
+        self.rows.update_one(doc! { "_id": id }, last).upsert(true).await?;
+        Ok(())
+    }
+
+    /// Whether the owner's links are disabled.
+    ///
+    /// # Errors
+    /// Fails when the store does.
+    pub async fn holds(&self, session: &mut ClientSession, owner: Uuid) -> Result<bool, Error> {
+        let disabled = doc! { "auth_user_id": bson::Uuid::from(owner), "stage": DISABLED };
+        Ok(self.rows.find_one(disabled).session(session).await?.is_some())
+    }
+}
