@@ -71,11 +71,28 @@ impl Shop {
 
     async fn place_once(&self, request: Request<'_>, wish: &PlaceOrder) -> Result<Order, Error> {
         let mut tx = self.pool.begin().await?;
-        if let Some(answer) = idempotency::begin(&mut tx, request).await? {
+        match self.place_in(&mut tx, request, wish).await {
+            Ok(order) => {
+                tx.commit().await?;
+                chassis::failpoint!("orders.place.after_commit");
+                chassis::http::facts::note("order_id", order.id.to_string());
+                Ok(order)
+            }
+            Err(refused) => {
+                // Before the answer goes out: a mended request may follow at once, and must find the key free.
+                // Where that fails the connection is lost, and the transaction with it.
+                let _ = tx.rollback().await;
+                Err(refused)
+            }
+        }
+    }
+
+    async fn place_in(&self, tx: &mut PgConnection, request: Request<'_>, wish: &PlaceOrder) -> Result<Order, Error> {
+        if let Some(answer) = idempotency::begin(tx, request).await? {
             metrics::counter!(names::REPEATED, "outcome" => "answered").increment(1);
             return Ok(serde_json::from_value(answer)?);
         }
-        let (buyer, cart) = self.read(&mut tx, request.user, wish).await?;
+        let (buyer, cart) = self.read(tx, request.user, wish).await?;
         let placed = Placed {
             order_id: Uuid::now_v7(),
             customer_id: buyer.customer_id,
@@ -85,18 +102,15 @@ impl Shop {
             payment_method_id: wish.payment_method_id,
             shortener_short_code: wish.link_code.clone(),
         };
-        let order = record(&mut tx, None, Event::Placed(placed)).await?;
+        let order = record(tx, None, Event::Placed(placed)).await?;
         let answer = Order::from(&order);
         chassis::failpoint!("orders.place.after_order");
-        idempotency::finish(&mut tx, request, &serde_json::to_value(&answer)?).await?;
+        idempotency::finish(tx, request, &serde_json::to_value(&answer)?).await?;
         chassis::failpoint!("orders.place.after_key");
         let data = CheckoutData::new(&order, Payment::from(buyer.means));
         let start = saga::Start { id: order.id, subject: order.id.to_string(), data };
-        self.engine.start::<Checkout>(&mut tx, start).await.map_err(of_engine)?;
+        self.engine.start::<Checkout>(tx, start).await.map_err(of_engine)?;
         chassis::failpoint!("orders.place.after_saga");
-        tx.commit().await?;
-        chassis::failpoint!("orders.place.after_commit");
-        chassis::http::facts::note("order_id", order.id.to_string());
         Ok(answer)
     }
 

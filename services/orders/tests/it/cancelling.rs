@@ -1,9 +1,6 @@
 //! Orders that are called off.
 
-use crate::{
-    participants::Act,
-    world::World,
-};
+use crate::{participants::Act, world::World};
 use axum::http::StatusCode;
 use contracts::{
     event::orders::CancelledBy,
@@ -20,8 +17,7 @@ async fn a_pending_order_is_called_off_at_once_and_cancelled_when_all_is_undone(
     let order = world.buy(&buyer).await;
     let path = format!("/v1/orders/{}/cancel", order.id);
     let body = json!({"reason": "changed my mind"});
-    let asked: Order =
-        world.ask("POST", &path, &buyer.token, Some(body.clone())).await.json(StatusCode::ACCEPTED);
+    let asked: Order = world.ask("POST", &path, &buyer.token, Some(body.clone())).await.json(StatusCode::ACCEPTED);
     assert_eq!((asked.status, asked.cancelling, asked.version), (OrderStatus::Pending, true, 2));
     let again: Order = world.ask("POST", &path, &buyer.token, Some(body)).await.json(StatusCode::ACCEPTED);
     assert_eq!(again, asked);
@@ -54,8 +50,7 @@ async fn a_confirmed_order_is_refunded_released_and_cancelled() {
     let expected =
         ["inventory.stock.reserve", "payments.payment.charge", "payments.payment.refund", "inventory.stock.release"];
     assert_eq!(world.played.kinds(order.id), expected);
-    let told =
-        world.told(order.id, &["orders.order.placed", "orders.order.confirmed", "orders.order.cancelled"]).await;
+    let told = world.told(order.id, &["orders.order.placed", "orders.order.confirmed", "orders.order.cancelled"]).await;
     assert_eq!(told[2].data["was_confirmed"], json!(true));
 }
 

@@ -37,8 +37,7 @@ async fn what_was_made_before_there_were_queues_is_read_from_the_log() {
 async fn a_link_that_is_deleted_is_still_its_owner_s_whatever_came_first() {
     let world = World::new().await;
     let (id, owner) = (Uuid::now_v7(), Uuid::now_v7());
-    let gone =
-        UrlDeleted { url_id: id, short_code: "gone".to_owned(), auth_user_id: owner, deleted_at: Utc::now() };
+    let gone = UrlDeleted { url_id: id, short_code: "gone".to_owned(), auth_user_id: owner, deleted_at: Utc::now() };
     world.played.tell(id, 2, gone).await;
     world.played.tell(id, 1, link(id, "gone", owner)).await;
     world.link("after", owner).await;

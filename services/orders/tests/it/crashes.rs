@@ -38,9 +38,11 @@ impl Doomed {
     }
 
     async fn start(&self, failpoint: Option<&str>) -> Stack {
-        let builder = Stack::builder(&self.sandbox)
-            .env("orders", "ORDERS_JWT__JWKS_URL", self.issuer.jwks_url())
-            .env("orders", "ORDERS_LOG__FILTER", "debug,sqlx=info,lapin=info");
+        let builder = Stack::builder(&self.sandbox).env("orders", "ORDERS_JWT__JWKS_URL", self.issuer.jwks_url()).env(
+            "orders",
+            "ORDERS_LOG__FILTER",
+            "debug,sqlx=info,lapin=info",
+        );
         let builder = match failpoint {
             Some(failpoint) => builder.env("orders", "FAILPOINTS", failpoint),
             None => builder,

@@ -40,7 +40,8 @@ async fn a_user_becomes_a_customer_and_changes_what_is_told() {
     let mut changed = ana();
     changed["phone"] = Value::Null;
     changed["full_name"] = json!("Ana M. Souza");
-    changed["payment_methods"] = json!([{"id": buyer.card, "kind": "credit_card", "last_four": "4242", "expiry": "2039-12"}]);
+    changed["payment_methods"] =
+        json!([{"id": buyer.card, "kind": "credit_card", "last_four": "4242", "expiry": "2039-12"}]);
     let now: Customer =
         world.ask("PUT", "/v1/customer", &buyer.token, Some(changed.clone())).await.json(StatusCode::OK);
     assert_eq!((now.version, now.phone, &*now.full_name), (2, None, "Ana M. Souza"));

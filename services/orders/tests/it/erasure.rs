@@ -18,20 +18,24 @@ use uuid::Uuid;
 /// What nobody may read of Ana any more: data, and her means of payment.
 /// Without white space and quotes.
 const PERSONAL: &[&str] = &[
-    "exemplo", "ana.silva", "52998224725", "529.982", "Margarida", "11987654321", "Augusta", "01304-001", "tok_visa",
-    "pix_key", "last_four:4242",
+    "exemplo",
+    "ana.silva",
+    "52998224725",
+    "529.982",
+    "Margarida",
+    "11987654321",
+    "Augusta",
+    "01304-001",
+    "tok_visa",
+    "pix_key",
+    "last_four:4242",
 ];
 
 /// Says what auth's saga says; gives the reply.
 async fn erase(world: &World, user: Uuid, attempt: u32) -> Replied {
     let reply_to = "auth.saga.replied".to_owned();
-    let step = StepRef {
-        saga_id: user,
-        step: "erase_customer".to_owned(),
-        direction: Direction::Forward,
-        attempt,
-        reply_to,
-    };
+    let step =
+        StepRef { saga_id: user, step: "erase_customer".to_owned(), direction: Direction::Forward, attempt, reply_to };
     let command = EraseCustomer { step: step.clone(), auth_user_id: user };
     let seen = kit::eventually(crate::world::PATIENCE, "the reply", async || {
         let replied = world.played.replies().into_iter().find(|replied| replied.step == step);
@@ -119,8 +123,7 @@ async fn after_an_erasure_nothing_personal_can_be_read_and_the_history_stays() {
     world.ask("GET", &key, &world.operator, None).await.problem(Code::Erased);
     world.place(&buyer, "after", cart(&buyer)).await.problem(Code::Erased);
     let ids = Some(json!({"ids": [customer]}));
-    let batch: Customers =
-        world.ask("POST", "/v1/customers/batch", &world.operator, ids).await.json(StatusCode::OK);
+    let batch: Customers = world.ask("POST", "/v1/customers/batch", &world.operator, ids).await.json(StatusCode::OK);
     assert!(batch.customers.is_empty());
     // The order's history is whole, and others' data are.
     assert_eq!(world.order(&buyer, order.id).await.status, OrderStatus::Delivered);

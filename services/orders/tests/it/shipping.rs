@@ -36,8 +36,7 @@ async fn a_confirmed_order_is_shipped_and_delivered_and_only_goes_forward() {
         assert_eq!((delivered.status, delivered.version), (OrderStatus::Delivered, 5));
     }
     world.ask("POST", &path("ship"), &world.operator, Some(json!({}))).await.problem(Code::Conflict);
-    let expected =
-        ["orders.order.placed", "orders.order.confirmed", "orders.order.shipped", "orders.order.delivered"];
+    let expected = ["orders.order.placed", "orders.order.confirmed", "orders.order.shipped", "orders.order.delivered"];
     let told = world.told(order.id, &expected).await;
     // Others see no gap where something is nobody's business.
     assert_eq!(told.iter().map(|seen| seen.version).collect::<Vec<_>>(), [1, 2, 3, 4]);

@@ -123,8 +123,7 @@ impl World {
     pub(crate) async fn buyer(&self) -> Buyer {
         let user = Uuid::now_v7();
         let token = self.issuer.token(user, &["user"]);
-        let customer: Customer =
-            self.ask("PUT", "/v1/customer", &token, Some(ana())).await.json(StatusCode::CREATED);
+        let customer: Customer = self.ask("PUT", "/v1/customer", &token, Some(ana())).await.json(StatusCode::CREATED);
         let card = customer.payment_methods[0].id;
         Buyer { user, token, customer, card }
     }
