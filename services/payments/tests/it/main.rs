@@ -1,0 +1,16 @@
+//! Payments on real Postgres and RabbitMQ, and a real provider on a port.
+
+mod breaker;
+mod charges;
+mod crashes;
+mod erasure;
+mod faults;
+mod operations;
+mod process;
+mod provider;
+mod reading;
+mod refunds;
+mod undoing;
+mod webhooks;
+mod wire;
+mod world;

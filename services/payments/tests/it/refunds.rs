@@ -1,0 +1,87 @@
+//! Refunds by operators.
+
+use crate::{
+    wire::{charge, undo},
+    world::{SOON, World, is_done},
+};
+use axum::http::StatusCode;
+use contracts::{
+    problem::Code,
+    rest::payments::{PaymentStatus, Refund, RefundStatus},
+};
+use serde_json::json;
+use uuid::Uuid;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_partial_refunds_never_exceed_the_capture() {
+    let world = World::new().await;
+    let command = charge("tok_visa_ok", 100);
+    is_done(&world.charged(&command).await);
+    let id = world.payment(&command).await.id;
+    // None can end meanwhile: those under way count.
+    world.provider.faults(json!([{"kind": "error_5xx", "on": "refund"}])).await;
+    let keys: Vec<String> = (0..10).map(|n| format!("key-{n}")).collect();
+    let answers = futures::future::join_all(keys.iter().map(|key| world.refund(id, key, 30))).await;
+    let accepted = answers.iter().filter(|answer| answer.status == StatusCode::ACCEPTED).count();
+    assert_eq!(accepted, 3);
+    for refused in answers.iter().filter(|answer| answer.status != StatusCode::ACCEPTED) {
+        refused.problem(Code::Conflict);
+    }
+    world.provider.faults(json!([])).await;
+    let payment = kit::eventually(SOON, "all refunds", async || {
+        let payment = world.payment(&command).await;
+        Ok((payment.refunded.minor == 90).then_some(payment))
+    });
+    let payment = payment.await.unwrap();
+    assert_eq!(payment.status, PaymentStatus::PartiallyRefunded);
+    assert!(payment.refunds.iter().all(|refund| refund.status == RefundStatus::Succeeded));
+    // The compensation gives back the rest.
+    let back = undo(&command);
+    world.wire.command(&back).await;
+    is_done(&world.wire.reply(&back.step).await);
+    let given: Vec<i64> = world.provider.ledger().await.refunds.iter().map(|refund| refund.amount.minor).collect();
+    assert_eq!((given.iter().sum::<i64>(), given.last()), (100, Some(&10)));
+    world.refund(id, "late", 1).await.problem(Code::Conflict);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_compensation_waits_for_a_refund_under_way_and_gives_back_the_rest() {
+    let world = World::new().await;
+    let command = charge("tok_visa_ok", 100);
+    is_done(&world.charged(&command).await);
+    let id = world.payment(&command).await.id;
+    world.provider.faults(json!([{"kind": "error_5xx", "on": "refund"}])).await;
+    world.refund(id, "some", 30).await.json::<Refund>(StatusCode::ACCEPTED);
+    let back = undo(&command);
+    world.wire.command(&back).await;
+    let noted = kit::eventually(SOON, "the compensation", async || {
+        Ok((world.count("SELECT count(*) FROM payments WHERE undo_step IS NOT NULL").await == 1).then_some(()))
+    });
+    noted.await.unwrap();
+    world.provider.faults(json!([])).await;
+    is_done(&world.wire.reply(&back.step).await);
+    let given: Vec<i64> = world.provider.ledger().await.refunds.iter().map(|refund| refund.amount.minor).collect();
+    assert_eq!(given, [30, 70]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_key_gives_back_once_and_another_request_with_it_is_refused() {
+    let world = World::new().await;
+    let (command, other) = (charge("tok_visa_ok", 100), charge("tok_visa_ok", 100));
+    is_done(&world.charged(&command).await);
+    is_done(&world.charged(&other).await);
+    let (id, other) = (world.payment(&command).await.id, world.payment(&other).await.id);
+    let all = futures::future::join_all((0..8).map(|_| world.refund(id, "same", 40))).await;
+    let ids: Vec<Uuid> = all.iter().map(|answer| answer.json::<Refund>(StatusCode::ACCEPTED).id).collect();
+    assert!(ids.iter().all(|id| *id == ids[0]));
+    world.refund(id, "same", 41).await.problem(Code::IdempotencyMismatch);
+    world.refund(other, "same", 40).await.problem(Code::IdempotencyMismatch);
+    world.refund(Uuid::now_v7(), "unknown", 40).await.problem(Code::NotFound);
+    world.refund(id, "", 40).await.problem(Code::ValidationFailed);
+    world.refund(id, "none", 0).await.problem(Code::ValidationFailed);
+    let settled = kit::eventually(SOON, "the refund", async || {
+        Ok((world.payment(&command).await.refunded.minor == 40).then_some(()))
+    });
+    settled.await.unwrap();
+    assert_eq!(world.provider.ledger().await.refunds.len(), 1);
+}

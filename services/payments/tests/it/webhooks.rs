@@ -1,0 +1,126 @@
+//! Webhooks: signed, fresh, and with an effect once.
+
+use crate::{
+    provider::SECRET,
+    wire::{charge, undo},
+    world::{Answer, SOON, World, is_done, is_refused},
+};
+use axum::http::StatusCode;
+use chrono::Utc;
+use contracts::{event::payments::PaymentCaptured, problem::Code, rest::payments::PaymentStatus};
+use providers::webhooks::sign;
+use serde_json::{Value, json};
+
+fn event(command: &contracts::command::checkout::ChargePayment, id: &str, status: &str) -> Value {
+    json!({
+        "id": id, "type": format!("charge.{status}"), "created_at": Utc::now(),
+        "data": {
+            "id": "ch_1", "idempotency_key": format!("{}:{}", command.step.saga_id, command.step.step),
+            "amount": command.amount, "status": status, "created_at": Utc::now(),
+            "decline_reason": (status == "declined").then_some("insufficient_funds"),
+        },
+    })
+}
+
+impl World {
+    async fn tell(&self, signature: Option<String>, body: &str) -> Answer {
+        let request = self.client.post(format!("{}/v1/webhooks/provider", self.url)).body(body.to_owned());
+        let request = match signature {
+            Some(signature) => request.header("provider-signature", signature),
+            None => request,
+        };
+        Answer::of(request).await
+    }
+
+    async fn tell_signed(&self, event: &Value) {
+        let body = event.to_string();
+        let answer = self.tell(Some(sign(&SECRET.into(), Utc::now().timestamp(), body.as_bytes())), &body).await;
+        assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    }
+
+    /// Pending, and to stay so.
+    async fn pending(&self) -> contracts::command::checkout::ChargePayment {
+        self.provider.faults(json!([{"kind": "error_5xx"}])).await;
+        let command = charge("tok_visa_ok", 100);
+        self.wire.command(&command).await;
+        self.reaches(&command, PaymentStatus::Pending).await;
+        command
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_settles_what_no_answer_did() {
+    let world = World::new().await.with_webhooks().await;
+    world.provider.faults(json!([{"kind": "answer_lost", "on": "charge"}, {"kind": "hang", "on": "lookup"}])).await;
+    let command = charge("tok_visa_ok", 100);
+    is_done(&world.charged(&command).await);
+    assert_eq!(world.count("SELECT count(*) FROM provider_events").await, 1);
+    world.provider.faults(json!([{"kind": "answer_lost", "on": "refund"}, {"kind": "hang", "on": "lookup"}])).await;
+    let back = undo(&command);
+    world.wire.command(&back).await;
+    is_done(&world.wire.reply(&back.step).await);
+    world.has_one_charge(&command).await;
+    assert_eq!(world.provider.ledger().await.refunds.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heard_again_it_changes_nothing() {
+    let world = World::new().await;
+    let command = world.pending().await;
+    for _ in 0..3 {
+        world.tell_signed(&event(&command, "evt_1", "declined")).await;
+    }
+    is_refused(&world.wire.reply(&command.step).await, "declined", "insufficient_funds");
+    // One that contradicts does not undo an outcome.
+    world.tell_signed(&event(&command, "evt_2", "captured")).await;
+    assert_eq!(world.payment(&command).await.status, PaymentStatus::Declined);
+    assert_eq!(world.count("SELECT count(*) FROM provider_events").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn duplicates_beside_the_answer_are_one_outcome() {
+    let world = World::new().await.with_webhooks().await;
+    world.provider.faults(json!([{"kind": "duplicate_webhook"}])).await;
+    let commands: Vec<_> = (0..20).map(|n| charge("tok_visa_ok", n + 1)).collect();
+    futures::future::join_all(commands.iter().map(|command| world.wire.command(command))).await;
+    for command in &commands {
+        is_done(&world.wire.reply(&command.step).await);
+    }
+    let told = kit::eventually(SOON, "every event", async || {
+        Ok((world.wire.events(|_: &PaymentCaptured| true).len() >= 20).then_some(()))
+    });
+    told.await.unwrap();
+    assert_eq!(world.wire.events(|_: &PaymentCaptured| true).len(), 20);
+    assert_eq!(world.provider.ledger().await.charges.len(), 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forged_old_and_unreadable_webhooks_are_refused() {
+    let world = World::new().await;
+    let command = world.pending().await;
+    let body = event(&command, "evt_1", "captured").to_string();
+    let now = Utc::now().timestamp();
+    let good = sign(&SECRET.into(), now, body.as_bytes());
+    let forged = [
+        None,
+        Some("nonsense".to_owned()),
+        Some(sign(&"another secret".into(), now, body.as_bytes())),
+        Some(sign(&SECRET.into(), now, b"{}")),
+        Some(good.replace(&format!("t={now}"), &format!("t={}", now + 1))),
+    ];
+    for signature in forged {
+        world.tell(signature, &body).await.problem(Code::Unauthenticated);
+    }
+    for time in [now - 600, now + 600] {
+        let signature = sign(&SECRET.into(), time, body.as_bytes());
+        world.tell(Some(signature), &body).await.problem(Code::ValidationFailed);
+    }
+    let signature = sign(&SECRET.into(), now, b"{}");
+    world.tell(Some(signature), "{}").await.problem(Code::MalformedRequest);
+    let mut other = event(&command, "evt_2", "captured");
+    other["data"]["amount"]["minor"] = json!(1);
+    world.tell_signed(&other).await;
+    world.tell_signed(&json!({"id": "evt_3", "type": "payout.made", "created_at": Utc::now(), "data": {}})).await;
+    assert_eq!(world.payment(&command).await.status, PaymentStatus::Pending);
+    assert_eq!(world.count("SELECT count(*) FROM provider_events").await, 0);
+}
