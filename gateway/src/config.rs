@@ -40,8 +40,8 @@ pub struct Config {
     pub proxy: Proxy,
 }
 
-/// The services behind the gateway, by name. `auth`, `shortener` and `analytics` are there without being named; more
-/// are added by naming them.
+/// The services behind the gateway, by name. Those that the GraphQL schema needs are there without being named; more are
+/// added by naming them.
 #[derive(Debug, Clone, Default, Deserialize, Validate)]
 #[serde(transparent)]
 pub struct Upstreams(#[garde(custom(names_are_routes), dive)] pub BTreeMap<String, Upstream>);
@@ -76,6 +76,13 @@ const KNOWN: &[(&str, &str, Tune)] = &[
         analytics.deadline_ms.get_or_insert(800);
         analytics.try_timeout_ms.get_or_insert(550);
     }),
+    ("orders", "http://127.0.0.1:3003", |_| {}),
+    ("inventory", "http://127.0.0.1:3004", |_| {}),
+    ("payments", "http://127.0.0.1:3005", |payments| {
+        // Its webhook is the provider's alone, who knows its own address.
+        let paths = ["/v1/payments/", "/v1/orders/", "/v1/dead-letters", "/v1/dead-letters/"];
+        payments.paths.get_or_insert_with(|| paths.map(str::to_owned).into());
+    }),
 ];
 
 /// One service behind the gateway.
@@ -83,7 +90,7 @@ const KNOWN: &[(&str, &str, Tune)] = &[
 #[garde(allow_unvalidated)]
 #[serde(default, deny_unknown_fields)]
 pub struct Upstream {
-    /// Its address. Needed unless it is one of the three that have a default.
+    /// Its address. Needed unless it is one of those that have a default.
     #[garde(custom(http))]
     pub url: Option<Url>,
     /// How long a call may take, retry included, in milliseconds: 2,000 unless said otherwise.
@@ -174,11 +181,41 @@ pub struct Graphql {
     /// The largest documents that are executed.
     #[garde(dive)]
     pub guard: Guard,
+    /// Subscriptions.
+    #[garde(dive)]
+    pub live: Live,
 }
 
 impl Default for Graphql {
     fn default() -> Self {
-        Self { console: false, introspection: true, guard: Guard::default() }
+        Self { console: false, introspection: true, guard: Guard::default(), live: Live::default() }
+    }
+}
+
+/// Subscriptions, over WebSockets and server-sent events.
+#[derive(Debug, Clone, Deserialize, Validate)]
+#[serde(default)]
+pub struct Live {
+    /// How many operations one user may have open at once, at this gateway.
+    #[garde(range(min = 1, max = 10_000))]
+    pub subscriptions: usize,
+    /// How many WebSockets one user may have open at once, at this gateway.
+    #[garde(range(min = 1, max = 10_000))]
+    pub sockets: usize,
+    /// How often a quiet connection is made to show that it is there, in milliseconds.
+    #[garde(range(min = 50, max = 60_000))]
+    pub ping_ms: u64,
+    /// How long a WebSocket may wait before it says who it is, in milliseconds.
+    #[garde(range(min = 50, max = 60_000))]
+    pub init_ms: u64,
+    /// How long a service's feed may be silent, in milliseconds. Services say something every 15 seconds.
+    #[garde(range(min = 50, max = 600_000))]
+    pub silence_ms: u64,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self { subscriptions: 20, sockets: 10, ping_ms: 15_000, init_ms: 10_000, silence_ms: 60_000 }
     }
 }
 
@@ -337,12 +374,12 @@ mod tests {
     }
 
     #[test]
-    fn the_three_are_always_there_and_more_are_added_by_naming_them() {
-        let upstreams = named("orders", Some("http://127.0.0.1:3003"));
+    fn what_the_schema_needs_is_always_there_and_more_is_added_by_naming_it() {
+        let upstreams = named("search", Some("http://127.0.0.1:3006"));
         assert!(upstreams.validate().is_ok());
         let names: Vec<_> = upstreams.resolved().into_keys().collect();
-        assert_eq!(names, ["analytics", "auth", "orders", "shortener"]);
-        assert!(named("orders", None).validate().is_err(), "an unknown one needs an address");
+        assert_eq!(names, ["analytics", "auth", "inventory", "orders", "payments", "search", "shortener"]);
+        assert!(named("search", None).validate().is_err(), "an unknown one needs an address");
         assert!(named("auth", None).validate().is_ok());
         assert!(named("events", Some("http://a")).validate().is_err(), "a route of the operators");
         assert!(named("files", Some("ftp://a")).validate().is_err());
@@ -356,6 +393,12 @@ mod tests {
         assert!(shortener.is_public("/v1/links"));
         for hidden in ["/metrics", "/health/ready", "/v1", "/v2/links", "/.well-known/jwks.json/more"] {
             assert!(!shortener.is_public(hidden) && !auth.is_public(hidden), "{hidden}");
+        }
+        let payments = &upstreams["payments"];
+        assert!(payments.is_public("/v1/payments/batch") && payments.is_public("/v1/orders/1/payment"));
+        assert!(payments.is_public("/v1/dead-letters") && payments.is_public("/v1/dead-letters/redrive"));
+        for hidden in ["/v1/webhooks/provider", "/v1/%77ebhooks/provider", "/v1/paymentsx", "/metrics"] {
+            assert!(!payments.is_public(hidden), "{hidden}");
         }
     }
 }

@@ -30,7 +30,7 @@ use chassis::App;
 
 use config::Config;
 use copies::Copies;
-use graphql::http::Graphql;
+use graphql::http::{Graphql, Live};
 use limits::Limits;
 use operators::Operators;
 use store::Store;
@@ -71,6 +71,7 @@ impl chassis::Service for Gateway {
         Ok(App {
             router: public(&config, &context, store, upstreams),
             bare: proxy::redirect_routes(shortener),
+            express: None,
             listeners: vec![(config.operators.bind, operators)],
         })
     }
@@ -104,15 +105,18 @@ fn look_after(context: &chassis::Context, breakers: &Registry, store: &Store, up
 /// The routes of everybody, behind limits and tokens.
 fn public(config: &Config, context: &chassis::Context, store: Store, upstreams: Upstreams) -> Router {
     let keep = Duration::from_secs(config.copies.keep_seconds);
+    let limits = Limits::new(&config.limits, store.clone());
+    let (verifier, shutdown) = (context.verifier.clone(), context.shutdown.clone());
     let graphql = Graphql {
         schema: graphql::schema(config.graphql.introspection),
         upstreams: upstreams.clone(),
-        copies: Copies::new(store.clone(), keep),
+        copies: Copies::new(store, keep),
+        live: Live::new(&config.graphql.live, limits.clone(), verifier.clone(), shutdown.clone()),
         config: config.graphql.clone(),
     };
-    let admission = (Limits::new(&config.limits, store), context.verifier.clone());
+    let admission = (limits, verifier);
     let router = graphql::http::routes(graphql)
-        .merge(proxy::rest_routes(upstreams, config.proxy.clone(), context.shutdown.clone()))
+        .merge(proxy::rest_routes(upstreams, config.proxy.clone(), shutdown))
         // Innermost of the three: a refused request is answered with the headers that follow all the same.
         .route_layer(middleware::from_fn_with_state(admission, origin::admit));
     security::protect(router, &config.cors)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use metrics::{counter, describe_counter, describe_histogram, histogram};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 /// Histogram of the time that calls to upstreams take, by `upstream` and `outcome`.
 const CALLS: &str = "gateway_upstream_duration_seconds";
@@ -20,6 +20,10 @@ const LOCAL_LIMITS: &str = "gateway_local_limits_total";
 const QUERIES_REFUSED: &str = "gateway_queries_refused_total";
 /// Counter of answers that were filled from copies.
 const STALE: &str = "gateway_stale_answers_total";
+/// Gauge of what is open, by `kind`: subscriptions (and other operations over live connections) or sockets.
+const LIVE: &str = "gateway_live";
+/// Counter of what was refused because a user had too much open, by `kind`.
+const LIVE_REFUSED: &str = "gateway_live_refused_total";
 
 /// Tells the metrics recorder what the metrics mean.
 pub fn describe() {
@@ -31,6 +35,8 @@ pub fn describe() {
     describe_counter!(LOCAL_LIMITS, "Rate limits judged without Redis");
     describe_counter!(QUERIES_REFUSED, "GraphQL documents refused before validation");
     describe_counter!(STALE, "Statistics answered from the last copy");
+    describe_gauge!(LIVE, "Live operations and WebSockets that are open");
+    describe_counter!(LIVE_REFUSED, "Live operations and WebSockets refused because one user had too many");
 }
 
 pub(crate) fn called(upstream: &str, outcome: &'static str, took: Duration) {
@@ -63,4 +69,12 @@ pub(crate) fn refused_query(limit: &'static str) {
 
 pub(crate) fn answered_stale(links: usize) {
     counter!(STALE).increment(links as u64);
+}
+
+pub(crate) fn live(kind: &'static str, change: f64) {
+    gauge!(LIVE, "kind" => kind).increment(change);
+}
+
+pub(crate) fn refused_live(kind: &'static str) {
+    counter!(LIVE_REFUSED, "kind" => kind).increment(1);
 }

@@ -1,7 +1,6 @@
 //! analytics: statistics.
 
 use contracts::rest::analytics::{StatsBatch, StatsBatchRequest};
-use http::Method;
 
 use super::{Client, ServiceError};
 
@@ -11,9 +10,6 @@ impl Client<'_> {
     /// # Errors
     /// Fails as analytics does.
     pub async fn stats(&self, request: &StatsBatchRequest) -> Result<StatsBatch, ServiceError> {
-        let mut call = self.send_json(Method::POST, "/v1/stats/batch", request)?;
-        // A POST for its length; it reads.
-        call.idempotent = true;
-        self.read(call).await
+        self.look_up("/v1/stats/batch", request).await
     }
 }

@@ -1,6 +1,6 @@
 //! auth: users and sessions.
 
-use contracts::rest::auth::{Login, RefreshToken, Register, Session, User};
+use contracts::rest::auth::{DeleteAccount, Login, RefreshToken, Register, Session, User};
 use http::Method;
 
 use super::{Client, ServiceError};
@@ -44,5 +44,16 @@ impl Client<'_> {
     /// Fails as auth does.
     pub async fn me(&self) -> Result<User, ServiceError> {
         self.read(self.get("/v1/users/me")).await
+    }
+
+    /// Deletes the user's account, and all that is the user's. Not repeated by itself: the second answer would be that
+    /// there is no such user.
+    ///
+    /// # Errors
+    /// Fails as auth does.
+    pub async fn delete_account(&self, request: &DeleteAccount) -> Result<(), ServiceError> {
+        let mut call = self.send_json(Method::DELETE, "/v1/users/me", request)?;
+        call.idempotent = false;
+        self.answer(call).await.map(drop)
     }
 }

@@ -71,6 +71,21 @@ impl ServiceError {
         Self { service: service.to_owned(), problem: Box::new(Problem::new(Code::BadUpstream, detail)) }
     }
 
+    /// Calls a field of the service's request by the name of the argument that it was.
+    #[must_use]
+    pub fn renamed(mut self, field: &str, argument: &str) -> Self {
+        for error in self.problem.errors.iter_mut().filter(|error| error.field == field) {
+            argument.clone_into(&mut error.field);
+        }
+        self
+    }
+
+    /// Makes an error that names everything that is wrong with the arguments.
+    #[must_use]
+    pub fn refused(failure: chassis::http::Failure) -> Self {
+        Self { service: "gateway".to_owned(), problem: Box::new(failure.into_problem()) }
+    }
+
     /// Whether an older answer may serve in place of this error: the service is away, rather than of another opinion.
     #[must_use]
     pub fn is_absence(&self) -> bool {
@@ -167,6 +182,9 @@ mod tests {
             ("links[3].fallback_url", "inputs[3].fallbackUrl"),
             ("window.time_zone", "timeZone"),
             ("facets[12].granularity", "granularity"),
+            ("link_code", "linkCode"),
+            ("items[2].product_id", "items[2].productId"),
+            ("shipping_address.zip_code", "shippingAddress.zipCode"),
         ] {
             assert_eq!(argument(told), named);
         }

@@ -3,20 +3,35 @@
 pub mod analytics;
 pub mod auth;
 mod error;
+pub mod inventory;
+pub mod orders;
+pub mod payments;
 pub mod shortener;
 
 pub use error::ServiceError;
 pub(crate) use error::argument;
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::to_bytes;
 use bytes::Bytes;
+use contracts::problem::Code;
+use futures::{Stream, TryStreamExt};
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use url::form_urlencoded::Serializer;
 
-use crate::origin::Origin;
-use crate::upstream::call::{Answer, Call, Payload};
+use crate::origin::{IDEMPOTENCY_KEY, Origin};
+use crate::upstream::call::{Answer, AnswerBody, Call, Payload, Reply};
+use crate::upstream::error::UpstreamError;
+use crate::upstream::events::events;
 use crate::upstream::{Upstream, Upstreams};
+
+/// The largest problem that is read in place of a stream, in bytes.
+const LARGEST_PROBLEM: usize = 64 * 1024;
 
 /// One service, on behalf of one client.
 pub struct Client<'a> {
@@ -28,9 +43,9 @@ impl<'a> Client<'a> {
     /// Returns the service of that name.
     ///
     /// # Errors
-    /// Fails when it is not configured, which the three that the schema needs always are.
+    /// Fails when it is not configured, which those that the schema needs always are.
     pub fn of(name: &str, upstreams: &'a Upstreams, origin: &'a Origin) -> Result<Self, ServiceError> {
-        let missing = || ServiceError::own(contracts::problem::Code::Internal, format!("{name} is not configured."));
+        let missing = || ServiceError::own(Code::Internal, format!("{name} is not configured."));
         Ok(Self { upstream: upstreams.get(name).ok_or_else(missing)?, origin })
     }
 
@@ -50,6 +65,28 @@ impl<'a> Client<'a> {
         Ok(call)
     }
 
+    /// Asks about many things at once: a POST for its length; it reads.
+    async fn look_up<T: DeserializeOwned>(&self, path: &str, wanted: &impl Serialize) -> Result<T, ServiceError> {
+        let mut call = self.send_json(Method::POST, path, wanted)?;
+        call.idempotent = true;
+        self.read(call).await
+    }
+
+    /// Creates something. The key makes it repeatable, for us as for the client; `argument` is where it came from.
+    async fn create<T: DeserializeOwned>(
+        &self,
+        path: impl Into<String>,
+        body: &impl Serialize,
+        key: &str,
+        argument: &str,
+    ) -> Result<T, ServiceError> {
+        let mut call = self.send_json(Method::POST, path, body)?;
+        let unusable = |_| ServiceError::argument(argument, "It holds characters that a header must not.");
+        call.headers.insert(IDEMPOTENCY_KEY, HeaderValue::try_from(key).map_err(unusable)?);
+        call.idempotent = true;
+        self.read(call).await.map_err(|error: ServiceError| error.renamed("Idempotency-Key", argument))
+    }
+
     /// Makes the call; an answer that is not a success is an error.
     async fn answer(&self, call: Call) -> Result<Answer, ServiceError> {
         let name = self.upstream.name();
@@ -60,10 +97,56 @@ impl<'a> Client<'a> {
         Err(ServiceError::answered(name, answer.status, &answer.headers, &answer.bytes()))
     }
 
+    /// Returns one thing, nothing where there is none for this user.
+    async fn find<T: DeserializeOwned>(&self, path: impl Into<String>) -> Result<Option<T>, ServiceError> {
+        match self.read(self.get(path)).await {
+            Err(error) if error.problem.code == Code::NotFound => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// Listens to server-sent events; their data come as they happen. The call ends with the headers, and with it the
+    /// time that it may take. Fails when the events break off.
+    async fn listen(
+        &self,
+        path: String,
+        silence: Duration,
+    ) -> Result<impl Stream<Item = Result<String, ServiceError>> + Send + use<>, ServiceError> {
+        let mut call = self.get(path);
+        call.headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        call.reply = Reply::Stream;
+        let name = self.upstream.name().to_owned();
+        let answer = self.upstream.call(call).await.map_err(|error| ServiceError::no_answer(&name, &error))?;
+        let body = match answer.body {
+            AnswerBody::Stream(body) => body,
+            AnswerBody::Whole(bytes) => bytes.into(),
+        };
+        if !answer.status.is_success() {
+            let bytes = to_bytes(body, LARGEST_PROBLEM).await.unwrap_or_default();
+            return Err(ServiceError::answered(&name, answer.status, &answer.headers, &bytes));
+        }
+        Ok(events(body, silence).map_err(move |error| {
+            let broken = UpstreamError::Reset(Arc::new(error.into()));
+            tracing::warn!(upstream = name, error = format!("{broken:#}"), "A feed broke off.");
+            ServiceError::no_answer(&name, &broken)
+        }))
+    }
+
     /// Makes the call and reads what it answers. JSON of another shape than the contract's is told apart from an
     /// upstream that is down: it answers, and the breaker has no say in it.
     async fn read<T: DeserializeOwned>(&self, call: Call) -> Result<T, ServiceError> {
         let answer = self.answer(call).await?;
         serde_json::from_slice(&answer.bytes()).map_err(|error| ServiceError::unreadable(self.upstream.name(), &error))
     }
+}
+
+/// Adds to a path what is wanted, as its query.
+fn with_query(path: &str, pairs: &[(&str, Option<&str>)]) -> String {
+    let path = format!("{path}?");
+    let start = path.len();
+    let mut query = Serializer::for_suffix(path, start);
+    for (name, value) in pairs.iter().filter_map(|(name, value)| Some((name, (*value)?))) {
+        query.append_pair(name, value);
+    }
+    query.finish()
 }

@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use contracts::problem::Code;
 use contracts::rest::shortener::{CreateLink, CreateLinks, CreateLinksResults, Link, LinkPage, ListLinks, UpdateLink};
-use http::{HeaderValue, Method};
-use url::form_urlencoded::Serializer;
+use http::Method;
 
-use super::{Client, ServiceError};
-use crate::origin::IDEMPOTENCY_KEY;
+use super::{Client, ServiceError, with_query};
 
 /// How long a bulk creation may take: thousands of links are more than a read.
 const BULK_DEADLINE: Duration = Duration::from_secs(9);
@@ -22,10 +20,7 @@ impl Client<'_> {
         if !is_code(code) {
             return Ok(None);
         }
-        match self.read(self.get(format!("/v1/links/{code}"))).await {
-            Err(error) if error.problem.code == Code::NotFound => Ok(None),
-            other => other.map(Some),
-        }
+        self.find(format!("/v1/links/{code}")).await
     }
 
     /// Returns a page of the user's links.
@@ -33,7 +28,14 @@ impl Client<'_> {
     /// # Errors
     /// Fails as shortener does.
     pub async fn links(&self, wanted: &ListLinks) -> Result<LinkPage, ServiceError> {
-        self.read(self.get(list_path(wanted))).await
+        let first = wanted.first.map(|first| first.to_string());
+        let pairs = [
+            ("first", first.as_deref()),
+            ("after", wanted.after.as_deref()),
+            ("tag", wanted.tag.as_deref()),
+            ("search", wanted.search.as_deref()),
+        ];
+        self.read(self.get(with_query("/v1/links", &pairs))).await
     }
 
     /// Creates a link. The key makes it repeatable, for us as for the client.
@@ -41,11 +43,7 @@ impl Client<'_> {
     /// # Errors
     /// Fails as shortener does.
     pub async fn create_link(&self, link: &CreateLink, key: &str) -> Result<Link, ServiceError> {
-        let mut call = self.send_json(Method::POST, "/v1/links", link)?;
-        let unusable = |_| ServiceError::argument("Idempotency-Key", "It holds characters that a header must not.");
-        call.headers.insert(IDEMPOTENCY_KEY, HeaderValue::try_from(key).map_err(unusable)?);
-        call.idempotent = true;
-        self.read(call).await
+        self.create("/v1/links", link, key, "Idempotency-Key").await
     }
 
     /// Creates many links, each for itself.
@@ -76,22 +74,6 @@ impl Client<'_> {
         call.idempotent = false;
         self.answer(call).await.map(drop)
     }
-}
-
-fn list_path(wanted: &ListLinks) -> String {
-    let path = "/v1/links?";
-    let mut query = Serializer::for_suffix(path.to_owned(), path.len());
-    let first = wanted.first.map(|first| first.to_string());
-    let pairs = [
-        ("first", first.as_ref()),
-        ("after", wanted.after.as_ref()),
-        ("tag", wanted.tag.as_ref()),
-        ("search", wanted.search.as_ref()),
-    ];
-    for (name, value) in pairs.into_iter().filter_map(|(name, value)| Some((name, value?))) {
-        query.append_pair(name, value);
-    }
-    query.finish()
 }
 
 /// Whether text can be a short code at all. What cannot never becomes part of a path.

@@ -1,27 +1,41 @@
-//! GraphQL over HTTP, as the specification's draft says: <https://graphql.github.io/graphql-over-http/draft/>.
+//! GraphQL over HTTP, as the specification's draft says: <https://graphql.github.io/graphql-over-http/draft/>. What
+//! lasts travels as [`events`] or over a [`socket`].
 
 mod answer;
+mod events;
+mod live;
 mod media;
 mod parameters;
+mod prepare;
+mod socket;
 
+use async_graphql::Request;
+use async_graphql::parser::types::OperationType;
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{DefaultBodyLimit, RawQuery, State};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use chassis::http::Failure;
 use contracts::problem::{Code, Problem};
-use http::header::{ALLOW, CONTENT_SECURITY_POLICY};
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use http::header::{ALLOW, CONTENT_SECURITY_POLICY, UPGRADE};
 use http::{HeaderMap, HeaderValue};
 
-use super::{GatewaySchema, guard, load};
+use super::{GatewaySchema, load};
 use crate::config;
 use crate::copies::Copies;
 use crate::origin::Origin;
 use crate::upstream::Upstreams;
-use answer::{refuse, reply};
+use answer::{Answer, refuse, refuse_parameters, reply};
 use media::{Accepted, Media};
 use parameters::Parameters;
+use prepare::{Attempt, Prepared};
+
+pub use live::Live;
 
 /// The largest request, in bytes.
 const LARGEST: usize = 1024 * 1024;
@@ -37,6 +51,8 @@ pub struct Graphql {
     pub copies: Copies,
     /// How it is configured.
     pub config: config::Graphql,
+    /// What live connections are kept with.
+    pub live: Live,
 }
 
 /// `GET` and `POST /graphql`.
@@ -45,18 +61,26 @@ pub fn routes(graphql: Graphql) -> Router {
     Router::new().route("/graphql", answers).with_state(graphql)
 }
 
-/// Answers a GraphQL query (never a mutation).
+/// Answers a GraphQL query (never a mutation), or opens a WebSocket for any operations.
 #[utoipa::path(get, path = "/graphql", tag = "public", params(
     ("query" = String, Query), ("operationName" = Option<String>, Query),
     ("variables" = Option<String>, Query, description = "A JSON map.")),
-    responses((status = 200, content_type = "application/json", description = "GraphQL over HTTP"),
+    responses((status = 101, description = "WebSocket, subprotocol graphql-transport-ws"),
+        (status = 200, content_type = "application/json", description = "GraphQL over HTTP"),
         (status = 405, body = Problem)))]
 pub(crate) async fn by_get(
     State(graphql): State<Graphql>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     origin: Origin,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
+    if headers.contains_key(UPGRADE) {
+        return match upgrade {
+            Ok(upgrade) => socket::open(upgrade, graphql, origin),
+            Err(rejection) => Failure::new(Code::MalformedRequest, rejection.body_text()).into_response(),
+        };
+    }
     let query = query.unwrap_or_default();
     if graphql.config.console && query.is_empty() && media::wants_html(&headers) {
         return console();
@@ -66,12 +90,15 @@ pub(crate) async fn by_get(
         Accepted::None => return not_acceptable(),
     };
     match Parameters::from_query(&query) {
-        Ok(parameters) => graphql.execute(parameters, media, origin, true).await,
-        Err(message) => refuse(media, message),
+        Ok(parameters) => {
+            let prepared = Prepared::parse(parameters, &graphql.config.guard);
+            graphql.execute(prepared, media, origin, true).await
+        }
+        Err(message) => refuse_parameters(media, message),
     }
 }
 
-/// Answers a GraphQL request.
+/// Answers a GraphQL request: once, or as server-sent events where the client takes those.
 #[utoipa::path(post, path = "/graphql", tag = "public",
     request_body(content_type = "application/json", description = "query, operationName, variables", content = Object),
     responses((status = 200, content_type = "application/json", description = "GraphQL over HTTP"),
@@ -82,8 +109,10 @@ pub(crate) async fn by_post(
     origin: Origin,
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Response {
+    let takes_events = media::accepts_events(&headers);
     let media = match media::negotiate(&headers) {
-        Accepted::Some(media) => media,
+        Accepted::Some(media) => Some(media),
+        Accepted::None if takes_events => None,
         Accepted::None => return not_acceptable(),
     };
     if !media::is_json(&headers) {
@@ -98,31 +127,64 @@ pub(crate) async fn by_post(
         }
         Err(_) => return Failure::new(Code::MalformedRequest, "The body did not arrive.").into_response(),
     };
-    match Parameters::from_json(&body) {
-        Ok(parameters) => graphql.execute(parameters, media, origin, false).await,
-        Err(message) => refuse(media, message),
+    let parameters = match Parameters::from_json(&body) {
+        Ok(parameters) => parameters,
+        Err(message) => return refuse_parameters(media.unwrap_or(Media::Json), message),
+    };
+    let prepared = Prepared::parse(parameters, &graphql.config.guard);
+    let lasts = prepared.as_ref().is_ok_and(|prepared| prepared.kind() == OperationType::Subscription);
+    match media {
+        // Events are for what lasts, and for who takes nothing else.
+        Some(media) if !(takes_events && lasts) => graphql.execute(prepared, media, origin, false).await,
+        _ => events::respond(graphql, prepared, origin).await,
     }
 }
 
 impl Graphql {
-    async fn execute(self, parameters: Parameters, media: Media, origin: Origin, by_get: bool) -> Response {
-        let mut request = async_graphql::Request::new(parameters.query).variables(parameters.variables);
-        request.operation_name = parameters.operation_name;
-        let document = match guard::parse(&request.query, &request.variables, &self.config.guard) {
-            Ok(document) => document,
-            Err(refused) => return answer::refuse_document(media, &refused),
+    /// Executes an operation that has one result.
+    async fn execute(self, prepared: Attempt, media: Media, origin: Origin, by_get: bool) -> Response {
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(refusal) => return refuse(media, refusal),
         };
-        if by_get && parameters::changes_something(&document, request.operation_name.as_deref()) {
-            let failure = Failure::new(Code::MethodNotAllowed, "Mutations are sent by POST.");
-            return ([(ALLOW, HeaderValue::from_static("POST"))], failure).into_response();
+        match prepared.kind() {
+            OperationType::Query => {}
+            _ if by_get => {
+                let failure = Failure::new(Code::MethodNotAllowed, "Only queries are sent by GET.");
+                return ([(ALLOW, HeaderValue::from_static("POST"))], failure).into_response();
+            }
+            OperationType::Mutation => {}
+            OperationType::Subscription => {
+                let detail = "Subscriptions are answered as text/event-stream, or over a WebSocket.";
+                return Failure::new(Code::NotAcceptable, detail).into_response();
+            }
         }
-        if let Err(message) = parameters::check_variables(&document, &request) {
-            return answer::refuse_variables(media, message);
+        match prepared.checked() {
+            Ok(request) => reply(media, self.schema.execute(self.with_data(request, origin, true)).await),
+            Err(refusal) => refuse(media, refusal),
         }
-        request.set_parsed_query(document);
-        let loader = load::loader(self.upstreams.clone(), origin.clone(), self.copies);
-        let request = request.data(self.upstreams).data(origin).data(loader);
-        reply(media, self.schema.execute(request).await)
+    }
+
+    /// Executes an operation of any kind, with any number of results. One of which nothing was executed is the last.
+    fn answers(&self, prepared: Attempt, origin: Origin) -> BoxStream<'static, Answer> {
+        let id = origin.request_id.clone();
+        let request = prepared.and_then(|prepared| Ok((prepared.kind(), prepared.checked()?)));
+        match request {
+            Ok((kind, request)) => {
+                // What was loaded for one event is old at the next.
+                let request = self.with_data(request, origin, kind != OperationType::Subscription);
+                let responses = self.schema.execute_stream(request);
+                responses.map(move |response| Answer::of(response, id.as_ref())).boxed()
+            }
+            Err(refusal) => stream::once(std::future::ready(Answer::refusal(refusal, id.as_ref()))).boxed(),
+        }
+    }
+
+    /// Gives a request what resolvers ask for.
+    fn with_data(&self, request: Request, origin: Origin, keep: bool) -> Request {
+        let loads = load::loader(self.upstreams.clone(), origin.clone(), self.copies.clone());
+        loads.enable_all_cache(keep);
+        request.data(self.upstreams.clone()).data(origin).data(loads).data(self.config.live.clone())
     }
 }
 

@@ -1,11 +1,15 @@
 //! Links, as their owner sees and makes them.
 
-use async_graphql::{ComplexObject, ID, InputObject, MaybeUndefined, SimpleObject};
+use async_graphql::{ComplexObject, Context, ID, InputObject, MaybeUndefined, Result, SimpleObject};
 use contracts::problem;
 use contracts::rest::analytics::Window;
-use contracts::rest::shortener;
+use contracts::rest::{orders, shortener};
 
+use super::load::{SalesOf, load};
 use super::moment::Moment;
+use super::money::Money;
+use super::page::PageInfo;
+use super::patch;
 use super::stats::LinkStats;
 use crate::clients::argument;
 
@@ -63,6 +67,28 @@ impl Link {
         };
         Some(LinkStats::new(self.code.clone(), window))
     }
+
+    /// What it sold: orders that were confirmed and not cancelled after. Who bought is not told.
+    async fn orders(&self, ctx: &Context<'_>) -> Option<Result<LinkSales>> {
+        let sales = load(ctx, SalesOf(self.code.clone())).await;
+        // A link that orders leaves out has been authorised by shortener a moment ago: it has sold nothing yet.
+        Some(sales.map(|sales| sales.map(LinkSales::from).unwrap_or_default()).map_err(Into::into))
+    }
+}
+
+/// What a link sold.
+#[derive(Default, SimpleObject)]
+pub struct LinkSales {
+    /// How many orders.
+    count: u64,
+    /// What they amount to, by currency.
+    revenue: Vec<Money>,
+}
+
+impl From<orders::LinkSales> for LinkSales {
+    fn from(sales: orders::LinkSales) -> Self {
+        Self { count: sales.count, revenue: sales.revenue.into_iter().map(Money::from).collect() }
+    }
 }
 
 impl From<shortener::Link> for Link {
@@ -104,30 +130,11 @@ pub struct LinkEdge {
     node: Link,
 }
 
-/// Where a page stands in its list.
-#[derive(SimpleObject)]
-pub struct PageInfo {
-    /// Whether more follow.
-    has_next_page: bool,
-    /// Whether some came before.
-    has_previous_page: bool,
-    /// The cursor of the page's first item.
-    start_cursor: Option<String>,
-    /// The cursor of the page's last item.
-    end_cursor: Option<String>,
-}
-
 impl LinkConnection {
     /// Makes a connection of a page; `is_first` says whether it is the list's first one.
     #[must_use]
     pub fn new(page: shortener::LinkPage, is_first: bool) -> Self {
-        let cursor = |item: Option<&shortener::LinkItem>| item.map(|item| item.cursor.clone());
-        let page_info = PageInfo {
-            has_next_page: page.has_next_page,
-            has_previous_page: !is_first,
-            start_cursor: cursor(page.items.first()),
-            end_cursor: cursor(page.items.last()),
-        };
+        let page_info = PageInfo::new(page.items.iter().map(|item| &item.cursor), page.has_next_page, is_first);
         let edge = |item: shortener::LinkItem| LinkEdge { cursor: item.cursor, node: item.link.into() };
         Self { edges: page.items.into_iter().map(edge).collect(), page_info }
     }
@@ -205,14 +212,6 @@ impl From<UpdateLinkInput> for shortener::UpdateLink {
             forward_query: input.forward_query,
             fallback_url: patch(input.fallback_url),
         }
-    }
-}
-
-fn patch<T>(value: MaybeUndefined<T>) -> Option<Option<T>> {
-    match value {
-        MaybeUndefined::Undefined => None,
-        MaybeUndefined::Null => Some(None),
-        MaybeUndefined::Value(value) => Some(Some(value)),
     }
 }
 

@@ -1,13 +1,21 @@
 //! What can be done.
 
-use async_graphql::{Context, Object, QueryPathSegment, Result};
-use contracts::rest::auth::RefreshToken;
+use async_graphql::{Context, ID, Object, QueryPathSegment, Result};
+use contracts::rest::auth::{DeleteAccount, RefreshToken};
+use contracts::rest::orders::CancelOrder;
 use contracts::rest::shortener::CreateLink;
 use uuid::Uuid;
 
+use super::customer::{Customer, CustomerInput};
 use super::link::{CreateLinkInput, CreateLinkResult, Link, UpdateLinkInput};
+use super::order::Order;
+use super::place::PlaceOrderInput;
+use super::product::{ChangeStockInput, CreateProductInput, Product, StockChanged, UpdateProductInput};
 use super::session::{LoginInput, RegisterInput, Session};
-use super::{client, origin};
+use super::{client, origin, uuid};
+use crate::clients::ServiceError;
+use crate::clients::inventory::no_product;
+use crate::clients::orders::no_order;
 
 /// What can be done.
 pub struct Mutation;
@@ -61,6 +69,62 @@ impl Mutation {
         origin(ctx).user()?;
         client(ctx, "shortener")?.delete_link(&code).await?;
         Ok(true)
+    }
+
+    /// Deletes the account and all that is the user's: links, statistics, personal data. It goes on by itself.
+    async fn delete_account(&self, ctx: &Context<'_>, password: String) -> Result<bool> {
+        origin(ctx).user()?;
+        client(ctx, "auth")?.delete_account(&DeleteAccount { password }).await?;
+        Ok(true)
+    }
+
+    /// Stores the user's data as a customer, all of it.
+    async fn save_customer(&self, ctx: &Context<'_>, input: CustomerInput) -> Result<Customer> {
+        origin(ctx).user()?;
+        let customer = input.try_into().map_err(ServiceError::refused)?;
+        Ok(client(ctx, "orders")?.save_customer(&customer).await?.into())
+    }
+
+    /// Places an order. It is pending at first: `orderChanged` tells what becomes of it. The same key and input place
+    /// one order, however often they are sent, for 72 hours.
+    async fn place_order(&self, ctx: &Context<'_>, input: PlaceOrderInput, idempotency_key: String) -> Result<Order> {
+        origin(ctx).user()?;
+        let order = input.try_into().map_err(ServiceError::refused)?;
+        Ok(client(ctx, "orders")?.place_order(&order, &idempotency_key).await?.into())
+    }
+
+    /// Calls an order off, as long as it is not shipped.
+    async fn cancel_order(&self, ctx: &Context<'_>, id: ID, reason: Option<String>) -> Result<Order> {
+        origin(ctx).user()?;
+        let id = uuid(&id).ok_or_else(no_order)?;
+        Ok(client(ctx, "orders")?.cancel_order(id, &CancelOrder { reason }).await?.into())
+    }
+
+    /// Creates a product. For operators.
+    async fn create_product(&self, ctx: &Context<'_>, input: CreateProductInput) -> Result<Product> {
+        origin(ctx).user()?;
+        let product = input.try_into().map_err(ServiceError::refused)?;
+        Ok(client(ctx, "inventory")?.create_product(&product).await?.into())
+    }
+
+    /// Changes a product: what is absent stays, null clears. For operators.
+    async fn update_product(&self, ctx: &Context<'_>, id: ID, input: UpdateProductInput) -> Result<Product> {
+        origin(ctx).user()?;
+        let id = uuid(&id).ok_or_else(no_product)?;
+        let changes = input.try_into().map_err(ServiceError::refused)?;
+        Ok(client(ctx, "inventory")?.update_product(id, &changes).await?.into())
+    }
+
+    /// Changes what is there of a product. The same key and input change it once. For operators.
+    async fn change_stock(
+        &self,
+        ctx: &Context<'_>,
+        input: ChangeStockInput,
+        idempotency_key: String,
+    ) -> Result<StockChanged> {
+        origin(ctx).user()?;
+        let id = uuid(&input.product_id).ok_or_else(no_product)?;
+        Ok(client(ctx, "inventory")?.change_stock(id, &input.into(), &idempotency_key).await?.into())
     }
 }
 

@@ -1,11 +1,18 @@
 //! What can be asked.
 
-use async_graphql::{Context, Object, Result};
+use async_graphql::{Context, ID, Object, Result};
+use contracts::rest::inventory::ListProducts;
+use contracts::rest::orders::ListOrders;
 use contracts::rest::shortener::ListLinks;
 
+use super::customer::Customer;
 use super::link::{Link, LinkConnection};
+use super::moment::Moment;
+use super::order::{Order, OrderConnection, OrderStatus};
+use super::page;
+use super::product::{Product, ProductConnection};
 use super::session::User;
-use super::{client, origin};
+use super::{client, origin, uuid};
 use crate::clients::ServiceError;
 
 /// What can be asked. Where a service's part of an answer begins, the field is nullable and its error stays inside
@@ -34,11 +41,57 @@ impl Query {
         #[graphql(desc = "Only links whose title, code or target contains this.")] search: Option<String>,
     ) -> Result<LinkConnection> {
         origin(ctx).user()?;
-        let wrong = |_| ServiceError::argument("first", "It must be 1 to 100.");
-        let first = first.map(u32::try_from).transpose().map_err(wrong)?;
         let is_first = after.is_none();
-        let wanted = ListLinks { first, after, tag, search };
+        let wanted = ListLinks { first: page::first(first)?, after, tag, search };
         Ok(LinkConnection::new(client(ctx, "shortener")?.links(&wanted).await?, is_first))
+    }
+
+    /// One of the user's orders, as it is or as it was at a moment; null where there is none.
+    async fn order(
+        &self,
+        ctx: &Context<'_>,
+        id: ID,
+        #[graphql(desc = "The moment whose state is told; now when absent.")] at: Option<Moment>,
+    ) -> Option<Result<Order>> {
+        order(ctx, &id, at).await.map_err(Into::into).transpose()
+    }
+
+    /// The user's orders, newest first.
+    async fn orders(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many at most: 1 to 100.", default_with = "Some(20)")] first: Option<i32>,
+        #[graphql(desc = "The cursor behind which to go on.")] after: Option<String>,
+        #[graphql(desc = "Only orders that stand here.")] status: Option<OrderStatus>,
+    ) -> Result<OrderConnection> {
+        origin(ctx).user()?;
+        let is_first = after.is_none();
+        let wanted = ListOrders { first: page::first(first)?, after, status: status.map(Into::into) };
+        Ok(OrderConnection::new(client(ctx, "orders")?.orders(&wanted).await?, is_first))
+    }
+
+    /// The user as a customer; null until `saveCustomer`.
+    async fn customer(&self, ctx: &Context<'_>) -> Option<Result<Customer>> {
+        customer(ctx).await.map_err(Into::into).transpose()
+    }
+
+    /// What is on sale, newest first. Operators see what is not, too.
+    async fn products(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many at most: 1 to 100.", default_with = "Some(20)")] first: Option<i32>,
+        #[graphql(desc = "The cursor behind which to go on.")] after: Option<String>,
+        #[graphql(desc = "Only products whose name or SKU contains this.")] search: Option<String>,
+    ) -> Result<ProductConnection> {
+        origin(ctx).user()?;
+        let is_first = after.is_none();
+        let wanted = ListProducts { first: page::first(first)?, after, search };
+        Ok(ProductConnection::new(client(ctx, "inventory")?.products(&wanted).await?, is_first))
+    }
+
+    /// A product; null where there is none.
+    async fn product(&self, ctx: &Context<'_>, id: ID) -> Option<Result<Product>> {
+        product(ctx, &id).await.map_err(Into::into).transpose()
     }
 }
 
@@ -50,4 +103,21 @@ async fn me(ctx: &Context<'_>) -> Result<User, ServiceError> {
 async fn link(ctx: &Context<'_>, code: &str) -> Result<Option<Link>, ServiceError> {
     origin(ctx).user()?;
     Ok(client(ctx, "shortener")?.link(code).await?.map(Link::from))
+}
+
+async fn order(ctx: &Context<'_>, id: &ID, at: Option<Moment>) -> Result<Option<Order>, ServiceError> {
+    origin(ctx).user()?;
+    let Some(id) = uuid(id) else { return Ok(None) };
+    Ok(client(ctx, "orders")?.order(id, at.map(Into::into)).await?.map(Order::from))
+}
+
+async fn customer(ctx: &Context<'_>) -> Result<Option<Customer>, ServiceError> {
+    origin(ctx).user()?;
+    Ok(client(ctx, "orders")?.customer().await?.map(Customer::from))
+}
+
+async fn product(ctx: &Context<'_>, id: &ID) -> Result<Option<Product>, ServiceError> {
+    origin(ctx).user()?;
+    let Some(id) = uuid(id) else { return Ok(None) };
+    Ok(client(ctx, "inventory")?.product(id).await?.map(Product::from))
 }

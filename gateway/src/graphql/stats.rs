@@ -3,7 +3,7 @@
 use async_graphql::{Context, Enum, Object, Result, SimpleObject};
 use contracts::rest::analytics::{self, Dimension, Facet, FacetValue, Totals, Window};
 
-use super::load::{Key, Loaded, StatsLoader};
+use super::load::{Loaded, StatsOf, load};
 use super::moment::Moment;
 use crate::clients::ServiceError;
 
@@ -121,9 +121,8 @@ impl LinkStats {
     }
 
     async fn load(&self, ctx: &Context<'_>, facet: Facet) -> Result<Loaded> {
-        let key = Key { code: self.code.clone(), window: self.window.clone(), facet };
-        let loaded = ctx.data_unchecked::<StatsLoader>().load_one(key).await;
-        loaded.unwrap_or_else(|never| match never {}).ok_or_else(mixed_up)?.map_err(Into::into)
+        let key = StatsOf { code: self.code.clone(), window: self.window.clone(), facet };
+        load(ctx, key).await?.ok_or_else(mixed_up)
     }
 
     async fn totals(&self, ctx: &Context<'_>) -> Result<Totals> {

@@ -2,6 +2,7 @@
 
 pub mod call;
 pub mod error;
+pub mod events;
 pub mod layers;
 pub mod transport;
 pub mod upload;

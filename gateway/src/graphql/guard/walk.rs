@@ -15,6 +15,14 @@ const WORK: u64 = 5;
 /// How long a list is taken to be when nothing says so.
 const LISTS: &[(&str, u64)] = &[
     ("links", 20),
+    // What a link sold has the same name and is no list: it is weighed as if it were.
+    ("orders", 20),
+    ("products", 20),
+    ("items", 10),
+    ("history", 10),
+    ("paymentMethods", 5),
+    ("revenue", 3),
+    ("refunds", 3),
     ("topReferrers", 10),
     ("topCountries", 10),
     ("browsers", 10),
@@ -101,8 +109,13 @@ pub(super) fn check(document: &ExecutableDocument, variables: &Variables, guard:
         let mut weight = walk.selections(&operation.selection_set.node, 0)?;
         weight.directives = weight.directives.saturating_add(operation.directives.len() as u64);
         weight.within(guard)?;
-        // Mutations run one after another, and each costs a write.
-        let roots = if operation.ty == OperationType::Mutation { guard.roots.div_ceil(2) } else { guard.roots };
+        let roots = match operation.ty {
+            OperationType::Query => guard.roots,
+            // They run one after another, and each costs a write.
+            OperationType::Mutation => guard.roots.div_ceil(2),
+            // GraphQL specification, 5.2.3.1.
+            OperationType::Subscription => 1,
+        };
         if weight.width > roots {
             return Err(Refused::TooComplex { limit: "fields at the top", allowed: roots });
         }

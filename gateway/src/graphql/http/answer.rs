@@ -10,30 +10,72 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
-use super::super::guard::Refused;
 use super::media::Media;
+use super::prepare::Refusal;
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// What a request came to, with all that clients rely on.
+#[derive(Debug, Serialize)]
+pub(super) struct Answer {
     /// Absent, rather than null, where nothing was executed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a Value>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [ServerError],
+    data: Option<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<ServerError>,
+}
+
+impl Answer {
+    /// Completes what the execution came to.
+    pub(super) fn of(mut response: async_graphql::Response, id: Option<&RequestId>) -> Self {
+        // Errors of fields have a path. What has none is about the document or its variables: nothing was executed.
+        let executed = response.errors.iter().all(|error| !error.path.is_empty());
+        for error in &mut response.errors {
+            complete(error, Code::ValidationFailed, id);
+        }
+        tell_once(&mut response);
+        Self { data: executed.then_some(response.data), errors: response.errors }
+    }
+
+    /// Refuses a request.
+    pub(super) fn refusal(refusal: Refusal, id: Option<&RequestId>) -> Self {
+        let mut error = ServerError::new(refusal.message, None);
+        complete(&mut error, refusal.code, id);
+        let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
+        if let Some(wait) = refusal.retry_after_ms {
+            extensions.set("retryAfterMs", wait);
+        }
+        Self { data: None, errors: vec![error] }
+    }
+
+    /// The errors of a request of which nothing was executed.
+    pub(super) fn refused(&self) -> Option<&[ServerError]> {
+        self.data.is_none().then_some(&self.errors)
+    }
+
+    /// Notes for the log line what went wrong first.
+    fn note(&self) {
+        if let Some(code) = self.errors.first().and_then(|error| error.extensions.as_ref()?.get("code")) {
+            facts::note("graphql.error", code.to_string().trim_matches('"'));
+            facts::note("graphql.errors", self.errors.len());
+        }
+    }
 }
 
 /// Answers what the execution came to.
-pub(super) fn reply(media: Media, mut response: async_graphql::Response) -> Response {
-    // Errors of fields have a path. What has none is about the document or its variables: nothing was executed.
-    let executed = response.errors.iter().all(|error| !error.path.is_empty());
-    for error in &mut response.errors {
-        complete(error, Code::ValidationFailed);
-    }
-    tell_once(&mut response);
-    if executed {
-        return send(media, StatusCode::OK, Some(&response.data), &response.errors);
-    }
-    send(media, request_error(media), None, &response.errors)
+pub(super) fn reply(media: Media, response: async_graphql::Response) -> Response {
+    let answer = Answer::of(response, RequestId::current().as_ref());
+    let status = if answer.refused().is_some() { request_error(media) } else { StatusCode::OK };
+    send(media, status, &answer)
+}
+
+/// Refuses what is not a GraphQL request: 400, whatever the client accepts.
+pub(super) fn refuse_parameters(media: Media, message: String) -> Response {
+    let refusal = Refusal::new(message, Code::MalformedRequest);
+    send(media, StatusCode::BAD_REQUEST, &Answer::refusal(refusal, RequestId::current().as_ref()))
+}
+
+/// Refuses a document, or variables that do not fit it.
+pub(super) fn refuse(media: Media, refusal: Refusal) -> Response {
+    send(media, request_error(media), &Answer::refusal(refusal, RequestId::current().as_ref()))
 }
 
 /// Keeps one error of those that made the same object null (GraphQL specification, 6.4.4): twenty links of whose
@@ -60,21 +102,6 @@ fn find<'a>(data: &'a Value, path: &[PathSegment]) -> Option<&'a Value> {
     })
 }
 
-/// Refuses what is not a GraphQL request: 400, whatever the client accepts.
-pub(super) fn refuse(media: Media, message: String) -> Response {
-    send(media, StatusCode::BAD_REQUEST, None, &[error(message, Code::MalformedRequest)])
-}
-
-/// Refuses a document.
-pub(super) fn refuse_document(media: Media, refused: &Refused) -> Response {
-    send(media, request_error(media), None, &[error(refused.message(), refused.code())])
-}
-
-/// Refuses variables that do not fit the document.
-pub(super) fn refuse_variables(media: Media, message: String) -> Response {
-    send(media, request_error(media), None, &[error(message, Code::ValidationFailed)])
-}
-
 /// The status of a request that is well-formed HTTP and bad GraphQL.
 const fn request_error(media: Media) -> StatusCode {
     match media {
@@ -83,14 +110,8 @@ const fn request_error(media: Media) -> StatusCode {
     }
 }
 
-fn error(message: String, code: Code) -> ServerError {
-    let mut error = ServerError::new(message, None);
-    complete(&mut error, code);
-    error
-}
-
 /// Gives an error all the extensions that clients may rely on.
-fn complete(error: &mut ServerError, usual: Code) {
+fn complete(error: &mut ServerError, usual: Code, id: Option<&RequestId>) {
     let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
     for (name, value) in
         [("code", Value::from(usual.as_str())), ("service", Value::from("gateway")), ("retryAfterMs", Value::Null)]
@@ -99,16 +120,12 @@ fn complete(error: &mut ServerError, usual: Code) {
             extensions.set(name, value);
         }
     }
-    let id = RequestId::current();
     extensions.set("requestId", id.map_or(Value::Null, |id| id.as_str().into()));
 }
 
-fn send(media: Media, status: StatusCode, data: Option<&Value>, errors: &[ServerError]) -> Response {
-    if let Some(code) = errors.first().and_then(|error| error.extensions.as_ref()?.get("code")) {
-        facts::note("graphql.error", code.to_string().trim_matches('"'));
-        facts::note("graphql.errors", errors.len());
-    }
-    match serde_json::to_vec(&Body { data, errors }) {
+fn send(media: Media, status: StatusCode, answer: &Answer) -> Response {
+    answer.note();
+    match serde_json::to_vec(answer) {
         Ok(body) => {
             let mut response = (status, body).into_response();
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media.content_type()));

@@ -51,6 +51,11 @@ pub(super) fn negotiate(headers: &HeaderMap) -> Accepted {
     Accepted::Some(if is_better { Media::Graphql } else { Media::Json })
 }
 
+/// Whether the client takes server-sent events, by that name: a wildcard is not meant for them.
+pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
+    accepted(headers).iter().any(|(range, quality)| range == "text/event-stream" && *quality > 0.0)
+}
+
 /// Whether a browser asks for a page.
 pub(super) fn wants_html(headers: &HeaderMap) -> bool {
     accepted(headers).iter().any(|(range, quality)| range == "text/html" && *quality > 0.0)

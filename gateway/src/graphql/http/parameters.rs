@@ -1,11 +1,12 @@
 //! The parameters of a request: `query`, `operationName`, `variables`, `extensions`.
 
 use async_graphql::Variables;
-use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 /// What is to be executed.
+#[derive(Deserialize)]
+#[serde(from = "Raw")]
 pub(super) struct Parameters {
     pub(super) query: String,
     pub(super) operation_name: Option<String>,
@@ -66,37 +67,4 @@ impl Parameters {
         }
         if found { Ok(raw.into()) } else { Err("The parameter query is missing.".to_owned()) }
     }
-}
-
-/// Returns the operation that would be executed, if it is clear which one.
-fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
-    let mut operations = document.operations.iter();
-    let found = match name {
-        Some(name) => operations.find(|(known, _)| known.is_some_and(|known| known.as_str() == name)),
-        None if operations.len() == 1 => operations.next(),
-        None => None,
-    };
-    found.map(|(_, operation)| &operation.node)
-}
-
-/// Whether the request is for an operation other than a query.
-pub(super) fn changes_something(document: &ExecutableDocument, name: Option<&str>) -> bool {
-    chosen(document, name).is_some_and(|operation| operation.ty != OperationType::Query)
-}
-
-/// Checks that every variable that must have a value has one (GraphQL specification, 6.1.2): async-graphql looks only
-/// at those that are used.
-pub(super) fn check_variables(document: &ExecutableDocument, request: &async_graphql::Request) -> Result<(), String> {
-    let Some(operation) = chosen(document, request.operation_name.as_deref()) else { return Ok(()) };
-    for variable in &operation.variable_definitions {
-        let (name, variable) = (&variable.node.name.node, &variable.node);
-        let has_value = match request.variables.get(name) {
-            None => variable.default_value.is_some(),
-            Some(value) => *value != async_graphql::Value::Null,
-        };
-        if !variable.var_type.node.nullable && !has_value {
-            return Err(format!("The variable ${name} of type {} needs a value.", variable.var_type.node));
-        }
-    }
-    Ok(())
 }

@@ -1,28 +1,20 @@
-//! Gathers what the statistics fields of one level need, and asks analytics once.
+//! Statistics of links: with copies, for when analytics is away.
 
 use std::collections::{BTreeSet, HashMap};
-use std::convert::Infallible;
 
-use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
 use chrono::{DateTime, Utc};
 use contracts::rest::analytics::{
     BATCH_FACETS_LIMIT, BATCH_LINKS_LIMIT, Facet, FacetValue, StatsBatch, StatsBatchRequest, Totals, Window,
 };
 use futures::future::join_all;
-use tracing::Instrument;
 
-use crate::clients::{Client, ServiceError};
-use crate::copies::Copies;
+use super::{Found, Key, Services};
+use crate::clients::ServiceError;
 use crate::metrics;
-use crate::origin::Origin;
-use crate::upstream::Upstreams;
-
-/// The loader of one request.
-pub type StatsLoader = DataLoader<Stats, HashMapCache>;
 
 /// One thing to know about one link.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Key {
+pub struct StatsOf {
     /// The link's short code.
     pub code: String,
     /// The span of time.
@@ -42,27 +34,13 @@ pub struct Loaded {
     pub stale: bool,
 }
 
-/// Loads statistics for one client.
-pub struct Stats {
-    upstreams: Upstreams,
-    origin: Origin,
-    copies: Copies,
-}
+impl Key for StatsOf {
+    type Value = Loaded;
+    /// The contract's limits are on links and facets, each for itself.
+    const LIMIT: usize = usize::MAX;
 
-/// Creates the loader of one request. What it does in the background belongs to the request's trace.
-#[must_use]
-pub fn loader(upstreams: Upstreams, origin: Origin, copies: Copies) -> StatsLoader {
-    let stats = Stats { upstreams, origin, copies };
-    DataLoader::with_cache(stats, |work| tokio::spawn(work.in_current_span()), HashMapCache::default())
-}
-
-impl Loader<Key> for Stats {
-    /// Each key succeeds or fails by itself: a span of time that analytics refuses costs only the fields that asked
-    /// for it.
-    type Value = Result<Loaded, ServiceError>;
-    type Error = Infallible;
-
-    async fn load(&self, keys: &[Key]) -> Result<HashMap<Key, Self::Value>, Infallible> {
+    /// A span of time that analytics refuses costs only the fields that asked for it.
+    async fn ask(keys: &[Self], services: &Services) -> Result<Found<Self>, ServiceError> {
         let mut windows: HashMap<&Window, (BTreeSet<&str>, BTreeSet<&Facet>)> = HashMap::new();
         for key in keys {
             let (codes, facets) = windows.entry(&key.window).or_default();
@@ -70,7 +48,7 @@ impl Loader<Key> for Stats {
             facets.insert(&key.facet);
         }
         let batches = windows.into_iter().flat_map(|(window, (codes, facets))| batches(window, &codes, &facets));
-        let answers = join_all(batches.map(|batch| self.ask(batch))).await;
+        let answers = join_all(batches.map(|batch| services.stats(batch))).await;
         Ok(answers.into_iter().flatten().collect())
     }
 }
@@ -85,9 +63,9 @@ fn batches(window: &Window, codes: &BTreeSet<&str>, facets: &BTreeSet<&Facet>) -
     pairs.map(|(codes, facets)| StatsBatchRequest { codes, window: window.clone(), facets }).collect()
 }
 
-impl Stats {
-    async fn ask(&self, request: StatsBatchRequest) -> Vec<(Key, Result<Loaded, ServiceError>)> {
-        let answer = match Client::of("analytics", &self.upstreams, &self.origin) {
+impl Services {
+    async fn stats(&self, request: StatsBatchRequest) -> Found<StatsOf> {
+        let answer = match self.client("analytics") {
             Ok(analytics) => analytics.stats(&request).await,
             Err(error) => Err(error),
         };
@@ -102,15 +80,11 @@ impl Stats {
     }
 
     /// Answers from copies, where there are any.
-    async fn answer_from_copies(
-        &self,
-        request: &StatsBatchRequest,
-        error: &ServiceError,
-    ) -> Vec<(Key, Result<Loaded, ServiceError>)> {
+    async fn answer_from_copies(&self, request: &StatsBatchRequest, error: &ServiceError) -> Found<StatsOf> {
         let user = self.origin.key();
         let mut copies = self.copies.find(&user, &request.window, &request.codes, &request.facets).await;
         metrics::answered_stale(copies.len());
-        let answer = |key: Key| {
+        let answer = |key: StatsOf| {
             let copy = copies.remove(&(key.code.clone(), key.facet.clone()));
             let loaded = copy.map(|copy| Loaded { value: copy.value, as_of: copy.as_of, stale: true });
             (key, loaded.ok_or_else(|| error.clone()))
@@ -120,9 +94,9 @@ impl Stats {
 }
 
 /// Everything that a batch asks for.
-fn keys(request: &StatsBatchRequest) -> impl Iterator<Item = Key> {
+fn keys(request: &StatsBatchRequest) -> impl Iterator<Item = StatsOf> {
     request.codes.iter().flat_map(|code| {
-        request.facets.iter().map(|facet| Key {
+        request.facets.iter().map(|facet| StatsOf {
             code: code.clone(),
             window: request.window.clone(),
             facet: facet.clone(),
@@ -132,9 +106,9 @@ fn keys(request: &StatsBatchRequest) -> impl Iterator<Item = Key> {
 
 /// Takes a batch apart. A link that analytics leaves out has been authorised by shortener a moment ago: it is so new
 /// that nothing has been counted.
-fn fresh(request: &StatsBatchRequest, batch: &StatsBatch) -> Vec<(Key, Result<Loaded, ServiceError>)> {
+fn fresh(request: &StatsBatchRequest, batch: &StatsBatch) -> Found<StatsOf> {
     let place = |wanted: &Facet| request.facets.iter().position(|facet| facet == wanted);
-    let answer = |key: Key| {
+    let answer = |key: StatsOf| {
         let values = batch.links.get(&key.code);
         let value = values.and_then(|values| values.get(place(&key.facet)?));
         let value = value.cloned().unwrap_or_else(|| nothing_yet(&key.facet));

@@ -1,0 +1,17 @@
+//! payments: what was paid for orders.
+
+use contracts::rest::payments::{BatchPayments, Payment, PaymentList};
+use uuid::Uuid;
+
+use super::{Client, ServiceError};
+
+impl Client<'_> {
+    /// Returns the payments of those of the orders that the user may see.
+    ///
+    /// # Errors
+    /// Fails as payments does.
+    pub async fn payments_of(&self, order_ids: Vec<Uuid>) -> Result<Vec<Payment>, ServiceError> {
+        let found: PaymentList = self.look_up("/v1/payments/batch", &BatchPayments { order_ids }).await?;
+        Ok(found.payments)
+    }
+}

@@ -1,0 +1,182 @@
+//! Customers: who buys, where it goes, and what it is paid with.
+
+use async_graphql::{Enum, ID, InputObject, SimpleObject};
+use chassis::http::{Failure, Fields};
+use contracts::command::checkout;
+use contracts::person;
+use contracts::rest::orders;
+
+use super::moment::Moment;
+use super::uuid;
+
+/// A customer.
+#[derive(SimpleObject)]
+pub struct Customer {
+    /// The customer's id.
+    id: ID,
+    /// The e-mail, in lower case.
+    email: String,
+    /// CPF or CNPJ, without punctuation.
+    document: String,
+    /// The name.
+    full_name: String,
+    /// The telephone number, in the form of E.164.
+    phone: Option<String>,
+    /// Where goods go.
+    shipping_address: Address,
+    /// Where invoices go.
+    billing_address: Address,
+    /// The means of payment; their tokens are never told.
+    payment_methods: Vec<PaymentMethod>,
+    /// When the user became a customer.
+    created_at: Moment,
+    /// When the data changed last.
+    updated_at: Moment,
+}
+
+/// A postal address.
+#[derive(SimpleObject, InputObject)]
+#[graphql(input_name = "AddressInput")]
+pub struct Address {
+    /// The street: 1 to 200 characters.
+    street: String,
+    /// The number in the street: 1 to 20 characters.
+    number: String,
+    /// The city: 1 to 100 characters.
+    city: String,
+    /// The state: 2 to 50 characters.
+    state: String,
+    /// The postal code: 3 to 12 characters.
+    zip_code: String,
+    /// ISO 3166-1 alpha-2.
+    country: String,
+}
+
+/// A means of payment.
+#[derive(SimpleObject)]
+pub struct PaymentMethod {
+    /// Goes into `paymentMethodId` of an order.
+    id: ID,
+    /// What kind it is.
+    kind: PaymentMethodKind,
+    /// The last four digits, for cards.
+    last_four: Option<String>,
+    /// The last month in which it is good, for cards: `2029-12`.
+    expiry: Option<String>,
+}
+
+/// A kind of means of payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "checkout::PaymentMethodKind")]
+pub enum PaymentMethodKind {
+    /// A credit card.
+    CreditCard,
+    /// A debit card.
+    DebitCard,
+    /// Brazil's instant payment.
+    Pix,
+}
+
+impl From<orders::Customer> for Customer {
+    fn from(customer: orders::Customer) -> Self {
+        Self {
+            id: customer.id.into(),
+            email: customer.email,
+            document: customer.document,
+            full_name: customer.full_name,
+            phone: customer.phone,
+            shipping_address: customer.shipping_address.into(),
+            billing_address: customer.billing_address.into(),
+            payment_methods: customer.payment_methods.into_iter().map(PaymentMethod::from).collect(),
+            created_at: customer.created_at.into(),
+            updated_at: customer.updated_at.into(),
+        }
+    }
+}
+
+impl From<orders::PaymentMethod> for PaymentMethod {
+    fn from(method: orders::PaymentMethod) -> Self {
+        Self { id: method.id.into(), kind: method.kind.into(), last_four: method.last_four, expiry: method.expiry }
+    }
+}
+
+impl From<person::Address> for Address {
+    fn from(person::Address { street, number, city, state, zip_code, country }: person::Address) -> Self {
+        Self { street, number, city, state, zip_code, country }
+    }
+}
+
+impl From<Address> for person::Address {
+    fn from(Address { street, number, city, state, zip_code, country }: Address) -> Self {
+        Self { street, number, city, state, zip_code, country }
+    }
+}
+
+/// The user's data as a customer, as it shall be. No field takes a card number.
+#[derive(InputObject)]
+pub struct CustomerInput {
+    /// At most 254 characters.
+    email: String,
+    /// CPF, or CNPJ (the alphanumeric one of 2026, too), with or without punctuation.
+    document: String,
+    /// 1 to 120 characters.
+    full_name: String,
+    /// In the form of E.164, with `+`.
+    phone: Option<String>,
+    /// Where goods go.
+    shipping_address: Address,
+    /// Where invoices go; where goods go when absent.
+    billing_address: Option<Address>,
+    /// The means of payment, replacing all, 20 at most. They stay as they are when absent.
+    payment_methods: Option<Vec<PaymentMethodInput>>,
+}
+
+/// One means of payment.
+#[derive(InputObject)]
+pub struct PaymentMethodInput {
+    /// One of the customer's own, to be kept.
+    id: Option<ID>,
+    /// The payment provider's token for it, never a card number; needed unless `id` is given.
+    provider_token: Option<String>,
+    /// What kind it is.
+    kind: PaymentMethodKind,
+    /// The last four digits, for cards.
+    last_four: Option<String>,
+    /// The last month in which it is good, for cards: `2029-12`.
+    expiry: Option<String>,
+}
+
+impl TryFrom<CustomerInput> for orders::SaveCustomer {
+    type Error = Failure;
+
+    fn try_from(input: CustomerInput) -> Result<Self, Failure> {
+        let mut wrong = Fields::default();
+        let payment_methods = input.payment_methods.map(|methods| {
+            let read = |(index, method): (usize, PaymentMethodInput)| method.read(index, &mut wrong);
+            methods.into_iter().enumerate().map(read).collect()
+        });
+        wrong.finish()?;
+        Ok(Self {
+            email: input.email,
+            document: input.document,
+            full_name: input.full_name,
+            phone: input.phone,
+            shipping_address: input.shipping_address.into(),
+            billing_address: input.billing_address.map(Into::into),
+            payment_methods,
+        })
+    }
+}
+
+impl PaymentMethodInput {
+    fn read(self, index: usize, wrong: &mut Fields) -> orders::SavePaymentMethod {
+        let id = self.id.map(|id| uuid(&id).ok_or("It is not the id of a means of payment."));
+        orders::SavePaymentMethod {
+            id: id.and_then(|id| wrong.take(format!("payment_methods[{index}].id"), id)),
+            provider_token: self.provider_token,
+            kind: self.kind.into(),
+            last_four: self.last_four,
+            expiry: self.expiry,
+        }
+    }
+}

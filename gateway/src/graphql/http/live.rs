@@ -1,0 +1,133 @@
+//! What lasts longer than a request: how many at once, and for how long.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use chassis::http::Failure;
+use chassis::jwt::{Caller, Verifier};
+use contracts::problem::Code;
+use parking_lot::Mutex;
+use secrecy::ExposeSecret;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::config;
+use crate::limits::{Limited, Limits};
+use crate::metrics;
+use crate::origin::Origin;
+
+/// How long what has no token may last.
+const ANONYMOUS: Duration = Duration::from_secs(60);
+
+/// What live connections are kept with.
+#[derive(Clone)]
+pub struct Live {
+    pub(super) verifier: Verifier,
+    pub(super) config: config::Live,
+    pub(super) shutdown: CancellationToken,
+    pub(super) subscriptions: Places,
+    pub(super) sockets: Places,
+    limits: Limits,
+}
+
+impl Live {
+    /// Connections end when `shutdown` is cancelled.
+    #[must_use]
+    pub fn new(config: &config::Live, limits: Limits, verifier: Verifier, shutdown: CancellationToken) -> Self {
+        let subscriptions = Places::new("subscriptions", config.subscriptions);
+        let sockets = Places::new("sockets", config.sockets);
+        Self { verifier, config: config.clone(), shutdown, subscriptions, sockets, limits }
+    }
+
+    /// Returns when a connection must end at the latest: with the token.
+    pub(super) async fn end_of(&self, caller: Option<&Caller>) -> Instant {
+        let Some(caller) = caller else { return Instant::now() + ANONYMOUS };
+        // It was verified a moment ago: what is refused now has ended since.
+        let claims = self.verifier.verify(caller.token.expose_secret()).await;
+        let ends = claims.map_or(0, |claims| claims.exp);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Instant::now() + Duration::from_secs(ends).saturating_sub(now)
+    }
+
+    /// Counts an operation that came over a connection which was counted long ago.
+    pub(super) async fn count(&self, origin: &Origin) -> Result<(), Limited> {
+        self.limits.count_address(origin.address).await?;
+        if let Some(caller) = &origin.caller {
+            self.limits.count_user(caller.user_id).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes a place for an operation of a client.
+    pub(super) fn admit(&self, origin: &Origin) -> Result<Place, Failure> {
+        let full = || {
+            let detail = format!("One user may have {} operations open at once.", self.config.subscriptions);
+            Failure::new(Code::RateLimited, detail).retry_after(Duration::from_secs(1))
+        };
+        self.subscriptions.take(&origin.key()).ok_or_else(full)
+    }
+}
+
+/// How many of something each client has, and may have.
+#[derive(Clone)]
+pub(super) struct Places {
+    name: &'static str,
+    limit: usize,
+    taken: Arc<Mutex<HashMap<String, usize>>>,
+}
+
+impl Places {
+    fn new(name: &'static str, limit: usize) -> Self {
+        Self { name, limit, taken: Arc::default() }
+    }
+
+    /// Takes a place of a client's, if there is one left. It is free again when dropped.
+    pub(super) fn take(&self, whose: &str) -> Option<Place> {
+        let mut taken = self.taken.lock();
+        let count = taken.entry(whose.to_owned()).or_default();
+        if *count >= self.limit {
+            metrics::refused_live(self.name);
+            return None;
+        }
+        *count += 1;
+        metrics::live(self.name, 1.0);
+        Some(Place { whose: whose.to_owned(), places: self.clone() })
+    }
+}
+
+/// A place that is taken.
+pub(super) struct Place {
+    whose: String,
+    places: Places,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        metrics::live(self.places.name, -1.0);
+        let mut taken = self.places.taken.lock();
+        if let Some(count) = taken.get_mut(&self.whose) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(&self.whose);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_client_has_so_many_places_and_gets_them_back() {
+        let places = Places::new("tests", 2);
+        let (one, two) = (places.take("ana"), places.take("ana"));
+        assert!(one.is_some() && two.is_some() && places.take("ana").is_none());
+        assert!(places.take("bia").is_some());
+        drop(one);
+        assert!(places.take("ana").is_some());
+        drop(two);
+        assert!(places.taken.lock().is_empty());
+    }
+}

@@ -1,0 +1,226 @@
+//! GraphQL over a WebSocket, as the protocol `graphql-transport-ws` says:
+//! <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md>
+
+mod message;
+
+use std::time::Duration;
+
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::response::Response;
+use chassis::jwt::Caller;
+use contracts::problem::Code;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
+use tokio_stream::StreamMap;
+use tracing::Instrument;
+
+use super::answer::Answer;
+use super::live::{Live, Place};
+use super::parameters::Parameters;
+use super::prepare::{Prepared, Refusal};
+use super::{Graphql, LARGEST};
+use crate::limits::Limited;
+use crate::origin::Origin;
+use message::{Close, Incoming, Outgoing};
+
+/// The protocol's name.
+const PROTOCOL: &str = "graphql-transport-ws";
+/// How long a message may take to leave. Who does not read is gone.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Opens the socket. A token in the request's header, if one came, serves until another comes with the first message.
+pub(super) fn open(upgrade: WebSocketUpgrade, graphql: Graphql, origin: Origin) -> Response {
+    let span = tracing::Span::current();
+    // Twice what is taken, so that what is too large can be told so.
+    let upgrade = upgrade.protocols([PROTOCOL]).max_message_size(2 * LARGEST).max_frame_size(2 * LARGEST);
+    upgrade.on_upgrade(move |socket| {
+        let request_id = origin.request_id.clone();
+        let deadline = Instant::now() + Duration::from_millis(graphql.live.config.init_ms);
+        let connection = Connection { graphql, origin, place: None, deadline, operations: StreamMap::new() };
+        let work = connection.run(socket).instrument(span);
+        async move {
+            match request_id {
+                Some(id) => id.scope(work).await,
+                None => work.await,
+            }
+        }
+    })
+}
+
+struct Connection {
+    graphql: Graphql,
+    /// The client. Its user is certain once the connection has a place.
+    origin: Origin,
+    /// Taken when the client has said who it is.
+    place: Option<Place>,
+    /// When the connection ends: the client has to say who it is until then, and later its token expires.
+    deadline: Instant,
+    operations: StreamMap<String, BoxStream<'static, Step>>,
+}
+
+/// What an operation comes to, step by step.
+enum Step {
+    Answer(Answer),
+    End,
+}
+
+impl Connection {
+    async fn run(mut self, mut socket: WebSocket) {
+        let close = if socket.protocol().is_some() {
+            self.converse(&mut socket).await
+        } else {
+            Err(Close::new(4406, "Subprotocol not acceptable"))
+        };
+        if let Err(close) = close {
+            let _ = timeout(PATIENCE, socket.send(close.into())).await;
+        }
+    }
+
+    /// Goes on until the client is gone, or has to go.
+    async fn converse(&mut self, socket: &mut WebSocket) -> Result<(), Close> {
+        let every = Duration::from_millis(self.graphql.live.config.ping_ms);
+        let mut pings = interval_at(Instant::now() + every, every);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let shutdown = self.graphql.live.shutdown.clone();
+        let mut heard = true;
+        loop {
+            let message = tokio::select! {
+                () = shutdown.cancelled() => return Err(Close::new(1001, "Going away")),
+                () = sleep_until(self.deadline) => return Err(self.too_late()),
+                _ = pings.tick() => {
+                    if !std::mem::take(&mut heard) {
+                        return Ok(());
+                    }
+                    Some(Message::Ping(Default::default()))
+                }
+                received = socket.recv() => {
+                    let Some(Ok(message)) = received else { return Ok(()) };
+                    heard = true;
+                    self.receive(message).await?
+                }
+                Some((id, step)) = self.operations.next() => Some(self.tell(&id, step)),
+            };
+            if let Some(message) = message
+                && !matches!(timeout(PATIENCE, socket.send(message)).await, Ok(Ok(())))
+            {
+                return Ok(());
+            }
+        }
+    }
+
+    fn too_late(&self) -> Close {
+        match self.place {
+            // Not fatal to clients: they come again, with another token.
+            Some(_) => Close::new(4403, "The access token has expired"),
+            None => Close::new(4408, "Connection initialisation timeout"),
+        }
+    }
+
+    /// Reads a message; returns what is answered at once.
+    async fn receive(&mut self, message: Message) -> Result<Option<Message>, Close> {
+        let text = match message {
+            Message::Text(text) if text.len() > LARGEST => return Err(Close::new(1009, "The message is too large")),
+            Message::Text(text) => text,
+            Message::Binary(_) => return Err(Close::new(4400, "Messages are text")),
+            // Pings are answered underneath; after a close nothing is received.
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) => return Ok(None),
+        };
+        let message = serde_json::from_str(&text).map_err(|_| Close::new(4400, "Invalid message"))?;
+        match message {
+            Incoming::ConnectionInit { payload } => {
+                self.initialise(payload.unwrap_or_default().get("authorization")).await?;
+                Ok(Some(Outgoing::ConnectionAck.into()))
+            }
+            Incoming::Subscribe { id, payload } => self.subscribe(id, payload).await,
+            Incoming::Complete { id } => {
+                self.operations.remove(&id);
+                Ok(None)
+            }
+            Incoming::Ping { payload } => Ok(Some(Outgoing::Pong { payload }.into())),
+            Incoming::Pong { .. } => Ok(None),
+        }
+    }
+
+    /// Finds out who the client is.
+    async fn initialise(&mut self, authorization: Option<&serde_json::Value>) -> Result<(), Close> {
+        if self.place.is_some() {
+            return Err(Close::new(4429, "Too many initialisation requests"));
+        }
+        let live = &self.graphql.live;
+        if let Some(value) = authorization {
+            let value = value.as_str().and_then(|text| HeaderValue::try_from(text).ok());
+            let value = value.ok_or_else(|| forbidden(Code::InvalidToken))?;
+            let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
+            let caller = Caller::from_headers(&live.verifier, &headers).await;
+            let caller = caller.map_err(|failure| match failure.code() {
+                Code::Unavailable => Close::new(1013, "Tokens cannot be verified at the moment"),
+                code => forbidden(code),
+            })?;
+            self.origin = Origin::new(caller, self.origin.address);
+        }
+        let caller = self.origin.caller.as_ref().ok_or_else(|| forbidden(Code::Unauthenticated))?;
+        let full = || Close::new(1013, "One user may not have more connections open at once");
+        self.place = Some(live.sockets.take(&self.origin.key()).ok_or_else(full)?);
+        self.deadline = live.end_of(Some(caller)).await;
+        Ok(())
+    }
+
+    /// Begins an operation.
+    async fn subscribe(&mut self, id: String, parameters: Parameters) -> Result<Option<Message>, Close> {
+        if self.place.is_none() {
+            return Err(Close::new(4401, "Unauthorized"));
+        }
+        if self.operations.contains_key(&id) {
+            return Err(Close::new(4409, "Subscriber for this id already exists"));
+        }
+        // A client of its own for each operation: a key in the request's header was meant for one.
+        let origin = Origin::new(self.origin.caller.clone(), self.origin.address);
+        let place = match admit(&self.graphql.live, &origin).await {
+            Ok(place) => place,
+            Err(refusal) => {
+                let answer = Answer::refusal(refusal, origin.request_id.as_ref());
+                return Ok(Some(Outgoing::of(&id, &answer).into()));
+            }
+        };
+        let prepared = Prepared::parse(parameters, &self.graphql.config.guard);
+        let steps = self.graphql.answers(prepared, origin).map(Step::Answer);
+        let steps = steps.chain(stream::once(std::future::ready(Step::End)));
+        // The place is the stream's, and is given back with it.
+        let steps = steps.map(move |step| {
+            let _held = &place;
+            step
+        });
+        self.operations.insert(id, steps.boxed());
+        Ok(None)
+    }
+
+    /// Tells a step of an operation.
+    fn tell(&mut self, id: &str, step: Step) -> Message {
+        match step {
+            Step::Answer(answer) => {
+                if answer.refused().is_some() {
+                    self.operations.remove(id);
+                }
+                Outgoing::of(id, &answer).into()
+            }
+            Step::End => {
+                self.operations.remove(id);
+                Outgoing::Complete { id }.into()
+            }
+        }
+    }
+}
+
+/// Counts an operation, as a request would be, and takes a place for it.
+async fn admit(live: &Live, origin: &Origin) -> Result<Place, Refusal> {
+    live.count(origin).await.map_err(Limited::into_failure)?;
+    Ok(live.admit(origin)?)
+}
+
+/// Refuses a client whom we do not know. Not fatal to clients: they may come again, with another token.
+fn forbidden(code: Code) -> Close {
+    Close::new(4403, code.as_str())
+}

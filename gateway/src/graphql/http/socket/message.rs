@@ -1,0 +1,92 @@
+//! The messages of `graphql-transport-ws`.
+
+use async_graphql::ServerError;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::super::answer::Answer;
+use super::super::parameters::Parameters;
+
+/// What a client says.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Incoming {
+    ConnectionInit {
+        #[serde(default)]
+        payload: Option<Map<String, Value>>,
+    },
+    Subscribe {
+        id: String,
+        payload: Parameters,
+    },
+    Complete {
+        id: String,
+    },
+    Ping {
+        #[serde(default)]
+        payload: Option<Map<String, Value>>,
+    },
+    Pong {
+        #[serde(default, rename = "payload")]
+        _payload: Option<Map<String, Value>>,
+    },
+}
+
+/// What the gateway says.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Outgoing<'a> {
+    ConnectionAck,
+    Next {
+        id: &'a str,
+        payload: &'a Answer,
+    },
+    Error {
+        id: &'a str,
+        payload: &'a [ServerError],
+    },
+    Complete {
+        id: &'a str,
+    },
+    Pong {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        payload: Option<Map<String, Value>>,
+    },
+}
+
+impl<'a> Outgoing<'a> {
+    /// A result, or the errors of a request of which nothing was executed.
+    pub(super) fn of(id: &'a str, answer: &'a Answer) -> Self {
+        match answer.refused() {
+            Some(errors) => Self::Error { id, payload: errors },
+            None => Self::Next { id, payload: answer },
+        }
+    }
+}
+
+impl From<Outgoing<'_>> for Message {
+    fn from(message: Outgoing<'_>) -> Self {
+        // Nothing in a message is a map whose keys are no strings: it is always JSON.
+        Self::Text(serde_json::to_string(&message).unwrap_or_default().into())
+    }
+}
+
+/// Why the connection is closed.
+#[derive(Debug)]
+pub(super) struct Close {
+    code: u16,
+    reason: &'static str,
+}
+
+impl Close {
+    pub(super) const fn new(code: u16, reason: &'static str) -> Self {
+        Self { code, reason }
+    }
+}
+
+impl From<Close> for Message {
+    fn from(close: Close) -> Self {
+        Self::Close(Some(CloseFrame { code: close.code, reason: Utf8Bytes::from_static(close.reason) }))
+    }
+}

@@ -1,0 +1,109 @@
+//! What orders, products and links lead to.
+
+use contracts::rest::inventory::{self, Product};
+use contracts::rest::orders::{self, Customer, LinkSales, OrderEvent};
+use contracts::rest::payments::Payment;
+use contracts::rest::shortener::Link;
+use futures::{StreamExt, stream};
+use uuid::Uuid;
+
+use super::{Found, Key, Services};
+use crate::clients::ServiceError;
+
+/// Of how many orders the payments may be asked for in one call.
+const PAYMENTS_AT_ONCE: usize = 200;
+/// How many links are asked for at once: shortener has no call for many.
+const LINKS_AT_ONCE: usize = 20;
+
+/// A product, by its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ProductOf(pub Uuid);
+
+/// A customer, by its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CustomerOf(pub Uuid);
+
+/// What happened to an order, by the order's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct HistoryOf(pub Uuid);
+
+/// The payment of an order, by the order's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PaymentOf(pub Uuid);
+
+/// What a link sold, by its code.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SalesOf(pub String);
+
+/// A link of the user's own, by its code.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct LinkOf(pub String);
+
+impl Key for ProductOf {
+    type Value = Product;
+    const LIMIT: usize = inventory::BATCH_LIMIT;
+
+    async fn ask(keys: &[Self], services: &Services) -> Result<Found<Self>, ServiceError> {
+        let products = services.client("inventory")?.products_by_id(ids(keys, |key| key.0)).await?;
+        Ok(products.into_iter().map(|product| (Self(product.id), Ok(product))).collect())
+    }
+}
+
+impl Key for CustomerOf {
+    type Value = Customer;
+    const LIMIT: usize = orders::BATCH_LIMIT;
+
+    async fn ask(keys: &[Self], services: &Services) -> Result<Found<Self>, ServiceError> {
+        let customers = services.client("orders")?.customers(ids(keys, |key| key.0)).await?;
+        Ok(customers.into_iter().map(|customer| (Self(customer.id), Ok(customer))).collect())
+    }
+}
+
+impl Key for HistoryOf {
+    type Value = Vec<OrderEvent>;
+    const LIMIT: usize = orders::BATCH_LIMIT;
+
+    async fn ask(keys: &[Self], services: &Services) -> Result<Found<Self>, ServiceError> {
+        let histories = services.client("orders")?.histories(ids(keys, |key| key.0)).await?;
+        Ok(histories.into_iter().map(|history| (Self(history.order_id), Ok(history.events))).collect())
+    }
+}
+
+impl Key for PaymentOf {
+    type Value = Payment;
+    const LIMIT: usize = PAYMENTS_AT_ONCE;
+
+    async fn ask(keys: &[Self], services: &Services) -> Result<Found<Self>, ServiceError> {
+        let payments = services.client("payments")?.payments_of(ids(keys, |key| key.0)).await?;
+        Ok(payments.into_iter().map(|payment| (Self(payment.orders_order_id), Ok(payment))).collect())
+    }
+}
+
+impl Key for SalesOf {
+    type Value = LinkSales;
+    const LIMIT: usize = orders::BATCH_LIMIT;
+
+    async fn ask(keys: &[Self], services: &Services) -> Result<Found<Self>, ServiceError> {
+        let sales = services.client("orders")?.sales(ids(keys, |key| key.0.clone())).await?;
+        Ok(sales.into_iter().map(|sales| (Self(sales.code.clone()), Ok(sales))).collect())
+    }
+}
+
+impl Key for LinkOf {
+    type Value = Link;
+    const LIMIT: usize = usize::MAX;
+
+    async fn ask(keys: &[Self], services: &Services) -> Result<Found<Self>, ServiceError> {
+        let shortener = &services.client("shortener")?;
+        let asked = stream::iter(keys.to_vec()).map(|key| async move {
+            let link = shortener.link(&key.0).await.transpose()?;
+            Some((key, link))
+        });
+        Ok(asked.buffer_unordered(LINKS_AT_ONCE).filter_map(std::future::ready).collect().await)
+    }
+}
+
+/// Takes what the service knows of the keys.
+fn ids<K, T>(keys: &[K], id: impl Fn(&K) -> T) -> Vec<T> {
+    keys.iter().map(id).collect()
+}

@@ -1,0 +1,249 @@
+//! Orders, as their buyer sees them.
+
+use async_graphql::{Context, Enum, ID, Json, Object, Result, SimpleObject};
+use contracts::event::orders::CancelledBy;
+use contracts::rest::orders;
+use serde_json::Value;
+
+use super::customer::Customer;
+use super::link::Link;
+use super::load::{CustomerOf, HistoryOf, LinkOf, PaymentOf, load};
+use super::moment::Moment;
+use super::money::Money;
+use super::page::PageInfo;
+use super::payment::Payment;
+use super::product::{Product, product};
+
+/// An order. Its items keep names and prices as they were when it was placed.
+pub struct Order(orders::Order);
+
+/// Where an order stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "orders::OrderStatus")]
+pub enum OrderStatus {
+    /// Placed; stock is being reserved and payment charged.
+    Pending,
+    /// Reserved and paid.
+    Confirmed,
+    /// Left the warehouse.
+    Shipped,
+    /// Reached the buyer.
+    Delivered,
+    /// Could not be fulfilled; everything is undone.
+    Rejected,
+    /// Called off; everything is undone.
+    Cancelled,
+}
+
+#[Object]
+impl Order {
+    /// The order's id.
+    async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// Where it stands.
+    async fn status(&self) -> OrderStatus {
+        self.0.status.into()
+    }
+
+    /// Whether it is being cancelled: `status` becomes `CANCELLED` when everything is undone.
+    async fn cancelling(&self) -> bool {
+        self.0.cancelling
+    }
+
+    /// The price of everything.
+    async fn total(&self) -> Money {
+        self.0.total.into()
+    }
+
+    /// What was ordered.
+    async fn items(&self) -> Vec<OrderItem> {
+        self.0.items.iter().cloned().map(OrderItem).collect()
+    }
+
+    /// The buyer.
+    async fn customer(&self, ctx: &Context<'_>) -> Option<Result<Customer>> {
+        let customer = load(ctx, CustomerOf(self.0.customer_id)).await.transpose()?;
+        Some(customer.map(Customer::from).map_err(Into::into))
+    }
+
+    /// The payment, as it is now; null while there is none.
+    async fn payment(&self, ctx: &Context<'_>) -> Option<Result<Payment>> {
+        let payment = load(ctx, PaymentOf(self.0.id)).await.transpose()?;
+        Some(payment.map(Payment::from).map_err(Into::into))
+    }
+
+    /// The link that brought the buyer; null for everybody but the link's owner.
+    async fn link(&self, ctx: &Context<'_>) -> Option<Result<Link>> {
+        let code = self.0.link_code.clone()?;
+        let link = load(ctx, LinkOf(code)).await.transpose()?;
+        Some(link.map(Link::from).map_err(Into::into))
+    }
+
+    /// Everything that happened to it, from the first event on.
+    async fn history(&self, ctx: &Context<'_>) -> Result<Vec<OrderEvent>> {
+        let events = load(ctx, HistoryOf(self.0.id)).await?.unwrap_or_default();
+        // An order as it was has no history after that.
+        let until_then = events.into_iter().filter(|event| event.version <= self.0.version);
+        Ok(until_then.map(OrderEvent::from).collect())
+    }
+
+    /// Why it was rejected.
+    async fn rejection(&self) -> Option<Rejection> {
+        self.0.rejection.clone().map(Rejection::from)
+    }
+
+    /// Who called it off, and why; also while it is being cancelled.
+    async fn cancellation(&self) -> Option<Cancellation> {
+        self.0.cancellation.clone().map(Cancellation::from)
+    }
+
+    /// The carrier's number, once shipped.
+    async fn tracking_number(&self) -> Option<&String> {
+        self.0.tracking_number.as_ref()
+    }
+
+    /// When it was placed.
+    async fn placed_at(&self) -> Moment {
+        self.0.placed_at.into()
+    }
+
+    /// When it changed last.
+    async fn updated_at(&self) -> Moment {
+        self.0.updated_at.into()
+    }
+
+    /// Grows by one with everything that happens to it.
+    async fn version(&self) -> u64 {
+        self.0.version
+    }
+}
+
+impl From<orders::Order> for Order {
+    fn from(order: orders::Order) -> Self {
+        Self(order)
+    }
+}
+
+/// One kind of product in an order.
+pub struct OrderItem(orders::OrderItem);
+
+#[Object]
+impl OrderItem {
+    /// The product as it is now; null where it is not on sale any more.
+    async fn product(&self, ctx: &Context<'_>) -> Option<Result<Product>> {
+        product(ctx, self.0.product_id).await
+    }
+
+    /// Its name when the order was placed.
+    async fn product_name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// How many pieces.
+    async fn quantity(&self) -> u32 {
+        self.0.quantity
+    }
+
+    /// The price of one when the order was placed.
+    async fn unit_price(&self) -> Money {
+        self.0.unit_price.into()
+    }
+
+    /// The price of all of them.
+    async fn total(&self) -> Money {
+        self.0.total.into()
+    }
+}
+
+/// Why an order was rejected.
+#[derive(SimpleObject)]
+pub struct Rejection {
+    /// For a program: `out_of_stock`, `payment_declined`, `unknown_product`.
+    reason: String,
+    /// For a person.
+    detail: String,
+}
+
+impl From<orders::Rejection> for Rejection {
+    fn from(orders::Rejection { reason, detail }: orders::Rejection) -> Self {
+        Self { reason, detail }
+    }
+}
+
+/// Who called an order off.
+#[derive(SimpleObject)]
+pub struct Cancellation {
+    /// Who.
+    by: Canceller,
+    /// Why, in their words.
+    reason: Option<String>,
+}
+
+impl From<orders::Cancellation> for Cancellation {
+    fn from(cancellation: orders::Cancellation) -> Self {
+        Self { by: cancellation.by.into(), reason: cancellation.reason }
+    }
+}
+
+/// Who may call an order off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "CancelledBy")]
+pub enum Canceller {
+    /// The buyer.
+    Buyer,
+    /// An operator.
+    Operator,
+    /// Nobody: it was not confirmed in time.
+    Deadline,
+}
+
+/// Something that happened to an order.
+#[derive(SimpleObject)]
+pub struct OrderEvent {
+    /// The order's version after it, from 1.
+    version: u64,
+    /// What happened: `placed`, `cancellation_requested`, `confirmed`, `rejected`, `cancelled`, `shipped`,
+    /// `tracking_corrected`, `delivered`.
+    #[graphql(name = "type")]
+    kind: String,
+    /// When.
+    at: Moment,
+    /// The particulars.
+    data: Json<Value>,
+}
+
+impl From<orders::OrderEvent> for OrderEvent {
+    fn from(event: orders::OrderEvent) -> Self {
+        Self { version: event.version, kind: event.kind, at: event.at.into(), data: Json(event.data) }
+    }
+}
+
+/// A page of orders, newest first.
+#[derive(SimpleObject)]
+pub struct OrderConnection {
+    /// The orders, each with its cursor.
+    edges: Vec<OrderEdge>,
+    /// Where the page stands.
+    page_info: PageInfo,
+}
+
+/// An order in a list.
+#[derive(SimpleObject)]
+pub struct OrderEdge {
+    /// Goes into `after` to go on behind this order.
+    cursor: String,
+    /// The order.
+    node: Order,
+}
+
+impl OrderConnection {
+    /// Makes a connection of a page; `is_first` says whether it is the list's first one.
+    #[must_use]
+    pub fn new(page: orders::OrderPage, is_first: bool) -> Self {
+        let page_info = PageInfo::new(page.items.iter().map(|item| &item.cursor), page.has_next_page, is_first);
+        let edge = |item: orders::OrderEdge| OrderEdge { cursor: item.cursor, node: item.order.into() };
+        Self { edges: page.items.into_iter().map(edge).collect(), page_info }
+    }
+}

@@ -1,0 +1,223 @@
+//! Products, and what is there of them.
+
+use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
+use chassis::http::{Failure, Fields};
+use contracts::rest::inventory;
+use uuid::Uuid;
+
+use super::load::{ProductOf, load};
+use super::moment::Moment;
+use super::money::{Money, MoneyInput};
+use super::page::PageInfo;
+use super::patch;
+
+/// A product.
+#[derive(SimpleObject)]
+pub struct Product {
+    /// The product's id.
+    id: ID,
+    /// The merchant's number for it.
+    sku: String,
+    /// Its name.
+    name: String,
+    /// What it is.
+    description: Option<String>,
+    /// The price of one.
+    price: Money,
+    /// Whether it can be ordered.
+    active: bool,
+    /// What is there of it.
+    stock: Stock,
+    /// When it was made.
+    created_at: Moment,
+    /// When it was changed last; changes of stock do not count.
+    updated_at: Moment,
+}
+
+/// What is there of a product.
+#[derive(SimpleObject)]
+pub struct Stock {
+    /// Pieces that can be ordered.
+    available: i64,
+    /// Pieces in the warehouse, reserved ones included. Null unless an operator asks.
+    on_hand: Option<i64>,
+    /// Pieces that open reservations hold. Null unless an operator asks.
+    reserved: Option<i64>,
+}
+
+impl From<inventory::Product> for Product {
+    fn from(product: inventory::Product) -> Self {
+        Self {
+            id: product.id.into(),
+            sku: product.sku,
+            name: product.name,
+            description: product.description,
+            price: product.price.into(),
+            active: product.active,
+            stock: product.stock.into(),
+            created_at: product.created_at.into(),
+            updated_at: product.updated_at.into(),
+        }
+    }
+}
+
+impl From<inventory::Stock> for Stock {
+    fn from(stock: inventory::Stock) -> Self {
+        Self { available: stock.available, on_hand: stock.on_hand, reserved: stock.reserved }
+    }
+}
+
+/// A page of products, newest first.
+#[derive(SimpleObject)]
+pub struct ProductConnection {
+    /// The products, each with its cursor.
+    edges: Vec<ProductEdge>,
+    /// Where the page stands.
+    page_info: PageInfo,
+}
+
+/// A product in a list.
+#[derive(SimpleObject)]
+pub struct ProductEdge {
+    /// Goes into `after` to go on behind this product.
+    cursor: String,
+    /// The product.
+    node: Product,
+}
+
+impl ProductConnection {
+    /// Makes a connection of a page; `is_first` says whether it is the list's first one.
+    #[must_use]
+    pub fn new(page: inventory::ProductPage, is_first: bool) -> Self {
+        let page_info = PageInfo::new(page.items.iter().map(|item| &item.cursor), page.has_next_page, is_first);
+        let edge = |item: inventory::ProductItem| ProductEdge { cursor: item.cursor, node: item.product.into() };
+        Self { edges: page.items.into_iter().map(edge).collect(), page_info }
+    }
+}
+
+/// A new product.
+#[derive(InputObject)]
+pub struct CreateProductInput {
+    /// The merchant's number for it: 1 to 64 of `A-Z a-z 0-9 . _ -`; unique without regard to case.
+    sku: String,
+    /// 1 to 200 characters.
+    name: String,
+    /// At most 5,000 characters.
+    description: Option<String>,
+    /// The price of one, not below zero.
+    price: MoneyInput,
+    /// Whether it can be ordered. True when absent.
+    active: Option<bool>,
+}
+
+impl TryFrom<CreateProductInput> for inventory::CreateProduct {
+    type Error = Failure;
+
+    fn try_from(input: CreateProductInput) -> Result<Self, Failure> {
+        let price = price(&input.price)?;
+        let (sku, name, description, active) = (input.sku, input.name, input.description, input.active);
+        Ok(Self { sku, name, description, price, active })
+    }
+}
+
+/// Changes to a product: what is absent stays, null clears.
+#[derive(InputObject)]
+pub struct UpdateProductInput {
+    /// The merchant's number for it.
+    sku: Option<String>,
+    /// The name.
+    name: Option<String>,
+    /// What it is; null clears it.
+    description: MaybeUndefined<String>,
+    /// The price of one, not below zero. Orders that were placed keep theirs.
+    price: Option<MoneyInput>,
+    /// Whether it can be ordered.
+    active: Option<bool>,
+}
+
+impl TryFrom<UpdateProductInput> for inventory::UpdateProduct {
+    type Error = Failure;
+
+    fn try_from(input: UpdateProductInput) -> Result<Self, Failure> {
+        let price = input.price.as_ref().map(price).transpose()?;
+        let (sku, name, active) = (input.sku, input.name, input.active);
+        Ok(Self { sku, name, description: patch(input.description), price, active })
+    }
+}
+
+fn price(input: &MoneyInput) -> Result<contracts::money::Money, Failure> {
+    let mut wrong = Fields::default();
+    let price = input.read("price", &mut wrong);
+    wrong.finish()?;
+    price.ok_or_else(|| Failure::field("price", "It is not an amount."))
+}
+
+/// What an operator may do to stock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "inventory::StockChange")]
+pub enum StockChange {
+    /// Pieces came in.
+    Increase,
+    /// Pieces went out, or were never there.
+    Decrease,
+}
+
+/// A change of stock.
+#[derive(InputObject)]
+pub struct ChangeStockInput {
+    /// The product.
+    pub product_id: ID,
+    /// What is done.
+    kind: StockChange,
+    /// How many pieces: 1 to 1,000,000.
+    quantity: u32,
+    /// Why: 1 to 500 characters.
+    reason: String,
+}
+
+impl From<ChangeStockInput> for inventory::ChangeStock {
+    fn from(input: ChangeStockInput) -> Self {
+        Self { kind: input.kind.into(), quantity: input.quantity, reason: input.reason }
+    }
+}
+
+/// A change of stock that was made.
+pub struct StockChanged {
+    product: Uuid,
+    changed: inventory::StockChanged,
+}
+
+#[Object]
+impl StockChanged {
+    /// The number under which it is kept for ever.
+    async fn operation_id(&self) -> ID {
+        self.changed.operation.id.into()
+    }
+
+    /// When it was made.
+    async fn at(&self) -> Moment {
+        self.changed.operation.at.into()
+    }
+
+    /// What is there after it.
+    async fn stock(&self) -> Stock {
+        self.changed.stock.clone().into()
+    }
+
+    /// The product.
+    async fn product(&self, ctx: &Context<'_>) -> Option<Result<Product>> {
+        product(ctx, self.product).await
+    }
+}
+
+impl From<inventory::StockChanged> for StockChanged {
+    fn from(changed: inventory::StockChanged) -> Self {
+        Self { product: changed.operation.product_id, changed }
+    }
+}
+
+/// Loads a product, with those that its neighbours lead to.
+pub(super) async fn product(ctx: &Context<'_>, id: Uuid) -> Option<Result<Product>> {
+    let product = load(ctx, ProductOf(id)).await.transpose()?;
+    Some(product.map(Product::from).map_err(Into::into))
+}

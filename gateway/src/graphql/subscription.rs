@@ -1,0 +1,50 @@
+//! What can be watched.
+
+use async_graphql::{Context, ID, Result, Subscription};
+use contracts::problem::{Code, Problem};
+use contracts::rest::orders;
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt};
+
+use super::order::Order;
+use super::{client, origin, uuid};
+use crate::clients::ServiceError;
+use crate::clients::orders::no_order;
+use crate::config::Live;
+
+/// What can be watched.
+pub struct Subscription;
+
+#[Subscription]
+impl Subscription {
+    /// The order as it is, and again whenever it changed. It ends when nothing can happen to the order any more, and
+    /// with an error when it cannot be told any longer: then ask again.
+    async fn order_changed(&self, ctx: &Context<'_>, id: ID) -> Result<BoxStream<'static, Result<Order>>> {
+        origin(ctx).user()?;
+        let id = uuid(&id).ok_or_else(no_order)?;
+        let silence = std::time::Duration::from_millis(ctx.data_unchecked::<Live>().silence_ms);
+        let changes = client(ctx, "orders")?.order_changes(id, silence).await?;
+        Ok(until_final(changes.boxed()).map(|change| Ok(change?.into())).boxed())
+    }
+}
+
+type Changes = BoxStream<'static, Result<orders::Order, ServiceError>>;
+
+/// Ends after a final state. A feed that ends before is broken, however orderly it ended: orders went away.
+fn until_final(changes: Changes) -> impl Stream<Item = Result<orders::Order, ServiceError>> + Send + use<> {
+    stream::unfold(Some(changes), |changes| async move {
+        let mut changes = changes?;
+        match changes.next().await {
+            Some(Ok(order)) if order.status.is_final() => Some((Ok(order), None)),
+            Some(Ok(order)) => Some((Ok(order), Some(changes))),
+            Some(Err(error)) => Some((Err(error), None)),
+            None => Some((Err(gone()), None)),
+        }
+    })
+}
+
+fn gone() -> ServiceError {
+    let mut problem = Problem::new(Code::Unavailable, "orders does not tell of the order any longer.");
+    problem.retry_after_ms = Some(1_000);
+    ServiceError { service: "orders".to_owned(), problem: Box::new(problem) }
+}
