@@ -32,15 +32,9 @@ impl Inventory {
             return Ok(());
         }
         failpoint!("inventory.fulfil.after_inbox");
-        let (mut records, mut ended) = (Vec::new(), Vec::new());
         // The saga of an order has the order's id.
-        for reservation in reservations::lock_saga(&mut tx, order).await? {
-            let (moved, status) = leave(&mut tx, &reservation, at).await?;
-            records.extend(moved);
-            if status != reservation.status {
-                ended.push((reservation, status));
-            }
-        }
+        let reservations = reservations::lock_saga(&mut tx, order).await?;
+        let (records, ended) = leave(&mut tx, reservations, at).await?;
         outbox::postgres::enqueue_all(&mut tx, tell::events(&records, at)?).await?;
         failpoint!("inventory.fulfil.after_outbox");
         tx.commit().await?;
@@ -53,21 +47,29 @@ impl Inventory {
     }
 }
 
+/// Moves the pieces of some reservations; says what was done, and which of them stand elsewhere now.
 async fn leave(
     connection: &mut PgConnection,
-    reservation: &Reservation,
+    reservations: Vec<Reservation>,
     at: DateTime<Utc>,
-) -> Result<(Vec<Record>, Status), Error> {
-    let mut shelf = stock::lock(connection, &reservation.items.products()).await?;
-    let status = shelf.fulfil(reservation.status, &reservation.items)?;
-    let records = cause(reservation, "left with the confirmed order").of(shelf.take_changes());
+) -> Result<(Vec<Record>, Vec<(Reservation, Status)>), Error> {
+    let products: Vec<_> = reservations.iter().flat_map(|reservation| reservation.items.products()).collect();
+    let mut shelf = stock::lock(connection, &products).await?;
+    let (mut records, mut ended) = (Vec::new(), Vec::new());
+    for reservation in reservations {
+        let status = shelf.fulfil(reservation.status, &reservation.items)?;
+        records.extend(cause(&reservation, "left with the confirmed order").of(shelf.take_changes()));
+        if status != reservation.status {
+            ended.push((reservation, status));
+        }
+    }
     stock::write(connection, &records, at).await?;
     failpoint!("inventory.fulfil.after_stock");
-    if status != reservation.status {
-        reservations::move_to(connection, &[reservation.id], status, at).await?;
-        failpoint!("inventory.fulfil.after_status");
+    for (reservation, status) in &ended {
+        reservations::move_to(connection, &[reservation.id], *status, at).await?;
     }
-    Ok((records, status))
+    failpoint!("inventory.fulfil.after_status");
+    Ok((records, ended))
 }
 
 fn report(reservation: &Reservation, status: Status) {
