@@ -17,6 +17,9 @@ impl Payments {
     /// # Errors
     /// Fails when the database does: the lease then ends, and the provider is asked.
     pub async fn call(&self, job: &Job) -> Result<Option<Duration>, Error> {
+        if job.undoing && !job.begun && matches!(job.work, Work::Charge { .. }) {
+            return self.call_off(job).await.map(|()| None);
+        }
         failpoint!("payments.call.before");
         let called = match &job.work {
             Work::Charge { .. } => self.call_charge(job).await,

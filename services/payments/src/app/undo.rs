@@ -4,7 +4,10 @@ use super::{Payments, origin, reply};
 use crate::{
     domain::{Known, Payment, Status, Undo, is_newer},
     error::Error,
-    store::{calls, payments, refunds},
+    store::{
+        calls::{self, Job},
+        payments, refunds,
+    },
 };
 use chassis::failpoint;
 use contracts::command::{Outcome, StepRef, checkout::RefundPayment};
@@ -38,6 +41,25 @@ impl Payments {
         tx.commit().await?;
         self.desk.wake();
         Ok(())
+    }
+
+    /// Ends a charge that is being undone and that the provider never heard of: it was in a worker's hands when the
+    /// compensation came.
+    ///
+    /// # Errors
+    /// Fails when the database does.
+    pub(super) async fn call_off(&self, job: &Job) -> Result<(), Error> {
+        let mut tx = self.pool.begin().await?;
+        let held = payments::hold(&mut tx, job.payment_id).await?;
+        if let Some(payment) = held
+            && payment.status == Status::Pending
+            && let Some(step) = &payment.undo_step
+            && calls::drop_claimed(&mut tx, job).await?
+        {
+            payments::undo(&mut tx, payment.id).await?;
+            reply(&mut tx, step, nothing(), &payment.origin).await?;
+        }
+        Ok(tx.commit().await?)
     }
 
     async fn undo_payment(&self, tx: &mut PgConnection, mut payment: Payment, step: &StepRef) -> Result<(), Error> {

@@ -21,6 +21,8 @@ pub struct Job {
     pub amount: Money,
     /// Whether an earlier call may have reached the provider.
     pub begun: bool,
+    /// Whether the payment is being undone.
+    pub undoing: bool,
     /// How many times it was claimed, this time included.
     pub tries: i32,
     /// Proves that the claim is ours.
@@ -79,6 +81,7 @@ impl Job {
             work: Work::Charge { token, method, reference },
             amount: payment.amount,
             begun: false,
+            undoing: payment.undo_step.is_some(),
             tries: 1,
             lease,
             origin: payment.origin.clone(),
@@ -201,6 +204,15 @@ pub async fn delete(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<()>
 /// Fails when the database does.
 pub async fn withdraw(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<bool> {
     let query = sqlx::query("DELETE FROM provider_calls WHERE id = $1 AND NOT begun").bind(id);
+    Ok(query.execute(connection).await?.rows_affected() == 1)
+}
+
+/// Deletes a call that its holder has not made; `false` when the claim is not ours any more.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn drop_claimed(connection: &mut PgConnection, job: &Job) -> sqlx::Result<bool> {
+    let query = sqlx::query("DELETE FROM provider_calls WHERE id = $1 AND lease = $2").bind(job.id).bind(job.lease);
     Ok(query.execute(connection).await?.rows_affected() == 1)
 }
 
