@@ -50,9 +50,12 @@ pub async fn page(
     after: Option<Uuid>,
     limit: i64,
 ) -> sqlx::Result<Vec<Order>> {
-    let all = "SELECT state FROM orders WHERE auth_user_id = $1 AND ($2 IS NULL OR id < $2)
+    // The greatest id, not `$2 IS NULL OR …`: so the index leads to the page, however deep it is.
+    let all = "SELECT state FROM orders
+               WHERE auth_user_id = $1 AND id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
                ORDER BY id DESC LIMIT $3";
-    let some = "SELECT state FROM orders WHERE auth_user_id = $1 AND ($2 IS NULL OR id < $2) AND status = $4
+    let some = "SELECT state FROM orders
+                WHERE auth_user_id = $1 AND id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff') AND status = $4
                 ORDER BY id DESC LIMIT $3";
     let query = sqlx::query_scalar(if status.is_some() { some } else { all }).bind(buyer).bind(after).bind(limit);
     let query = match status {

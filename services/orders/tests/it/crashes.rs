@@ -146,6 +146,11 @@ async fn an_order_that_was_being_placed_is_placed_once(#[case] failpoint: &str) 
     let order: Order = doomed.ask(&stack, "POST", "/v1/orders", Some(&cart)).await;
     doomed.becomes(&stack, order.id, OrderStatus::Confirmed).await;
     doomed.once(&stack, order.id, &["placed", "confirmed"], 1).await;
+    let metrics = doomed.client.get(format!("{}/metrics", stack.url("orders"))).send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    for name in [orders::metrics::ORDER_EVENTS, orders::metrics::CONFIRMATION, orders::metrics::LOADED_EVENTS] {
+        assert!(metrics.contains(name), "{name} is not measured");
+    }
     // Nothing personal is in the log, however the program ended.
     let log = stack.logs("orders").unwrap();
     for word in ["exemplo", "Margarida", "52998224725", "529.982", "Augusta", "tok_visa", "11987654321"] {

@@ -12,6 +12,7 @@ mod isolation;
 mod operations;
 mod participants;
 mod placing;
+mod races;
 mod reading;
 mod sales;
 mod shipping;

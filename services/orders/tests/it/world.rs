@@ -21,7 +21,7 @@ use orders::{Orders, config::Config};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -35,7 +35,6 @@ pub(crate) const MUG: Uuid = Uuid::from_u128(0x0193_a3c0_0000_7000_8000_0000_000
 pub(crate) const SHIRT: Uuid = Uuid::from_u128(0x0193_a3c0_0000_7000_8000_0000_0000_0002);
 
 pub(crate) struct World {
-    pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) issuer: Issuer,
     pub(crate) pool: PgPool,
     pub(crate) health: Health,
@@ -44,6 +43,8 @@ pub(crate) struct World {
     pub(crate) operator: String,
     router: Router,
     shutdown: CancellationToken,
+    // Last, so that it is dropped last.
+    _sandbox: Sandbox,
 }
 
 /// Somebody who buys.
@@ -68,7 +69,7 @@ impl World {
     /// With sections of the configuration replaced. It knows two products.
     pub(crate) async fn with(changes: Value) -> Self {
         chassis::jwt::crypto::install();
-        let sandbox = Arc::new(Sandbox::only(&[Engine::Postgres, Engine::Rabbitmq]).await.unwrap());
+        let sandbox = Sandbox::only(&[Engine::Postgres, Engine::Rabbitmq]).await.unwrap();
         let (issuer, played) = (Issuer::start().await.unwrap(), Participants::new(&sandbox).await);
         // Before its queues are there: what was made before is known, too.
         for (id, name, minor) in [(MUG, "Caneca", 1_290), (SHIRT, "Camiseta", 2_290)] {
@@ -89,7 +90,7 @@ impl World {
         let pool = PgPool::connect(sandbox.postgres("orders")).await.unwrap();
         let operator = issuer.token(Uuid::now_v7(), &["user", "operator"]);
         let Context { health, shutdown, .. } = context;
-        let world = Self { sandbox, issuer, pool, health, played, operator, router, shutdown };
+        let world = Self { _sandbox: sandbox, issuer, pool, health, played, operator, router, shutdown };
         world.eventually("the products to be known", "SELECT count(*) = 2 FROM products").await;
         world
     }
