@@ -38,7 +38,8 @@ pub trait Definition: Send + Sync + 'static {
 pub enum Verdict {
     /// It is done.
     Done,
-    /// It is not done and never will be: the saga turns back.
+    /// It is not done and never will be: the saga turns back. Nothing is rolled back, so a step that
+    /// refuses has written nothing that says otherwise.
     Refused {
         /// Why, for a program.
         code: String,

@@ -22,6 +22,8 @@ pub(crate) enum Mood {
     Ignores(u32),
     /// Does it, and keeps the reply until told to send it.
     Holds,
+    /// Does it, and says so in words that nobody understands.
+    Mumbles,
 }
 
 type Deed = (&'static str, Direction);
@@ -82,6 +84,7 @@ impl Handler for Participants {
         };
         let outcome = match mood {
             Mood::Refuses(code) => Outcome::Refused { code: code.to_owned(), message: "no".to_owned() },
+            Mood::Mumbles => Outcome::Done { answer: Value::from("mhm") },
             _ => Outcome::Done { answer: answer(&step) },
         };
         let times = match mood {

@@ -85,3 +85,14 @@ async fn a_compensation_that_is_not_answered_is_tried_again() {
     let attempts: Vec<_> = world.participants.heard(id).into_iter().filter(|(_, way, _)| *way == Backward).collect();
     assert_eq!(attempts, [1, 2, 3].map(|attempt| ("reserve_stock".to_owned(), Backward, attempt)));
 }
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_as_good_as_none() {
+    let world = World::new(quick()).await;
+    world.participants.take(RESERVE, Mood::Mumbles);
+    let id = world.place().await;
+    let saga = world.until(id, SagaStatus::Compensated).await;
+    assert_eq!(saga.cause.unwrap().code, Cause::TIMEOUT);
+    let last = world.participants.heard(id).pop();
+    assert_eq!(last, Some(("reserve_stock".to_owned(), Backward, 1)));
+}
