@@ -106,17 +106,16 @@ fn look_after(context: &chassis::Context, breakers: &Registry, store: &Store, up
 fn public(config: &Config, context: &chassis::Context, store: Store, upstreams: Upstreams) -> Router {
     let keep = Duration::from_secs(config.copies.keep_seconds);
     let limits = Limits::new(&config.limits, store.clone());
-    let (verifier, shutdown) = (context.verifier.clone(), context.shutdown.clone());
     let graphql = Graphql {
         schema: graphql::schema(config.graphql.introspection),
         upstreams: upstreams.clone(),
         copies: Copies::new(store, keep),
-        live: Live::new(&config.graphql.live, limits.clone(), verifier.clone(), shutdown.clone()),
+        live: Live::new(&config.graphql.live, limits.clone(), context),
         config: config.graphql.clone(),
     };
-    let admission = (limits, verifier);
+    let admission = (limits, context.verifier.clone());
     let router = graphql::http::routes(graphql)
-        .merge(proxy::rest_routes(upstreams, config.proxy.clone(), shutdown))
+        .merge(proxy::rest_routes(upstreams, config.proxy.clone(), context.shutdown.clone()))
         // Innermost of the three: a refused request is answered with the headers that follow all the same.
         .route_layer(middleware::from_fn_with_state(admission, origin::admit));
     security::protect(router, &config.cors)

@@ -22,6 +22,7 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderValue, Method};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 use url::form_urlencoded::Serializer;
 
 use crate::origin::{IDEMPOTENCY_KEY, Origin};
@@ -122,7 +123,8 @@ impl<'a> Client<'a> {
             AnswerBody::Whole(bytes) => bytes.into(),
         };
         if !answer.status.is_success() {
-            let bytes = to_bytes(body, LARGEST_PROBLEM).await.unwrap_or_default();
+            let read = timeout(silence, to_bytes(body, LARGEST_PROBLEM)).await;
+            let bytes = read.ok().and_then(Result::ok).unwrap_or_default();
             return Err(ServiceError::answered(&name, answer.status, &answer.headers, &bytes));
         }
         Ok(events(body, silence).map_err(move |error| {

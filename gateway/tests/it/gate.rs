@@ -24,6 +24,9 @@ pub(crate) struct Gate {
     pub(crate) auth: MockServer,
     pub(crate) shortener: MockServer,
     pub(crate) analytics: MockServer,
+    pub(crate) orders: MockServer,
+    pub(crate) inventory: MockServer,
+    pub(crate) payments: MockServer,
     pub(crate) issuer: Issuer,
     pub(crate) user: Uuid,
     pub(crate) client: reqwest::Client,
@@ -52,6 +55,7 @@ impl Gate {
     pub(crate) async fn with(changes: Value) -> Self {
         chassis::jwt::crypto::install();
         let (auth, shortener, analytics) = tokio::join!(MockServer::start(), MockServer::start(), MockServer::start());
+        let (orders, inventory, payments) = tokio::join!(MockServer::start(), MockServer::start(), MockServer::start());
         let sandbox = Sandbox::only(&[Engine::Redis]).await.expect("Redis for tests runs");
         let issuer = Issuer::start().await.expect("a port is free");
         let redis = sandbox.redis("gateway");
@@ -62,6 +66,9 @@ impl Gate {
                 "auth": { "url": auth.uri(), "open_ms": 150 },
                 "shortener": { "url": shortener.uri(), "open_ms": 150 },
                 "analytics": { "url": analytics.uri(), "open_ms": 150 },
+                "orders": { "url": orders.uri(), "open_ms": 150 },
+                "inventory": { "url": inventory.uri(), "open_ms": 150 },
+                "payments": { "url": payments.uri(), "open_ms": 150 },
             },
         });
         merge(&mut config, changes);
@@ -74,7 +81,26 @@ impl Gate {
         let (url, operators_url) = tokio::join!(serve(router), serve(operators));
         let client = chassis::client::new();
         let user = Uuid::now_v7();
-        Self { url, operators_url, auth, shortener, analytics, issuer, user, client, _sandbox: sandbox, context }
+        Self {
+            url,
+            operators_url,
+            auth,
+            shortener,
+            analytics,
+            orders,
+            inventory,
+            payments,
+            issuer,
+            user,
+            client,
+            _sandbox: sandbox,
+            context,
+        }
+    }
+
+    /// Tells the gateway to end.
+    pub(crate) fn shut_down(&self) {
+        self.context.shutdown.cancel();
     }
 
     pub(crate) fn token(&self) -> String {
@@ -140,6 +166,14 @@ async fn serve(router: Router) -> String {
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(axum::serve(listener, service).into_future());
     format!("http://{address}")
+}
+
+/// A service made of a router, for what wiremock cannot play.
+pub(crate) async fn service(router: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(axum::serve(listener, router).into_future());
+    url
 }
 
 fn merge(base: &mut Value, changes: Value) {

@@ -45,18 +45,18 @@ async fn only_operators_see_and_move_breakers() {
 
 #[tokio::test]
 async fn every_breaker_is_listed_and_shown_one_hot() {
-    let gate = Gate::with(json!({ "upstreams": { "orders": { "url": "http://127.0.0.1:9" } } })).await;
+    let gate = Gate::with(json!({ "upstreams": { "search": { "url": "http://127.0.0.1:9" } } })).await;
     let request = gate.client.get(format!("{}/breakers", gate.operators_url)).bearer_auth(gate.operator());
     let list: Value = request.send().await.expect("an answer").json().await.expect("JSON");
     let names: Vec<_> = list["breakers"].as_array().expect("a list").iter().map(|breaker| &breaker["name"]).collect();
-    assert_eq!(names, ["analytics", "auth", "orders", "redis", "shortener"]);
+    assert_eq!(names, ["analytics", "auth", "inventory", "orders", "payments", "redis", "search", "shortener"]);
 
     let force = json!({ "state": "open", "ttl_seconds": 60, "reason": "drill" });
-    assert_eq!(post(&gate, "/breakers/orders/force", force).await.0, 200);
+    assert_eq!(post(&gate, "/breakers/search/force", force).await.0, 200);
     let metrics = gate.client.get(format!("{}/metrics", gate.operators_url)).send().await.expect("an answer");
     let metrics = metrics.text().await.expect("text");
     for (state, value) in [("open", 1), ("closed", 0), ("half_open", 0)] {
-        let line = format!("breaker_state{{breaker=\"orders\",state=\"{state}\"}} {value}");
+        let line = format!("breaker_state{{breaker=\"search\",state=\"{state}\"}} {value}");
         assert!(metrics.contains(&line), "{line}");
     }
 }
@@ -125,7 +125,7 @@ async fn watchers_see_every_move_and_go_on_where_they_stopped() {
     let gate = Gate::start().await;
     let mut events = watch(&gate, None).await;
     let (name, snapshot) = events.next().await.expect("an event");
-    assert_eq!((name.as_str(), snapshot["breakers"].as_array().map(Vec::len)), ("snapshot", Some(4)));
+    assert_eq!((name.as_str(), snapshot["breakers"].as_array().map(Vec::len)), ("snapshot", Some(7)));
     let order = json!({ "state": "open", "ttl_seconds": 60, "reason": "drill" });
     post(&gate, "/breakers/auth/force", order).await;
     let (name, first) = events.next().await.expect("an event");

@@ -9,20 +9,11 @@ use axum::routing::{get, post};
 use futures::{StreamExt, stream};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use wiremock::matchers::{any, method, path};
 use wiremock::{Mock, ResponseTemplate};
 
-use crate::gate::{Gate, requests};
-
-/// A service made of a router, for what wiremock cannot play.
-async fn service(router: Router) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    tokio::spawn(axum::serve(listener, router).into_future());
-    url
-}
+use crate::gate::{Gate, requests, service};
 
 #[tokio::test]
 async fn a_call_passes_with_its_client_and_without_lies() {
@@ -79,6 +70,28 @@ async fn only_public_paths_of_known_services_are_reachable() {
     }
     assert_eq!(gate.shortener.received_requests().await.expect("recorded").len(), 0);
     assert_eq!(gate.get("/api/auth/.well-known/jwks.json").await.status(), 200);
+}
+
+#[tokio::test]
+async fn orders_inventory_and_payments_are_reachable_and_the_provider_s_webhook_is_not() {
+    let gate = Gate::start().await;
+    for service in [&gate.orders, &gate.inventory, &gate.payments] {
+        Mock::given(any()).respond_with(ResponseTemplate::new(200)).mount(service).await;
+    }
+    for open in [
+        "orders/v1/orders",
+        "orders/v1/sagas",
+        "inventory/v1/products",
+        "payments/v1/payments/1",
+        "payments/v1/orders/1/payment",
+        "payments/v1/dead-letters",
+    ] {
+        assert_eq!(gate.get(&format!("/api/{open}")).await.status(), 200, "{open}");
+    }
+    let webhook = format!("{}/api/payments/v1/webhooks/provider", gate.url);
+    assert_eq!(gate.client.post(webhook).send().await.expect("an answer").status(), 404);
+    assert_eq!(gate.get("/api/payments/v1/%77ebhooks/provider").await.status(), 404);
+    assert_eq!(gate.payments.received_requests().await.expect("recorded").len(), 3);
 }
 
 #[tokio::test]

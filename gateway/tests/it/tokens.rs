@@ -48,10 +48,22 @@ async fn without_a_token_what_needs_a_user_says_so_and_reaches_no_service() {
         "mutation { createLinks(inputs: []) { index } }",
         "mutation { updateLink(code: \"a\", input: {}) { code } }",
         "mutation { deleteLink(code: \"a\") }",
+        "{ order(id: \"019346e6-8e9e-7000-8000-000000000000\") { id } }",
+        "{ orders { edges { cursor } } }",
+        "{ customer { id } }",
+        "{ products { edges { cursor } } }",
+        "{ product(id: \"019346e6-8e9e-7000-8000-000000000000\") { id } }",
+        "mutation { saveCustomer(input: { email: \"a\", document: \"b\", fullName: \"c\", shippingAddress: { street: \"s\", number: \"1\", city: \"c\", state: \"SP\", zipCode: \"0\", country: \"BR\" } }) { id } }",
+        "mutation { placeOrder(input: { items: [], paymentMethodId: \"a\" }, idempotencyKey: \"k\") { id } }",
+        "mutation { cancelOrder(id: \"a\") { id } }",
+        "mutation { deleteAccount(password: \"a\") }",
+        "mutation { createProduct(input: { sku: \"a\", name: \"b\", price: { minor: 1, currency: \"BRL\" } }) { id } }",
+        "mutation { updateProduct(id: \"a\", input: {}) { id } }",
+        "mutation { changeStock(input: { productId: \"a\", kind: INCREASE, quantity: 1, reason: \"r\" }, idempotencyKey: \"k\") { at } }",
     ] {
         assert_eq!(code(&gate.ask_anonymously(query).await), "unauthenticated", "{query}");
     }
-    for service in [&gate.auth, &gate.shortener, &gate.analytics] {
+    for service in [&gate.auth, &gate.shortener, &gate.analytics, &gate.orders, &gate.inventory, &gate.payments] {
         assert_eq!(service.received_requests().await.expect("recorded").len(), 0);
     }
 }

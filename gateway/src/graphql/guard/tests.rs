@@ -79,6 +79,7 @@ fn each_limit_is_named() {
     assert_eq!(limit(&format!("query {} {{ id }}", "@a".repeat(51))), "directives");
     assert_eq!(limit(&format!("{{ {} }}", "me ".repeat(21))), "fields at the top");
     assert_eq!(limit(&format!("mutation {{ {} }}", "login ".repeat(11))), "fields at the top");
+    assert_eq!(limit("subscription { a: orderChanged b: orderChanged }"), "fields at the top");
     let wide = "{ links(first: 100) { edges { node { stats { topReferrers(first: 100) { name count } \
                 topCountries(first: 100) { name count } browsers { name count } series { at clicks } } } } } }";
     assert!(refused(wide).is_none());
@@ -88,6 +89,22 @@ fn each_limit_is_named() {
     );
     let inline = format!("{{ {} id {} }}", "... {".repeat(59), "}".repeat(59));
     assert!(refused(&inline).is_none(), "inline fragments are no levels");
+}
+
+#[test]
+fn lists_of_orders_and_products_are_weighed_by_their_length() {
+    let orders = "{ orders(first: 100) { edges { cursor node { id status total { formatted } items { productName quantity \
+                  product { name price { formatted } stock { available } } } payment { status refunds { id } } \
+                  customer { paymentMethods { id } } history { type at } link { orders { count revenue { minor } } } } } } }";
+    assert!(refused(orders).is_none());
+    let items = |first: &str, fields: usize| {
+        let fields = "productName ".repeat(fields);
+        format!("{{ orders{first} {{ edges {{ node {{ items {{ {fields} }} }} }} }} }}")
+    };
+    assert!(refused(&items("", 101)).is_none(), "20 orders of 10 items");
+    assert_eq!(limit(&items("(first: 100)", 101)), "values in the answer");
+    let sold = "{ links(first: 100) { edges { node { orders { count revenue { formatted } } } } } }";
+    assert!(refused(sold).is_none());
 }
 
 #[test]

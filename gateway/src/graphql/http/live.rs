@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::config;
 use crate::limits::{Limited, Limits};
@@ -26,18 +27,25 @@ pub struct Live {
     pub(super) verifier: Verifier,
     pub(super) config: config::Live,
     pub(super) shutdown: CancellationToken,
+    pub(super) tasks: TaskTracker,
     pub(super) subscriptions: Places,
     pub(super) sockets: Places,
     limits: Limits,
 }
 
 impl Live {
-    /// Connections end when `shutdown` is cancelled.
+    /// Connections end when the context shuts down, which waits for their last word.
     #[must_use]
-    pub fn new(config: &config::Live, limits: Limits, verifier: Verifier, shutdown: CancellationToken) -> Self {
-        let subscriptions = Places::new("subscriptions", config.subscriptions);
-        let sockets = Places::new("sockets", config.sockets);
-        Self { verifier, config: config.clone(), shutdown, subscriptions, sockets, limits }
+    pub fn new(config: &config::Live, limits: Limits, context: &chassis::Context) -> Self {
+        Self {
+            verifier: context.verifier.clone(),
+            config: config.clone(),
+            shutdown: context.shutdown.clone(),
+            tasks: context.tasks.clone(),
+            subscriptions: Places::new("subscriptions", config.subscriptions),
+            sockets: Places::new("sockets", config.sockets),
+            limits,
+        }
     }
 
     /// Returns when a connection must end at the latest: with the token.

@@ -40,7 +40,7 @@ pub(super) fn open(upgrade: WebSocketUpgrade, graphql: Graphql, origin: Origin) 
         let request_id = origin.request_id.clone();
         let deadline = Instant::now() + Duration::from_millis(graphql.live.config.init_ms);
         let connection = Connection { graphql, origin, place: None, deadline, operations: StreamMap::new() };
-        let work = connection.run(socket).instrument(span);
+        let work = connection.graphql.live.tasks.clone().track_future(connection.run(socket).instrument(span));
         async move {
             match request_id {
                 Some(id) => id.scope(work).await,
