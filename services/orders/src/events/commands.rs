@@ -1,6 +1,9 @@
 //! What sagas of other services tell orders to do.
 
-use crate::app::{Erased, Shop};
+use crate::{
+    app::{Erased, Shop},
+    store::commands,
+};
 use chassis::messaging::{
     Broker, Consumer, HandleError, Handler, Message, Outgoing, Subscription, inbox, ledger::Ledger, outbox,
 };
@@ -41,16 +44,28 @@ impl Handler for Commands {
         if !self.inbox.accept(&mut tx, message).await? {
             return Ok(());
         }
-        let outcome = match self.shop.erase(&mut tx, command.auth_user_id).await? {
-            Erased::Done => Outcome::Done { answer: Value::Null },
-            Erased::OpenOrders => Outcome::Refused {
-                code: "open_orders".to_owned(),
-                message: "An order of the customer is under way.".to_owned(),
-            },
+        let outcome = match commands::outcome(&mut tx, command.step()).await? {
+            // A saga that was refused has turned back: a late attempt of it must not erase after all.
+            Some(outcome) => outcome,
+            None => {
+                let outcome = erased(self.shop.erase(&mut tx, command.auth_user_id).await?);
+                commands::note(&mut tx, command.step(), &outcome).await?;
+                outcome
+            }
         };
         let reply = Outgoing::reply(Replied { step: command.step().clone(), outcome })?;
         outbox::postgres::enqueue(&mut tx, reply).await?;
         chassis::failpoint!("orders.erase.after_reply");
         Ok(tx.commit().await?)
+    }
+}
+
+fn erased(erased: Erased) -> Outcome {
+    match erased {
+        Erased::Done => Outcome::Done { answer: Value::Null },
+        Erased::OpenOrders => Outcome::Refused {
+            code: "open_orders".to_owned(),
+            message: "An order of the customer is under way.".to_owned(),
+        },
     }
 }

@@ -1,5 +1,6 @@
 //! Queries, by table.
 
+pub mod commands;
 pub mod customers;
 pub mod events;
 pub mod histories;
