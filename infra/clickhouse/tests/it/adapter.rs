@@ -5,16 +5,20 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use kit::eventually;
 use url::form_urlencoded;
 
 /// The administrator's password.
 pub(crate) const PASSWORD: &str = "administrator";
+
+/// How long a condition may take to come true on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running adapter; killed when dropped.
 pub(crate) struct Adapter {
@@ -153,12 +157,7 @@ impl Adapter {
 
     /// Waits for the adapter to end and returns whether it ended well.
     pub(crate) async fn ended(mut self) -> bool {
-        eventually("the adapter ends", || {
-            let ended = self.child.try_wait().unwrap();
-            async move { ended }
-        })
-        .await
-        .success()
+        eventually(PATIENCE, "the adapter to end", async || Ok(self.child.try_wait()?)).await.unwrap().success()
     }
 }
 
@@ -172,16 +171,4 @@ impl Drop for Adapter {
 pub(crate) fn kill(process: u32, signal: &str) {
     let status = Command::new("kill").args([signal, &process.to_string()]).status().unwrap();
     assert!(status.success(), "no process {process}");
-}
-
-/// Asks again and again until there is an answer.
-pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(value) = ask().await {
-            return value;
-        }
-        assert!(began.elapsed() < Duration::from_secs(60), "it never came about that {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }

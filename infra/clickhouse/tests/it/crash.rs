@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::adapter::{Adapter, Folder, eventually, kill};
+use kit::eventually;
+
+use crate::adapter::{Adapter, Folder, PATIENCE, kill};
 
 /// Rows of one insert.
 const BLOCK: u64 = 5_000;
@@ -33,7 +35,8 @@ async fn survives(name: &str, death: fn(&Adapter)) {
         let (adapter, acknowledged) = (Arc::clone(&adapter), Arc::clone(&acknowledged));
         tokio::spawn(async move { insert_blocks(&adapter, &acknowledged).await })
     };
-    eventually("some blocks are in", || async { (acknowledged.load(Ordering::SeqCst) >= 20).then_some(()) }).await;
+    let enough = async || Ok((acknowledged.load(Ordering::SeqCst) >= 20).then_some(()));
+    eventually(PATIENCE, "some blocks to be in", enough).await.unwrap();
     death(&adapter);
     inserts.await.unwrap();
     drop(adapter);
@@ -65,11 +68,11 @@ async fn a_killed_engine_is_replaced() {
     adapter.ask("INSERT INTO t VALUES (1)").await;
     kill(adapter.engines()[0], "-KILL");
     // A request that meets the dying process fails; the next one meets its successor.
-    let answer = eventually("an engine answers", || async {
+    let answer = eventually(PATIENCE, "an engine to answer", async || {
         let answer = adapter.run(("shop", "secret"), "SELECT x FROM t").await;
-        (answer.status == 200).then_some(answer)
+        Ok((answer.status == 200).then_some(answer))
     });
-    assert_eq!(answer.await.text, "1\n");
+    assert_eq!(answer.await.unwrap().text, "1\n");
 }
 
 #[tokio::test]
@@ -81,7 +84,7 @@ async fn engines_end_with_the_adapter() {
     adapter.signal("-KILL");
     drop(adapter);
     let there = || std::fs::read_to_string(format!("/proc/{engine}/cmdline")).is_ok_and(|text| text.contains("engine"));
-    eventually("the engine is gone", || async { (!there()).then_some(()) }).await;
+    eventually(PATIENCE, "the engine to be gone", async || Ok((!there()).then_some(()))).await.unwrap();
 }
 
 #[tokio::test]
@@ -92,11 +95,12 @@ async fn a_stop_lets_statements_finish() {
         let adapter = Arc::clone(&adapter);
         tokio::spawn(async move { adapter.ask("SELECT sleep(1.5), 'finished'").await })
     };
-    eventually("it runs", || async {
+    eventually(PATIENCE, "it to run", async || {
         let found = adapter.ask("SELECT count() FROM system.processes WHERE query LIKE 'SELECT sleep%'").await;
-        (found == "1").then_some(())
+        Ok((found == "1").then_some(()))
     })
-    .await;
+    .await
+    .unwrap();
     adapter.signal("-TERM");
     assert_eq!(running.await.unwrap(), "0\tfinished");
     assert!(Arc::into_inner(adapter).unwrap().ended().await);

@@ -1,6 +1,8 @@
 //! What the services use of the engine works in it.
 
-use crate::adapter::{Adapter, Folder, eventually};
+use kit::eventually;
+
+use crate::adapter::{Adapter, Folder, PATIENCE};
 
 async fn shop(name: &str) -> (Folder, Adapter) {
     let folder = Folder::new(name);
@@ -64,11 +66,12 @@ async fn parts_are_merged_in_the_background() {
     for number in 0..12 {
         adapter.ask(&format!("INSERT INTO t VALUES ({number})")).await;
     }
-    eventually("parts were merged", || async {
+    eventually(PATIENCE, "parts to be merged", async || {
         let parts: u64 = adapter.ask("SELECT count() FROM system.parts WHERE active").await.parse().unwrap();
-        (parts < 12).then_some(())
+        Ok((parts < 12).then_some(()))
     })
-    .await;
+    .await
+    .unwrap();
     assert_eq!(adapter.ask("SELECT count() FROM t").await, "12");
 }
 

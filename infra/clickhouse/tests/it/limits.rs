@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::adapter::{Adapter, Folder, eventually};
+use kit::eventually;
+
+use crate::adapter::{Adapter, Folder, PATIENCE};
 
 const SHOP: (&str, &str) = ("shop", "secret");
 const ENDLESS: &str = "SELECT sum(cityHash64(number)) FROM numbers(1000000000000)";
@@ -30,7 +32,7 @@ async fn running_statements_are_seen_and_killed() {
         let adapter = Arc::clone(&adapter);
         tokio::spawn(async move { adapter.send(SHOP, &[("query_id", "endless")], ENDLESS).await })
     };
-    eventually("it runs", || running(&adapter)).await;
+    eventually(PATIENCE, "it to run", async || Ok(running(&adapter).await)).await.unwrap();
     adapter.ask("KILL QUERY WHERE Settings['log_comment'] = 'endless' SYNC").await;
     let answer = endless.await.unwrap();
     assert_eq!(answer.code, Some(394), "{}", answer.text);
@@ -77,7 +79,7 @@ async fn an_idle_engine_stops_and_comes_back() {
     let adapter = Adapter::with_shop(&folder.0, &["--idle-seconds=1"]).await;
     adapter.ask("CREATE TABLE t (x UInt8) ENGINE = MergeTree ORDER BY x").await;
     adapter.ask("INSERT INTO t VALUES (1)").await;
-    eventually("no engine runs", || async { adapter.engines().is_empty().then_some(()) }).await;
+    eventually(PATIENCE, "engines to stop", async || Ok(adapter.engines().is_empty().then_some(()))).await.unwrap();
     assert_eq!(adapter.ask("SELECT x FROM t").await, "1");
 }
 
@@ -89,8 +91,9 @@ async fn a_client_that_leaves_ends_its_stream() {
     let mut cursor = client.query("SELECT number FROM numbers(100000000000)").fetch::<u64>().unwrap();
     assert_eq!(cursor.next().await.unwrap(), Some(0));
     drop(cursor);
-    eventually("nothing else runs", || async {
-        (adapter.ask("SELECT count() FROM system.processes").await == "1").then_some(())
+    eventually(PATIENCE, "nothing else to run", async || {
+        Ok((adapter.ask("SELECT count() FROM system.processes").await == "1").then_some(()))
     })
-    .await;
+    .await
+    .unwrap();
 }
