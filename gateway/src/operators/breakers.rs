@@ -172,11 +172,12 @@ pub(crate) async fn reset(
     Path(name): Path<String>,
     Json(request): Json<ReasonRequest>,
 ) -> Result<Json<BreakerView>, Failure> {
-    operators.order(&operator, &name, "reset", &request, |breaker, reason| {
-        breaker.reset(reason);
-        Ok(())
-    })
-    .await
+    operators
+        .order(&operator, &name, "reset", &request, |breaker, reason| {
+            breaker.reset(reason);
+            Ok(())
+        })
+        .await
 }
 
 /// Half-opens an open breaker before its time.
@@ -189,10 +190,11 @@ pub(crate) async fn probe(
     Json(request): Json<ReasonRequest>,
 ) -> Result<Json<BreakerView>, Failure> {
     let refused = || Failure::new(Code::Conflict, "Only a breaker that is open of its own accord can be probed.");
-    operators.order(&operator, &name, "probe", &request, |breaker, reason| {
-        breaker.probe(reason).then_some(()).ok_or_else(refused)
-    })
-    .await
+    operators
+        .order(&operator, &name, "probe", &request, |breaker, reason| {
+            breaker.probe(reason).then_some(()).ok_or_else(refused)
+        })
+        .await
 }
 
 impl Operators {

@@ -11,7 +11,9 @@
 
 use super::{Subscription, broker::answer, wire::SUBJECT_HEADER};
 use anyhow::Result;
-use contracts::amqp::{CLICKS_KEY, CLICKS_LOG, COMMANDS_EXCHANGE, EVENTS_EXCHANGE, EVENTS_LOG, EVENTS_LOG_PATTERNS, LOG_MAX_AGE};
+use contracts::amqp::{
+    CLICKS_KEY, CLICKS_LOG, COMMANDS_EXCHANGE, EVENTS_EXCHANGE, EVENTS_LOG, EVENTS_LOG_PATTERNS, LOG_MAX_AGE,
+};
 use lapin::{
     Channel, ExchangeKind,
     options::{ExchangeBindOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
