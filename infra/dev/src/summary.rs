@@ -6,6 +6,9 @@ use kit::progress::say;
 use crate::seed::LINKS;
 use crate::site::{DEMO, Stack, url};
 
+/// What stands behind the gateway.
+const SERVICES: [&str; 7] = ["auth", "shortener", "analytics", "orders", "inventory", "payments", "providers"];
+
 /// Prints addresses, credentials and three commands to try.
 pub(crate) fn show(site: &mut Stack) -> Result<()> {
     let (gateway, password) = (url("gateway"), site.demo_password()?);
@@ -15,10 +18,10 @@ pub(crate) fn show(site: &mut Stack) -> Result<()> {
     say(&format!(
         "
   GraphQL      {gateway}/graphql      (GraphiQL in the browser)
-  REST         {gateway}/api/<auth|shortener|analytics>/v1/…
+  REST         {gateway}/api/<auth|shortener|analytics|orders|inventory|payments>/v1/…
   short links  {gateway}/r/<code>
   operators    http://localhost:8081/breakers
-  services     auth {}  shortener {}  analytics {}
+  services     {}
   RabbitMQ     http://localhost:{management}  admin {rabbitmq}
 
   demo user    {DEMO}  {password}
@@ -28,13 +31,11 @@ try:
   TOKEN=$(curl -s {gateway}/graphql -H 'content-type: application/json' -d '{}' | sed 's/.*\"accessToken\":\"\\([^\"]*\\).*/\\1/')
   curl -s {gateway}/graphql -H 'content-type: application/json' -H \"authorization: Bearer $TOKEN\" -d '{}'
   curl -i {gateway}/r/{}",
-        url("auth"),
-        url("shortener"),
-        url("analytics"),
+        SERVICES.map(|name| format!("{name} {}", url(name))).join("  "),
         operator.email,
         operator.password,
         login(&password),
-        r#"{"query":"{ links { edges { node { code url clickCount stats { clicks uniqueVisitors } } } } }"}"#,
+        r#"{"query":"{ links { edges { node { code url clickCount stats { clicks uniqueVisitors } orders { count revenue { formatted } } } } } }"}"#,
         LINKS[0].0,
     ));
     Ok(())

@@ -29,6 +29,7 @@ use config::Config;
 use secrecy::ExposeSecret;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use std::{sync::Arc, time::Duration};
+use utoipa::OpenApi as _;
 
 /// How long a request waits for a connection to the database before it is answered 503.
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
@@ -42,7 +43,7 @@ impl chassis::Service for Orders {
     type Config = Config;
 
     fn openapi() -> utoipa::openapi::OpenApi {
-        http::openapi()
+        http::openapi().merge_from(operators::Api::openapi())
     }
 
     async fn build(config: Config, context: Context) -> anyhow::Result<App> {

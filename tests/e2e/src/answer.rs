@@ -79,6 +79,17 @@ impl Answer {
         Ok(problem)
     }
 
+    /// The answer that the first event of a stream holds, where this is a stream; else this one.
+    #[must_use]
+    pub fn first_event(mut self) -> Self {
+        if self.header("content-type").starts_with("text/event-stream") {
+            let text = self.text();
+            let data = text.lines().find_map(|line| line.strip_prefix("data:"));
+            self.body = data.unwrap_or_default().trim().as_bytes().to_vec().into();
+        }
+        self
+    }
+
     /// The data of a GraphQL answer without errors.
     ///
     /// # Errors

@@ -7,17 +7,10 @@ use kit::{Sandbox, Stack};
 use crate::{Client, User};
 
 /// Every unit, in the order in which they start.
-const UNITS: [&str; 4] = ["auth", "shortener", "analytics", "gateway"];
+const UNITS: [&str; 8] = ["auth", "shortener", "analytics", "providers", "inventory", "payments", "orders", "gateway"];
 
-/// Deadlines of the gateway that no busy machine exceeds, for stories that are not about deadlines.
-const PATIENT: [(&str, &str, &str); 6] = [
-    ("gateway", "GATEWAY_UPSTREAMS__AUTH__DEADLINE_MS", "20000"),
-    ("gateway", "GATEWAY_UPSTREAMS__AUTH__TRY_TIMEOUT_MS", "20000"),
-    ("gateway", "GATEWAY_UPSTREAMS__SHORTENER__DEADLINE_MS", "20000"),
-    ("gateway", "GATEWAY_UPSTREAMS__SHORTENER__TRY_TIMEOUT_MS", "20000"),
-    ("gateway", "GATEWAY_UPSTREAMS__ANALYTICS__DEADLINE_MS", "20000"),
-    ("gateway", "GATEWAY_UPSTREAMS__ANALYTICS__TRY_TIMEOUT_MS", "20000"),
-];
+/// Upstreams that get deadlines which no busy machine exceeds, for stories that are not about deadlines.
+const PATIENT: [&str; 6] = ["AUTH", "SHORTENER", "ANALYTICS", "ORDERS", "INVENTORY", "PAYMENTS"];
 
 /// All units in a sandbox of their own. They end with this value.
 #[derive(Debug)]
@@ -53,9 +46,13 @@ impl Platform {
         Self::started(Sandbox::on(engines).await?, &[]).await
     }
 
-    async fn started(sandbox: Sandbox, settings: &[(&str, &str, &str)]) -> Result<Self> {
+    async fn started(sandbox: Sandbox, patient: &[&str]) -> Result<Self> {
         let builder = Stack::builder(&sandbox);
-        let builder = settings.iter().fold(builder, |builder, (unit, name, value)| builder.env(unit, name, *value));
+        let builder = patient.iter().fold(builder, |builder, upstream| {
+            let limits =
+                ["DEADLINE_MS", "TRY_TIMEOUT_MS"].map(|limit| format!("GATEWAY_UPSTREAMS__{upstream}__{limit}"));
+            limits.iter().fold(builder, |builder, limit| builder.env("gateway", limit, "20000"))
+        });
         let stack = builder.start(&UNITS).await?;
         Ok(Self { stack, sandbox })
     }

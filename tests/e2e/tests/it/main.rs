@@ -8,6 +8,7 @@ mod isolation;
 mod journey;
 mod operators;
 mod secrets;
+mod shop;
 mod trace;
 
 use std::rc::Rc;

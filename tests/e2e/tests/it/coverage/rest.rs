@@ -11,7 +11,10 @@ use serde_json::Value;
 use super::rest_table::{CASES, Case, Malformed};
 use super::{Access, assert_covered};
 
-const UNITS: [&str; 4] = ["auth", "shortener", "analytics", "gateway"];
+const UNITS: [&str; 7] = ["auth", "shortener", "analytics", "orders", "inventory", "payments", "gateway"];
+
+/// What the gateway does not lead to: the payment provider speaks to payments alone, whose own tests try it.
+const INWARD: [&str; 1] = ["POST /v1/webhooks/provider"];
 
 /// A token that looks like one, of nobody: header and claims are JSON, the signature is not.
 const FORGED: &str = "eyJhbGciOiJFZERTQSIsImtpZCI6Im5vYm9keSJ9.eyJzdWIiOiIwMTkzNDZlNi04ZTllLTcwMDAtODAwMC0wMDAwMDAwMDAwMDAifQ.c2lnbmF0dXJl";
@@ -33,7 +36,8 @@ pub(super) fn has_a_case_for_every_operation() -> Result<()> {
 }
 
 fn operations() -> Result<Vec<Operation>> {
-    Ok(UNITS.into_iter().map(operations::rest).collect::<Result<Vec<_>>>()?.concat())
+    let all = UNITS.into_iter().map(operations::rest).collect::<Result<Vec<_>>>()?.concat();
+    Ok(all.into_iter().filter(|operation| !INWARD.contains(&operation.name.as_str())).collect())
 }
 
 pub(super) async fn every_case_is_refused(platform: &Platform) -> Result<()> {
@@ -62,7 +66,7 @@ struct Clients {
 }
 
 async fn unauthorised(platform: &Platform, clients: &Clients, case: &Case) -> Result<()> {
-    let ask = async |client: &Client| call(platform, client, case, case.path(), &[], None).await;
+    let ask = async |client: &Client| call(platform, client, case, &case.path(), &[], None).await;
     let forged = clients.nobody.with_token(FORGED);
     let basic = clients.nobody.with("authorization", "Basic dXNlcjpwYXNz");
     if let Access::Public(_) = case.access {
@@ -90,7 +94,7 @@ async fn malformed(platform: &Platform, clients: &Clients, case: &Case) -> Resul
         Malformed::Nothing => {
             // Nothing is read but the token; of that, what is no token at all.
             let nonsense = client.with("authorization", "nonsense");
-            let answer = call(platform, &nonsense, case, case.path(), &[], None).await?;
+            let answer = call(platform, &nonsense, case, &case.path(), &[], None).await?;
             if case.reads_tokens() { refused(case, &answer, 401, "invalid_token", None) } else { Ok(()) }
         }
         Malformed::Path { path, status, code, field } => {
@@ -98,17 +102,17 @@ async fn malformed(platform: &Platform, clients: &Clients, case: &Case) -> Resul
             refused(case, &answer, *status, code, *field)
         }
         Malformed::Header { name, value, field } => {
-            let answer = call(platform, client, case, case.path(), &[(name, value)], None).await?;
+            let answer = call(platform, client, case, &case.path(), &[(name, value)], None).await?;
             refused(case, &answer, 400, "validation_failed", Some(field))
         }
         Malformed::Body { json, field } => {
             let body = serde_json::from_str(json).with_context(|| format!("the table's {json}"))?;
-            let answer = call(platform, client, case, case.path(), &[], Some(&body)).await?;
+            let answer = call(platform, client, case, &case.path(), &[], Some(&body)).await?;
             refused(case, &answer, 400, "validation_failed", Some(field))?;
             unreadable(platform, client, case).await
         }
         Malformed::Graphql => {
-            let answer = call(platform, client, case, case.path(), &[], Some(&Value::from("{"))).await?;
+            let answer = call(platform, client, case, &case.path(), &[], Some(&Value::from("{"))).await?;
             ensure!(answer.status == 400, "{}: {}", answer.status, answer.text());
             ensure!(answer.error_code()? == "malformed_request", "{}", answer.text());
             Ok(())
@@ -119,7 +123,7 @@ async fn malformed(platform: &Platform, clients: &Clients, case: &Case) -> Resul
 /// Every operation that reads JSON refuses what is none, and what does not say that it is.
 async fn unreadable(platform: &Platform, client: &Client, case: &Case) -> Result<()> {
     let client = case.at(platform, client);
-    let request = || client.request(case.method(), &case.address(case.path())).body("{half");
+    let request = || client.request(case.method(), &case.address(&case.path())).body("{half");
     let answer = client.send(request().header("content-type", "application/json")).await?;
     refused(case, &answer, 400, "malformed_request", None)?;
     let answer = client.send(request().header("content-type", "text/plain")).await?;

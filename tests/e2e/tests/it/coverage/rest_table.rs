@@ -5,6 +5,9 @@ use reqwest::Method;
 
 use super::Access::{self, Operator, Public, User};
 
+/// The id of nothing.
+const SOME_ID: &str = "01936b2e-5a00-7000-8000-000000000001";
+
 /// How an operation refuses.
 pub(super) struct Case {
     /// The program that has it.
@@ -37,22 +40,11 @@ impl Case {
         method.parse().unwrap_or_default()
     }
 
-    /// The operation's path, about a link or breaker that there may be.
-    pub(super) fn path(&self) -> &str {
-        match self.operation.split(' ').nth(1).unwrap_or_default() {
-            "/v1/links/{code}" => "/v1/links/some-link",
-            "/v1/links/{code}/qr" => "/v1/links/some-link/qr",
-            "/v1/links/{code}/stats" => "/v1/links/some-link/stats",
-            "/v1/links/{code}/clicks/live" => "/v1/links/some-link/clicks/live",
-            "/v1/links/{code}/clicks/export" => "/v1/links/some-link/clicks/export",
-            "/{code}" => "/some-link",
-            "/r/{code}" => "/r/some-link",
-            "/breakers/{name}" => "/breakers/analytics",
-            "/breakers/{name}/force" => "/breakers/analytics/force",
-            "/breakers/{name}/reset" => "/breakers/analytics/reset",
-            "/breakers/{name}/probe" => "/breakers/analytics/probe",
-            path => path,
-        }
+    /// The operation's path, about a link, breaker or id that there may be.
+    pub(super) fn path(&self) -> String {
+        let path = self.operation.split(' ').nth(1).unwrap_or_default();
+        let known = [("{code}", "some-link"), ("{name}", "analytics"), ("{id}", SOME_ID), ("{order_id}", SOME_ID)];
+        known.into_iter().fold(path.to_owned(), |path, (name, value)| path.replace(name, value))
     }
 
     /// Where a path of the operation's program is found from outside.
@@ -112,8 +104,19 @@ pub(super) const CASES: &[Case] = &[
     case("auth", "POST /v1/sessions/revoke", REFRESH, body("refresh_token", r#"{"refresh_token":7}"#)),
     case("auth", "GET /v1/users/me", User, Malformed::Nothing),
     case("auth", "PUT /v1/users/me/password", User, body("new_password", r#"{"current_password":"correct horse"}"#)),
+    case("auth", "DELETE /v1/users/me", User, body("password", r#"{"password":7}"#)),
+    case("auth", "GET /v1/users/me/deletion", User, Malformed::Nothing),
     case("auth", "GET /.well-known/jwks.json", KEYS, Malformed::Nothing),
     case("auth", "POST /v1/keys/rotate", Operator, Malformed::Nothing),
+    case("auth", "GET /v1/sagas", Operator, path("/v1/sagas?status=stuck", "status")),
+    case("auth", "GET /v1/sagas/{id}", Operator, unknown("/v1/sagas/01936b2e-5a00-7000-8000-000000000001")),
+    case("auth", "POST /v1/sagas/{id}/retry", Operator, body("reason", r#"{"reason":""}"#)),
+    case("auth", "POST /v1/sagas/{id}/cancel", Operator, body("reason", r#"{"reason":""}"#)),
+    case("auth", "POST /v1/sagas/{id}/settle", Operator, body("reason", r#"{"reason":""}"#)),
+    case("auth", "GET /v1/dead-letters", Operator, path("/v1/dead-letters?limit=many", "limit")),
+    case("auth", "POST /v1/dead-letters/redrive", Operator, body("reason", r#"{"consumer":"auth.sagas","subject":"s","reason":""}"#)),
+    case("auth", "POST /v1/dead-letters/discard", Operator, body("ids", r#"{"consumer":"auth.sagas","reason":"why not"}"#)),
+    case("auth", "GET /v1/dead-letters/audit", Operator, path("/v1/dead-letters/audit?limit=-1", "limit")),
 
     case("shortener", "POST /v1/links", User, body("url", r#"{"url":"ftp://shop.example"}"#)),
     case("shortener", "GET /v1/links", User, path("/v1/links?first=0", "first")),
@@ -122,6 +125,10 @@ pub(super) const CASES: &[Case] = &[
     case("shortener", "PATCH /v1/links/{code}", User, body("colour", r#"{"colour":"red"}"#)),
     case("shortener", "DELETE /v1/links/{code}", User, header("if-match", "newest", "If-Match")),
     case("shortener", "GET /v1/links/{code}/qr", User, path("/v1/links/some-link/qr?size=huge", "size")),
+    case("shortener", "GET /v1/dead-letters", Operator, path("/v1/dead-letters?limit=many", "limit")),
+    case("shortener", "POST /v1/dead-letters/redrive", Operator, body("reason", r#"{"consumer":"shortener.accounts","subject":"s","reason":""}"#)),
+    case("shortener", "POST /v1/dead-letters/discard", Operator, body("ids", r#"{"consumer":"shortener.accounts","reason":"why not"}"#)),
+    case("shortener", "GET /v1/dead-letters/audit", Operator, path("/v1/dead-letters/audit?limit=-1", "limit")),
     case("shortener", "GET /{code}", VISITORS, unknown("/no%20code")),
     case("shortener", "HEAD /{code}", VISITORS, unknown("/no%20code")),
 
@@ -134,6 +141,56 @@ pub(super) const CASES: &[Case] = &[
     case("analytics", "POST /v1/dead-letters/redrive", Operator, body("reason", r#"{"consumer":"analytics.links","subject":"s","reason":""}"#)),
     case("analytics", "POST /v1/dead-letters/discard", Operator, body("ids", r#"{"consumer":"analytics.links","reason":"why not"}"#)),
     case("analytics", "GET /v1/dead-letters/audit", Operator, path("/v1/dead-letters/audit?limit=-1", "limit")),
+
+    case("orders", "PUT /v1/customer", User, body("email", r#"{"email":"nobody","document":"529.982.247-25","full_name":"N","shipping_address":{"street":"S","number":"1","city":"C","state":"SP","zip_code":"01000-000","country":"BR"}}"#)),
+    case("orders", "GET /v1/customer", User, Malformed::Nothing),
+    case("orders", "POST /v1/customers/batch", User, body("ids", r#"{"ids":[]}"#)),
+    case("orders", "GET /v1/customers/{id}", User, unknown("/v1/customers/01936b2e-5a00-7000-8000-000000000001")),
+    case("orders", "GET /v1/customers/{id}/key", Operator, unknown("/v1/customers/01936b2e-5a00-7000-8000-000000000001/key")),
+    case("orders", "POST /v1/orders", User, body("Idempotency-Key", r#"{"items":[{"product_id":"01936b2e-5a00-7000-8000-000000000001","quantity":1}],"payment_method_id":"01936b2e-5a00-7000-8000-000000000001"}"#)),
+    case("orders", "GET /v1/orders", User, path("/v1/orders?first=0", "first")),
+    case("orders", "POST /v1/orders/batch", User, body("ids", r#"{"ids":[]}"#)),
+    case("orders", "POST /v1/orders/events/batch", User, body("ids", r#"{"ids":[]}"#)),
+    case("orders", "GET /v1/orders/{id}", User, path("/v1/orders/01936b2e-5a00-7000-8000-000000000001?at=yesterday", "at")),
+    case("orders", "GET /v1/orders/{id}/events", User, unknown("/v1/orders/01936b2e-5a00-7000-8000-000000000001/events")),
+    case("orders", "POST /v1/orders/{id}/cancel", User, body("reason", r#"{"reason":7}"#)),
+    case("orders", "GET /v1/orders/{id}/changes", User, unknown("/v1/orders/01936b2e-5a00-7000-8000-000000000001/changes")),
+    case("orders", "POST /v1/orders/{id}/ship", Operator, body("tracking_number", r#"{"tracking_number":7}"#)),
+    case("orders", "POST /v1/orders/{id}/deliver", Operator, unknown("/v1/orders/01936b2e-5a00-7000-8000-000000000001/deliver")),
+    case("orders", "POST /v1/links/sales/batch", User, body("codes", r#"{"codes":[]}"#)),
+    case("orders", "GET /v1/sagas", Operator, path("/v1/sagas?status=stuck", "status")),
+    case("orders", "GET /v1/sagas/{id}", Operator, unknown("/v1/sagas/01936b2e-5a00-7000-8000-000000000001")),
+    case("orders", "POST /v1/sagas/{id}/retry", Operator, body("reason", r#"{"reason":""}"#)),
+    case("orders", "POST /v1/sagas/{id}/cancel", Operator, body("reason", r#"{"reason":""}"#)),
+    case("orders", "POST /v1/sagas/{id}/settle", Operator, body("reason", r#"{"reason":""}"#)),
+    case("orders", "GET /v1/dead-letters", Operator, path("/v1/dead-letters?limit=many", "limit")),
+    case("orders", "POST /v1/dead-letters/redrive", Operator, body("reason", r#"{"consumer":"orders.sagas","subject":"s","reason":""}"#)),
+    case("orders", "POST /v1/dead-letters/discard", Operator, body("ids", r#"{"consumer":"orders.sagas","reason":"why not"}"#)),
+    case("orders", "GET /v1/dead-letters/audit", Operator, path("/v1/dead-letters/audit?limit=-1", "limit")),
+
+    case("inventory", "GET /v1/products", User, path("/v1/products?first=0", "first")),
+    case("inventory", "POST /v1/products", Operator, body("sku", r#"{"sku":"","name":"N","price":{"minor":1,"currency":"BRL"}}"#)),
+    case("inventory", "POST /v1/products/batch", User, body("ids", r#"{"ids":[]}"#)),
+    case("inventory", "GET /v1/products/{id}", User, unknown("/v1/products/01936b2e-5a00-7000-8000-000000000001")),
+    case("inventory", "PATCH /v1/products/{id}", Operator, body("colour", r#"{"colour":"red"}"#)),
+    case("inventory", "GET /v1/products/{id}/stock", User, unknown("/v1/products/01936b2e-5a00-7000-8000-000000000001/stock")),
+    case("inventory", "GET /v1/products/{id}/stock/operations", Operator, path("/v1/products/01936b2e-5a00-7000-8000-000000000001/stock/operations?first=0", "first")),
+    case("inventory", "POST /v1/products/{id}/stock/operations", Operator, body("Idempotency-Key", r#"{"kind":"increase","quantity":1,"reason":"r"}"#)),
+    case("inventory", "GET /v1/reservations", Operator, path("/v1/reservations?status=lost", "status")),
+    case("inventory", "POST /v1/stock/rebuild", Operator, path("/v1/stock/rebuild?from_snapshots=perhaps", "from_snapshots")),
+    case("inventory", "GET /v1/dead-letters", Operator, path("/v1/dead-letters?limit=many", "limit")),
+    case("inventory", "POST /v1/dead-letters/redrive", Operator, body("reason", r#"{"consumer":"inventory.commands","subject":"s","reason":""}"#)),
+    case("inventory", "POST /v1/dead-letters/discard", Operator, body("ids", r#"{"consumer":"inventory.commands","reason":"why not"}"#)),
+    case("inventory", "GET /v1/dead-letters/audit", Operator, path("/v1/dead-letters/audit?limit=-1", "limit")),
+
+    case("payments", "GET /v1/payments/{id}", User, unknown("/v1/payments/01936b2e-5a00-7000-8000-000000000001")),
+    case("payments", "GET /v1/orders/{order_id}/payment", User, unknown("/v1/orders/01936b2e-5a00-7000-8000-000000000001/payment")),
+    case("payments", "POST /v1/payments/batch", User, body("order_ids", r#"{"order_ids":[]}"#)),
+    case("payments", "POST /v1/payments/{id}/refunds", Operator, body("Idempotency-Key", r#"{"amount":{"minor":1,"currency":"BRL"},"reason":"r"}"#)),
+    case("payments", "GET /v1/dead-letters", Operator, path("/v1/dead-letters?limit=many", "limit")),
+    case("payments", "POST /v1/dead-letters/redrive", Operator, body("reason", r#"{"consumer":"payments.commands","subject":"s","reason":""}"#)),
+    case("payments", "POST /v1/dead-letters/discard", Operator, body("ids", r#"{"consumer":"payments.commands","reason":"why not"}"#)),
+    case("payments", "GET /v1/dead-letters/audit", Operator, path("/v1/dead-letters/audit?limit=-1", "limit")),
 
     case("gateway", "GET /graphql", GRAPHQL, Malformed::Graphql),
     case("gateway", "POST /graphql", GRAPHQL, Malformed::Graphql),

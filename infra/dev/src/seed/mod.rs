@@ -1,4 +1,7 @@
-//! Demo data, made through the public API as any client would: a user, some links, some clicks.
+//! Demo data, made through the public API as any client would: a merchant with links and clicks, products on sale, and
+//! an order that a link brought.
+
+mod shop;
 
 use anyhow::{Context as _, Result, ensure};
 use kit::http::client;
@@ -30,14 +33,16 @@ const VISITORS: &[(&str, &str)] = &[
 
 /// Makes what is missing. Links that exist are left alone, and get no further clicks.
 pub(crate) async fn run(site: &mut Stack) -> Result<()> {
-    let api = Api { token: None };
-    let api = api.logged_in(&site.demo_password()?).await?;
+    let demo = Api::enter(DEMO, "Demo Merchant", &site.demo_password()?).await?;
+    let operator = site.wiring()?.operator;
+    let operator = Api::enter(&operator.email, "Operator", &operator.password).await?;
     for (index, &(code, target, title)) in LINKS.iter().enumerate() {
-        if api.create(code, target, title).await? {
-            api.click(code, 3 * (LINKS.len() - index)).await?;
+        if demo.create(code, target, title).await? {
+            demo.click(code, 3 * (LINKS.len() - index)).await?;
         }
     }
-    Ok(())
+    shop::open(&operator).await?;
+    shop::buy(&demo, LINKS[1].0).await
 }
 
 /// The gateway, as a client sees it.
@@ -46,19 +51,20 @@ struct Api {
 }
 
 impl Api {
-    /// Registers the demo user, or logs in if there is one.
-    async fn logged_in(mut self, password: &str) -> Result<Self> {
-        let input = json!({ "email": DEMO, "password": password });
+    /// Logs somebody in, or registers them.
+    async fn enter(email: &str, name: &str, password: &str) -> Result<Self> {
+        let mut api = Self { token: None };
+        let input = json!({ "email": email, "password": password });
         let login = "mutation($input: LoginInput!) { session: login(input: $input) { accessToken } }";
-        let mut answer = self.ask(login, json!({ "input": input })).await?;
+        let mut answer = api.ask(login, json!({ "input": input })).await?;
         if answer["data"]["session"].is_null() {
-            let input = json!({ "email": DEMO, "password": password, "fullName": "Demo Merchant" });
+            let input = json!({ "email": email, "password": password, "fullName": name });
             let register = "mutation($input: RegisterInput!) { session: register(input: $input) { accessToken } }";
-            answer = self.ask(register, json!({ "input": input })).await?;
+            answer = api.ask(register, json!({ "input": input })).await?;
         }
         let token = answer["data"]["session"]["accessToken"].as_str();
-        self.token = Some(token.with_context(|| format!("logging the demo user in: {}", answer["errors"]))?.to_owned());
-        Ok(self)
+        api.token = Some(token.with_context(|| format!("logging {email} in: {}", answer["errors"]))?.to_owned());
+        Ok(api)
     }
 
     /// Creates a link; tells whether it is new.
