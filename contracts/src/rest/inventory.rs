@@ -264,15 +264,8 @@ pub enum ReservationStatus {
 
 impl ReservationStatus {
     /// Every status.
-    pub const ALL: [Self; 7] = [
-        Self::Open,
-        Self::Fulfilled,
-        Self::Released,
-        Self::Expired,
-        Self::Short,
-        Self::Refused,
-        Self::Tombstone,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Open, Self::Fulfilled, Self::Released, Self::Expired, Self::Short, Self::Refused, Self::Tombstone];
 
     /// The status as it stands on the wire.
     #[must_use]
