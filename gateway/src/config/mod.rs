@@ -1,0 +1,229 @@
+//! What the gateway is configured with, beyond what every unit is.
+
+mod upstreams;
+
+pub use upstreams::{Upstream, Upstreams};
+
+use std::net::SocketAddr;
+
+use garde::Validate;
+use serde::Deserialize;
+
+/// The gateway's configuration.
+#[derive(Debug, Clone, Deserialize, Validate)]
+#[garde(allow_unvalidated)]
+pub struct Config {
+    /// Where limits and copies are kept.
+    pub redis: chassis::config::Redis,
+    /// The services behind the gateway.
+    #[serde(default)]
+    #[garde(dive)]
+    pub upstreams: Upstreams,
+    /// The operators' address.
+    #[serde(default)]
+    pub operators: Operators,
+    /// GraphQL.
+    #[serde(default)]
+    #[garde(dive)]
+    pub graphql: Graphql,
+    /// Rate limits.
+    #[serde(default)]
+    #[garde(dive)]
+    pub limits: Limits,
+    /// Which web pages may call.
+    #[serde(default)]
+    pub cors: Cors,
+    /// Copies of statistics, for when analytics is away.
+    #[serde(default)]
+    pub copies: Copies,
+    /// The REST routes.
+    #[serde(default)]
+    pub proxy: Proxy,
+}
+
+/// The operators' address.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct Operators {
+    /// Where operators' routes are served.
+    pub bind: SocketAddr,
+}
+
+impl Default for Operators {
+    fn default() -> Self {
+        Self { bind: ([127, 0, 0, 1], 8081).into() }
+    }
+}
+
+/// GraphQL.
+#[derive(Debug, Clone, Deserialize, Validate)]
+#[garde(allow_unvalidated)]
+#[serde(default)]
+pub struct Graphql {
+    /// Whether browsers are shown a page to try queries on. For development.
+    pub console: bool,
+    /// Whether the schema may be asked for.
+    pub introspection: bool,
+    /// The largest documents that are executed.
+    #[garde(dive)]
+    pub guard: Guard,
+    /// Subscriptions.
+    #[garde(dive)]
+    pub live: Live,
+}
+
+impl Default for Graphql {
+    fn default() -> Self {
+        Self { console: false, introspection: true, guard: Guard::default(), live: Live::default() }
+    }
+}
+
+/// Subscriptions, over WebSockets and server-sent events.
+#[derive(Debug, Clone, Deserialize, Validate)]
+#[serde(default)]
+pub struct Live {
+    /// How many operations one user may have open at once, at this gateway.
+    #[garde(range(min = 1, max = 10_000))]
+    pub subscriptions: usize,
+    /// How many WebSockets one user may have open at once, at this gateway.
+    #[garde(range(min = 1, max = 10_000))]
+    pub sockets: usize,
+    /// How often a quiet connection is made to show that it is there, in milliseconds.
+    #[garde(range(min = 50, max = 60_000))]
+    pub ping_ms: u64,
+    /// How long a WebSocket may wait before it says who it is, in milliseconds.
+    #[garde(range(min = 50, max = 60_000))]
+    pub init_ms: u64,
+    /// How long a service's feed may be silent, in milliseconds. Services say something every 15 seconds.
+    #[garde(range(min = 50, max = 600_000))]
+    pub silence_ms: u64,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self { subscriptions: 20, sockets: 10, ping_ms: 15_000, init_ms: 10_000, silence_ms: 60_000 }
+    }
+}
+
+/// The largest GraphQL documents that are executed.
+#[derive(Debug, Clone, Deserialize, Validate)]
+#[serde(default)]
+pub struct Guard {
+    /// Tokens in the document. Long lists belong in variables.
+    #[garde(range(min = 100))]
+    pub tokens: usize,
+    /// Fields of an operation, fragments expanded.
+    #[garde(range(min = 10))]
+    pub fields: u64,
+    /// Fields inside fields.
+    #[garde(range(min = 1, max = 64))]
+    pub depth: u64,
+    /// Aliases, fragments expanded.
+    #[garde(range(min = 0))]
+    pub aliases: u64,
+    /// Fields at the top of an operation.
+    #[garde(range(min = 1))]
+    pub roots: u64,
+    /// Directives, fragments expanded.
+    #[garde(range(min = 0))]
+    pub directives: u64,
+    /// Values in the answer, with each list as long as it may become.
+    #[garde(range(min = 100))]
+    pub cost: u64,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self {
+            tokens: 10_000,
+            fields: 2_000,
+            // The standard introspection query goes 15 deep.
+            depth: 20,
+            aliases: 50,
+            roots: 20,
+            directives: 50,
+            cost: 100_000,
+        }
+    }
+}
+
+/// Rate limits.
+#[derive(Debug, Clone, Default, Deserialize, Validate)]
+#[serde(default)]
+pub struct Limits {
+    /// For each client address.
+    #[garde(dive)]
+    pub address: AddressLimit,
+    /// For each user.
+    #[garde(dive)]
+    pub user: UserLimit,
+}
+
+macro_rules! limit {
+    ($(#[doc = $doc:literal])+ $name:ident, $per_second:literal, $burst:literal) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, Copy, Deserialize, Validate)]
+        #[serde(default)]
+        pub struct $name {
+            /// How many requests a second are allowed in the long run.
+            #[garde(range(min = 1, max = 1_000_000))]
+            pub per_second: u32,
+            /// How many may come at once.
+            #[garde(range(min = 1, max = 1_000_000))]
+            pub burst: u32,
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { per_second: $per_second, burst: $burst }
+            }
+        }
+    };
+}
+
+limit! {
+    /// What one address may ask: several people may stand behind it.
+    AddressLimit, 200, 1_000
+}
+limit! {
+    /// What one user may ask.
+    UserLimit, 100, 500
+}
+
+/// Which web pages may call.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Cors {
+    /// Origins such as `https://app.example`; `*` for all. None unless configured.
+    pub origins: Vec<String>,
+}
+
+/// Copies of statistics.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct Copies {
+    /// How long a copy may be shown, in seconds.
+    pub keep_seconds: u64,
+}
+
+impl Default for Copies {
+    fn default() -> Self {
+        Self { keep_seconds: 24 * 60 * 60 }
+    }
+}
+
+/// The REST routes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct Proxy {
+    /// The largest body that is passed on, in bytes.
+    pub body_limit: usize,
+    /// How long the answer to a request with a body may take, in milliseconds: bulk work takes longer than reads.
+    pub write_deadline_ms: u64,
+}
+
+impl Default for Proxy {
+    fn default() -> Self {
+        Self { body_limit: 32 * 1024 * 1024, write_deadline_ms: 9_000 }
+    }
+}
