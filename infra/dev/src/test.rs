@@ -1,9 +1,11 @@
 //! Tests and benches, on engines that are not those of `cargo dev up`.
 
-use anyhow::Result;
-use kit::Engine;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, ensure};
 use kit::engines::{self, Site};
 use kit::progress::say;
+use kit::{Engine, Trouble};
 use tokio::process::Command;
 
 use crate::cargo::{self, Build};
@@ -12,7 +14,8 @@ use crate::down;
 /// Builds the programs, starts the test engines, runs the tests, and stops what it started.
 pub(crate) async fn run(arguments: &[String]) -> Result<()> {
     cargo::build(Build::ProgramsAndTests).await?;
-    on_engines(async || {
+    around_engines(async || {
+        engines::ensure(&Site::test()?, Engine::ALL).await?;
         let mut tests = runner(arguments).await;
         cargo::run(&mut tests, "mend the tests that failed above").await
     })
@@ -24,21 +27,28 @@ pub(crate) async fn bench(arguments: &[String]) -> Result<()> {
     say("building in release mode");
     let mend = "mend what the compiler says above";
     cargo::run(&mut cargo::command(&["build", "--release", "--workspace", "--bins"]), mend).await?;
-    // The engines' own programs come from the build of this tool.
-    cargo::build(Build::Programs).await?;
-    on_engines(async || {
-        let mut load = cargo::command(&["run", "--release", "--package", "load", "--"]);
-        cargo::run(load.args(arguments), "see what the bench says above").await
+    // The bench starts the engines that it needs itself: so the engines' own programs come from this build, too.
+    around_engines(async || {
+        // Not by `cargo run --package`, which would compile the dependencies again with fewer features.
+        let status = Command::new(release("load")?).args(arguments).status().await?;
+        ensure!(status.success(), Trouble::new("The bench failed.", "see what it says above"));
+        Ok(())
     })
     .await
 }
 
-/// Does some work while the test engines run. Engines that ran before go on; others are stopped afterwards.
-async fn on_engines(work: impl AsyncFnOnce() -> Result<()>) -> Result<()> {
-    let site = Site::test()?;
-    let running = engines::status(&site).iter().any(|(_, process)| process.is_some());
+/// A program of the release build: beside the folder of this one, which is of the debug build.
+fn release(program: &str) -> Result<PathBuf> {
+    let ours = std::env::current_exe().context("finding the running program")?;
+    let target = ours.ancestors().nth(2).context("this program runs outside of a target folder")?;
+    Ok(target.join("release").join(program))
+}
+
+/// Does some work that needs the test engines. Engines that ran before go on; others are stopped afterwards.
+async fn around_engines(work: impl AsyncFnOnce() -> Result<()>) -> Result<()> {
+    let running = engines::status(&Site::test()?).iter().any(|(_, process)| process.is_some());
     let outcome = tokio::select! {
-        outcome = async { engines::ensure(&site, Engine::ALL).await?; work().await } => outcome,
+        outcome = work() => outcome,
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
     };
     if !running {

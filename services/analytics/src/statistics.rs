@@ -4,7 +4,7 @@ use crate::{
     domain::{facet::Count, series, window::Span},
     store::{
         Database, StoreError,
-        stats::{Counted, Scope},
+        stats::{Counted, Scope, place},
     },
 };
 use contracts::rest::analytics::{FacetValue, NamedCount, Totals};
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 /// The values of facets, by link and in the order of the counts: what nobody clicked has none.
 pub struct Answers {
-    by_place: HashMap<(Uuid, usize), Vec<Counted>>,
+    by_place: HashMap<(Uuid, u8), Vec<Counted>>,
 }
 
 impl Answers {
@@ -28,33 +28,35 @@ impl Answers {
     fn new(rows: Vec<Counted>) -> Self {
         let mut by_place = HashMap::<_, Vec<_>>::new();
         for row in rows {
-            by_place.entry((row.url, usize::from(row.facet))).or_default().push(row);
+            by_place.entry((row.url, row.facet)).or_default().push(row);
         }
         Self { by_place }
     }
 
-    /// Takes the values of every facet of a link.
-    pub fn take(&mut self, link: Uuid, counts: &[Count]) -> Vec<FacetValue> {
-        let values = counts.iter().enumerate().map(|(facet, count)| {
-            let rows = self.by_place.remove(&(link, facet)).unwrap_or_default();
-            value(count, rows)
+    /// The values of every facet of a link.
+    #[must_use]
+    pub fn of(&self, link: Uuid, counts: &[Count]) -> Vec<FacetValue> {
+        let values = counts.iter().enumerate().map(|(index, count)| {
+            let rows = self.by_place.get(&(link, place(index, count)));
+            value(count, rows.map(Vec::as_slice).unwrap_or_default())
         });
         values.collect()
     }
 }
 
-fn value(count: &Count, rows: Vec<Counted>) -> FacetValue {
+fn value(count: &Count, rows: &[Counted]) -> FacetValue {
     match count {
         Count::Totals(_) => FacetValue::Totals(rows.first().map(totals).unwrap_or_default()),
         Count::Series(points) => {
             let counted = rows.iter().map(|row| (row.at, totals(row))).collect();
             FacetValue::Series { points: series::fill(points, &counted) }
         }
-        Count::Top(..) => {
-            let mut counts: Vec<_> =
-                rows.into_iter().map(|row| NamedCount { name: row.name, count: row.clicks }).collect();
-            // A union of queries keeps no order.
+        Count::Top(_, first) => {
+            let counts = rows.iter().map(|row| NamedCount { name: row.name.clone(), count: row.clicks });
+            let mut counts: Vec<_> = counts.collect();
+            // A union of queries keeps no order, and may have counted more than were asked for here.
             counts.sort_by(|one, other| other.count.cmp(&one.count).then(one.name.cmp(&other.name)));
+            counts.truncate(*first as usize);
             FacetValue::Top { counts }
         }
     }
@@ -76,8 +78,9 @@ mod tests {
     #[test]
     fn every_facet_is_answered_in_order_and_ties_go_by_name() {
         let counts = [Count::Top(Dimension::Browser, 3), Count::Series(vec!["2026-01-01T00:00:00Z".parse().unwrap()])];
-        let rows = vec![row(0, 0, "b", 1), row(0, 0, "a", 1), row(0, 0, "c", 2)];
-        let values = Answers::new(rows).take(Uuid::nil(), &counts);
+        let top = place(0, &counts[0]);
+        let rows = vec![row(top, 0, "b", 1), row(top, 0, "a", 1), row(top, 0, "c", 2), row(top, 0, "d", 1)];
+        let values = Answers::new(rows).of(Uuid::nil(), &counts);
         let FacetValue::Top { counts } = &values[0] else { panic!("{values:?}") };
         assert_eq!(counts.iter().map(|count| &*count.name).collect::<Vec<_>>(), ["c", "a", "b"]);
         let FacetValue::Series { points } = &values[1] else { panic!("{values:?}") };

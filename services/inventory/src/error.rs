@@ -2,7 +2,7 @@
 
 use crate::domain::{InvalidCursor, StockError};
 use chassis::http::Failure;
-use contracts::problem::Code;
+use contracts::{problem::Code, rest::inventory::ReservationStatus};
 
 /// Why a use case failed.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +10,15 @@ pub enum Error {
     /// There is no such product, or the caller may not see it.
     #[error("there is no such product")]
     UnknownProduct,
+    /// There is no such reservation.
+    #[error("there is no such reservation")]
+    UnknownReservation,
+    /// The reservation stands elsewhere: nobody needs to see to it.
+    #[error("the reservation is {}, not short", .0.as_str())]
+    NotShort(ReservationStatus),
+    /// There still are too few pieces.
+    #[error("too few pieces are there")]
+    StillShort,
     /// Another product has this SKU.
     #[error("the SKU is taken")]
     SkuTaken,
@@ -57,6 +66,11 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             Error::UnknownProduct => Self::new(Code::NotFound, "There is no such product."),
+            Error::UnknownReservation => Self::new(Code::NotFound, "There is no such reservation."),
+            Error::NotShort(status) => {
+                Self::new(Code::Conflict, format!("The reservation is {}, not short.", status.as_str()))
+            }
+            Error::StillShort => Self::new(Code::Conflict, "Too few pieces are there: restock, or cancel the order."),
             Error::SkuTaken => Self::new(Code::SkuTaken, "Another product has this SKU."),
             Error::Field { field, message } => Self::field(field, message),
             Error::InvalidCursor => Self::new(Code::InvalidCursor, "Take cursors from the answers of this list."),

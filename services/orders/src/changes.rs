@@ -1,71 +1,90 @@
 //! Changes of orders, told to whoever watches one, in whichever process it was changed.
 
-use sqlx::{PgPool, postgres::PgListener};
-use tokio::sync::broadcast;
+use crate::store::orders;
+use chassis::messaging::outbox;
+use parking_lot::Mutex;
+use sqlx::PgPool;
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio::{
+    sync::{Notify, watch},
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// The channel that the table's trigger notifies.
-const CHANNEL: &str = "orders_changed";
-/// How many changes a watcher may be behind before it is told to look for itself.
-const BACKLOG: usize = 1_024;
+/// How often is looked for what other processes changed.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// The pause between two looks, however much this process commits.
+const PAUSE: Duration = Duration::from_millis(10);
 
-/// Hands out the ids of orders that changed. Clones are the same.
-#[derive(Clone)]
+/// Tells of orders that changed, by looking at the versions of those that are watched: one query for all of them,
+/// after each commit of this process and four times a second, and none while nobody watches. Clones are the same.
+///
+/// The database could tell (`NOTIFY`), at a price that every order would pay: see `outbox::postgres::commit`.
+#[derive(Clone, Default)]
 pub struct Changes {
-    sender: broadcast::Sender<Option<Uuid>>,
+    watched: Arc<Mutex<HashMap<Uuid, watch::Sender<u64>>>>,
+    begun: Arc<Notify>,
 }
 
 /// Hears of changes from when it was made.
-pub struct Watch {
-    order: Uuid,
-    receiver: broadcast::Receiver<Option<Uuid>>,
-}
-
-impl Default for Changes {
-    fn default() -> Self {
-        Self { sender: broadcast::Sender::new(BACKLOG) }
-    }
-}
+pub struct Watch(watch::Receiver<u64>);
 
 impl Changes {
     /// Watches an order.
     #[must_use]
     pub fn watch(&self, order: Uuid) -> Watch {
-        Watch { order, receiver: self.sender.subscribe() }
+        let receiver = self.watched.lock().entry(order).or_default().subscribe();
+        self.begun.notify_one();
+        Watch(receiver)
     }
 
-    /// Hears what the database tells until `shutdown`; a background task.
+    /// Looks for changes until `shutdown`; a background task.
     ///
     /// # Errors
     /// Fails when the database is away; to be started again.
-    pub async fn listen(self, pool: PgPool, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let mut listener = PgListener::connect_with(&pool).await?;
-        listener.listen(CHANNEL).await?;
-        // What happened while nobody listened.
-        self.tell(None);
-        while let Some(heard) = shutdown.run_until_cancelled(listener.try_recv()).await {
-            // Nothing means that the connection was lost, and is another one now.
-            self.tell(heard?.and_then(|told| told.payload().parse().ok()));
-        }
-        Ok(())
+    pub async fn look(self, pool: PgPool, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let looking = async {
+            let mut commits = outbox::postgres::commits();
+            loop {
+                let watched = self.watched();
+                if watched.is_empty() {
+                    self.begun.notified().await;
+                    continue;
+                }
+                self.tell(orders::versions(&pool, &watched).await?);
+                sleep(PAUSE).await;
+                tokio::select! {
+                    _ = timeout(LOOK_EVERY, commits.changed()) => {}
+                    () = self.begun.notified() => {}
+                }
+            }
+        };
+        shutdown.run_until_cancelled(looking).await.unwrap_or(Ok(()))
     }
 
-    fn tell(&self, order: Option<Uuid>) {
-        // Fails when nobody watches.
-        let _ = self.sender.send(order);
+    /// The orders that somebody still watches.
+    fn watched(&self) -> Vec<Uuid> {
+        let mut watched = self.watched.lock();
+        watched.retain(|_, sender| sender.receiver_count() > 0);
+        watched.keys().copied().collect()
+    }
+
+    fn tell(&self, versions: Vec<(Uuid, u64)>) {
+        let watched = self.watched.lock();
+        for (order, version) in versions {
+            if let Some(sender) = watched.get(&order) {
+                sender.send_if_modified(|known| std::mem::replace(known, version) != version);
+            }
+        }
     }
 }
 
 impl Watch {
     /// Waits until the order may have changed. Safe to cancel.
     pub async fn changed(&mut self) {
-        loop {
-            match self.receiver.recv().await {
-                Ok(Some(order)) if order != self.order => {}
-                Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => return,
-                Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
-            }
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
         }
     }
 }

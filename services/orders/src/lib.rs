@@ -128,8 +128,8 @@ fn spawn(context: &Context, broker: &Broker, pool: &PgPool, shop: &Shop, engine:
     let shutdown = end.clone();
     context.spawn("consumer orders.commands", move || commands.clone().run(shutdown.clone()));
 
-    let (changes, listened, shutdown) = (shop.changes().clone(), pool.clone(), end.clone());
-    context.spawn("changes", move || changes.clone().listen(listened.clone(), shutdown.clone()));
+    let (changes, versions, shutdown) = (shop.changes().clone(), pool.clone(), end.clone());
+    context.spawn("changes", move || changes.clone().look(versions.clone(), shutdown.clone()));
 
     let (purging, shutdown) = (shop.clone(), end.clone());
     context.spawn("purge", move || purging.clone().keep_purging(shutdown.clone()));

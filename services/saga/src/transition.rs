@@ -11,7 +11,7 @@ use crate::{
 };
 use chassis::{
     failpoint,
-    messaging::{Outgoing, outbox::postgres::enqueue},
+    messaging::{Outgoing, outbox},
 };
 use chrono::{DateTime, Utc};
 use contracts::command::{Direction, Outcome, Replied, StepRef};
@@ -148,7 +148,7 @@ impl<'a> Transition<'a> {
 
     async fn send(&self, connection: &mut PgConnection, message: Option<Outgoing>) -> Result<(), Error> {
         if let Some(message) = message {
-            enqueue(connection, message).await?;
+            outbox::postgres::enqueue(connection, message).await?;
             failpoint!("saga.step.after_outbox");
         }
         Ok(())
@@ -192,7 +192,7 @@ impl Engine {
         let flow = self.flow(&record.kind)?;
         let transition = Transition { stumble, ..Transition::new(self, flow, record, Utc::now()) };
         let story = transition.advance(&mut transaction, impulse).await?;
-        transaction.commit().await?;
+        outbox::postgres::commit(transaction).await?;
         failpoint!("saga.step.after_commit");
         Ok(story)
     }

@@ -19,12 +19,23 @@ use uuid::Uuid;
 
 /// How long setting up may take, copies of products included.
 const SETUP: Duration = Duration::from_secs(60);
-/// How many pieces there are of a plenty product, and of a scarce one.
-const PLENTY: u32 = 100_000;
-const SCARCE: u32 = 20;
 
-/// The provider's tokens that buyers pay with: one of four is declined.
-const TOKENS: [&str; 4] = ["tok_visa_ok", "tok_pix_ok", "tok_visa_declined", "tok_debit_ok"];
+/// What a shop opens with.
+#[derive(Debug, Clone, Copy)]
+pub struct Opening<'a> {
+    /// How many pieces there are of each product.
+    pub stock: &'a [u32],
+    /// The provider's token that each buyer pays with.
+    pub tokens: &'a [&'a str],
+}
+
+impl Opening<'static> {
+    /// Half of the products are scarce, and of four buyers one cannot pay.
+    pub const ADVERSE: Self = Self {
+        stock: &[100_000, 20, 100_000, 20, 100_000, 20, 100_000, 20],
+        tokens: &["tok_visa_ok", "tok_pix_ok", "tok_visa_declined", "tok_debit_ok"],
+    };
+}
 
 /// A shop that is open.
 pub struct Shop {
@@ -46,20 +57,19 @@ pub struct Buyer {
 }
 
 impl Shop {
-    /// Stocks products, half of them scarcely, and signs up buyers.
+    /// Stocks products and signs up buyers.
     ///
     /// # Errors
     /// Fails when a service refuses, or orders does not hear of the products.
-    pub async fn open(stack: &Stack, issuer: &Issuer) -> anyhow::Result<Self> {
+    pub async fn open(stack: &Stack, issuer: &Issuer, opening: Opening<'_>) -> anyhow::Result<Self> {
         let operator = issuer.token(Uuid::now_v7(), &["user", "operator"]);
         let (inventory, orders) = (stack.url("inventory"), stack.url("orders"));
         let mut products = Vec::new();
-        for number in 0..8 {
-            let stock = if number % 2 == 0 { PLENTY } else { SCARCE };
-            products.push(stocked(&inventory, &operator, number, stock).await?);
+        for (number, stock) in opening.stock.iter().enumerate() {
+            products.push(stocked(&inventory, &operator, number, *stock).await?);
         }
         let mut buyers = Vec::new();
-        for (number, token) in TOKENS.into_iter().enumerate() {
+        for (number, token) in opening.tokens.iter().enumerate() {
             buyers.push(signed_up(&orders, issuer.token(Uuid::now_v7(), &["user"]), number, token).await?);
         }
         let shop = Self { orders, products, buyers };
@@ -115,12 +125,12 @@ impl Shop {
     }
 }
 
-async fn stocked(inventory: &str, operator: &str, number: u32, stock: u32) -> anyhow::Result<Uuid> {
+async fn stocked(inventory: &str, operator: &str, number: usize, stock: u32) -> anyhow::Result<Uuid> {
     let product = CreateProduct {
-        sku: format!("CHAOS-{number}"),
+        sku: format!("PRODUCT-{number}"),
         name: format!("Product {number}"),
         description: None,
-        price: Money::new(990 + i64::from(number), Currency::BRL),
+        price: Money::new(990 + i64::try_from(number)?, Currency::BRL),
         active: None,
     };
     let request = client().post(format!("{inventory}/v1/products")).bearer_auth(operator).json(&product);

@@ -5,7 +5,11 @@
 //! long as they last; without it, the run is short enough for every change.
 
 use anyhow::{Context as _, ensure};
-use chaos::{books, rush::Rush, shop::Shop};
+use chaos::{
+    books,
+    rush::Rush,
+    shop::{Opening, Shop},
+};
 use kit::{Engine, Issuer, Sandbox, Stack, engines::Private, eventually};
 use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use serde_json::json;
@@ -115,7 +119,7 @@ impl Scene {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_order_is_lost_doubled_or_stuck_whatever_is_killed() -> anyhow::Result<()> {
     let (plan, scene) = (Plan::chosen(), Scene::set().await?);
-    let shop = Arc::new(Shop::open(&scene.stack, &scene.issuer).await?);
+    let shop = Arc::new(Shop::open(&scene.stack, &scene.issuer, Opening::ADVERSE).await?);
     scene.misbehave(plan.seed).await?;
     let rush = Rush::start(Arc::clone(&shop), plan.orders, plan.per_second, plan.seed);
     for victim in plan.victims().iter().cycle().take_while(|_| !rush.is_over()) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -56,7 +57,7 @@ impl Builder<'_> {
         let running = units.iter().map(|&unit| {
             let mut environment = self.sandbox.env_among(unit, listeners.clone());
             environment.extend(self.extra.get(unit).cloned().unwrap_or_default());
-            (unit.to_owned(), Running { daemon: Daemon::new(&folder, unit), environment })
+            (unit.to_owned(), Running { daemon: idle(&folder, unit), environment })
         });
         let stack = Stack { units: running.collect(), listeners: listeners.clone(), _ports: ports };
         for unit in units {
@@ -67,6 +68,13 @@ impl Builder<'_> {
         }
         Ok(stack)
     }
+}
+
+/// The daemon of a unit: another one than those that run already, where a test has several stacks at once.
+fn idle(folder: &Path, unit: &str) -> Daemon {
+    let names = std::iter::once(unit.to_owned()).chain((2..).map(|number| format!("{unit}-{number}")));
+    let mut daemons = names.map(|name| Daemon::new(folder, name));
+    daemons.find(|daemon| daemon.running().is_none()).expect("names never run out")
 }
 
 /// Takes a port for every listener of the units.

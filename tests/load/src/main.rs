@@ -4,7 +4,9 @@
 
 mod baseline;
 mod bulk;
+mod checkout;
 mod compose;
+mod event_store;
 mod generator;
 mod ingest;
 mod memory;
@@ -36,6 +38,10 @@ enum Bench {
     Compose,
     /// Resident memory of each unit after start.
     Memory,
+    /// Orders from placed to confirmed, beside what Postgres and RabbitMQ can do.
+    Orders,
+    /// The event store of orders: append, and load with and without a snapshot.
+    EventStore,
 }
 
 #[tokio::main]
@@ -55,6 +61,8 @@ async fn main() -> anyhow::Result<()> {
             Bench::Ingest => ingest::run().await?,
             Bench::Compose => compose::run().await?,
             Bench::Memory => memory::run().await?,
+            Bench::Orders => checkout::run().await?,
+            Bench::EventStore => event_store::run().await?,
         }
     }
     Ok(())

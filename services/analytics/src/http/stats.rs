@@ -71,8 +71,8 @@ pub(super) async fn batch(
         return Ok(Json(StatsBatch { links: [].into(), as_of }));
     }
     let scope = Scope::Links(links.values().copied().collect());
-    let mut answers = Answers::gather(database, &scope, &span, &counts).await?;
-    let links = links.into_iter().map(|(code, id)| (code, answers.take(id, &counts))).collect();
+    let answers = Answers::gather(database, &scope, &span, &counts).await?;
+    let links = links.into_iter().map(|(code, id)| (code, answers.of(id, &counts))).collect();
     Ok(Json(StatsBatch { links, as_of }))
 }
 
@@ -164,8 +164,8 @@ async fn tell(
     counts: &[Count],
     as_of: DateTime<Utc>,
 ) -> Answer<LinkStats> {
-    let mut answers = Answers::gather(&state.database, &scope, span, counts).await?;
-    let mut values = answers.take(link, counts).into_iter();
+    let answers = Answers::gather(&state.database, &scope, span, counts).await?;
+    let mut values = answers.of(link, counts).into_iter();
     let (totals, previous) = (totals(values.next().as_ref()), totals(values.next().as_ref()));
     let series = points(values.next());
     let [top_referrers, top_countries, browsers, operating_systems, devices, languages] =

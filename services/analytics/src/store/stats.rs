@@ -1,11 +1,13 @@
-//! Counts clicks: every facet of every link in one statement.
+//! Counts clicks: every facet of every link in one statement, which looks at the clicks as few times
+//! as can be. For links with few clicks what takes time is the statement's parts, not its rows.
 
 use super::{Database, StoreError, detachments::VISIBLE};
 use crate::domain::{facet::Count, window::Span};
+use chrono::{DateTime, Utc};
 use clickhouse::Row;
 use contracts::rest::analytics::Dimension;
 use serde::Deserialize;
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 use uuid::Uuid;
 
 /// The seconds of a quarter of an hour, the grain of the projection `quarters`.
@@ -23,7 +25,7 @@ pub enum Scope {
 /// One number that was counted.
 #[derive(Debug, Clone, Row, Deserialize)]
 pub struct Counted {
-    /// Which of the counts it belongs to, by index.
+    /// What it counts: see [`place`].
     pub facet: u8,
     /// The link.
     #[serde(with = "clickhouse::serde::uuid")]
@@ -48,10 +50,29 @@ impl Database {
     /// # Errors
     /// Fails when ClickHouse is away or too busy.
     pub async fn count(&self, scope: &Scope, span: &Span, counts: &[Count]) -> Result<Vec<Counted>, StoreError> {
-        let statement = Statement { scope, span };
-        let parts: Vec<String> = counts.iter().enumerate().map(|(facet, count)| statement.part(facet, count)).collect();
+        let parts = Statement { scope, span }.parts(counts);
         self.rows("stats", self.client.query_raw(&parts.join("\nUNION ALL\n"))).await
     }
+}
+
+/// Added to a dimension's number it is the place of its values, beyond every index of a facet.
+const TOP: u8 = 100;
+
+/// Under which `facet` the numbers of the count with this index are found. Counts of one dimension
+/// share theirs: as many values as the greatest of them wants.
+#[must_use]
+pub fn place(index: usize, count: &Count) -> u8 {
+    match count {
+        Count::Top(dimension, _) => TOP + *dimension as u8,
+        Count::Totals(_) | Count::Series(_) => u8::try_from(index).unwrap_or(u8::MAX),
+    }
+}
+
+/// What is counted over one span of time: its totals, its series, or both from the same numbers.
+struct Times<'a> {
+    span: &'a Span,
+    totals: Option<u8>,
+    series: Option<(u8, &'a [DateTime<Utc>])>,
 }
 
 /// Writes SQL from ids, numbers and names of columns: nothing that came as text is part of it.
@@ -61,62 +82,93 @@ struct Statement<'a> {
 }
 
 impl Statement<'_> {
-    fn part(&self, facet: usize, count: &Count) -> String {
-        match count {
-            Count::Totals(span) => self.totals(facet, span, &[]),
-            Count::Series(points) => {
-                let points: Vec<i64> = points.iter().map(chrono::DateTime::timestamp).collect();
-                self.totals(facet, self.span, &points)
+    fn parts(&self, counts: &[Count]) -> Vec<String> {
+        let mut times: Vec<Times<'_>> = Vec::new();
+        let mut tops: BTreeMap<Dimension, u32> = BTreeMap::new();
+        for (index, count) in counts.iter().enumerate() {
+            let facet = place(index, count);
+            match count {
+                Count::Totals(span) => {
+                    match times.iter_mut().find(|known| known.span == span && known.totals.is_none()) {
+                        Some(known) => known.totals = Some(facet),
+                        None => times.push(Times { span, totals: Some(facet), series: None }),
+                    }
+                }
+                Count::Series(points) => {
+                    match times.iter_mut().find(|known| known.span == self.span && known.series.is_none()) {
+                        Some(known) => known.series = Some((facet, points)),
+                        None => times.push(Times { span: self.span, totals: None, series: Some((facet, points)) }),
+                    }
+                }
+                Count::Top(dimension, first) => {
+                    let most = tops.entry(*dimension).or_default();
+                    *most = (*most).max(*first);
+                }
             }
-            Count::Top(dimension, first) => self.top(facet, *dimension, *first),
         }
+        let times = times.iter().map(|times| self.times(times));
+        times.chain((!tops.is_empty()).then(|| self.tops(&tops))).collect()
     }
 
-    fn totals(&self, facet: usize, span: &Span, points: &[i64]) -> String {
-        let whole = (ceil(span.from.timestamp_millis()), floor(span.to.timestamp_millis()));
+    fn times(&self, Times { span, totals, series }: &Times<'_>) -> String {
         let (from, to) = (span.from.timestamp_millis(), span.to.timestamp_millis());
-        let mut sources = Vec::new();
-        if whole.0 < whole.1 {
+        let (first, last) = (ceil(from), floor(to));
+        let points: Vec<i64> = series.iter().flat_map(|(_, points)| points.iter().map(DateTime::timestamp)).collect();
+        let sources = if first < last {
             let quarter = "toStartOfFifteenMinutes(clicked_at)";
-            let within =
-                format!("{quarter} >= toDateTime({}, 'UTC') AND {quarter} < toDateTime({}, 'UTC')", whole.0, whole.1);
-            sources.push(self.source(quarter, points, &within));
-            let ends = [(from, whole.0 * 1_000), (whole.1 * 1_000, to)];
-            for (from, to) in ends.into_iter().filter(|(from, to)| from < to) {
-                sources.push(self.source("clicked_at", points, &clicked(from, to)));
-            }
+            let whole = format!("{quarter} >= toDateTime({first}, 'UTC') AND {quarter} < toDateTime({last}, 'UTC')");
+            let ends = format!("({} OR {})", clicked(from, first * 1_000), clicked(last * 1_000, to));
+            let whole = self.source(quarter, &points, &whole);
+            format!("{whole} UNION ALL {}", self.source("clicked_at", &points, &ends))
         } else {
-            sources.push(self.source("clicked_at", points, &clicked(from, to)));
-        }
+            self.source("clicked_at", &points, &clicked(from, to))
+        };
+        let facets: Vec<u8> = totals.iter().copied().chain(series.iter().map(|(facet, _)| *facet)).collect();
+        let at = series.map_or("toInt64(0)".to_owned(), |(facet, _)| format!("if(facet = {facet}, point, 0)"));
         format!(
-            "SELECT toUInt8({facet}) AS facet, url, at, '' AS name, \
+            "SELECT arrayJoin(CAST({facets:?}, 'Array(UInt8)')) AS facet, url, {at} AS at, '' AS name, \
              sum(some_clicks) AS clicks, uniqMerge(some_visitors) AS visitors \
-             FROM ({}) GROUP BY url, at",
-            sources.join(" UNION ALL ")
+             FROM ({sources}) GROUP BY facet, url, at"
         )
     }
 
     fn source(&self, time: &str, points: &[i64], within: &str) -> String {
-        let at =
+        let point =
             if points.is_empty() { "0".to_owned() } else { format!("roundDown(toUnixTimestamp({time}), {points:?})") };
         format!(
-            "SELECT {url} AS url, toInt64({at}) AS at, count() AS some_clicks, uniqState(visitor) AS some_visitors \
-             FROM clicks WHERE {filter} AND {within} GROUP BY url, at",
+            "SELECT {url} AS url, toInt64({point}) AS point, count() AS some_clicks, uniqState(visitor) AS some_visitors \
+             FROM clicks WHERE {filter} AND {within} GROUP BY url, point",
             url = self.url(),
             filter = self.filter(),
         )
     }
 
-    fn top(&self, facet: usize, dimension: Dimension, first: u32) -> String {
-        let (column, span) = (column(dimension), self.span);
+    /// The most frequent values of several dimensions, of each link, from one look at the clicks.
+    fn tops(&self, tops: &BTreeMap<Dimension, u32>) -> String {
+        let choose = |value: fn(Dimension) -> String, otherwise: &str| {
+            let cases = tops.keys().map(|dimension| {
+                let column = column(*dimension);
+                format!("grouping({column}) = 0, {}, ", value(*dimension))
+            });
+            format!("multiIf({}{otherwise})", cases.collect::<String>())
+        };
+        let facet = choose(|dimension| (TOP + dimension as u8).to_string(), "0");
+        let name = choose(|dimension| format!("toString({})", column(dimension)), "''");
+        let by = match self.scope {
+            Scope::Links(_) => "url_id, ",
+            Scope::Owner(_) => "",
+        };
+        let sets: Vec<String> = tops.keys().map(|dimension| format!("({by}{})", column(*dimension))).collect();
         format!(
-            "SELECT toUInt8({facet}) AS facet, {url} AS url, toInt64(0) AS at, toString({column}) AS name, \
+            "SELECT toUInt8({facet}) AS facet, {url} AS url, toInt64(0) AS at, {name} AS name, \
              count() AS clicks, toUInt64(0) AS visitors \
-             FROM clicks WHERE {filter} AND {within} GROUP BY url, {column} \
-             ORDER BY clicks DESC, name LIMIT {first} BY url",
+             FROM clicks WHERE {filter} AND {within} GROUP BY GROUPING SETS ({sets}) \
+             ORDER BY clicks DESC, name LIMIT {most} BY facet, url",
             url = self.url(),
             filter = self.filter(),
-            within = clicked(span.from.timestamp_millis(), span.to.timestamp_millis()),
+            within = clicked(self.span.from.timestamp_millis(), self.span.to.timestamp_millis()),
+            sets = sets.join(", "),
+            most = tops.values().max().copied().unwrap_or_default(),
         )
     }
 
@@ -148,7 +200,7 @@ impl Statement<'_> {
 
 fn clicked(from_ms: i64, to_ms: i64) -> String {
     let at = |ms| format!("fromUnixTimestamp64Milli(toInt64({ms}), 'UTC')");
-    format!("clicked_at >= {} AND clicked_at < {}", at(from_ms), at(to_ms))
+    format!("(clicked_at >= {} AND clicked_at < {})", at(from_ms), at(to_ms))
 }
 
 fn column(dimension: Dimension) -> &'static str {

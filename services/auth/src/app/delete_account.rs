@@ -8,7 +8,7 @@ use crate::{
     limits::Attempt,
     store::{deletions, users},
 };
-use chassis::jwt::Caller;
+use chassis::{jwt::Caller, messaging::outbox};
 use contracts::rest::auth::{Deletion, DeletionStatus};
 use saga::Start;
 use uuid::Uuid;
@@ -32,7 +32,7 @@ impl Accounts {
             let start = Start { id: saga_id, subject: user_id.to_string(), data: Data { user_id } };
             self.sagas.start::<AccountDeletion>(&mut tx, start).await?;
         }
-        tx.commit().await?;
+        outbox::postgres::commit(tx).await?;
         self.limiter.forget(Attempt::LoginTo(&account.user.email)).await;
         Ok(())
     }

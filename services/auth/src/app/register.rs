@@ -40,7 +40,7 @@ impl Accounts {
         let mut tx = self.pool.begin().await?;
         add(&mut tx, &user, &hash).await?;
         let session = self.begin_session(&mut tx, &user).await?;
-        tx.commit().await?;
+        outbox::postgres::commit(tx).await?;
         metrics::counter!(names::REGISTRATIONS).increment(1);
         chassis::http::facts::note("user_id", user.id.to_string());
         Ok(session)

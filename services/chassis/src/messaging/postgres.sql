@@ -13,14 +13,9 @@ CREATE TABLE IF NOT EXISTS outbox (
 
 CREATE INDEX IF NOT EXISTS outbox_leased ON outbox (subject, leased_until) WHERE leased_until IS NOT NULL;
 
-CREATE OR REPLACE FUNCTION outbox_wake() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_notify('outbox', '');
-    RETURN NULL;
-END $$;
-
-CREATE OR REPLACE TRIGGER outbox_wake AFTER INSERT ON outbox
-    FOR EACH STATEMENT EXECUTE FUNCTION outbox_wake();
+-- Relays were once woken by NOTIFY: transactions that notify commit one after the other.
+DROP TRIGGER IF EXISTS outbox_wake ON outbox;
+DROP FUNCTION IF EXISTS outbox_wake();
 
 -- What was handled. Partitioned by the day on which the event was made, which every delivery of it
 -- has in common: so the key is unique across partitions, and an old day is dropped at once.

@@ -72,7 +72,7 @@ impl Inventory {
         let Product { id: product_id, sku, name, description, price, active, .. } = product.clone();
         let told = ProductCreated { product_id, sku, name, description, price, active, at };
         outbox::postgres::enqueue(&mut tx, Event::new(product_id.to_string(), 1, told)).await?;
-        tx.commit().await?;
+        outbox::postgres::commit(tx).await?;
         Ok(product.seen(true))
     }
 
@@ -95,7 +95,7 @@ impl Inventory {
         let told = ProductUpdated { product_id, sku, name, description, price, active, at };
         let event = Event::new(id.to_string(), product.version.unsigned_abs(), told);
         outbox::postgres::enqueue(&mut tx, event).await?;
-        tx.commit().await?;
+        outbox::postgres::commit(tx).await?;
         Ok(product.seen(true))
     }
 }

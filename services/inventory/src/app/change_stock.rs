@@ -47,7 +47,7 @@ impl Inventory {
         let (changed, records) = operate(&mut tx, actor, product, request).await?;
         let replay = Replay { request: asked, answer: serde_json::to_string(&changed)? };
         replays::insert(&mut tx, place, &replay).await?;
-        tx.commit().await?;
+        outbox::postgres::commit(tx).await?;
         stock::count(&records);
         Ok(changed)
     }

@@ -53,7 +53,7 @@ impl Inventory {
         failpoint!("inventory.expire.after_status");
         outbox::postgres::enqueue_all(&mut tx, tell::events(&records, now)?).await?;
         failpoint!("inventory.expire.after_outbox");
-        tx.commit().await?;
+        outbox::postgres::commit(tx).await?;
         stock::count(&records);
         for reservation in &expired {
             tracing::info!(reservation.id = %reservation.id, order.id = %reservation.orders_order_id, "A reservation expired.");

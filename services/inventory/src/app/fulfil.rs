@@ -15,7 +15,7 @@ use chassis::{
     messaging::{Message, inbox::postgres::Inbox, outbox},
 };
 use chrono::{DateTime, Utc};
-use contracts::rest::inventory::ReservationStatus as Status;
+use contracts::rest::inventory::{Reservation as Seen, ReservationStatus as Status};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -37,13 +37,39 @@ impl Inventory {
         let (records, ended) = leave(&mut tx, reservations, at).await?;
         outbox::postgres::enqueue_all(&mut tx, tell::events(&records, at)?).await?;
         failpoint!("inventory.fulfil.after_outbox");
-        tx.commit().await?;
+        outbox::postgres::commit(tx).await?;
         failpoint!("inventory.fulfil.after_commit");
         stock::count(&records);
         for (reservation, status) in ended {
             report(&reservation, status);
         }
         Ok(())
+    }
+
+    /// Lets the pieces of a short reservation leave after all, now that there are enough again. One that is fulfilled
+    /// stays so.
+    ///
+    /// # Errors
+    /// [`Error::UnknownReservation`]; [`Error::NotShort`]; [`Error::StillShort`].
+    pub async fn fulfil_short(&self, id: Uuid) -> Result<Seen, Error> {
+        let at = now();
+        let mut tx = self.pool.begin().await?;
+        let mut reservation = reservations::lock_id(&mut tx, id).await?.ok_or(Error::UnknownReservation)?;
+        match reservation.status {
+            Status::Short => {}
+            Status::Fulfilled => return Ok(reservation.into()),
+            status => return Err(Error::NotShort(status)),
+        }
+        let (records, ended) = leave(&mut tx, vec![reservation.clone()], at).await?;
+        (reservation.status, reservation.updated_at) = match ended.first() {
+            Some((_, status)) => (*status, at),
+            None => return Err(Error::StillShort),
+        };
+        outbox::postgres::enqueue_all(&mut tx, tell::events(&records, at)?).await?;
+        outbox::postgres::commit(tx).await?;
+        stock::count(&records);
+        report(&reservation, reservation.status);
+        Ok(reservation.into())
     }
 }
 

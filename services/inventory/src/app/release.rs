@@ -36,7 +36,7 @@ impl Inventory {
         messages.push(tell::reply(command.step, tell::done())?);
         outbox::postgres::enqueue_all(&mut tx, messages).await?;
         failpoint!("inventory.release.after_outbox");
-        tx.commit().await?;
+        outbox::postgres::commit(tx).await?;
         failpoint!("inventory.release.after_commit");
         stock::count(&records);
         if !records.is_empty() {

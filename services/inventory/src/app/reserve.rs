@@ -65,7 +65,7 @@ impl Inventory {
         messages.push(tell::reply(command.step, outcome)?);
         outbox::postgres::enqueue_all(&mut tx, messages).await?;
         failpoint!("inventory.reserve.after_outbox");
-        tx.commit().await?;
+        outbox::postgres::commit(tx).await?;
         failpoint!("inventory.reserve.after_commit");
         stock::count(&records);
         metrics::counter!(names::RESERVATIONS, "outcome" => metric).increment(1);

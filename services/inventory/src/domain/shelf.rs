@@ -158,12 +158,12 @@ impl Shelf {
                 Ok(Status::Fulfilled)
             }
             // Its pieces were given back, and others may have them by now.
-            Status::Expired if !self.lacks(items).is_empty() => Ok(Status::Short),
-            Status::Expired => {
+            Status::Expired | Status::Short if !self.lacks(items).is_empty() => Ok(Status::Short),
+            Status::Expired | Status::Short => {
                 items.iter().try_for_each(|(product, quantity)| self.operate(product, Kind::Decrease, quantity))?;
                 Ok(Status::Fulfilled)
             }
-            Status::Fulfilled | Status::Short | Status::Released | Status::Refused | Status::Tombstone => Ok(status),
+            Status::Fulfilled | Status::Released | Status::Refused | Status::Tombstone => Ok(status),
         }
     }
 

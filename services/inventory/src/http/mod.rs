@@ -76,6 +76,7 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(stock::operations, stock::operate))
         .routes(routes!(stock::rebuild))
         .routes(routes!(reservations::list))
+        .routes(routes!(reservations::fulfil))
 }
 
 /// Operators see more than users: nobody on the way keeps an answer.

@@ -127,6 +127,18 @@ pub async fn lock(connection: &mut PgConnection, saga: Uuid, step: &str) -> sqlx
     Ok(row.map(Into::into))
 }
 
+/// The reservation with this id, locked.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn lock_id(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Reservation>> {
+    let row: Option<Row> = sqlx::query_as("SELECT * FROM reservations WHERE id = $1 FOR NO KEY UPDATE")
+        .bind(id)
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.map(Into::into))
+}
+
 /// All reservations of a saga, locked.
 ///
 /// # Errors

@@ -42,8 +42,8 @@ fn asking(operation: &Operation, token: Option<&str>) -> Request<Body> {
 fn every_operation_needs_a_token_and_these_the_role() {
     let all = operations();
     assert!(all.iter().all(|operation| operation.needs_token));
-    assert_eq!(all.len(), 10);
-    assert_eq!(all.iter().filter(|operation| operation.needs_operator).count(), 6);
+    assert_eq!(all.len(), 11);
+    assert_eq!(all.iter().filter(|operation| operation.needs_operator).count(), 7);
 }
 
 #[tokio::test]

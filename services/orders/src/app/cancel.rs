@@ -6,7 +6,7 @@ use crate::{
     error::Error,
     store::orders,
 };
-use chassis::jwt::Caller;
+use chassis::{jwt::Caller, messaging::outbox};
 use contracts::{
     event::orders::CancelledBy,
     rest::orders::{Order, OrderStatus},
@@ -41,7 +41,7 @@ impl Shop {
             // It ended, or was called off by somebody else, while we waited for the saga.
             Err(_) => order,
         };
-        tx.commit().await?;
+        outbox::postgres::commit(tx).await?;
         Ok(Order::from(&order))
     }
 }

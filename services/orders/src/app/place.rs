@@ -15,6 +15,7 @@ use crate::{
         links, products,
     },
 };
+use chassis::messaging::outbox;
 use chrono::Utc;
 use contracts::rest::orders::{Order, PlaceOrder};
 use sha2::{Digest, Sha256};
@@ -73,7 +74,7 @@ impl Shop {
         let mut tx = self.pool.begin().await?;
         match self.place_in(&mut tx, request, wish).await {
             Ok(order) => {
-                tx.commit().await?;
+                outbox::postgres::commit(tx).await?;
                 chassis::failpoint!("orders.place.after_commit");
                 chassis::http::facts::note("order_id", order.id.to_string());
                 Ok(order)

@@ -33,18 +33,18 @@ impl Shop {
         let mut tx = self.pool.begin().await?;
         if let Some(row) = customers::lock_by_user(&mut tx, user).await? {
             let customer = self.change(&mut tx, row, wish).await?;
-            tx.commit().await?;
+            outbox::postgres::commit(tx).await?;
             return Ok((customer, false));
         }
         if let Some(customer) = self.create(&mut tx, user, &wish).await? {
-            tx.commit().await?;
+            outbox::postgres::commit(tx).await?;
             metrics::counter!(names::CUSTOMERS, "what" => "created").increment(1);
             return Ok((customer, true));
         }
         // Another request was quicker, and has committed by now.
         let row = customers::lock_by_user(&mut tx, user).await?.context("a customer that was there is not")?;
         let customer = self.change(&mut tx, row, wish).await?;
-        tx.commit().await?;
+        outbox::postgres::commit(tx).await?;
         Ok((customer, false))
     }
 

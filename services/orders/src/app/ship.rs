@@ -2,6 +2,7 @@
 
 use super::{Shop, load, of_engine, record};
 use crate::{domain::Refusals, error::Error};
+use chassis::messaging::outbox;
 use contracts::rest::orders::Order;
 use uuid::Uuid;
 
@@ -33,7 +34,7 @@ impl Shop {
             Some(_) => return Err(Error::Conflict),
             None => order,
         };
-        tx.commit().await?;
+        outbox::postgres::commit(tx).await?;
         Ok(Order::from(&order))
     }
 
@@ -48,7 +49,7 @@ impl Shop {
             Some(event) => record(&mut tx, Some(order), event).await?,
             None => order,
         };
-        tx.commit().await?;
+        outbox::postgres::commit(tx).await?;
         Ok(Order::from(&order))
     }
 }

@@ -56,7 +56,7 @@ impl Handler for Commands {
         let reply = Outgoing::reply(Replied { step: command.step().clone(), outcome })?;
         outbox::postgres::enqueue(&mut tx, reply).await?;
         chassis::failpoint!("orders.erase.after_reply");
-        Ok(tx.commit().await?)
+        Ok(outbox::postgres::commit(tx).await?)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{domain::Order, error::Error};
 use contracts::rest::orders::OrderStatus;
-use sqlx::{PgConnection, types::Json};
+use sqlx::{PgConnection, PgPool, types::Json};
 use uuid::Uuid;
 
 /// Writes the state after the events that were appended in the same transaction.
@@ -37,6 +37,16 @@ pub async fn by_ids(connection: &mut PgConnection, ids: &[Uuid], of: Option<Uuid
             .fetch_all(connection)
             .await?;
     Ok(states.into_iter().map(|Json(order)| order).collect())
+}
+
+/// How many events each of these orders has.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn versions(pool: &PgPool, ids: &[Uuid]) -> sqlx::Result<Vec<(Uuid, u64)>> {
+    let rows: Vec<(Uuid, i64)> =
+        sqlx::query_as("SELECT id, version FROM orders WHERE id = ANY($1)").bind(ids).fetch_all(pool).await?;
+    Ok(rows.into_iter().map(|(id, version)| (id, version.unsigned_abs())).collect())
 }
 
 /// A buyer's orders, newest first, those before `after`.

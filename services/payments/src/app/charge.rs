@@ -9,7 +9,7 @@ use crate::{
         payments,
     },
 };
-use chassis::failpoint;
+use chassis::{failpoint, messaging::outbox};
 use contracts::command::checkout::ChargePayment;
 use secrecy::SecretString;
 use sqlx::PgConnection;
@@ -27,17 +27,17 @@ impl Payments {
         let mut tx = self.pool.begin().await?;
         let Some(payment) = payments::insert(&mut tx, command, &origin()).await? else {
             answer_again(&mut tx, command).await?;
-            return Ok(tx.commit().await?);
+            return Ok(outbox::postgres::commit(tx).await?);
         };
         failpoint!("payments.charge.after_payment");
         if command.amount.minor <= 0 {
             let verdict = Verdict::Declined { reason: reason::INVALID_AMOUNT.to_owned() };
             settle_charge(&mut tx, payment.id, &verdict).await?;
-            return Ok(tx.commit().await?);
+            return Ok(outbox::postgres::commit(tx).await?);
         }
         let kept = calls::insert_charge(&mut tx, &payment, &command.provider_token, lease).await?;
         failpoint!("payments.charge.before_commit");
-        tx.commit().await?;
+        outbox::postgres::commit(tx).await?;
         failpoint!("payments.charge.after_commit");
         match (slot, lease) {
             (Some(slot), Some(lease)) => {

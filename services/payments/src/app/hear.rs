@@ -11,7 +11,7 @@ use crate::{
     provider::{Charge, Event, Refund},
     store::{payments, provider_events, refunds},
 };
-use chassis::failpoint;
+use chassis::{failpoint, messaging::outbox};
 use chrono::Utc;
 use secrecy::ExposeSecret;
 
@@ -64,7 +64,7 @@ impl Payments {
         failpoint!("payments.webhook.after_event");
         let settled = settle_charge(&mut tx, payment.id, &verdict(charge)).await?;
         failpoint!("payments.webhook.before_commit");
-        tx.commit().await?;
+        outbox::postgres::commit(tx).await?;
         self.desk.wake();
         Ok(if settled { "settled" } else { "known" })
     }
@@ -82,7 +82,7 @@ impl Payments {
         }
         failpoint!("payments.webhook.after_event");
         let settled = settle_refund(&mut tx, refund.payment_id, id, Some(&made.id)).await?;
-        tx.commit().await?;
+        outbox::postgres::commit(tx).await?;
         self.desk.wake();
         Ok(if settled { "settled" } else { "known" })
     }

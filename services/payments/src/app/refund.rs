@@ -6,7 +6,7 @@ use crate::{
     error::{Error, is_violation_of},
     store::{calls, payments, refunds},
 };
-use chassis::failpoint;
+use chassis::{failpoint, messaging::outbox};
 use contracts::money::Money;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -50,7 +50,7 @@ impl Payments {
         }
         let refund = record(&mut tx, &payment, request).await?;
         failpoint!("payments.operator_refund.before_commit");
-        tx.commit().await?;
+        outbox::postgres::commit(tx).await?;
         self.desk.wake();
         Ok(refund)
     }

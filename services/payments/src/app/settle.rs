@@ -8,7 +8,7 @@ use crate::{
     provider::{Charge, ChargeStatus},
     store::{calls, payments, refunds},
 };
-use chassis::failpoint;
+use chassis::{failpoint, messaging::outbox};
 use chrono::Utc;
 use contracts::{
     envelope::Event,
@@ -26,7 +26,7 @@ impl Payments {
         let mut tx = self.pool.begin().await?;
         settle_charge(&mut tx, payment_id, verdict).await?;
         failpoint!("payments.settle.before_commit");
-        tx.commit().await?;
+        outbox::postgres::commit(tx).await?;
         // Being undone, there may be a refund to make.
         self.desk.wake();
         Ok(())
@@ -40,7 +40,7 @@ impl Payments {
         let mut tx = self.pool.begin().await?;
         settle_refund(&mut tx, payment_id, refund_id, made).await?;
         failpoint!("payments.refund.before_commit");
-        tx.commit().await?;
+        outbox::postgres::commit(tx).await?;
         self.desk.wake();
         Ok(())
     }

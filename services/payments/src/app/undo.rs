@@ -9,7 +9,7 @@ use crate::{
         payments, refunds,
     },
 };
-use chassis::failpoint;
+use chassis::{failpoint, messaging::outbox};
 use contracts::command::{Outcome, StepRef, checkout::RefundPayment};
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -38,7 +38,7 @@ impl Payments {
             Known::Payment(payment) => self.undo_payment(&mut tx, *payment, step).await?,
         }
         failpoint!("payments.undo.before_commit");
-        tx.commit().await?;
+        outbox::postgres::commit(tx).await?;
         self.desk.wake();
         Ok(())
     }
@@ -59,7 +59,7 @@ impl Payments {
             payments::undo(&mut tx, payment.id).await?;
             reply(&mut tx, step, nothing(), &payment.origin).await?;
         }
-        Ok(tx.commit().await?)
+        Ok(outbox::postgres::commit(tx).await?)
     }
 
     async fn undo_payment(&self, tx: &mut PgConnection, mut payment: Payment, step: &StepRef) -> Result<(), Error> {

@@ -7,6 +7,7 @@ mod erasure;
 mod faults;
 mod operations;
 mod process;
+mod processes;
 mod provider;
 mod reading;
 mod refunds;

@@ -6,27 +6,29 @@ use crate::{
     world::{SOON, is_done},
 };
 use contracts::command::checkout::ChargePayment;
-use kit::{Engine, Sandbox, Stack};
+use kit::{Engine, Issuer, Sandbox, Stack};
 use tokio_util::sync::CancellationToken;
 
-struct Scene {
-    sandbox: Sandbox,
-    provider: Provider,
-    wire: Wire,
+pub(crate) struct Scene {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) provider: Provider,
+    pub(crate) wire: Wire,
+    pub(crate) issuer: Issuer,
     shutdown: CancellationToken,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let (provider, shutdown) = (Provider::start().await, CancellationToken::new());
         let sandbox = Sandbox::only(&[Engine::Postgres, Engine::Rabbitmq]).await.unwrap();
-        let wire = Wire::open(&sandbox, &shutdown).await;
-        Self { sandbox, provider, wire, shutdown }
+        let (wire, issuer) = (Wire::open(&sandbox, &shutdown).await, Issuer::start().await.unwrap());
+        Self { sandbox, provider, wire, issuer, shutdown }
     }
 
-    async fn start(&self, failpoints: &str) -> Stack {
+    pub(crate) async fn start(&self, failpoints: &str) -> Stack {
         let settings = [
             ("FAILPOINTS", failpoints),
+            ("PAYMENTS_JWT__JWKS_URL", &self.issuer.jwks_url()),
             ("PAYMENTS_PROVIDER__URL", &self.provider.url()),
             ("PAYMENTS_PROVIDER__SECRET", SECRET),
             ("PAYMENTS_WORKER__LEASE_MS", "1000"),
@@ -38,10 +40,10 @@ impl Scene {
         builder.start(&["payments"]).await.unwrap()
     }
 
-    /// Runs until the process dies of the failpoint.
-    async fn dies(&self, failpoint: &str, command: impl AsyncFnOnce()) {
+    /// Runs until the process dies of the failpoint, which `command` leads to.
+    pub(crate) async fn dies(&self, failpoint: &str, command: impl AsyncFnOnce(&str)) {
         let stack = self.start(&format!("{failpoint}=return")).await;
-        command().await;
+        command(&stack.url("payments")).await;
         let died = kit::eventually(SOON, failpoint, async || Ok(stack.pid("payments").is_err().then_some(())));
         died.await.unwrap();
     }
@@ -56,7 +58,7 @@ impl Drop for Scene {
 async fn is_charged_once_after_dying_at(failpoint: &str) {
     let scene = Scene::new().await;
     let command = charge("tok_visa_ok", 500);
-    scene.dies(failpoint, async || scene.wire.command(&command).await).await;
+    scene.dies(failpoint, async |_| scene.wire.command(&command).await).await;
     let stack = scene.start("").await;
     is_done(&scene.wire.reply(&command.step).await);
     has_one_charge(&scene, &command).await;
@@ -98,7 +100,7 @@ async fn is_refunded_once_after_dying_at(failpoint: &str) {
     let command = charge("tok_visa_ok", 500);
     let back = undo(&command);
     scene
-        .dies(failpoint, async || {
+        .dies(failpoint, async |_| {
             scene.wire.command(&command).await;
             is_done(&scene.wire.reply(&command.step).await);
             scene.wire.command(&back).await;

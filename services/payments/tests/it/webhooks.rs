@@ -11,7 +11,7 @@ use contracts::{event::payments::PaymentCaptured, problem::Code, rest::payments:
 use providers::webhooks::sign;
 use serde_json::{Value, json};
 
-fn event(command: &contracts::command::checkout::ChargePayment, id: &str, status: &str) -> Value {
+pub(crate) fn event(command: &contracts::command::checkout::ChargePayment, id: &str, status: &str) -> Value {
     json!({
         "id": id, "type": format!("charge.{status}"), "created_at": Utc::now(),
         "data": {

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub use addresses::{Address, Addresses};
 pub use install::folder as downloads;
+pub use postgres::program as postgres_program;
 pub use private::Private;
 pub use site::Site;
 
@@ -41,7 +42,7 @@ const GRACE: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Engine {
-    /// Postgres, for auth.
+    /// Postgres, for auth, orders, inventory and payments.
     Postgres,
     /// MongoDB as a replica set of one, for the shortener.
     Mongo,

@@ -19,6 +19,11 @@ pub(super) fn programs() -> Option<PathBuf> {
     programs.join("postgres").is_file().then_some(programs)
 }
 
+/// A program of the newest installed version, for example `pgbench`.
+pub fn program(name: &str) -> Option<PathBuf> {
+    programs().map(|folder| folder.join(name)).filter(|program| program.is_file())
+}
+
 pub(super) async fn command(site: &Site) -> Result<Command> {
     let programs = programs().context("Postgres is not installed")?;
     let folder = site.data(Engine::Postgres);

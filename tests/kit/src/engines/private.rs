@@ -27,13 +27,25 @@ impl Private {
     /// # Errors
     /// When one of them, or one of the shared ones, does not start.
     pub async fn start(engines: &[Engine]) -> Result<Self> {
+        Self::start_as(engines, Site::private).await
+    }
+
+    /// Like [`start`](Self::start), with engines that wait for the disk as in production.
+    ///
+    /// # Errors
+    /// When one of them, or one of the shared ones, does not start.
+    pub async fn durable(engines: &[Engine]) -> Result<Self> {
+        Self::start_as(engines, Site::bench).await
+    }
+
+    async fn start_as(engines: &[Engine], site: fn(PathBuf, Ports) -> Result<Site>) -> Result<Self> {
         let others: Vec<Engine> = Engine::ALL.iter().copied().filter(|engine| !engines.contains(engine)).collect();
         let shared = ensure_shared(&Site::test()?, &others).await?;
         remove_leftovers();
         let (ports, held) = Ports::reserved()?;
         let own = Identity::own();
         let name = format!("{}x{}x{}", own.pid, own.started, ports.postgres);
-        let site = Site::private(folder().join(name), ports)?;
+        let site = site(folder().join(name), ports)?;
         // Built before the start, so that a failing start also cleans up.
         let mut private = Self { site, engines: engines.to_vec(), addresses: shared.clone(), _ports: held };
         let addresses = start_all(&private.site, engines).await?;

@@ -35,6 +35,9 @@ pub(super) fn port_mapper(site: &Site) -> Daemon {
 pub(super) async fn command(site: &Site) -> Result<Command> {
     let script = script().context("RabbitMQ is not installed")?;
     let folder = site.data(Engine::Rabbitmq);
+    if site.forgets(Engine::Rabbitmq) && folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("removing {}", folder.display()))?;
+    }
     configure(site, &folder)?;
     start_port_mapper(site).await?;
     let mut command = with_only(&environment(site, &folder));

@@ -16,13 +16,25 @@ use crate::secrets::Secrets;
 const COOKIE: &str = "rabbitmq-cookie";
 const KEY: &str = "mongo-key";
 
+/// What one set of engines is for, and so how it is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// `cargo dev up`.
+    Up,
+    /// All tests of a folder.
+    Tests,
+    /// One test that kills engines.
+    Private,
+    /// One bench, where a commit is to cost what it costs in production.
+    Bench,
+}
+
 /// Where one set of engines lives and how it is run.
 #[derive(Debug, Clone)]
 pub struct Site {
     folder: PathBuf,
     ports: Ports,
-    durable: bool,
-    detached: bool,
+    purpose: Purpose,
     secrets: BTreeMap<&'static str, String>,
 }
 
@@ -32,7 +44,7 @@ impl Site {
     /// # Errors
     /// When its folder can't be written.
     pub fn up() -> Result<Self> {
-        Self::new(paths::dev().join("up"), Ports::at(base("VITRINE_UP_PORTS", 17_000)?), true, true)
+        Self::new(paths::dev().join("up"), Ports::at(base("VITRINE_UP_PORTS", 17_000)?), Purpose::Up)
     }
 
     /// The engines of the tests: they do not wait for the disk. Their ports are chosen once per folder: those from
@@ -43,19 +55,24 @@ impl Site {
     pub fn test() -> Result<Self> {
         let folder = paths::dev().join("test");
         let ports = Ports::chosen_once(&folder, base("VITRINE_TEST_PORTS", 18_000)?)?;
-        Self::new(folder, ports, false, true)
+        Self::new(folder, ports, Purpose::Tests)
     }
 
     /// A set of its own, which ends with the process that starts it.
     pub(super) fn private(folder: PathBuf, ports: Ports) -> Result<Self> {
-        Self::new(folder, ports, false, false)
+        Self::new(folder, ports, Purpose::Private)
     }
 
-    fn new(folder: PathBuf, ports: Ports, durable: bool, detached: bool) -> Result<Self> {
+    /// A set of its own that waits for the disk like that of `cargo dev up`.
+    pub(super) fn bench(folder: PathBuf, ports: Ports) -> Result<Self> {
+        Self::new(folder, ports, Purpose::Bench)
+    }
+
+    fn new(folder: PathBuf, ports: Ports, purpose: Purpose) -> Result<Self> {
         let mut stored = Secrets::open(&folder)?;
         let names = Engine::ALL.iter().map(|engine| engine.name()).chain([COOKIE, KEY]);
         let secrets = names.map(|name| Ok((name, stored.get(name)?))).collect::<Result<_>>()?;
-        Ok(Self { folder, ports, durable, detached, secrets })
+        Ok(Self { folder, ports, purpose, secrets })
     }
 
     /// The folder that holds everything of this site.
@@ -84,12 +101,18 @@ impl Site {
 
     /// Whether a committed write survives a power cut (a killed process it always survives).
     pub(super) fn durable(&self) -> bool {
-        self.durable
+        matches!(self.purpose, Purpose::Up | Purpose::Bench)
     }
 
     /// Whether engines outlive the process that starts them.
     pub(super) fn detached(&self) -> bool {
-        self.detached
+        matches!(self.purpose, Purpose::Up | Purpose::Tests)
+    }
+
+    /// Whether an engine starts without the data of its last run. The broker of the tests does: RabbitMQ 3.10 that
+    /// starts on what thousands of deleted quorum queues left behind fails to declare new ones.
+    pub(super) fn forgets(&self, engine: Engine) -> bool {
+        self.purpose == Purpose::Tests && engine == Engine::Rabbitmq
     }
 
     /// The administrator's password on an engine.

@@ -47,12 +47,12 @@ pub trait Store: Clone + Send + Sync + 'static {
         lease: Duration,
     ) -> impl Future<Output = anyhow::Result<Vec<Claimed>>> + Send;
 
-    /// Drops what was published; hands back what was `claimed` and not.
+    /// Drops what was published, and hands some back; what else was claimed stays so.
     fn settle(
         &self,
         relay: Uuid,
         published: &[Uuid],
-        claimed: &[Uuid],
+        back: &[Uuid],
     ) -> impl Future<Output = anyhow::Result<()>> + Send;
 
     /// Hands back everything that `relay` holds.

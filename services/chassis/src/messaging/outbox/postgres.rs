@@ -2,12 +2,33 @@
 
 use super::{Claimed, Pending, Store as OutboxStore, Wake};
 use crate::messaging::Outgoing;
-use sqlx::{PgConnection, PgPool, postgres::PgListener};
-use std::time::Duration;
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use std::{sync::LazyLock, time::Duration};
+use tokio::sync::watch;
 use uuid::Uuid;
 
-/// The channel that the table's trigger notifies.
-const CHANNEL: &str = "outbox";
+/// Rung by every [`commit`] of this process.
+static COMMITS: LazyLock<watch::Sender<()>> = LazyLock::new(watch::Sender::default);
+
+/// Commits a transaction that may have written messages, and wakes the relays of this process.
+///
+/// Postgres itself could wake them (`NOTIFY`), and did: but it lets transactions that notify commit
+/// one after the other, each with a flush of its own to the disk, in all databases of a server.
+/// After a plain `commit`, or when the process dies before it rings, the sweep finds the messages.
+///
+/// # Errors
+/// Fails when the database does; the transaction may have been committed or not.
+pub async fn commit(transaction: Transaction<'_, Postgres>) -> sqlx::Result<()> {
+    transaction.commit().await?;
+    COMMITS.send_replace(());
+    Ok(())
+}
+
+/// Hears every [`commit`] of this process from now on.
+#[must_use]
+pub fn commits() -> watch::Receiver<()> {
+    COMMITS.subscribe()
+}
 
 /// Writes a message into the outbox, in the transaction of `connection`.
 ///
@@ -101,9 +122,11 @@ struct Row {
     envelope: String,
 }
 
-/// Relays take turns at claiming and handing back, so that each sees what the others hold, and none
+/// Begins a transaction of a relay. They take turns, so that each sees what the others hold, and none
 /// skips a locked row to take a later one of its subject.
-const TURN: &str = "SELECT pg_advisory_xact_lock(hashtext('outbox'))";
+///
+/// None waits for the disk: what a crash of the server takes back of it is claimed or published again.
+const TURN: &str = "BEGIN; SET LOCAL synchronous_commit = off; SELECT pg_advisory_xact_lock(hashtext('outbox'))";
 
 /// Rows that nobody holds, of subjects of which nobody holds any. The time is the statement's: with
 /// one that moves on, a lease that ends meanwhile would free a subject's later rows and not its first.
@@ -123,11 +146,10 @@ const CLAIM: &str = "
     RETURNING o.position, o.id, o.exchange, o.routing_key, o.envelope::text AS envelope";
 
 impl OutboxStore for Store {
-    type Wake = Listener;
+    type Wake = watch::Receiver<()>;
 
     async fn claim(&self, relay: Uuid, limit: u32, lease: Duration) -> anyhow::Result<Vec<Claimed>> {
-        let mut transaction = self.pool.begin().await?;
-        sqlx::query(TURN).execute(&mut *transaction).await?;
+        let mut transaction = self.pool.begin_with(TURN).await?;
         let mut rows: Vec<Row> = sqlx::query_as(CLAIM)
             .bind(relay)
             .bind(i64::from(limit))
@@ -144,16 +166,15 @@ impl OutboxStore for Store {
         claimed.collect()
     }
 
-    async fn settle(&self, relay: Uuid, published: &[Uuid], claimed: &[Uuid]) -> anyhow::Result<()> {
-        let mut transaction = self.pool.begin().await?;
+    async fn settle(&self, relay: Uuid, published: &[Uuid], back: &[Uuid]) -> anyhow::Result<()> {
+        let mut transaction = self.pool.begin_with(TURN).await?;
         sqlx::query("DELETE FROM outbox WHERE id = ANY($1)").bind(published).execute(&mut *transaction).await?;
-        if published.len() < claimed.len() {
-            sqlx::query(TURN).execute(&mut *transaction).await?;
+        if !back.is_empty() {
             sqlx::query(
                 "UPDATE outbox SET leased_by = NULL, leased_until = NULL
                  WHERE id = ANY($1) AND leased_by = $2",
             )
-            .bind(claimed)
+            .bind(back)
             .bind(relay)
             .execute(&mut *transaction)
             .await?;
@@ -162,8 +183,7 @@ impl OutboxStore for Store {
     }
 
     async fn release(&self, relay: Uuid) -> anyhow::Result<()> {
-        let mut transaction = self.pool.begin().await?;
-        sqlx::query(TURN).execute(&mut *transaction).await?;
+        let mut transaction = self.pool.begin_with(TURN).await?;
         sqlx::query("UPDATE outbox SET leased_by = NULL, leased_until = NULL WHERE leased_by = $1")
             .bind(relay)
             .execute(&mut *transaction)
@@ -182,22 +202,14 @@ impl OutboxStore for Store {
         Ok(Pending { count: count.unsigned_abs(), oldest })
     }
 
-    async fn listen(&self) -> anyhow::Result<Listener> {
-        let mut listener = PgListener::connect_with(&self.pool).await?;
-        // The pool is the service's: its end must end the listener, too.
-        listener.ignore_pool_close_event(false);
-        listener.listen(CHANNEL).await?;
-        Ok(Listener(listener))
+    async fn listen(&self) -> anyhow::Result<watch::Receiver<()>> {
+        Ok(commits())
     }
 }
 
-/// Listens to the notifications of the table's trigger.
-pub struct Listener(PgListener);
-
-impl Wake for Listener {
+impl Wake for watch::Receiver<()> {
     async fn woken(&mut self) -> anyhow::Result<()> {
-        // `None`: the connection was lost and is back; something may have been missed.
-        self.0.try_recv().await?;
-        Ok(())
+        // The sender is a static: it never goes away.
+        Ok(self.changed().await?)
     }
 }

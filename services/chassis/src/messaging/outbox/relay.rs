@@ -1,9 +1,13 @@
 //! Publishes what stands in an outbox.
 
 use super::{Claimed, Store, Wake};
-use crate::messaging::{Publisher, delays, metrics, topology};
+use crate::messaging::{PublishError, Publisher, delays, metrics, topology};
 use futures::future::join_all;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     sync::Notify,
     time::{Instant, sleep},
@@ -13,6 +17,16 @@ use uuid::Uuid;
 
 /// How often the outbox is counted for the metrics.
 const MEASURE_EVERY: Duration = Duration::from_secs(5);
+
+/// What became of a batch.
+#[derive(Default)]
+struct Round {
+    published: HashSet<Uuid>,
+    /// What the broker would not take.
+    refused: HashSet<Uuid>,
+    /// Why others could not be published, if the broker was away.
+    failure: Option<anyhow::Error>,
+}
 
 /// Publishes what stands in an outbox: at least once, each subject in order. Several may run.
 ///
@@ -92,7 +106,9 @@ impl<S: Store> Relay<S> {
         topology::declare_shared(&channel).await
     }
 
-    /// Claims and publishes one batch; says how many were published.
+    /// Claims and publishes one batch; says how many were published. What the broker refuses, because
+    /// nobody has declared a queue for it or that queue is full, holds back its subject and nothing
+    /// else: it stays claimed until the lease ends.
     async fn round(&self, declared: &mut bool) -> anyhow::Result<usize> {
         if !*declared {
             self.declare().await?;
@@ -103,22 +119,28 @@ impl<S: Store> Relay<S> {
             return Ok(0);
         }
         let ids: Vec<Uuid> = claimed.iter().map(|row| row.id).collect();
-        let (published, failure) = self.publish(claimed).await;
+        let Round { published, refused, failure } = self.publish(claimed).await;
         ::metrics::counter!(metrics::OUTBOX_PUBLISHED).increment(published.len() as u64);
-        self.store.settle(self.id, &published, &ids).await?;
-        let Some(failure) = failure else { return Ok(published.len()) };
-        ::metrics::counter!(metrics::OUTBOX_FAILED).increment((ids.len() - published.len()) as u64);
-        // A broker that came back without its data does not know the exchange any more.
-        *declared = false;
-        Err(failure)
+        let back: Vec<Uuid> =
+            ids.iter().filter(|id| !published.contains(id) && !refused.contains(id)).copied().collect();
+        let done: Vec<Uuid> = published.into_iter().collect();
+        self.store.settle(self.id, &done, &back).await?;
+        if !refused.is_empty() || failure.is_some() {
+            ::metrics::counter!(metrics::OUTBOX_FAILED).increment((ids.len() - done.len()) as u64);
+            // A broker that came back without its data does not know the exchange any more.
+            *declared = false;
+        }
+        failure.map_or(Ok(done.len()), Err)
     }
 
     /// Publishes the subjects side by side, the messages of each one after the other: the next goes
-    /// out when the one before is confirmed.
-    async fn publish(&self, claimed: Vec<Claimed>) -> (Vec<Uuid>, Option<anyhow::Error>) {
-        let mut subjects: HashMap<String, Vec<Claimed>> = HashMap::new();
+    /// out when the one before is confirmed. No consumer gets messages of two exchanges, so a subject's
+    /// messages wait only for those to the same one.
+    async fn publish(&self, claimed: Vec<Claimed>) -> Round {
+        let mut subjects: HashMap<(String, String), Vec<Claimed>> = HashMap::new();
         for row in claimed {
-            subjects.entry(row.message.envelope.subject.clone()).or_default().push(row);
+            let subject = (row.message.exchange.clone(), row.message.envelope.subject.clone());
+            subjects.entry(subject).or_default().push(row);
         }
         // Well before the lease ends: another relay could otherwise publish the same beside us.
         let until = Instant::now() + self.lease / 2;
@@ -130,18 +152,24 @@ impl<S: Store> Relay<S> {
                 }
                 match self.publisher.publish(row.message).await {
                     Ok(()) => published.push(row.id),
-                    Err(error) => return (published, Some(error)),
+                    Err(error) => return (published, Some((row.id, error))),
                 }
             }
             (published, None)
         }));
-        let mut published = Vec::new();
-        let mut failure = None;
+        let mut round = Round::default();
         for (ids, error) in done.await {
-            published.extend(ids);
-            failure = failure.or(error);
+            round.published.extend(ids);
+            match error {
+                None => {}
+                Some((_, error @ PublishError::Unavailable(_))) => round.failure = Some(error.into()),
+                Some((id, error)) => {
+                    tracing::warn!(message.id = %id, error = %error, "A message of the outbox waits, and its subject's later ones with it.");
+                    round.refused.insert(id);
+                }
+            }
         }
-        (published, failure.map(Into::into))
+        round
     }
 
     async fn measure(&self) {

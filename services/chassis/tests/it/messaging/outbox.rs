@@ -1,9 +1,10 @@
-use super::{Bench, PATIENCE, counted, in_order, proxy::Proxy, read_log};
+use super::{Bench, Counted, Handling, PATIENCE, counted, in_order, proxy::Proxy, read_log};
 use anyhow::Result;
 use chassis::messaging::{
-    Broker, Relay,
+    Broker, Consumer, Outgoing, Relay, Subscription, ledger,
     outbox::{self, Store},
 };
+use contracts::{amqp::COMMANDS_EXCHANGE, envelope::EventData as _};
 use futures::future::try_join_all;
 use kit::Engine;
 use sqlx::PgPool;
@@ -146,6 +147,46 @@ async fn a_connection_that_is_cut_loses_nothing() {
     assert_eq!(log.iter().map(|record| record.message.id).collect::<HashSet<_>>(), written);
     assert!(in_order(&log));
     assert!(!relay.is_finished());
+}
+
+/// A command to a participant that has never been up: no queue is bound for it.
+fn to_nobody(subject: &str) -> Outgoing {
+    let message = Outgoing::event(counted(subject, 1)).unwrap();
+    Outgoing { exchange: COMMANDS_EXCHANGE.to_owned(), ..message }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_takes_holds_back_its_subject_only() {
+    let bench = Bench::new(ENGINES).await;
+    let pool = bench.postgres().await;
+    let store = outbox::postgres::Store::new(pool.clone());
+    // More than a relay claims at once, and before all else.
+    let mut transaction = pool.begin().await.unwrap();
+    let unroutable = (0..300).map(|number| to_nobody(&format!("nobody-{number}")));
+    outbox::postgres::enqueue_all(&mut transaction, unroutable).await.unwrap();
+    outbox::postgres::commit(transaction).await.unwrap();
+    let patient = Relay::new(store.clone(), bench.broker.publisher()).lease(PATIENCE).sweep(PATIENCE);
+    let relay = tokio::spawn(patient.run(CancellationToken::new()));
+
+    let mut transaction = pool.begin().await.unwrap();
+    for subject in ["nobody-7", "somebody"] {
+        outbox::postgres::enqueue(&mut transaction, counted(subject, 2)).await.unwrap();
+    }
+    outbox::postgres::commit(transaction).await.unwrap();
+    let log = read_log(&bench.broker, 1).await.unwrap();
+    assert_eq!(log[0].message.subject, "somebody");
+    assert_eq!(store.pending().await.unwrap().count, 301);
+
+    // Somebody declares a queue: all goes out, each subject in order.
+    relay.abort();
+    let commands = Subscription::to_commands("auth.late", [Counted::TYPE]);
+    let ledger = ledger::postgres(pool.clone());
+    Consumer::new(&bench.broker, commands, ledger, Handling(|_| async { Ok(()) })).declare().await.unwrap();
+    sqlx::query("UPDATE outbox SET leased_until = NULL, leased_by = NULL").execute(&pool).await.unwrap();
+    self::relay(store.clone(), &bench.broker);
+    emptied(&store).await;
+    let log = read_log(&bench.broker, 2).await.unwrap();
+    assert_eq!(log[1].message.subject, "nobody-7");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -177,6 +177,7 @@ pub(super) const CASES: &[Case] = &[
     case("inventory", "GET /v1/products/{id}/stock/operations", Operator, path("/v1/products/01936b2e-5a00-7000-8000-000000000001/stock/operations?first=0", "first")),
     case("inventory", "POST /v1/products/{id}/stock/operations", Operator, body("Idempotency-Key", r#"{"kind":"increase","quantity":1,"reason":"r"}"#)),
     case("inventory", "GET /v1/reservations", Operator, path("/v1/reservations?status=lost", "status")),
+    case("inventory", "POST /v1/reservations/{id}/fulfil", Operator, unknown("/v1/reservations/01936b2e-5a00-7000-8000-000000000001/fulfil")),
     case("inventory", "POST /v1/stock/rebuild", Operator, path("/v1/stock/rebuild?from_snapshots=perhaps", "from_snapshots")),
     case("inventory", "GET /v1/dead-letters", Operator, path("/v1/dead-letters?limit=many", "limit")),
     case("inventory", "POST /v1/dead-letters/redrive", Operator, body("reason", r#"{"consumer":"inventory.commands","subject":"s","reason":""}"#)),
