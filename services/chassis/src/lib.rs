@@ -11,6 +11,7 @@ pub mod health;
 pub mod http;
 pub mod jwt;
 pub mod messaging;
+pub mod postgres;
 mod run;
 pub mod tasks;
 pub mod telemetry;

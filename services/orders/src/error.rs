@@ -4,7 +4,7 @@ use crate::domain::{
     Refusals,
     order::{Broken, Refused, Unreadable},
 };
-use chassis::http::Failure;
+use chassis::{http::Failure, postgres::is_away};
 use contracts::problem::{Code, Problem};
 use std::time::Duration;
 
@@ -100,22 +100,4 @@ fn capitalised(words: &str) -> String {
     let mut characters = words.chars();
     let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
     format!("{first}{}.", characters.as_str())
-}
-
-/// Whether the database is away, rather than asked something wrong.
-fn is_away(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
-        // Classes 08 (connection), 53 (resources), 57 (shutting down, cancelled), and failed
-        // serialisations and deadlocks, which another try survives.
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            ["08", "53", "57"].iter().any(|class| code.starts_with(class)) || code == "40001" || code == "40P01"
-        }),
-        _ => false,
-    }
-}
-
-/// Whether the database refused because of the constraint with this name.
-pub(crate) fn is_violation_of(error: &sqlx::Error, constraint: &str) -> bool {
-    error.as_database_error().and_then(|error| error.constraint()) == Some(constraint)
 }

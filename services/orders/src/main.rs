@@ -1,5 +1,8 @@
 //! The orders service: see the library.
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     chassis::run::<orders::Orders>()
 }

@@ -1,6 +1,6 @@
 //! What can go wrong in a use case, and what the client is told of it.
 
-use chassis::http::Failure;
+use chassis::{http::Failure, postgres::is_away};
 use contracts::{money::Money, problem::Code};
 
 /// Why a use case failed.
@@ -63,22 +63,4 @@ impl From<Error> for Failure {
             Error::Store(cause) => Self::internal(cause),
         }
     }
-}
-
-/// Whether the database is away, rather than asked something wrong.
-fn is_away(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
-        // Classes 08 (connection), 53 (resources), 57 (shutting down, cancelled), and failed
-        // serialisations and deadlocks, which another try survives.
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            ["08", "53", "57"].iter().any(|class| code.starts_with(class)) || code == "40001" || code == "40P01"
-        }),
-        _ => false,
-    }
-}
-
-/// Whether the database refused because of the constraint with this name.
-pub(crate) fn is_violation_of(error: &sqlx::Error, constraint: &str) -> bool {
-    error.as_database_error().and_then(|error| error.constraint()) == Some(constraint)
 }

@@ -1,7 +1,7 @@
 //! What can go wrong with a saga, and what an operator is told of it.
 
 use crate::machine::Refusal;
-use chassis::http;
+use chassis::{http, postgres::is_away};
 use contracts::{command::Direction, problem::Code};
 
 /// Why a saga could not be moved.
@@ -40,19 +40,6 @@ impl Stumble {
     /// Whether trying again at once may help: the database was away or in the way.
     pub(crate) fn is_passing(&self) -> bool {
         self.error.chain().filter_map(|cause| cause.downcast_ref::<sqlx::Error>()).any(is_away)
-    }
-}
-
-/// Whether the database is away or in the way, rather than asked something wrong.
-pub(crate) fn is_away(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
-        // Classes 08 (connection), 53 (resources), 57 (shutting down, cancelled), and failed
-        // serialisations and deadlocks, which another try survives.
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            ["08", "53", "57"].iter().any(|class| code.starts_with(class)) || code == "40001" || code == "40P01"
-        }),
-        _ => false,
     }
 }
 

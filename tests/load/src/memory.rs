@@ -4,8 +4,7 @@ use crate::report::{figure, title};
 use anyhow::Context as _;
 use kit::{Sandbox, Stack};
 
-const UNITS: [&str; 8] =
-    ["providers", "auth", "shortener", "analytics", "inventory", "payments", "orders", "gateway"];
+const UNITS: [&str; 8] = ["providers", "auth", "shortener", "analytics", "inventory", "payments", "orders", "gateway"];
 
 pub(crate) async fn run() -> anyhow::Result<()> {
     title("Resident memory after start (aim: under 60 MiB each)");

@@ -2,8 +2,9 @@
 
 use crate::{
     domain::{Email, FullName, Role, User},
-    error::{Error, is_violation_of},
+    error::Error,
 };
+use chassis::postgres::is_violation_of;
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection, PgPool};
 use uuid::Uuid;

@@ -14,14 +14,11 @@ use axum::{
 };
 use chassis::{
     http::{Failure, Fields},
-    jwt::Verifier,
+    jwt::{Bearer, Verifier},
     messaging::operators,
 };
 use contracts::problem::Problem;
-use utoipa::{
-    IntoResponses, Modify, OpenApi,
-    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
-};
+use utoipa::{IntoResponses, OpenApi};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::domain::PageRequest;
@@ -43,17 +40,6 @@ struct Api {
     modifiers(&Bearer),
 )]
 struct Description;
-
-/// Describes the `Authorization: Bearer` header.
-struct Bearer;
-
-impl Modify for Bearer {
-    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
-        let components = openapi.components.get_or_insert_default();
-        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
-    }
-}
 
 /// The routes.
 pub fn routes(inventory: Inventory, verifier: Verifier) -> Router {

@@ -1,11 +1,9 @@
 //! Table `products`, read with the stock of each.
 
 use super::unsigned;
-use crate::{
-    domain::Stock,
-    error::{Error, is_violation_of},
-};
+use crate::{domain::Stock, error::Error};
 use anyhow::Context as _;
+use chassis::postgres::is_violation_of;
 use chrono::{DateTime, Utc};
 use contracts::{
     money::{Currency, Money},
@@ -218,19 +216,44 @@ pub struct Filter {
 /// # Errors
 /// Fails when the database does.
 pub async fn list(pool: &PgPool, filter: &Filter, limit: i64) -> Result<Vec<Product>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT p.id, p.sku, p.name, p.description, p.price_minor, p.currency, p.active, s.on_hand, s.reserved,
-                s.version, p.created_at, p.updated_at
-         FROM products p JOIN product_stock s ON s.product_id = p.id
-         WHERE (p.active OR $1) AND ($2::uuid IS NULL OR p.id < $2)
-           AND ($3::text IS NULL OR strpos(p.search, $3) > 0)
-         ORDER BY p.id DESC LIMIT $4",
-    )
-    .bind(filter.all)
-    .bind(filter.before)
-    .bind(filter.search.as_deref().map(str::to_lowercase))
-    .bind(limit)
-    .fetch_all(pool)
-    .await?;
+    // The greatest id, and a statement of their own for searches, not `$2 IS NULL OR …`: so an index leads to either.
+    let all = "SELECT p.id, p.sku, p.name, p.description, p.price_minor, p.currency, p.active, s.on_hand, s.reserved,
+                      s.version, p.created_at, p.updated_at
+               FROM products p JOIN product_stock s ON s.product_id = p.id
+               WHERE (p.active OR $1) AND p.id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+               ORDER BY p.id DESC LIMIT $3";
+    let found = "SELECT p.id, p.sku, p.name, p.description, p.price_minor, p.currency, p.active, s.on_hand, s.reserved,
+                        s.version, p.created_at, p.updated_at
+                 FROM products p JOIN product_stock s ON s.product_id = p.id
+                 WHERE (p.active OR $1) AND p.id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+                   AND p.search LIKE $4
+                 ORDER BY p.id DESC LIMIT $3";
+    let statement = if filter.search.is_some() { found } else { all };
+    let query = sqlx::query_as(statement).bind(filter.all).bind(filter.before).bind(limit);
+    let query = match &filter.search {
+        Some(text) => query.bind(containing(text)),
+        None => query,
+    };
+    let rows: Vec<Row> = query.fetch_all(pool).await?;
     rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// The pattern of texts that contain `text` as it is, in lower case.
+fn containing(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for character in text.to_lowercase().chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern + "%"
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_pattern_takes_its_own_signs_as_they_are() {
+        assert_eq!(super::containing("50% _Off\\"), "%50\\% \\_off\\\\%");
+    }
 }

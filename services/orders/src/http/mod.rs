@@ -14,13 +14,13 @@ use axum::{
     middleware::map_response,
     response::Response,
 };
-use chassis::{http::Failure, jwt::Verifier};
+use chassis::{
+    http::Failure,
+    jwt::{Bearer, Verifier},
+};
 use contracts::{problem::Problem, rest::orders::BATCH_LIMIT};
 use tokio_util::sync::CancellationToken;
-use utoipa::{
-    Modify, OpenApi,
-    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
-};
+use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// What handlers work with.
@@ -44,17 +44,6 @@ pub struct State {
     modifiers(&Bearer),
 )]
 struct Description;
-
-/// Describes the `Authorization: Bearer` header.
-struct Bearer;
-
-impl Modify for Bearer {
-    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
-        let components = openapi.components.get_or_insert_default();
-        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
-    }
-}
 
 /// The routes.
 pub fn routes(state: State) -> Router {

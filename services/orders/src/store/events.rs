@@ -5,9 +5,10 @@ use crate::{
         Order,
         order::{Event, Stored},
     },
-    error::{Error, is_violation_of},
+    error::Error,
     metrics as names,
 };
+use chassis::postgres::is_violation_of;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{FromRow, PgConnection};

@@ -1,6 +1,7 @@
 //! Table `idempotency_keys`.
 
-use crate::error::{Error, is_violation_of};
+use crate::error::Error;
+use chassis::postgres::is_violation_of;
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;

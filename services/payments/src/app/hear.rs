@@ -14,6 +14,11 @@ use crate::{
 use chassis::{failpoint, messaging::outbox};
 use chrono::Utc;
 use secrecy::ExposeSecret;
+use std::time::Duration;
+
+/// How long a webhook waits. Mostly it tells what the answer to our own call says, too, and that is being written at
+/// this very moment: then there is nothing left to do for it.
+const ANSWER_FIRST: Duration = Duration::from_millis(100);
 
 impl Payments {
     /// Hears a webhook: verified, and with an effect once.
@@ -37,6 +42,7 @@ impl Payments {
         })?;
         let event: Event = serde_json::from_slice(body).map_err(Error::Unreadable)?;
         chassis::http::facts::note("event_id", event.id.as_str());
+        tokio::time::sleep(ANSWER_FIRST).await;
         match event.kind.as_str() {
             "charge.captured" | "charge.declined" => self.hear_of_charge(&event).await,
             "refund.succeeded" => self.hear_of_refund(&event).await,
@@ -53,7 +59,7 @@ impl Payments {
             tracing::error!(payment.id = %payment.id, "A webhook tells of another amount than was asked for.");
             return Ok("ignored");
         }
-        // Mostly the call's own answer came first: then nothing is to be written, however often this comes.
+        // Nothing is to be written then, however often this comes.
         if payment.status != Status::Pending {
             return Ok("known");
         }
@@ -65,8 +71,8 @@ impl Payments {
         let settled = settle_charge(&mut tx, payment.id, &verdict(charge)).await?;
         failpoint!("payments.webhook.before_commit");
         outbox::postgres::commit(tx).await?;
-        self.desk.wake();
-        Ok(if settled { "settled" } else { "known" })
+        self.wake_for(settled.as_ref());
+        Ok(if settled.is_some() { "settled" } else { "known" })
     }
 
     async fn hear_of_refund(&self, event: &Event) -> Result<&'static str, Error> {

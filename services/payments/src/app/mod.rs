@@ -61,15 +61,20 @@ fn origin() -> Origin {
 
 /// Writes a reply into the outbox.
 async fn reply(connection: &mut PgConnection, step: &StepRef, outcome: Outcome, origin: &Origin) -> sqlx::Result<()> {
-    let reply = Replied { step: step.clone(), outcome };
-    let message = Outgoing::reply(reply).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
-    outbox::postgres::enqueue(connection, from(message, origin)).await.map(drop)
+    let message = reply_message(step, outcome, origin)?;
+    outbox::postgres::enqueue(connection, message).await.map(drop)
 }
 
-/// Writes an event into the outbox.
-async fn publish<T: EventData>(connection: &mut PgConnection, event: Event<T>, origin: &Origin) -> sqlx::Result<()> {
-    let message = Outgoing::event(event).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
-    outbox::postgres::enqueue(connection, from(message, origin)).await.map(drop)
+fn reply_message(step: &StepRef, outcome: Outcome, origin: &Origin) -> sqlx::Result<Outgoing> {
+    encoded(Outgoing::reply(Replied { step: step.clone(), outcome }), origin)
+}
+
+fn event_message<T: EventData>(event: Event<T>, origin: &Origin) -> sqlx::Result<Outgoing> {
+    encoded(Outgoing::event(event), origin)
+}
+
+fn encoded(message: serde_json::Result<Outgoing>, origin: &Origin) -> sqlx::Result<Outgoing> {
+    message.map(|message| from(message, origin)).map_err(|error| sqlx::Error::Encode(Box::new(error)))
 }
 
 fn from(mut message: Outgoing, origin: &Origin) -> Outgoing {

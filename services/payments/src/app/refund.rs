@@ -3,10 +3,10 @@
 use super::Payments;
 use crate::{
     domain::{Payment, Refund, RefundKind, Status},
-    error::{Error, is_violation_of},
+    error::Error,
     store::{calls, payments, refunds},
 };
-use chassis::{failpoint, messaging::outbox};
+use chassis::{failpoint, messaging::outbox, postgres::is_violation_of};
 use contracts::money::Money;
 use sqlx::PgConnection;
 use uuid::Uuid;

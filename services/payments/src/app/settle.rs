@@ -1,6 +1,6 @@
 //! Outcomes: written once, with event and reply, whoever brings them.
 
-use super::{Payments, publish, reply, undo::go_on};
+use super::{Payments, event_message, reply, reply_message, undo::go_on};
 use crate::{
     domain::{Payment, RefundKind, Status, Verdict},
     error::Error,
@@ -8,7 +8,10 @@ use crate::{
     provider::{Charge, ChargeStatus},
     store::{calls, payments, refunds},
 };
-use chassis::{failpoint, messaging::outbox};
+use chassis::{
+    failpoint,
+    messaging::{Outgoing, outbox},
+};
 use chrono::Utc;
 use contracts::{
     envelope::Event,
@@ -24,12 +27,18 @@ impl Payments {
     /// Fails when the database does.
     pub async fn settle_charge(&self, payment_id: Uuid, verdict: &Verdict) -> Result<(), Error> {
         let mut tx = self.pool.begin().await?;
-        settle_charge(&mut tx, payment_id, verdict).await?;
+        let settled = settle_charge(&mut tx, payment_id, verdict).await?;
         failpoint!("payments.settle.before_commit");
         outbox::postgres::commit(tx).await?;
-        // Being undone, there may be a refund to make.
-        self.desk.wake();
+        self.wake_for(settled.as_ref());
         Ok(())
+    }
+
+    /// Wakes the workers when a payment that was settled is being undone: there may be a refund to make.
+    pub(super) fn wake_for(&self, settled: Option<&Payment>) {
+        if settled.is_some_and(|payment| payment.undo_step.is_some()) {
+            self.desk.wake();
+        }
     }
 
     /// Writes what became of a refund: the provider's id when it was made.
@@ -57,21 +66,24 @@ pub(super) fn verdict(charge: Charge) -> Verdict {
     }
 }
 
-/// Writes the outcome of a pending payment, its event and its reply; nothing when it has one. Says whether it did.
-pub(super) async fn settle_charge(tx: &mut PgConnection, payment_id: Uuid, verdict: &Verdict) -> Result<bool, Error> {
+/// Writes the outcome of a pending payment, its event and its reply; nothing when it has one. Tells the payment that
+/// it settled.
+pub(super) async fn settle_charge(
+    tx: &mut PgConnection,
+    payment_id: Uuid,
+    verdict: &Verdict,
+) -> Result<Option<Payment>, Error> {
     let Some(payment) = payments::settle(tx, payment_id, verdict).await? else {
         known_before(tx, payment_id, verdict).await?;
-        return Ok(false);
+        return Ok(None);
     };
     failpoint!("payments.settle.after_payment");
     calls::delete(tx, payment_id).await?;
     failpoint!("payments.settle.after_call");
-    announce(tx, &payment).await?;
-    failpoint!("payments.settle.after_event");
-    if let Some(outcome) = payment.outcome() {
-        reply(tx, &payment.charge_step, outcome, &payment.origin).await?;
-    }
-    failpoint!("payments.settle.after_reply");
+    let replied = payment.outcome().map(|outcome| reply_message(&payment.charge_step, outcome, &payment.origin));
+    let messages = [announcement(&payment)].into_iter().chain(replied).collect::<sqlx::Result<Vec<_>>>()?;
+    outbox::postgres::enqueue_all(tx, messages).await?;
+    failpoint!("payments.settle.after_outbox");
     metrics::counter!(names::CHARGES, "outcome" => payment.status.as_str()).increment(1);
     match (payment.status, &payment.undo_step) {
         (Status::Captured, _) => go_on(tx, &payment).await?,
@@ -82,7 +94,7 @@ pub(super) async fn settle_charge(tx: &mut PgConnection, payment_id: Uuid, verdi
         }
         _ => {}
     }
-    Ok(true)
+    Ok(Some(payment))
 }
 
 /// Two that agree are one outcome; two that do not are a matter for people.
@@ -102,19 +114,19 @@ async fn known_before(tx: &mut PgConnection, payment_id: Uuid, verdict: &Verdict
     Ok(calls::delete(tx, payment_id).await?)
 }
 
-async fn announce(tx: &mut PgConnection, payment: &Payment) -> Result<(), Error> {
+/// The event that tells the outcome of a charge.
+fn announcement(payment: &Payment) -> sqlx::Result<Outgoing> {
     let (subject, version) = (payment.id.to_string(), payment.version.unsigned_abs());
     let (payment_id, orders_order_id, amount) = (payment.id, payment.orders_order_id, payment.amount);
     let at = payment.settled_at.unwrap_or_else(Utc::now);
     if payment.status == Status::Captured {
         let data = PaymentCaptured { payment_id, orders_order_id, amount, captured_at: at };
-        publish(tx, Event::new(subject, version, data), &payment.origin).await?;
+        event_message(Event::new(subject, version, data), &payment.origin)
     } else {
         let reason = payment.decline_reason.clone().unwrap_or_default();
         let data = PaymentDeclined { payment_id, orders_order_id, amount, reason, declined_at: at };
-        publish(tx, Event::new(subject, version, data), &payment.origin).await?;
+        event_message(Event::new(subject, version, data), &payment.origin)
     }
-    Ok(())
 }
 
 /// Writes the outcome of a pending refund and its event, and goes on undoing; nothing when it has one. Says whether
@@ -150,7 +162,7 @@ pub(super) async fn settle_refund(
             refunded_at: Utc::now(),
         };
         let event = Event::new(payment_id.to_string(), payment.version.unsigned_abs(), data);
-        publish(tx, event, &payment.origin).await?;
+        outbox::postgres::enqueue(tx, event_message(event, &payment.origin)?).await?;
         payment
     } else {
         payment

@@ -13,11 +13,8 @@ use axum::{
     middleware::map_response,
     response::Response,
 };
-use chassis::jwt::Verifier;
-use utoipa::{
-    Modify, OpenApi,
-    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
-};
+use chassis::jwt::{Bearer, Verifier};
+use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// What handlers work with.
@@ -37,17 +34,6 @@ struct State {
     modifiers(&Bearer),
 )]
 struct Description;
-
-/// Describes the `Authorization: Bearer` header.
-struct Bearer;
-
-impl Modify for Bearer {
-    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
-        let components = openapi.components.get_or_insert_default();
-        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
-    }
-}
 
 /// The routes.
 pub fn routes(payments: Payments, verifier: Verifier) -> Router {

@@ -90,8 +90,7 @@ dying_while_charging! {
     after_the_call_before_the_outcome at "payments.call.after";
     after_the_outcome_s_first_write at "payments.settle.after_payment";
     after_the_call_s_row_is_gone at "payments.settle.after_call";
-    after_the_event at "payments.settle.after_event";
-    after_the_reply at "payments.settle.after_reply";
+    after_event_and_reply at "payments.settle.after_outbox";
     before_the_outcome_is_committed at "payments.settle.before_commit";
 }
 

@@ -14,13 +14,13 @@ use axum::{
     http::header::ALLOW,
     routing::get,
 };
-use chassis::{http::Failure, jwt::Verifier};
+use chassis::{
+    http::Failure,
+    jwt::{Bearer, Verifier},
+};
 use contracts::problem::Code;
 use std::sync::Arc;
-use utoipa::{
-    Modify, OpenApi,
-    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
-};
+use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// The largest body of a bulk request, in bytes: 5,000 links of the longest targets.
@@ -44,17 +44,6 @@ struct Api {
     modifiers(&Bearer),
 )]
 struct Description;
-
-/// Describes the `Authorization: Bearer` header.
-struct Bearer;
-
-impl Modify for Bearer {
-    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
-        let components = openapi.components.get_or_insert_default();
-        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
-    }
-}
 
 /// The owners' routes.
 pub fn routes(catalogue: Catalogue, verifier: Verifier) -> Router {

@@ -48,12 +48,8 @@ pub trait Store: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = anyhow::Result<Vec<Claimed>>> + Send;
 
     /// Drops what was published, and hands some back; what else was claimed stays so.
-    fn settle(
-        &self,
-        relay: Uuid,
-        published: &[Uuid],
-        back: &[Uuid],
-    ) -> impl Future<Output = anyhow::Result<()>> + Send;
+    fn settle(&self, relay: Uuid, published: &[Uuid], back: &[Uuid])
+    -> impl Future<Output = anyhow::Result<()>> + Send;
 
     /// Hands back everything that `relay` holds.
     fn release(&self, relay: Uuid) -> impl Future<Output = anyhow::Result<()>> + Send;
