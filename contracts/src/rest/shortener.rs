@@ -8,6 +8,8 @@ use uuid::Uuid;
 
 /// The most links that one bulk request may hold.
 pub const BULK_LIMIT: usize = 5_000;
+/// The most links that one batch may ask for.
+pub const BATCH_LIMIT: usize = 100;
 
 /// `POST /v1/links`, and an item of `POST /v1/links/bulk`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -179,6 +181,21 @@ pub struct LinkPage {
     pub items: Vec<LinkItem>,
     /// Whether more follow.
     pub has_next_page: bool,
+}
+
+/// `POST /v1/links/batch`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinksBatch {
+    /// 1 to 100 codes.
+    pub codes: Vec<String>,
+}
+
+/// The answer to `POST /v1/links/batch`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Links {
+    /// Those that exist and are the caller's, in no order.
+    pub items: Vec<Link>,
 }
 
 /// One link of a list.

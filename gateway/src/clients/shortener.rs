@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use contracts::problem::Code;
-use contracts::rest::shortener::{CreateLink, CreateLinks, CreateLinksResults, Link, LinkPage, ListLinks, UpdateLink};
+use contracts::rest::shortener::{
+    CreateLink, CreateLinks, CreateLinksResults, Link, LinkPage, Links, LinksBatch, ListLinks, UpdateLink,
+};
 use http::Method;
 
 use super::{Client, ServiceError, with_query};
@@ -21,6 +23,15 @@ impl Client<'_> {
             return Ok(None);
         }
         self.find(format!("/v1/links/{code}")).await
+    }
+
+    /// Returns those of the links that are the user's.
+    ///
+    /// # Errors
+    /// Fails as shortener does.
+    pub async fn links_by_code(&self, codes: Vec<String>) -> Result<Vec<Link>, ServiceError> {
+        let found: Links = self.look_up("/v1/links/batch", &LinksBatch { codes }).await?;
+        Ok(found.items)
     }
 
     /// Returns a page of the user's links.

@@ -3,8 +3,7 @@
 use contracts::rest::inventory::{self, Product};
 use contracts::rest::orders::{self, Customer, LinkSales, OrderEvent};
 use contracts::rest::payments::Payment;
-use contracts::rest::shortener::Link;
-use futures::{StreamExt, stream};
+use contracts::rest::shortener::{self, Link};
 use uuid::Uuid;
 
 use super::{Found, Key, Services};
@@ -12,8 +11,6 @@ use crate::clients::ServiceError;
 
 /// Of how many orders the payments may be asked for in one call.
 const PAYMENTS_AT_ONCE: usize = 200;
-/// How many links are asked for at once: shortener has no call for many.
-const LINKS_AT_ONCE: usize = 20;
 
 /// A product, by its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -91,15 +88,11 @@ impl Key for SalesOf {
 
 impl Key for LinkOf {
     type Value = Link;
-    const LIMIT: usize = usize::MAX;
+    const LIMIT: usize = shortener::BATCH_LIMIT;
 
     async fn ask(keys: &[Self], services: &Services) -> Result<Found<Self>, ServiceError> {
-        let shortener = &services.client("shortener")?;
-        let asked = stream::iter(keys.to_vec()).map(|key| async move {
-            let link = shortener.link(&key.0).await.transpose()?;
-            Some((key, link))
-        });
-        Ok(asked.buffer_unordered(LINKS_AT_ONCE).filter_map(std::future::ready).collect().await)
+        let links = services.client("shortener")?.links_by_code(ids(keys, |key| key.0.clone())).await?;
+        Ok(links.into_iter().map(|link| (Self(link.code.clone()), Ok(link))).collect())
     }
 }
 

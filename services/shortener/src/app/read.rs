@@ -27,6 +27,15 @@ impl Catalogue {
         Ok(self.present(&link))
     }
 
+    /// Those of the links that exist and are the owner's, in no order.
+    ///
+    /// # Errors
+    /// Fails when the store is away.
+    pub async fn read_many(&self, owner: Uuid, codes: &[ShortCode]) -> Result<rest::Links, Error> {
+        let links = self.store.links.of_owner_by_codes(owner, codes).await?;
+        Ok(rest::Links { items: links.iter().map(|link| self.present(link)).collect() })
+    }
+
     /// A page of the owner's links, newest first.
     ///
     /// # Errors

@@ -25,6 +25,7 @@ const RESERVED: &[&str] = &[
     "assets",
     "auth",
     "billing",
+    "batch",
     "bulk",
     "console",
     "dashboard",

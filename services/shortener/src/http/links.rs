@@ -19,7 +19,10 @@ use chassis::{
 };
 use contracts::{
     problem::Problem,
-    rest::shortener::{BULK_LIMIT, CreateLink, CreateLinks, CreateLinksResults, Link, LinkPage, ListLinks, UpdateLink},
+    rest::shortener::{
+        BATCH_LIMIT, BULK_LIMIT, CreateLink, CreateLinks, CreateLinksResults, Link, LinkPage, Links, LinksBatch,
+        ListLinks, UpdateLink,
+    },
 };
 
 /// Makes a link.
@@ -96,6 +99,32 @@ pub(super) async fn list(
 ) -> Result<Response, Failure> {
     let page = catalogue.list(caller.user_id, &request).await?;
     Ok(([(CACHE_CONTROL, PRIVATE)], Json(page)).into_response())
+}
+
+/// Tells up to 100 of the caller's links, by their codes.
+#[utoipa::path(
+    post, path = "/v1/links/batch", tag = "links", security(("bearer" = [])), request_body = LinksBatch,
+    responses(
+        (status = 200, description = "The links, in no order; of codes that name none of the caller's, nothing.", body = Links),
+        (status = 400, description = "`validation_failed` when there are too few or too many, or `malformed_request`.", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthenticated` or `invalid_token`.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "`payload_too_large`.", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "`unsupported_media_type`.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`, with `Retry-After`.", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn batch(
+    State(catalogue): State<Catalogue>,
+    caller: Caller,
+    Json(body): Json<LinksBatch>,
+) -> Result<Response, Failure> {
+    if !(1..=BATCH_LIMIT).contains(&body.codes.len()) {
+        return Err(Failure::field("codes", format!("must be 1 to {BATCH_LIMIT}")));
+    }
+    // What cannot be a code names no link.
+    let codes: Vec<ShortCode> = body.codes.iter().filter_map(|code| ShortCode::parse(code).ok()).collect();
+    let links = catalogue.read_many(caller.user_id, &codes).await?;
+    Ok(([(CACHE_CONTROL, PRIVATE)], Json(links)).into_response())
 }
 
 /// Tells one of the caller's links.

@@ -69,6 +69,7 @@ fn described() -> OpenApiRouter<Api> {
     let bulk = OpenApiRouter::new().routes(routes!(links::create_many)).layer(DefaultBodyLimit::max(BULK_BODY));
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(links::create, links::list))
+        .routes(routes!(links::batch))
         .routes(routes!(links::read, links::change, links::remove))
         .routes(routes!(qr::draw))
         .merge(bulk)

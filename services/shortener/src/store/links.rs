@@ -64,6 +64,21 @@ impl Links {
         read(self.rows.find_one(owned(owner, code)).await?)
     }
 
+    /// The owner's links with these codes, as far as they exist, in no order.
+    ///
+    /// # Errors
+    /// Fails when the store does.
+    pub async fn of_owner_by_codes(&self, owner: Uuid, codes: &[ShortCode]) -> Result<Vec<Link>, Error> {
+        let codes: Vec<&str> = codes.iter().map(ShortCode::as_str).collect();
+        let query = doc! {
+            "code": { "$in": codes },
+            "auth_user_id": bson::Uuid::from(owner),
+            "deleted_at": { "$exists": false },
+        };
+        let rows: Vec<Row> = self.rows.find(query).max_time(LIST_LIMIT).await?.try_collect().await?;
+        rows.into_iter().map(|row| Link::try_from(row).map_err(Error::Internal)).collect()
+    }
+
     /// Like [`of_owner`](Self::of_owner), in a transaction.
     ///
     /// # Errors

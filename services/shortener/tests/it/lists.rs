@@ -1,9 +1,13 @@
 //! Listing links.
 
-use crate::world::{TARGET, World};
+use crate::world::{TARGET, World, request};
 use axum::http::StatusCode;
-use contracts::{problem::Code, rest::shortener::LinkPage};
+use contracts::{
+    problem::Code,
+    rest::shortener::{LinkPage, Links},
+};
 use serde_json::json;
+use uuid::Uuid;
 
 async fn page(world: &World, query: &str) -> LinkPage {
     world.ask("GET", &format!("/v1/links?{query}"), None).await.json(StatusCode::OK)
@@ -31,6 +35,29 @@ async fn pages_follow_each_other_newest_first_and_miss_nothing() {
         after = format!("&after={}", page.items.last().unwrap().cursor);
     }
     assert_eq!(seen, ["6", "5", "4", "3", "2", "1", "0"]);
+}
+
+#[tokio::test]
+async fn a_batch_tells_the_callers_links_and_nothing_of_others() {
+    let world = World::new().await;
+    let (one, other) = (world.create(json!({"url": TARGET})).await, world.create(json!({"url": TARGET})).await);
+    let deleted = world.create(json!({"url": TARGET})).await;
+    world.ask("DELETE", &format!("/v1/links/{}", deleted.code), None).await;
+    let codes = json!({"codes": [one.code, other.code, deleted.code, "nobody-s", "no code", one.code]});
+    let batch: Links = world.ask("POST", "/v1/links/batch", Some(codes.clone())).await.json(StatusCode::OK);
+    let mut told: Vec<_> = batch.items.iter().map(|link| link.code.as_str()).collect();
+    told.sort_unstable();
+    let mut wanted = [one.code.as_str(), other.code.as_str()];
+    wanted.sort_unstable();
+    assert_eq!(told, wanted);
+    let stranger = world.issuer.token(Uuid::now_v7(), &["user"]);
+    let asked = world.send(request("POST", "/v1/links/batch", Some(&stranger), Some(codes))).await;
+    assert!(asked.json::<Links>(StatusCode::OK).items.is_empty());
+    for count in [0, 101] {
+        let codes = json!({"codes": vec!["abc"; count]});
+        let problem = world.ask("POST", "/v1/links/batch", Some(codes)).await.problem(Code::ValidationFailed);
+        assert_eq!(problem.errors[0].field, "codes");
+    }
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ fn only_redirects_are_open_to_everybody() {
         .collect();
     open.sort_unstable();
     assert_eq!(open, ["GET /abcdefg", "HEAD /abcdefg"]);
-    assert_eq!(operations.len(), 9);
+    assert_eq!(operations.len(), 10);
 }
 
 #[tokio::test]

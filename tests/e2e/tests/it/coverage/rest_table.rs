@@ -120,6 +120,7 @@ pub(super) const CASES: &[Case] = &[
 
     case("shortener", "POST /v1/links", User, body("url", r#"{"url":"ftp://shop.example"}"#)),
     case("shortener", "GET /v1/links", User, path("/v1/links?first=0", "first")),
+    case("shortener", "POST /v1/links/batch", User, body("codes", r#"{"codes":[]}"#)),
     case("shortener", "POST /v1/links/bulk", User, body("links", r#"{"links":[]}"#)),
     case("shortener", "GET /v1/links/{code}", User, unknown("/v1/links/no%20code")),
     case("shortener", "PATCH /v1/links/{code}", User, body("colour", r#"{"colour":"red"}"#)),
