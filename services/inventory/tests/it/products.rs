@@ -137,7 +137,7 @@ async fn lists_go_on_where_they_ended_and_are_searched_without_regard_to_case() 
 }
 
 #[tokio::test]
-async fn without_the_broker_products_are_made_and_their_events_wait() {
+async fn without_the_broker_products_are_made_and_told_later() {
     let engines = kit::engines::Private::start(&[Engine::Rabbitmq]).await.unwrap();
     let sandbox = kit::Sandbox::on(&engines).await.unwrap();
     let world = World::on(sandbox.into(), json!({})).await;
@@ -146,4 +146,9 @@ async fn without_the_broker_products_are_made_and_their_events_wait() {
     assert_eq!(world.stock(product.id).await, (3, 0));
     assert_eq!(world.health.report().await.status, chassis::health::Status::Degraded);
     assert_eq!(world.count("SELECT count(*) FROM outbox").await, 2);
+    engines.start_again(Engine::Rabbitmq).await.unwrap();
+    let emptied = kit::eventually(crate::world::PATIENCE, "the outbox to empty", async || {
+        Ok((world.count("SELECT count(*) FROM outbox").await == 0).then_some(()))
+    });
+    emptied.await.unwrap();
 }

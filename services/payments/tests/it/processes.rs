@@ -131,7 +131,7 @@ async fn a_compensation_that_came_first_is_remembered_although_it_died() {
     let _stack = scene.start("").await;
     is_done(&scene.wire.reply(&back.step).await);
     scene.wire.command(&command).await;
-    is_refused(&scene.wire.reply(&command.step).await, "undone", "The step was undone.");
+    is_refused(&scene.wire.reply(&command.step).await, "undone", "The step was undone before.");
     assert!(scene.provider.ledger().await.charges.is_empty());
 }
 

@@ -19,7 +19,7 @@ fn wish() -> Cancel {
 async fn cancel(world: &World, id: Uuid) -> Result<Cancelled, Error> {
     let mut transaction = world.pool.begin().await.unwrap();
     let cancelled = world.engine.cancel(&mut transaction, id, wish()).await;
-    transaction.commit().await.unwrap();
+    chassis::messaging::outbox::postgres::commit(transaction).await.unwrap();
     cancelled
 }
 

@@ -98,7 +98,7 @@ impl World {
             .await
             .unwrap();
         self.engine.start::<Checkout>(&mut transaction, order(id)).await.unwrap();
-        transaction.commit().await.unwrap();
+        outbox::postgres::commit(transaction).await.unwrap();
         id
     }
 

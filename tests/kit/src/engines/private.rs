@@ -58,12 +58,16 @@ impl Private {
         &self.addresses
     }
 
-    /// Kills an engine with SIGKILL and waits until it is gone.
+    /// Kills an engine with SIGKILL and waits until it is gone. RabbitMQ is given the few seconds after a queue was
+    /// made in which it would lose it.
     ///
     /// # Errors
     /// When the engine is not a private one, or does not go.
     pub async fn kill9(&self, engine: Engine) -> Result<()> {
         self.own(engine)?;
+        if engine == Engine::Rabbitmq && self.site.daemon(engine).running().is_some() {
+            rabbitmq::written_down(&self.site).await?;
+        }
         self.site.daemon(engine).kill9().await
     }
 

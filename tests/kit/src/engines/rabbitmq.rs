@@ -6,12 +6,16 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use serde::Deserialize;
 
 use super::{Addresses, Engine, Site};
 use crate::http;
 use crate::process::Daemon;
 use crate::secrets::write_private;
 use crate::{Trouble, eventually, ports};
+
+/// How long the server may take to write down where the logs of its queues are.
+const SETTLING: Duration = Duration::from_secs(60);
 
 const PLUGINS: &str = "[rabbitmq_management,rabbitmq_prometheus,rabbitmq_stream,rabbitmq_consistent_hash_exchange].\n";
 
@@ -81,6 +85,11 @@ fn configure(site: &Site, folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The name under which a server with these ports knows itself.
+fn node(site: &Site) -> String {
+    format!("vitrine{}@localhost", site.ports().amqp)
+}
+
 fn environment(site: &Site, folder: &Path) -> Vec<(&'static str, String)> {
     let ports = site.ports();
     let path = |name: &str| folder.join(name).display().to_string();
@@ -91,7 +100,7 @@ fn environment(site: &Site, folder: &Path) -> Vec<(&'static str, String)> {
         // Makes the script become the server, so that its process id is the server's.
         ("RABBITMQ_ALLOW_INPUT", "1".to_owned()),
         ("RABBITMQ_SERVER_START_ARGS", "-noinput".to_owned()),
-        ("RABBITMQ_NODENAME", format!("vitrine{}@localhost", ports.amqp)),
+        ("RABBITMQ_NODENAME", node(site)),
         ("RABBITMQ_DIST_PORT", ports.distribution.to_string()),
         ("RABBITMQ_MNESIA_BASE", path("data")),
         ("RABBITMQ_LOG_BASE", path("log")),
@@ -140,4 +149,52 @@ pub(super) async fn ready(site: &Site) -> Result<()> {
     let answer = http::client().get(&url).send().await?;
     ensure!(answer.status().is_success(), "its management API answers {}", answer.status());
     Ok(())
+}
+
+/// A queue, as the management API tells it.
+#[derive(Deserialize)]
+struct Queue {
+    name: String,
+    vhost: String,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+impl Queue {
+    /// The name under which its log is found again after a start, if it is kept in one.
+    fn written_as(&self) -> Option<String> {
+        match self.kind.as_str() {
+            "quorum" => Some(format!("{}_{}", self.vhost, self.name)),
+            "stream" => Some("rabbit_stream_coordinator".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// Waits until the server has written down where the logs of its queues are.
+///
+/// RabbitMQ 3.10 does so a few seconds after it has made a queue, and confirms what is published to it meanwhile. Killed
+/// before that, it does not find the queue again, and refuses to make it anew.
+pub(super) async fn written_down(site: &Site) -> Result<()> {
+    let url = format!("{}/api/queues?columns=name,vhost,type", Addresses::of(site).management_url());
+    eventually(SETTLING, "RabbitMQ to write down its queues", async || {
+        let queues: Vec<Queue> = http::client().get(&url).send().await?.error_for_status()?.json().await?;
+        let written = [names(site, "quorum")?, names(site, "coordination")?].concat();
+        let is_written = |name: &String| written.windows(name.len()).any(|window| window == name.as_bytes());
+        let missing = queues.iter().filter_map(Queue::written_as).find(|name| !is_written(name));
+        ensure!(missing.is_none(), "{} is not", missing.unwrap_or_default());
+        Ok(Some(()))
+    })
+    .await
+}
+
+/// What a Raft system of the server has written about its logs; nothing while it has none.
+fn names(site: &Site, system: &str) -> Result<Vec<u8>> {
+    let node = node(site);
+    let file = site.data(Engine::Rabbitmq).join("data").join(&node).join(system).join(&node).join("names.dets");
+    match fs::read(&file) {
+        Ok(bytes) => Ok(bytes),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error).with_context(|| format!("reading {}", file.display())),
+    }
 }
