@@ -23,18 +23,14 @@ use app::Accounts;
 use chassis::{
     App, Context,
     jwt::Verifier,
-    messaging::{self, Broker, DeadLetters, Relay, ledger, operators, outbox},
+    messaging::{Broker, DeadLetters, Relay, ledger, operators, outbox},
 };
 use config::Config;
 use deletion::AccountDeletion;
 use saga::Engine;
-use secrecy::ExposeSecret;
-use sqlx::{PgPool, postgres::PgPoolOptions};
-use std::time::Duration;
+use sqlx::PgPool;
 use utoipa::OpenApi as _;
 
-/// How long a request waits for a connection to the database before it is answered 503.
-const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
 
 /// The service.
 pub struct Auth;
@@ -68,7 +64,7 @@ impl chassis::Service for Auth {
 /// Fails when the database is away, keys cannot be opened, or the bootstrap operator's e-mail
 /// belongs to somebody else.
 pub async fn assemble(config: Config, context: &Context, broker: &Broker) -> anyhow::Result<Accounts> {
-    let pool = connect(&config, context).await?;
+    let pool = chassis::postgres::open(&config.postgres, &sqlx::migrate!(), context).await?;
     relay(broker, context, pool.clone());
     let sagas = sagas(broker, context, &pool).await?;
     let keys = keys::Keys::open(pool.clone(), &config.keys, &config.tokens).await?;
@@ -86,23 +82,6 @@ pub async fn assemble(config: Config, context: &Context, broker: &Broker) -> any
     let (purging, shutdown) = (accounts.clone(), context.shutdown.clone());
     context.spawn("purge", move || purging.clone().keep_purging(shutdown.clone()));
     Ok(accounts)
-}
-
-async fn connect(config: &Config, context: &Context) -> anyhow::Result<PgPool> {
-    let pool = PgPoolOptions::new()
-        .max_connections(config.postgres.max_connections)
-        .acquire_timeout(ACQUIRE_LIMIT)
-        .connect(config.postgres.url.expose_secret())
-        .await
-        .context("the database cannot be reached")?;
-    sqlx::migrate!().run(&pool).await.context("the database could not be migrated")?;
-    messaging::postgres::prepare(&pool).await.context("the outbox could not be prepared")?;
-    let probed = pool.clone();
-    context.health.register("postgres", move || {
-        let pool = probed.clone();
-        async move { Ok(sqlx::query("SELECT 1").execute(&pool).await.map(drop)?) }
-    });
-    Ok(pool)
 }
 
 /// Starts what publishes the outbox. While the broker is away events wait and all else works, so

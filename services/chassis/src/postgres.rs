@@ -1,6 +1,57 @@
-//! What a failure of Postgres means.
+//! A service's way to its Postgres database, and what a failure of it means.
 
-use sqlx::Error;
+use crate::{Context, config::Postgres, messaging};
+use anyhow::Context as _;
+use secrecy::ExposeSecret as _;
+use sqlx::{
+    Error, PgPool,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use std::time::Duration;
+
+/// How long anything waits for a connection.
+const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
+
+/// Leaves only the plans that suit full tables: indices, and nested loops over them.
+///
+/// A statement is planned once for each connection, mostly while its tables are empty. Left alone, Postgres then
+/// chooses to read whole tables, and does so while they grow, until it comes to analyse them. What services do here
+/// touches few rows of each table; a statement that really wants to read one whole can set these for itself.
+const PLANS: [(&str, &str); 5] = [
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+    ("jit", "off"),
+];
+
+/// Connects a service to its database: migrates it, makes the tables of messaging, and tells the probes how it is.
+///
+/// # Errors
+/// Fails when the database is away or cannot be migrated.
+pub async fn open(settings: &Postgres, migrations: &Migrator, context: &Context) -> anyhow::Result<PgPool> {
+    let pool = pool(settings, settings.max_connections)?;
+    pool.acquire().await.context("the database cannot be reached")?;
+    migrations.run(&pool).await.context("the database could not be migrated")?;
+    messaging::postgres::prepare(&pool).await.context("the messaging tables could not be prepared")?;
+    let probed = pool.clone();
+    context.health.register("postgres", move || {
+        let pool = probed.clone();
+        async move { Ok(sqlx::query("SELECT 1").execute(&pool).await.map(drop)?) }
+    });
+    Ok(pool)
+}
+
+/// Up to `most` connections, made when they are needed.
+///
+/// # Errors
+/// Fails when the URL is none.
+pub fn pool(settings: &Postgres, most: u32) -> anyhow::Result<PgPool> {
+    let options: PgConnectOptions = settings.url.expose_secret().parse().context("postgres.url is no URL")?;
+    let pool = PgPoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE_LIMIT);
+    Ok(pool.connect_lazy_with(options.options(PLANS)))
+}
 
 /// Whether the database is away, rather than asked something wrong.
 #[must_use]

@@ -39,7 +39,9 @@ impl Telemetry {
             // Colours are for people who watch, not for files.
             LogFormat::Text => lines.with_ansi(std::io::stdout().is_terminal()).boxed(),
         };
-        let traces = tracing_opentelemetry::layer().with_tracer(provider.tracer(name));
+        // Without what would be measured each time that a task is polled.
+        let traces = tracing_opentelemetry::layer().with_tracked_inactivity(false).with_threads(false);
+        let traces = traces.with_tracer(provider.tracer(name));
         tracing_subscriber::registry().with(filter).with(lines).with(traces).try_init()?;
         let metrics =
             PrometheusBuilder::new().set_buckets(&BUCKETS)?.add_global_label("service", name).install_recorder()?;

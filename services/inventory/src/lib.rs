@@ -19,7 +19,6 @@ pub mod store;
 
 pub use error::Error;
 
-use anyhow::Context as _;
 use app::Inventory;
 use chassis::{
     App, Context,
@@ -30,15 +29,8 @@ use events::{
     commands::{self, Commands},
     orders::{self, Orders},
 };
-use secrecy::ExposeSecret;
-use sqlx::{
-    PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
-use std::time::Duration;
+use sqlx::PgPool;
 
-/// How long a request waits for a connection to the database before it is answered 503.
-const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
 /// Connections of background tasks: one for each message in hand, and some for the relay and the sweep.
 const WORKERS: u32 = commands::PARTITIONS as u32 + orders::PARTITIONS as u32 + 4;
 
@@ -69,20 +61,8 @@ impl chassis::Service for Service {
 /// Connects and migrates. Requests and background tasks have connections of their own, so that a
 /// rush of orders does not keep anybody from looking at products.
 async fn connect(config: &Config, context: &Context) -> anyhow::Result<(PgPool, PgPool)> {
-    let options: PgConnectOptions = config.postgres.url.expose_secret().parse().context("postgres.url is no URL")?;
-    let pool = |most| PgPoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE_LIMIT);
-    let requests = pool(config.postgres.max_connections)
-        .connect_with(options.clone())
-        .await
-        .context("the database cannot be reached")?;
-    sqlx::migrate!().run(&requests).await.context("the database could not be migrated")?;
-    messaging::postgres::prepare(&requests).await.context("the outbox could not be prepared")?;
-    let probed = requests.clone();
-    context.health.register("postgres", move || {
-        let pool = probed.clone();
-        async move { Ok(sqlx::query("SELECT 1").execute(&pool).await.map(drop)?) }
-    });
-    Ok((requests, pool(WORKERS).connect_lazy_with(options)))
+    let requests = chassis::postgres::open(&config.postgres, &sqlx::migrate!(), context).await?;
+    Ok((requests, chassis::postgres::pool(&config.postgres, WORKERS)?))
 }
 
 /// Starts what looks after the tables.

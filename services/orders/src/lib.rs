@@ -26,13 +26,10 @@ use chassis::{
     messaging::{self, Broker, DeadLetters, Relay, ledger, operators, outbox},
 };
 use config::Config;
-use secrecy::ExposeSecret;
-use sqlx::{PgPool, postgres::PgPoolOptions};
-use std::{sync::Arc, time::Duration};
+use sqlx::PgPool;
+use std::sync::Arc;
 use utoipa::OpenApi as _;
 
-/// How long a request waits for a connection to the database before it is answered 503.
-const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
 
 /// The service.
 pub struct Orders;
@@ -63,20 +60,8 @@ impl chassis::Service for Orders {
 }
 
 async fn connect(config: &Config, context: &Context) -> anyhow::Result<PgPool> {
-    let pool = PgPoolOptions::new()
-        .max_connections(config.postgres.max_connections)
-        .acquire_timeout(ACQUIRE_LIMIT)
-        .connect(config.postgres.url.expose_secret())
-        .await
-        .context("the database cannot be reached")?;
-    sqlx::migrate!().run(&pool).await.context("the database could not be migrated")?;
-    messaging::postgres::prepare(&pool).await.context("the messaging tables could not be prepared")?;
+    let pool = chassis::postgres::open(&config.postgres, &sqlx::migrate!(), context).await?;
     saga::prepare(&pool).await.context("the sagas' tables could not be prepared")?;
-    let probed = pool.clone();
-    context.health.register("postgres", move || {
-        let pool = probed.clone();
-        async move { Ok(sqlx::query("SELECT 1").execute(&pool).await.map(drop)?) }
-    });
     Ok(pool)
 }
 

@@ -20,7 +20,6 @@ pub mod worker;
 
 pub use error::Error;
 
-use anyhow::Context as _;
 use app::Payments;
 use chassis::{
     App, Context,
@@ -29,14 +28,11 @@ use chassis::{
 use config::Config;
 use events::{commands, customers};
 use provider::Provider;
-use secrecy::ExposeSecret;
-use sqlx::{PgPool, postgres::PgPoolOptions};
+use sqlx::PgPool;
 use std::time::Duration;
 use utoipa::OpenApi;
 use worker::Desk;
 
-/// How long anything waits for a connection to the database.
-const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
 /// How often what has served its time is dropped.
 const PURGE_EVERY: Duration = Duration::from_secs(3_600);
 
@@ -65,7 +61,7 @@ impl chassis::Service for PaymentsService {
 /// # Errors
 /// Fails when the database is away or cannot be migrated.
 pub async fn assemble(config: Config, context: &Context) -> anyhow::Result<(Payments, Vec<DeadLetters>)> {
-    let pool = connect(&config, context).await?;
+    let pool = chassis::postgres::open(&config.postgres, &sqlx::migrate!(), context).await?;
     let provider = Provider::new(&config.provider);
     let probed = provider.clone();
     context.health.register_optional("provider", move || {
@@ -112,23 +108,6 @@ fn work(context: &Context, payments: &Payments, pool: PgPool) {
     });
     let shutdown = context.shutdown.clone();
     context.spawn("inbox upkeep", move || messaging::postgres::upkeep(pool.clone(), shutdown.clone()));
-}
-
-async fn connect(config: &Config, context: &Context) -> anyhow::Result<PgPool> {
-    let pool = PgPoolOptions::new()
-        .max_connections(config.postgres.max_connections)
-        .acquire_timeout(ACQUIRE_LIMIT)
-        .connect(config.postgres.url.expose_secret())
-        .await
-        .context("the database cannot be reached")?;
-    sqlx::migrate!().run(&pool).await.context("the database could not be migrated")?;
-    messaging::postgres::prepare(&pool).await.context("the outbox could not be prepared")?;
-    let probed = pool.clone();
-    context.health.register("postgres", move || {
-        let pool = probed.clone();
-        async move { Ok(sqlx::query("SELECT 1").execute(&pool).await.map(drop)?) }
-    });
-    Ok(pool)
 }
 
 /// Starts what publishes the outbox. While the broker is away commands and replies wait, and what was recorded is

@@ -8,7 +8,7 @@ use crate::{
     step::Definition,
     store::{self, Filter, Lock, Record},
     story::Story,
-    transition::{Impulse, Transition},
+    transition::{Impulse, Moved, Transition},
 };
 use anyhow::{Context as _, ensure};
 use chassis::{
@@ -23,9 +23,10 @@ use uuid::Uuid;
 
 /// How often the sweep looks for sagas whose time has come, unless set.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
-/// How many sagas of a service may be moved on by replies at once. Each waits for its commit, and
-/// commits that wait together are written together.
-const PARTITIONS: u16 = 8;
+/// How many lots of replies are worked on at once, each in a transaction.
+const PARTITIONS: u16 = 2;
+/// How many replies a lot is at most.
+const TOGETHER: u16 = 32;
 
 /// Runs the sagas of one service. Cloning is cheap; any number of processes may run the same ones.
 #[derive(Clone)]
@@ -121,8 +122,8 @@ impl Engine {
             updated_at: now,
             ended_at: None,
         };
-        let story = Transition::new(self, flow, record, now).start(connection, step).await?;
-        story.tell();
+        let moved = Transition::new(self, flow, record, now).start(connection, step).await?;
+        Moved::store(connection, vec![moved]).await?.iter().for_each(Story::tell);
         Ok(())
     }
 
@@ -136,10 +137,7 @@ impl Engine {
     pub async fn cancel(&self, connection: &mut PgConnection, id: Uuid, cancel: Cancel) -> Result<Cancelled, Error> {
         let Cancel { by, reason } = cancel;
         match self.advance(connection, id, &Input::Cancel { by, reason }.into(), Lock::Wait).await {
-            Ok(story) => {
-                story.tell();
-                Ok(Cancelled::Begun)
-            }
+            Ok(()) => Ok(Cancelled::Begun),
             Err(Error::Refused(Refusal::UnderWay)) => Ok(Cancelled::UnderWay),
             Err(error) => Err(error),
         }
@@ -153,8 +151,8 @@ impl Engine {
     /// [`Error::Refused`] with [`Refusal::NotCompleted`] when it is not completed (any more).
     pub async fn close(&self, connection: &mut PgConnection, id: Uuid) -> Result<(), Error> {
         match self.advance(connection, id, &Input::Close.into(), Lock::Wait).await {
-            Ok(_) | Err(Error::Refused(Refusal::Closed)) => Ok(()),
-            Err(error) => Err(error),
+            Err(Error::Refused(Refusal::Closed)) => Ok(()),
+            closed => closed,
         }
     }
 
@@ -185,7 +183,9 @@ impl Engine {
     /// What the consumer of replies subscribes to; it is named `<unit>.sagas`.
     #[must_use]
     pub fn subscription(&self) -> Subscription {
-        Subscription::to_commands(format!("{}.sagas", self.unit), [self.reply_to()]).partitions(PARTITIONS)
+        Subscription::to_commands(format!("{}.sagas", self.unit), [self.reply_to()])
+            .partitions(PARTITIONS)
+            .together(TOGETHER)
     }
 
     /// The consumer of replies, to be run in the background.
@@ -210,9 +210,11 @@ impl Engine {
         id: Uuid,
         impulse: &Impulse,
         lock: Lock,
-    ) -> Result<Story, Error> {
+    ) -> Result<(), Error> {
         let record = store::lock(connection, id, lock).await?.ok_or(Error::NotFound)?;
         let flow = self.flow(&record.kind)?;
-        Transition::new(self, flow, record, Utc::now()).advance(connection, impulse).await
+        let moved = Transition::new(self, flow, record, Utc::now()).advance(connection, impulse).await?;
+        Moved::store(connection, vec![moved]).await?.iter().for_each(Story::tell);
+        Ok(())
     }
 }

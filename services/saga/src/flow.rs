@@ -22,8 +22,8 @@ pub(crate) trait Flow: Send + Sync {
     /// Writes the command of a step, or of its compensation.
     fn command(&self, step: usize, at: StepRef, data: &Value) -> anyhow::Result<Outgoing>;
 
-    /// Takes what the answer of a step says; says whether the data may have changed.
-    fn learn(&self, step: usize, data: &mut Value, answer: Value) -> anyhow::Result<bool>;
+    /// Takes what the answer of a step says.
+    fn learn(&self, step: usize, data: &mut Value, answer: Value) -> anyhow::Result<()>;
 
     /// Runs a local step, or compensation.
     fn run<'a>(
@@ -110,12 +110,12 @@ impl<D: Definition> Flow for Declared<D> {
         Ok(tell(at, &read::<D>(data)?)?)
     }
 
-    fn learn(&self, step: usize, data: &mut Value, answer: Value) -> anyhow::Result<bool> {
-        let Some(learn) = self.steps.get(step).and_then(|step| step.learn.as_ref()) else { return Ok(false) };
+    fn learn(&self, step: usize, data: &mut Value, answer: Value) -> anyhow::Result<()> {
+        let Some(learn) = self.steps.get(step).and_then(|step| step.learn.as_ref()) else { return Ok(()) };
         let mut known = read::<D>(data)?;
         learn(&mut known, answer)?;
         *data = serde_json::to_value(known)?;
-        Ok(true)
+        Ok(())
     }
 
     fn run<'a>(

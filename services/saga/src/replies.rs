@@ -25,7 +25,7 @@ impl Handler for Replies {
         match self.engine.transact(id, &Impulse::Reply(replied), Lock::Wait).await {
             Ok(()) => Ok(()),
             Err(Error::NotFound | Error::Refused(Refusal::Absorbed)) => {
-                ::metrics::counter!(metrics::ABSORBED).increment(1);
+                absorbed(1);
                 tracing::debug!(saga.id = %id, "A reply that no saga waits for was absorbed.");
                 Ok(())
             }
@@ -33,4 +33,17 @@ impl Handler for Replies {
             Err(error) => Err(HandleError::transient(error)),
         }
     }
+
+    async fn handle_together(&self, messages: &[Message]) -> Result<bool, HandleError> {
+        let replied = |message| Message::decode::<Replied>(message).map(|event| (message, event.data));
+        let replies = messages.iter().map(replied).collect::<Result<Vec<_>, _>>()?;
+        let moved = self.engine.transact_together(replies).await.map_err(HandleError::transient)?;
+        absorbed(moved.unwrap_or_default());
+        Ok(moved.is_some())
+    }
+}
+
+/// Counts replies that no saga waited for.
+fn absorbed(count: u64) {
+    ::metrics::counter!(metrics::ABSORBED).increment(count);
 }

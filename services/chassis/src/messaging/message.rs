@@ -9,6 +9,7 @@ use contracts::{
 };
 use serde::Deserialize;
 use std::ops::Deref;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 tokio::task_local! {
@@ -30,11 +31,23 @@ pub struct Message {
     pub attempt: u32,
     /// Whether the broker delivered it before and saw no acknowledgement.
     pub redelivered: bool,
+    /// In which it is dealt with.
+    span: Span,
 }
 
 impl Message {
     pub(crate) fn new(envelope: Envelope, attempt: u32, redelivered: bool) -> Self {
-        Self { envelope, attempt, redelivered }
+        Self { envelope, attempt, redelivered, span: Span::none() }
+    }
+
+    /// Has it dealt with in `span`.
+    pub(crate) fn within(self, span: Span) -> Self {
+        Self { span, ..self }
+    }
+
+    /// In which it is dealt with.
+    pub(crate) fn span(&self) -> &Span {
+        &self.span
     }
 
     /// Decodes the data as `T`.
@@ -53,9 +66,11 @@ impl Message {
         self.envelope.view::<T, V>().map_err(HandleError::permanent)
     }
 
-    /// Runs `work` as caused by this message: what it sends carries the causation and correlation ids.
-    pub(crate) async fn scope<F: Future>(&self, work: F) -> F::Output {
-        let work = CAUSE.scope(self.id, work);
+    /// Runs `work` as caused by this message: what it sends carries the message's trace, and its ids as those of
+    /// cause and correlation. [`Handler::handle`](super::Handler::handle) runs so;
+    /// [`handle_together`](super::Handler::handle_together) says of which message each part of its work is.
+    pub async fn scope<F: Future>(&self, work: F) -> F::Output {
+        let work = CAUSE.scope(self.id, work.instrument(self.span.clone()));
         match &self.correlation_id {
             Some(id) => RequestId::from(id.as_str()).scope(work).await,
             None => work.await,
@@ -119,9 +134,10 @@ impl Outgoing {
         Ok(Self { exchange: COMMANDS_EXCHANGE.to_owned(), routing_key, envelope })
     }
 
-    /// Fills in where it comes from, where that is not set: the current trace, request and message.
+    /// Fills in where it comes from, where that is not set: the current trace, request and message. Writing it into
+    /// an outbox does so, too.
     #[must_use]
-    pub(crate) fn with_origin(mut self) -> Self {
+    pub fn with_origin(mut self) -> Self {
         let envelope = &mut self.envelope;
         envelope.traceparent = envelope.traceparent.take().or_else(telemetry::traceparent);
         envelope.correlation_id =

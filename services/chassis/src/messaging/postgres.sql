@@ -1,4 +1,4 @@
--- What is to be published. A row is deleted when the broker has confirmed it.
+-- What is to be published. A row is written once, and deleted when the broker has confirmed it.
 CREATE TABLE IF NOT EXISTS outbox (
     position     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id           uuid NOT NULL UNIQUE,
@@ -6,12 +6,19 @@ CREATE TABLE IF NOT EXISTS outbox (
     exchange     text NOT NULL,
     routing_key  text NOT NULL,
     envelope     json NOT NULL,
-    enqueued_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
-    leased_by    uuid,
-    leased_until timestamptz
+    enqueued_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 
-CREATE INDEX IF NOT EXISTS outbox_leased ON outbox (subject, leased_until) WHERE leased_until IS NOT NULL;
+-- Which rows of the outbox a relay is publishing: a row for each of its rounds that is not over.
+CREATE TABLE IF NOT EXISTS outbox_claims (
+    relay         uuid NOT NULL,
+    messages      uuid[] NOT NULL,
+    claimed_until timestamptz NOT NULL
+);
+
+-- Claims once stood in the rows that they are of, each of which was so written twice.
+DROP INDEX IF EXISTS outbox_leased;
+ALTER TABLE outbox DROP COLUMN IF EXISTS leased_by, DROP COLUMN IF EXISTS leased_until;
 
 -- Relays were once woken by NOTIFY: transactions that notify commit one after the other.
 DROP TRIGGER IF EXISTS outbox_wake ON outbox;

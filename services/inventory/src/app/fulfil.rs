@@ -12,7 +12,7 @@ use crate::{
 };
 use chassis::{
     failpoint,
-    messaging::{Message, inbox::postgres::Inbox, outbox},
+    messaging::{Message, Outgoing, inbox::postgres::Inbox, outbox},
 };
 use chrono::{DateTime, Utc};
 use contracts::rest::inventory::{Reservation as Seen, ReservationStatus as Status};
@@ -20,30 +20,36 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 impl Inventory {
-    /// Turns the reservations of a confirmed order into decreases. One that has expired takes its
-    /// pieces again; where they are gone it is short, and somebody must see to it.
+    /// Turns the reservations of confirmed orders into decreases; `false` when one of the messages was handled
+    /// before, and nothing was done. A reservation that has expired takes its pieces again; where they are gone it is
+    /// short, and somebody must see to it.
     ///
     /// # Errors
     /// Fails when the database does.
-    pub async fn fulfil(&self, order: Uuid, inbox: &Inbox, message: &Message) -> Result<(), Error> {
+    pub async fn fulfil(&self, confirmed: &[(Uuid, &Message)], inbox: &Inbox) -> Result<bool, Error> {
         let at = now();
         let mut tx = self.pool.begin().await?;
-        if !inbox.accept(&mut tx, message).await? {
-            return Ok(());
+        if !inbox.accept_all(&mut tx, confirmed.iter().map(|(_, message)| *message)).await? {
+            tx.rollback().await?;
+            return Ok(false);
         }
         failpoint!("inventory.fulfil.after_inbox");
         // The saga of an order has the order's id.
-        let reservations = reservations::lock_saga(&mut tx, order).await?;
-        let (records, ended) = leave(&mut tx, reservations, at).await?;
-        outbox::postgres::enqueue_all(&mut tx, tell::events(&records, at)?).await?;
+        let sagas: Vec<_> = confirmed.iter().map(|(order, _)| *order).collect();
+        let reservations = reservations::lock_sagas(&mut tx, &sagas).await?;
+        let left = leave(&mut tx, reservations, at).await?;
+        let mut told = Vec::new();
+        for (order, message) in confirmed {
+            for Left { records, .. } in left.iter().filter(|left| left.reservation.saga_id == *order) {
+                told.extend(message.scope(async { events(records, at) }).await?);
+            }
+        }
+        outbox::postgres::enqueue_all(&mut tx, told).await?;
         failpoint!("inventory.fulfil.after_outbox");
         outbox::postgres::commit(tx).await?;
         failpoint!("inventory.fulfil.after_commit");
-        stock::count(&records);
-        for (reservation, status) in ended {
-            report(&reservation, status);
-        }
-        Ok(())
+        left.iter().for_each(Left::report);
+        Ok(true)
     }
 
     /// Lets the pieces of a short reservation leave after all, now that there are enough again. One that is fulfilled
@@ -60,51 +66,72 @@ impl Inventory {
             Status::Fulfilled => return Ok(reservation.into()),
             status => return Err(Error::NotShort(status)),
         }
-        let (records, ended) = leave(&mut tx, vec![reservation.clone()], at).await?;
-        (reservation.status, reservation.updated_at) = match ended.first() {
-            Some((_, status)) => (*status, at),
-            None => return Err(Error::StillShort),
+        let left = leave(&mut tx, vec![reservation.clone()], at).await?;
+        let Some(Left { status: Status::Fulfilled, records, .. }) = left.first() else {
+            return Err(Error::StillShort);
         };
-        outbox::postgres::enqueue_all(&mut tx, tell::events(&records, at)?).await?;
+        (reservation.status, reservation.updated_at) = (Status::Fulfilled, at);
+        outbox::postgres::enqueue_all(&mut tx, tell::events(records, at)?).await?;
         outbox::postgres::commit(tx).await?;
-        stock::count(&records);
-        report(&reservation, reservation.status);
+        left.iter().for_each(Left::report);
         Ok(reservation.into())
     }
 }
 
-/// Moves the pieces of some reservations; says what was done, and which of them stand elsewhere now.
+/// A reservation whose pieces were to leave.
+struct Left {
+    /// As it was.
+    reservation: Reservation,
+    /// Where it stands now.
+    status: Status,
+    records: Vec<Record>,
+}
+
+impl Left {
+    /// Counts it, once it is committed.
+    fn report(&self) {
+        stock::count(&self.records);
+        if self.status == self.reservation.status {
+            return;
+        }
+        metrics::counter!(names::RESERVATIONS_ENDED, "outcome" => self.status.as_str()).increment(1);
+        if self.status == Status::Short {
+            tracing::error!(
+                order.id = %self.reservation.orders_order_id,
+                reservation.id = %self.reservation.id,
+                "An order was confirmed after its reservation had expired, and its pieces are gone: restock or cancel it."
+            );
+        }
+    }
+}
+
+/// Moves the pieces of some reservations.
 async fn leave(
     connection: &mut PgConnection,
     reservations: Vec<Reservation>,
     at: DateTime<Utc>,
-) -> Result<(Vec<Record>, Vec<(Reservation, Status)>), Error> {
+) -> Result<Vec<Left>, Error> {
     let products: Vec<_> = reservations.iter().flat_map(|reservation| reservation.items.products()).collect();
     let mut shelf = stock::lock(connection, &products).await?;
-    let (mut records, mut ended) = (Vec::new(), Vec::new());
+    let mut left = Vec::with_capacity(reservations.len());
     for reservation in reservations {
         let status = shelf.fulfil(reservation.status, &reservation.items)?;
-        records.extend(cause(&reservation, "left with the confirmed order").of(shelf.take_changes()));
-        if status != reservation.status {
-            ended.push((reservation, status));
+        let records = cause(&reservation, "left with the confirmed order").of(shelf.take_changes());
+        left.push(Left { reservation, status, records });
+    }
+    stock::write(connection, left.iter().flat_map(|left| &left.records), at).await?;
+    failpoint!("inventory.fulfil.after_stock");
+    for status in [Status::Fulfilled, Status::Short] {
+        let changed = left.iter().filter(|left| left.status == status && left.reservation.status != status);
+        let ids: Vec<_> = changed.map(|left| left.reservation.id).collect();
+        if !ids.is_empty() {
+            reservations::move_to(connection, &ids, status, at).await?;
         }
     }
-    stock::write(connection, &records, at).await?;
-    failpoint!("inventory.fulfil.after_stock");
-    for (reservation, status) in &ended {
-        reservations::move_to(connection, &[reservation.id], *status, at).await?;
-    }
     failpoint!("inventory.fulfil.after_status");
-    Ok((records, ended))
+    Ok(left)
 }
 
-fn report(reservation: &Reservation, status: Status) {
-    metrics::counter!(names::RESERVATIONS_ENDED, "outcome" => status.as_str()).increment(1);
-    if status == Status::Short {
-        tracing::error!(
-            order.id = %reservation.orders_order_id,
-            reservation.id = %reservation.id,
-            "An order was confirmed after its reservation had expired, and its pieces are gone: restock or cancel it."
-        );
-    }
+fn events(records: &[Record], at: DateTime<Utc>) -> serde_json::Result<Vec<Outgoing>> {
+    Ok(tell::events(records, at)?.into_iter().map(Outgoing::with_origin).collect())
 }

@@ -15,6 +15,7 @@ use chassis::{failpoint, messaging::outbox};
 use chrono::{DateTime, Utc};
 use contracts::{command::checkout::ReleaseStock, rest::inventory::ReservationStatus as Status};
 use sqlx::PgConnection;
+use std::slice;
 use uuid::Uuid;
 
 impl Inventory {
@@ -70,7 +71,7 @@ async fn find_or_bury(
             updated_at: at,
         };
         // It may have come meanwhile: then it is to be undone after all.
-        if reservations::insert(connection, &tombstone).await? {
+        if reservations::insert(connection, slice::from_ref(&tombstone)).await? {
             failpoint!("inventory.release.after_tombstone");
             return Ok(None);
         }

@@ -12,15 +12,19 @@ use crate::{
     },
 };
 use anyhow::Context as _;
-use chassis::{failpoint, messaging::outbox};
+use chassis::{
+    failpoint,
+    messaging::{Message, Outgoing, outbox},
+};
+use chrono::{DateTime, Utc};
 use contracts::{
     command::{
-        Outcome,
+        Outcome, StepRef,
         checkout::{ReserveStock, StockReservedAnswer},
     },
     rest::inventory::ReservationStatus as Status,
 };
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
 /// What became of a command.
@@ -28,6 +32,21 @@ struct Settled {
     records: Vec<Record>,
     outcome: Outcome,
     metric: &'static str,
+}
+
+impl Settled {
+    /// What is told of it: events of products, and the reply.
+    fn messages(&self, step: StepRef, at: DateTime<Utc>) -> serde_json::Result<Vec<Outgoing>> {
+        let mut messages = tell::events(&self.records, at)?;
+        messages.push(tell::reply(step, self.outcome.clone())?);
+        Ok(messages.into_iter().map(Outgoing::with_origin).collect())
+    }
+
+    /// Counts it, once it is committed.
+    fn count(&self) {
+        stock::count(&self.records);
+        metrics::counter!(names::RESERVATIONS, "outcome" => self.metric).increment(1);
+    }
 }
 
 impl Inventory {
@@ -39,56 +58,99 @@ impl Inventory {
     /// # Errors
     /// [`Error::Malformed`] when nothing is wanted; fails when the database does.
     pub async fn reserve(&self, command: ReserveStock) -> Result<(), Error> {
-        let items = Items::parse(&command.items).map_err(Error::Malformed)?;
         let at = now();
-        let reservation = Reservation {
+        let wanted = [self.opened(&command, at)?];
+        let mut tx = self.pool.begin().await?;
+        let settled = if reservations::insert(&mut tx, &wanted).await? {
+            failpoint!("inventory.reserve.after_claim");
+            set_aside(&mut tx, &wanted, at).await?
+        } else {
+            let earlier = reservations::lock(&mut tx, command.step.saga_id, &command.step.step).await?;
+            vec![repeated(earlier.context("a reservation that was there is gone")?)?]
+        };
+        let told = settled.iter().map(|settled| settled.messages(command.step.clone(), at));
+        let told: Vec<_> = told.collect::<Result<_, _>>()?;
+        conclude(tx, told.into_iter().flatten().collect(), &settled).await
+    }
+
+    /// Does what [`reserve`](Self::reserve) does for several commands, in their order; `false` when one of them came
+    /// before, and nothing was done.
+    ///
+    /// # Errors
+    /// As [`reserve`](Self::reserve).
+    pub async fn reserve_together(&self, commands: Vec<(&Message, ReserveStock)>) -> Result<bool, Error> {
+        let at = now();
+        let wanted = commands.iter().map(|(_, command)| self.opened(command, at)).collect::<Result<Vec<_>, _>>()?;
+        let mut tx = self.pool.begin().await?;
+        if !reservations::insert(&mut tx, &wanted).await? {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        failpoint!("inventory.reserve.after_claim");
+        let settled = set_aside(&mut tx, &wanted, at).await?;
+        let mut told = Vec::new();
+        for ((message, command), settled) in commands.into_iter().zip(&settled) {
+            told.extend(message.scope(async { settled.messages(command.step, at) }).await?);
+        }
+        conclude(tx, told, &settled).await?;
+        Ok(true)
+    }
+
+    /// The reservation that a command is to make.
+    fn opened(&self, command: &ReserveStock, at: DateTime<Utc>) -> Result<Reservation, Error> {
+        Ok(Reservation {
             id: Uuid::now_v7(),
             saga_id: command.step.saga_id,
             step: command.step.step.clone(),
             orders_order_id: command.orders_order_id,
             status: Status::Open,
-            items,
+            items: Items::parse(&command.items).map_err(Error::Malformed)?,
             refusal: None,
             expires_at: Some(at + self.reservations.life()),
             created_at: at,
             updated_at: at,
-        };
-        let mut tx = self.pool.begin().await?;
-        let Settled { records, outcome, metric } = if reservations::insert(&mut tx, &reservation).await? {
-            failpoint!("inventory.reserve.after_claim");
-            set_aside(&mut tx, &reservation).await?
-        } else {
-            let earlier = reservations::lock(&mut tx, reservation.saga_id, &reservation.step).await?;
-            repeated(earlier.context("a reservation that was there is gone")?)?
-        };
-        let mut messages = tell::events(&records, at)?;
-        messages.push(tell::reply(command.step, outcome)?);
-        outbox::postgres::enqueue_all(&mut tx, messages).await?;
-        failpoint!("inventory.reserve.after_outbox");
-        outbox::postgres::commit(tx).await?;
-        failpoint!("inventory.reserve.after_commit");
-        stock::count(&records);
-        metrics::counter!(names::RESERVATIONS, "outcome" => metric).increment(1);
-        Ok(())
+        })
     }
 }
 
-/// Decides on a new reservation, with its products locked.
-async fn set_aside(connection: &mut PgConnection, reservation: &Reservation) -> Result<Settled, Error> {
-    let mut shelf = stock::lock(connection, &reservation.items.products()).await?;
-    let decision = shelf.reserve(&reservation.items);
-    let records = cause(reservation, "reserved for an order").of(shelf.take_changes());
-    stock::write(connection, &records, reservation.created_at).await?;
-    failpoint!("inventory.reserve.after_stock");
-    match decision {
-        Ok(()) => Ok(Settled { records, outcome: reserved(reservation.id)?, metric: "reserved" }),
-        Err(refusal) => {
-            reservations::refuse(connection, reservation.id, &refusal).await?;
-            failpoint!("inventory.reserve.after_refusal");
-            let (metric, code) = (refusal.code, refusal.code.to_owned());
-            Ok(Settled { records, outcome: Outcome::Refused { code, message: refusal.message }, metric })
-        }
+async fn conclude(mut tx: Transaction<'_, Postgres>, told: Vec<Outgoing>, settled: &[Settled]) -> Result<(), Error> {
+    outbox::postgres::enqueue_all(&mut tx, told).await?;
+    failpoint!("inventory.reserve.after_outbox");
+    outbox::postgres::commit(tx).await?;
+    failpoint!("inventory.reserve.after_commit");
+    settled.iter().for_each(Settled::count);
+    Ok(())
+}
+
+/// Decides on new reservations, one after the other, with their products locked.
+async fn set_aside(
+    connection: &mut PgConnection,
+    wanted: &[Reservation],
+    at: DateTime<Utc>,
+) -> Result<Vec<Settled>, Error> {
+    let products: Vec<_> = wanted.iter().flat_map(|reservation| reservation.items.products()).collect();
+    let mut shelf = stock::lock(connection, &products).await?;
+    let (mut settled, mut refused) = (Vec::with_capacity(wanted.len()), Vec::new());
+    for reservation in wanted {
+        let decision = shelf.reserve(&reservation.items);
+        let records = cause(reservation, "reserved for an order").of(shelf.take_changes());
+        let (outcome, metric) = match decision {
+            Ok(()) => (reserved(reservation.id)?, "reserved"),
+            Err(refusal) => {
+                let (metric, code, message) = (refusal.code, refusal.code.to_owned(), refusal.message.clone());
+                refused.push((reservation.id, refusal));
+                (Outcome::Refused { code, message }, metric)
+            }
+        };
+        settled.push(Settled { records, outcome, metric });
     }
+    stock::write(connection, settled.iter().flat_map(|settled| &settled.records), at).await?;
+    failpoint!("inventory.reserve.after_stock");
+    for (id, refusal) in &refused {
+        reservations::refuse(connection, *id, refusal).await?;
+        failpoint!("inventory.reserve.after_refusal");
+    }
+    Ok(settled)
 }
 
 /// What was told before, or that it was undone.

@@ -10,13 +10,15 @@ use contracts::{
 
 /// The consumer's name: its queues are named after it.
 pub const CONSUMER: &str = "inventory.commands";
-/// How many sagas are worked on at once: enough for their commits to share the disk's time.
-pub const PARTITIONS: u16 = 8;
+/// How many lots of commands are worked on at once, each in a transaction.
+pub const PARTITIONS: u16 = 2;
+/// How many commands a lot is at most.
+const TOGETHER: u16 = 32;
 
 /// What the consumer subscribes to.
 #[must_use]
 pub fn subscription() -> Subscription {
-    Subscription::to_commands(CONSUMER, ["inventory.#"]).partitions(PARTITIONS)
+    Subscription::to_commands(CONSUMER, ["inventory.#"]).partitions(PARTITIONS).together(TOGETHER)
 }
 
 /// Does what sagas tell. Needs no inbox: see [`Inventory::reserve`].
@@ -38,5 +40,15 @@ impl Handler for Commands {
             ReleaseStock::TYPE => self.0.release(message.decode::<ReleaseStock>()?.data).await.map_err(fail),
             other => Err(HandleError::permanent(format!("there is no command {other}"))),
         }
+    }
+
+    /// Only commands to reserve go together: the others are rare.
+    async fn handle_together(&self, messages: &[Message]) -> Result<bool, HandleError> {
+        if messages.iter().any(|message| message.kind != ReserveStock::TYPE) {
+            return Ok(false);
+        }
+        let command = |message| Message::decode::<ReserveStock>(message).map(|event| (message, event.data));
+        let commands = messages.iter().map(command).collect::<Result<Vec<_>, _>>()?;
+        self.0.reserve_together(commands).await.map_err(fail)
     }
 }

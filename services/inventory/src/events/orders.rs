@@ -4,16 +4,19 @@ use super::fail;
 use crate::app::Inventory;
 use chassis::messaging::{HandleError, Handler, Message, Subscription, inbox::postgres::Inbox};
 use contracts::{envelope::EventData, event::orders::OrderConfirmed};
+use std::slice;
 
 /// The consumer's name: its queues are named after it.
 pub const CONSUMER: &str = "inventory.orders";
-/// How many orders are worked on at once.
-pub const PARTITIONS: u16 = 4;
+/// How many orders are worked on at once, each lot in a transaction.
+pub const PARTITIONS: u16 = 2;
+/// How many orders a lot is at most.
+const TOGETHER: u16 = 32;
 
 /// What the consumer subscribes to.
 #[must_use]
 pub fn subscription() -> Subscription {
-    Subscription::new(CONSUMER, [OrderConfirmed::TYPE]).partitions(PARTITIONS)
+    Subscription::new(CONSUMER, [OrderConfirmed::TYPE]).partitions(PARTITIONS).together(TOGETHER)
 }
 
 /// Follows the orders.
@@ -31,9 +34,20 @@ impl Orders {
     }
 }
 
+impl Orders {
+    async fn fulfil(&self, messages: &[Message]) -> Result<bool, HandleError> {
+        let order = |message| Message::decode::<OrderConfirmed>(message).map(|event| (event.data.order_id, message));
+        let confirmed = messages.iter().map(order).collect::<Result<Vec<_>, _>>()?;
+        self.inventory.fulfil(&confirmed, &self.inbox).await.map_err(fail)
+    }
+}
+
 impl Handler for Orders {
     async fn handle(&self, message: &Message) -> Result<(), HandleError> {
-        let order = message.decode::<OrderConfirmed>()?.data.order_id;
-        self.inventory.fulfil(order, &self.inbox, message).await.map_err(fail)
+        self.fulfil(slice::from_ref(message)).await.map(drop)
+    }
+
+    async fn handle_together(&self, messages: &[Message]) -> Result<bool, HandleError> {
+        self.fulfil(messages).await
     }
 }

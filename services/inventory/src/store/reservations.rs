@@ -86,31 +86,38 @@ impl From<Reservation> for Seen {
     }
 }
 
-/// Adds a reservation, unless its step has one. One that is being added by another transaction is
-/// waited for.
+/// Adds reservations, except those whose step has one; says whether all were added. One that is being added by another
+/// transaction is waited for.
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn insert(connection: &mut PgConnection, reservation: &Reservation) -> sqlx::Result<bool> {
-    let quantities: Vec<i64> = reservation.items.iter().map(|(_, quantity)| quantity.into()).collect();
+pub async fn insert(connection: &mut PgConnection, reservations: &[Reservation]) -> sqlx::Result<bool> {
+    // An array in an array has one length for all, so each reservation's come as text.
+    let array = |members: Vec<String>| format!("{{{}}}", members.join(","));
+    let products = |it: &Reservation| array(it.items.iter().map(|(product, _)| product.to_string()).collect());
+    let quantities = |it: &Reservation| array(it.items.iter().map(|(_, quantity)| quantity.to_string()).collect());
     let inserted = sqlx::query(
         "INSERT INTO reservations (id, saga_id, step, orders_order_id, status, product_ids, quantities, expires_at,
              created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
+         SELECT id, saga_id, step, orders_order_id, status, product_ids::uuid[], quantities::bigint[], expires_at,
+             created_at, created_at
+         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[],
+                     $8::timestamptz[], $9::timestamptz[])
+              AS new (id, saga_id, step, orders_order_id, status, product_ids, quantities, expires_at, created_at)
          ON CONFLICT ON CONSTRAINT reservations_saga_step_key DO NOTHING",
     )
-    .bind(reservation.id)
-    .bind(reservation.saga_id)
-    .bind(&reservation.step)
-    .bind(reservation.orders_order_id)
-    .bind(reservation.status.as_str())
-    .bind(reservation.items.products())
-    .bind(quantities)
-    .bind(reservation.expires_at)
-    .bind(reservation.created_at)
+    .bind(reservations.iter().map(|it| it.id).collect::<Vec<_>>())
+    .bind(reservations.iter().map(|it| it.saga_id).collect::<Vec<_>>())
+    .bind(reservations.iter().map(|it| &*it.step).collect::<Vec<_>>())
+    .bind(reservations.iter().map(|it| it.orders_order_id).collect::<Vec<_>>())
+    .bind(reservations.iter().map(|it| it.status.as_str()).collect::<Vec<_>>())
+    .bind(reservations.iter().map(products).collect::<Vec<_>>())
+    .bind(reservations.iter().map(quantities).collect::<Vec<_>>())
+    .bind(reservations.iter().map(|it| it.expires_at).collect::<Vec<_>>())
+    .bind(reservations.iter().map(|it| it.created_at).collect::<Vec<_>>())
     .execute(connection)
     .await?;
-    Ok(inserted.rows_affected() == 1)
+    Ok(inserted.rows_affected() == reservations.len() as u64)
 }
 
 /// The reservation of a saga's step, locked.
@@ -139,14 +146,14 @@ pub async fn lock_id(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Op
     Ok(row.map(Into::into))
 }
 
-/// All reservations of a saga, locked.
+/// All reservations of some sagas, locked.
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn lock_saga(connection: &mut PgConnection, saga: Uuid) -> sqlx::Result<Vec<Reservation>> {
+pub async fn lock_sagas(connection: &mut PgConnection, sagas: &[Uuid]) -> sqlx::Result<Vec<Reservation>> {
     let rows: Vec<Row> =
-        sqlx::query_as("SELECT * FROM reservations WHERE saga_id = $1 ORDER BY step FOR NO KEY UPDATE")
-            .bind(saga)
+        sqlx::query_as("SELECT * FROM reservations WHERE saga_id = ANY($1) ORDER BY saga_id, step FOR NO KEY UPDATE")
+            .bind(sagas)
             .fetch_all(connection)
             .await?;
     Ok(rows.into_iter().map(Into::into).collect())

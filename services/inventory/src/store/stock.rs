@@ -47,11 +47,16 @@ pub async fn lock(connection: &mut PgConnection, products: &[Uuid]) -> sqlx::Res
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn write(connection: &mut PgConnection, records: &[Record], at: DateTime<Utc>) -> sqlx::Result<()> {
+pub async fn write<'a>(
+    connection: &mut PgConnection,
+    records: impl IntoIterator<Item = &'a Record>,
+    at: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    let records: Vec<&Record> = records.into_iter().collect();
     if records.is_empty() {
         return Ok(());
     }
-    let (projected, added) = (Projected::after(records), Added::of(records));
+    let (projected, added) = (Projected::after(&records), Added::of(&records));
     sqlx::query(
         "WITH projected AS (
              UPDATE product_stock s
@@ -85,7 +90,7 @@ pub async fn write(connection: &mut PgConnection, records: &[Record], at: DateTi
     .bind(at)
     .execute(&mut *connection)
     .await?;
-    snapshot(connection, records, at).await
+    snapshot(connection, &records, at).await
 }
 
 /// The projection's rows after some changes, in columns.
@@ -100,7 +105,7 @@ struct Projected {
 }
 
 impl Projected {
-    fn after(records: &[Record]) -> Self {
+    fn after(records: &[&Record]) -> Self {
         let mut newest = BTreeMap::<Uuid, (i64, Option<(i64, Stock)>)>::new();
         for Record { change, .. } in records {
             let row = newest.entry(change.product_id).or_default();
@@ -137,7 +142,7 @@ struct Added<'a> {
 }
 
 impl<'a> Added<'a> {
-    fn of(records: &'a [Record]) -> Self {
+    fn of(records: &[&'a Record]) -> Self {
         let mut columns = Self::default();
         for Record { id, change, cause } in records {
             let What::Operation { kind, quantity, .. } = change.what else { continue };
@@ -157,7 +162,7 @@ impl<'a> Added<'a> {
 }
 
 /// Takes the snapshots that are due.
-async fn snapshot(connection: &mut PgConnection, records: &[Record], at: DateTime<Utc>) -> sqlx::Result<()> {
+async fn snapshot(connection: &mut PgConnection, records: &[&Record], at: DateTime<Utc>) -> sqlx::Result<()> {
     for Record { change, .. } in records {
         let What::Operation { stock, number, .. } = change.what else { continue };
         if number % SNAPSHOT_EVERY != 0 {

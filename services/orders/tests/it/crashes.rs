@@ -168,6 +168,7 @@ async fn an_order_that_was_being_placed_is_placed_once(#[case] failpoint: &str) 
 #[case::in_the_engine_after_local("saga.step.after_local=return")]
 #[case::in_the_engine_after_row("saga.step.after_row=return")]
 #[case::in_the_engine_after_outbox("saga.step.after_outbox=return")]
+#[case::in_the_engine_after_commit("saga.step.after_commit=return")]
 #[tokio::test]
 async fn an_order_that_was_being_confirmed_is_confirmed_once(#[case] failpoint: &str) {
     let doomed = Doomed::new().await;

@@ -27,7 +27,7 @@ impl Payments {
         };
         failpoint!("payments.call.after");
         match called {
-            Ok(Done::Charge(verdict)) => self.settle_charge(job.payment_id, &verdict).await.map(|()| None),
+            Ok(Done::Charge(verdict)) => self.settle_charge(job.payment_id, verdict).await.map(|()| None),
             Ok(Done::Refund(id)) => self.settle_refund(job.payment_id, job.id, Some(&id)).await.map(|()| None),
             Err(error) => self.put_off(job, error).await,
         }

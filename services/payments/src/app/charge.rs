@@ -1,18 +1,18 @@
 //! The command [`ChargePayment`]: records what is to be charged. The workers charge it.
 
-use super::{Payments, origin, reply, settle::settle_charge};
+use super::{Payments, origin, reply, settle::settle_charges};
 use crate::{
     domain::{Known, Payment, Status, Verdict, is_newer, reason},
     error::Error,
     store::{
-        calls::{self, Job},
-        payments,
+        calls::{self, Job, NewCharge},
+        payments::{self, Intent},
     },
 };
 use chassis::{failpoint, messaging::outbox};
 use contracts::command::checkout::ChargePayment;
 use secrecy::SecretString;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Postgres, Transaction};
 
 impl Payments {
     /// Records the intent to charge, once per saga and step, and returns: the provider is called behind it. A
@@ -20,31 +20,73 @@ impl Payments {
     ///
     /// # Errors
     /// Fails when the database does.
-    pub async fn charge(&self, command: &ChargePayment) -> Result<(), Error> {
-        // With a free worker the call is written as claimed, and handed over without a claim's transaction.
-        let slot = self.desk.slot(&self.provider);
-        let lease = slot.as_ref().map(|_| self.desk.lease());
+    pub async fn charge(&self, command: ChargePayment) -> Result<(), Error> {
+        let intents = [Intent { command, origin: origin() }];
+        let command = &intents[0].command;
         let mut tx = self.pool.begin().await?;
-        let Some(payment) = payments::insert(&mut tx, command, &origin()).await? else {
+        let payments = payments::insert(&mut tx, &intents).await?;
+        let [payment] = &*payments else {
             answer_again(&mut tx, command).await?;
             return Ok(outbox::postgres::commit(tx).await?);
         };
         failpoint!("payments.charge.after_payment");
         if command.amount.minor <= 0 {
             let verdict = Verdict::Declined { reason: reason::INVALID_AMOUNT.to_owned() };
-            settle_charge(&mut tx, payment.id, &verdict).await?;
+            settle_charges(&mut tx, &[(payment.id, verdict)]).await?;
             return Ok(outbox::postgres::commit(tx).await?);
         }
-        let kept = calls::insert_charge(&mut tx, &payment, &command.provider_token, lease).await?;
+        self.commit_to_call(tx, &payments, &intents).await
+    }
+
+    /// Does what [`charge`](Self::charge) does for several commands; `false` when one of them came before or wants
+    /// nothing charged, and nothing was done.
+    ///
+    /// # Errors
+    /// Fails when the database does.
+    pub async fn charge_together(&self, intents: &[Intent]) -> Result<bool, Error> {
+        if intents.iter().any(|intent| intent.command.amount.minor <= 0) {
+            return Ok(false);
+        }
+        let mut tx = self.pool.begin().await?;
+        let payments = payments::insert(&mut tx, intents).await?;
+        if payments.len() < intents.len() {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        failpoint!("payments.charge.after_payment");
+        self.commit_to_call(tx, &payments, intents).await?;
+        Ok(true)
+    }
+
+    /// Writes the calls of new payments, commits, and has them made.
+    async fn commit_to_call(
+        &self,
+        mut tx: Transaction<'_, Postgres>,
+        payments: &[Payment],
+        intents: &[Intent],
+    ) -> Result<(), Error> {
+        // With free workers calls are written as claimed, and handed over without a claim's transaction.
+        let slots: Vec<_> = payments.iter().map_while(|_| self.desk.slot(&self.provider)).collect();
+        let lease = self.desk.lease();
+        let token = |payment: &Payment| {
+            let mut commands = intents.iter().map(|intent| &intent.command);
+            let of = commands.find(|it| it.step.saga_id == payment.saga_id && it.step.step == payment.step);
+            of.map_or("", |command| &*command.provider_token)
+        };
+        let charges = payments.iter().enumerate();
+        let charges: Vec<_> = charges
+            .map(|(at, payment)| NewCharge { payment, token: token(payment), claimed: at < slots.len() })
+            .collect();
+        let kept = calls::insert_charges(&mut tx, &charges, lease).await?;
         failpoint!("payments.charge.before_commit");
         outbox::postgres::commit(tx).await?;
         failpoint!("payments.charge.after_commit");
-        match (slot, lease) {
-            (Some(slot), Some(lease)) => {
-                let token = kept.then(|| SecretString::from(command.provider_token.as_str()));
-                self.desk.hand(slot, self.clone(), Job::charge(&payment, token, lease.id));
-            }
-            _ => self.desk.wake(),
+        if slots.len() < charges.len() {
+            self.desk.wake();
+        }
+        for (slot, NewCharge { payment, token, .. }) in slots.into_iter().zip(charges) {
+            let token = kept.contains(&payment.id).then(|| SecretString::from(token));
+            self.desk.hand(slot, self.clone(), Job::charge(payment, token, lease.id));
         }
         Ok(())
     }

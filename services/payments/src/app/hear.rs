@@ -2,7 +2,7 @@
 
 use super::{
     Payments,
-    settle::{settle_charge, settle_refund, verdict},
+    settle::{settle_charges, settle_refund, verdict},
 };
 use crate::{
     domain::{RefundStatus, Signature, SignatureError, Status, read_charge_key, read_refund_key},
@@ -68,11 +68,11 @@ impl Payments {
             return Ok("replayed");
         }
         failpoint!("payments.webhook.after_event");
-        let settled = settle_charge(&mut tx, payment.id, &verdict(charge)).await?;
+        let settled = settle_charges(&mut tx, &[(payment.id, verdict(charge))]).await?;
         failpoint!("payments.webhook.before_commit");
         outbox::postgres::commit(tx).await?;
-        self.wake_for(settled.as_ref());
-        Ok(if settled.is_some() { "settled" } else { "known" })
+        self.wake_for(&settled);
+        Ok(if settled.is_empty() { "known" } else { "settled" })
     }
 
     async fn hear_of_refund(&self, event: &Event) -> Result<&'static str, Error> {

@@ -10,6 +10,7 @@ mod hear;
 mod read;
 mod refund;
 mod settle;
+mod settler;
 mod undo;
 
 pub use read::Shown;
@@ -25,6 +26,7 @@ use contracts::{
     command::{Outcome, Replied, StepRef},
     envelope::{Event, EventData},
 };
+use settler::Settler;
 use sqlx::{PgConnection, PgPool};
 
 /// Payments and their refunds. Clones are the same.
@@ -33,6 +35,7 @@ pub struct Payments {
     pub(crate) pool: PgPool,
     pub(crate) provider: Provider,
     pub(crate) desk: Desk,
+    settler: Settler,
     tolerance_seconds: u32,
 }
 
@@ -40,7 +43,7 @@ impl Payments {
     /// Puts together what the use cases need.
     #[must_use]
     pub fn new(pool: PgPool, provider: Provider, desk: Desk, webhooks: config::Webhooks) -> Self {
-        Self { pool, provider, desk, tolerance_seconds: webhooks.tolerance_seconds }
+        Self { pool, provider, desk, settler: Settler::default(), tolerance_seconds: webhooks.tolerance_seconds }
     }
 
     /// The payment provider.
@@ -51,7 +54,7 @@ impl Payments {
 }
 
 /// Where what is written now comes from.
-fn origin() -> Origin {
+pub(crate) fn origin() -> Origin {
     Origin {
         traceparent: telemetry::traceparent(),
         correlation_id: RequestId::current().map(|id| id.as_str().to_owned()),

@@ -21,22 +21,9 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 impl Payments {
-    /// Writes what became of a charge.
-    ///
-    /// # Errors
-    /// Fails when the database does.
-    pub async fn settle_charge(&self, payment_id: Uuid, verdict: &Verdict) -> Result<(), Error> {
-        let mut tx = self.pool.begin().await?;
-        let settled = settle_charge(&mut tx, payment_id, verdict).await?;
-        failpoint!("payments.settle.before_commit");
-        outbox::postgres::commit(tx).await?;
-        self.wake_for(settled.as_ref());
-        Ok(())
-    }
-
-    /// Wakes the workers when a payment that was settled is being undone: there may be a refund to make.
-    pub(super) fn wake_for(&self, settled: Option<&Payment>) {
-        if settled.is_some_and(|payment| payment.undo_step.is_some()) {
+    /// Wakes the workers when one of the payments that were settled is being undone: there may be a refund to make.
+    pub(super) fn wake_for(&self, settled: &[Payment]) {
+        if settled.iter().any(|payment| payment.undo_step.is_some()) {
             self.desk.wake();
         }
     }
@@ -66,35 +53,43 @@ pub(super) fn verdict(charge: Charge) -> Verdict {
     }
 }
 
-/// Writes the outcome of a pending payment, its event and its reply; nothing when it has one. Tells the payment that
-/// it settled.
-pub(super) async fn settle_charge(
+/// Writes the outcomes of those payments that are pending, their events and their replies. Tells the payments that it
+/// settled.
+pub(super) async fn settle_charges(
     tx: &mut PgConnection,
-    payment_id: Uuid,
-    verdict: &Verdict,
-) -> Result<Option<Payment>, Error> {
-    let Some(payment) = payments::settle(tx, payment_id, verdict).await? else {
-        known_before(tx, payment_id, verdict).await?;
-        return Ok(None);
-    };
+    outcomes: &[(Uuid, Verdict)],
+) -> Result<Vec<Payment>, Error> {
+    let settled = payments::settle(tx, outcomes).await?;
     failpoint!("payments.settle.after_payment");
-    calls::delete(tx, payment_id).await?;
+    for (id, verdict) in outcomes {
+        if settled.iter().all(|payment| payment.id != *id) {
+            known_before(tx, *id, verdict).await?;
+        }
+    }
+    calls::delete(tx, &outcomes.iter().map(|(id, _)| *id).collect::<Vec<_>>()).await?;
     failpoint!("payments.settle.after_call");
-    let replied = payment.outcome().map(|outcome| reply_message(&payment.charge_step, outcome, &payment.origin));
-    let messages = [announcement(&payment)].into_iter().chain(replied).collect::<sqlx::Result<Vec<_>>>()?;
+    let mut messages = Vec::with_capacity(settled.len() * 2);
+    for payment in &settled {
+        messages.push(announcement(payment)?);
+        if let Some(outcome) = payment.outcome() {
+            messages.push(reply_message(&payment.charge_step, outcome, &payment.origin)?);
+        }
+    }
     outbox::postgres::enqueue_all(tx, messages).await?;
     failpoint!("payments.settle.after_outbox");
-    metrics::counter!(names::CHARGES, "outcome" => payment.status.as_str()).increment(1);
-    match (payment.status, &payment.undo_step) {
-        (Status::Captured, _) => go_on(tx, &payment).await?,
-        // Declined: there is nothing to give back.
-        (_, Some(step)) => {
-            let nothing = contracts::command::Outcome::Done { answer: serde_json::Value::Null };
-            reply(tx, step, nothing, &payment.origin).await?;
+    for payment in &settled {
+        metrics::counter!(names::CHARGES, "outcome" => payment.status.as_str()).increment(1);
+        match (payment.status, &payment.undo_step) {
+            (Status::Captured, _) => go_on(tx, payment).await?,
+            // Declined: there is nothing to give back.
+            (_, Some(step)) => {
+                let nothing = contracts::command::Outcome::Done { answer: serde_json::Value::Null };
+                reply(tx, step, nothing, &payment.origin).await?;
+            }
+            _ => {}
         }
-        _ => {}
     }
-    Ok(Some(payment))
+    Ok(settled)
 }
 
 /// Two that agree are one outcome; two that do not are a matter for people.
@@ -111,7 +106,7 @@ async fn known_before(tx: &mut PgConnection, payment_id: Uuid, verdict: &Verdict
             "The provider tells of an outcome that contradicts the one that is known."
         );
     }
-    Ok(calls::delete(tx, payment_id).await?)
+    Ok(())
 }
 
 /// The event that tells the outcome of a charge.
@@ -142,11 +137,11 @@ pub(super) async fn settle_refund(
     let Some(refund) = refunds::by_id(tx, refund_id).await? else { return Ok(false) };
     debug_assert!(made.is_some() || refund.kind == RefundKind::Operator);
     if !refunds::settle(tx, refund_id, made).await? {
-        calls::delete(tx, refund_id).await?;
+        calls::delete(tx, &[refund_id]).await?;
         return Ok(false);
     }
     failpoint!("payments.refund.after_refund");
-    calls::delete(tx, refund_id).await?;
+    calls::delete(tx, &[refund_id]).await?;
     failpoint!("payments.refund.after_call");
     let outcome = if made.is_some() { "succeeded" } else { "failed" };
     metrics::counter!(names::REFUNDS, "outcome" => outcome).increment(1);

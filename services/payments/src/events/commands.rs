@@ -1,6 +1,9 @@
 //! The commands of sagas. No inbox: a command has its effect once by saga and step, and a repeated one has a reply.
 
-use crate::app::Payments;
+use crate::{
+    app::{Payments, origin},
+    store::payments::Intent,
+};
 use chassis::messaging::{HandleError, Handler, Message, Subscription};
 use contracts::{
     command::checkout::{ChargePayment, RefundPayment},
@@ -9,13 +12,15 @@ use contracts::{
 
 /// The consumer's name: its queues are named after it.
 pub const CONSUMER: &str = "payments.commands";
-/// How many sagas are worked on at once.
-const PARTITIONS: u16 = 8;
+/// How many lots of commands are worked on at once, each in a transaction.
+const PARTITIONS: u16 = 2;
+/// How many commands a lot is at most.
+const TOGETHER: u16 = 32;
 
 /// What the consumer subscribes to.
 #[must_use]
 pub fn subscription() -> Subscription {
-    Subscription::to_commands(CONSUMER, [ChargePayment::TYPE, RefundPayment::TYPE]).partitions(PARTITIONS)
+    Subscription::to_commands(CONSUMER, [ChargePayment::TYPE, RefundPayment::TYPE]).partitions(PARTITIONS).together(TOGETHER)
 }
 
 /// Does what sagas command.
@@ -24,10 +29,23 @@ pub struct Commands(pub Payments);
 impl Handler for Commands {
     async fn handle(&self, message: &Message) -> Result<(), HandleError> {
         match message.kind.as_str() {
-            ChargePayment::TYPE => self.0.charge(&message.decode::<ChargePayment>()?.data).await?,
+            ChargePayment::TYPE => self.0.charge(message.decode::<ChargePayment>()?.data).await?,
             RefundPayment::TYPE => self.0.undo(&message.decode::<RefundPayment>()?.data).await?,
             other => return Err(HandleError::permanent(format!("{other} is no command of payments"))),
         }
         Ok(())
+    }
+
+    /// Only commands to charge go together: the others are rare.
+    async fn handle_together(&self, messages: &[Message]) -> Result<bool, HandleError> {
+        let mut intents = Vec::with_capacity(messages.len());
+        for message in messages {
+            if message.kind != ChargePayment::TYPE {
+                return Ok(false);
+            }
+            let command = message.decode::<ChargePayment>()?.data;
+            intents.push(message.scope(async { Intent { command, origin: origin() } }).await);
+        }
+        Ok(self.0.charge_together(&intents).await?)
     }
 }

@@ -4,7 +4,7 @@ use crate::domain::{Origin, Payment, charge_key, refund_key};
 use contracts::money::Money;
 use secrecy::SecretString;
 use sqlx::{PgConnection, PgPool, Row as _, postgres::PgRow};
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 use uuid::Uuid;
 
 /// A call that was claimed.
@@ -89,33 +89,45 @@ impl Job {
     }
 }
 
-/// Adds the call that charges a payment; with a lease, as claimed already. Says whether the token was kept: that of
-/// an erased customer is not.
+/// The call that is to charge a payment.
+pub struct NewCharge<'a> {
+    /// The payment.
+    pub payment: &'a Payment,
+    /// The means.
+    pub token: &'a str,
+    /// Whether it is claimed from the first.
+    pub claimed: bool,
+}
+
+/// Adds calls that charge payments, some of them as claimed already. Tells those whose token was kept: that of an
+/// erased customer is not.
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn insert_charge(
+pub async fn insert_charges(
     connection: &mut PgConnection,
-    payment: &Payment,
-    token: &str,
-    lease: Option<Lease>,
-) -> sqlx::Result<bool> {
-    sqlx::query_scalar(
+    charges: &[NewCharge<'_>],
+    lease: Lease,
+) -> sqlx::Result<HashSet<Uuid>> {
+    let kept: Vec<(Uuid, bool)> = sqlx::query_as(
         "INSERT INTO provider_calls (id, payment_id, kind, provider_token, begun, tries, lease, leased_until)
-         SELECT $1, $1, 'charge',
-             CASE WHEN EXISTS (SELECT FROM erased_customers WHERE orders_customer_id = $7) THEN NULL ELSE $2 END,
-             $3, $4, $5, clock_timestamp() + make_interval(secs => $6)
-         RETURNING provider_token IS NOT NULL",
+         SELECT id, id, 'charge',
+             CASE WHEN EXISTS (SELECT FROM erased_customers WHERE orders_customer_id = customer_id)
+                 THEN NULL ELSE token END,
+             claimed, claimed::int, CASE WHEN claimed THEN $5 END,
+             CASE WHEN claimed THEN clock_timestamp() + make_interval(secs => $6) END
+         FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bool[]) AS new (id, token, customer_id, claimed)
+         RETURNING id, provider_token IS NOT NULL",
     )
-    .bind(payment.id)
-    .bind(token)
-    .bind(lease.is_some())
-    .bind(i32::from(lease.is_some()))
-    .bind(lease.map(|lease| lease.id))
-    .bind(lease.map(|lease| lease.length.as_secs_f64()))
-    .bind(payment.orders_customer_id)
-    .fetch_one(connection)
-    .await
+    .bind(charges.iter().map(|charge| charge.payment.id).collect::<Vec<_>>())
+    .bind(charges.iter().map(|charge| charge.token).collect::<Vec<_>>())
+    .bind(charges.iter().map(|charge| charge.payment.orders_customer_id).collect::<Vec<_>>())
+    .bind(charges.iter().map(|charge| charge.claimed).collect::<Vec<_>>())
+    .bind(lease.id)
+    .bind(lease.length.as_secs_f64())
+    .fetch_all(connection)
+    .await?;
+    Ok(kept.into_iter().filter(|(_, kept)| *kept).map(|(id, _)| id).collect())
 }
 
 /// Adds the call that makes a refund.
@@ -190,12 +202,12 @@ pub async fn put_off(pool: &PgPool, job: &Job, begun: bool, pause: Duration) -> 
     .map(drop)
 }
 
-/// Deletes a call whose outcome is known, and the token with it.
+/// Deletes calls whose outcomes are known, and the tokens with them.
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn delete(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<()> {
-    sqlx::query("DELETE FROM provider_calls WHERE id = $1").bind(id).execute(connection).await.map(drop)
+pub async fn delete(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<()> {
+    sqlx::query("DELETE FROM provider_calls WHERE id = ANY($1)").bind(ids).execute(connection).await.map(drop)
 }
 
 /// Deletes a call that has not begun; `false` when the provider may have heard of it.

@@ -86,38 +86,50 @@ fn whole(row: Option<Row>) -> sqlx::Result<Option<Payment>> {
     row.map_or(Ok(None), Row::payment)
 }
 
-/// Adds the payment of a command; nothing when its saga and step are known.
+/// What a command wants charged, and where it comes from.
+pub struct Intent {
+    /// The command.
+    pub command: ChargePayment,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Adds the payments of commands, except those whose saga and step are known.
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn insert(
-    connection: &mut PgConnection,
-    command: &ChargePayment,
-    origin: &Origin,
-) -> sqlx::Result<Option<Payment>> {
-    let row = sqlx::query_as(
+pub async fn insert(connection: &mut PgConnection, intents: &[Intent]) -> sqlx::Result<Vec<Payment>> {
+    fn column<'a, T>(intents: &'a [Intent], of: impl Fn(&'a Intent) -> T) -> Vec<T> {
+        intents.iter().map(of).collect()
+    }
+    let rows: Vec<Row> = sqlx::query_as(
         "INSERT INTO payments (id, saga_id, step, status, orders_order_id, orders_customer_id, auth_user_id,
              amount_minor, currency, method, last_four, charge_step, traceparent, correlation_id, causation_id)
-         VALUES ($1, $2, $3, 'pending', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+         SELECT id, saga_id, step, 'pending', orders_order_id, orders_customer_id, auth_user_id,
+             amount_minor, currency, method, last_four, charge_step, traceparent, correlation_id, causation_id
+         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::uuid[], $7::bigint[], $8::text[],
+                     $9::text[], $10::text[], $11::jsonb[], $12::text[], $13::text[], $14::uuid[])
+              AS new (id, saga_id, step, orders_order_id, orders_customer_id, auth_user_id, amount_minor, currency,
+                      method, last_four, charge_step, traceparent, correlation_id, causation_id)
          ON CONFLICT (saga_id, step) DO NOTHING RETURNING *",
     )
-    .bind(Uuid::now_v7())
-    .bind(command.step.saga_id)
-    .bind(&command.step.step)
-    .bind(command.orders_order_id)
-    .bind(command.orders_customer_id)
-    .bind(command.auth_user_id)
-    .bind(command.amount.minor)
-    .bind(command.amount.currency.code())
-    .bind(command.method.as_str())
-    .bind(&command.last_four)
-    .bind(Json(&command.step))
-    .bind(&origin.traceparent)
-    .bind(&origin.correlation_id)
-    .bind(origin.causation_id)
-    .fetch_optional(connection)
+    .bind(column(intents, |_| Uuid::now_v7()))
+    .bind(column(intents, |it| it.command.step.saga_id))
+    .bind(column(intents, |it| &*it.command.step.step))
+    .bind(column(intents, |it| it.command.orders_order_id))
+    .bind(column(intents, |it| it.command.orders_customer_id))
+    .bind(column(intents, |it| it.command.auth_user_id))
+    .bind(column(intents, |it| it.command.amount.minor))
+    .bind(column(intents, |it| it.command.amount.currency.code()))
+    .bind(column(intents, |it| it.command.method.as_str()))
+    .bind(column(intents, |it| it.command.last_four.as_deref()))
+    .bind(column(intents, |it| Json(&it.command.step)))
+    .bind(column(intents, |it| it.origin.traceparent.as_deref()))
+    .bind(column(intents, |it| it.origin.correlation_id.as_deref()))
+    .bind(column(intents, |it| it.origin.causation_id))
+    .fetch_all(connection)
     .await?;
-    whole(row)
+    rows.into_iter().filter_map(|row| row.payment().transpose()).collect()
 }
 
 /// Leaves word that a step was undone before it came; `false` when it had come meanwhile.
@@ -260,30 +272,38 @@ pub async fn undo(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<()> {
     query.execute(connection).await.map(drop)
 }
 
-/// Writes the outcome of a payment that is pending, and holds off its other changes; nothing when it has one. What
-/// an erased customer's payment must not keep goes with it.
+/// Writes the outcomes of those payments that are pending, and holds off their other changes; tells which. What an
+/// erased customer's payment must not keep goes with it.
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn settle(connection: &mut PgConnection, id: Uuid, verdict: &Verdict) -> sqlx::Result<Option<Payment>> {
-    let (status, charge, reason) = match verdict {
-        Verdict::Captured { charge_id } => (Status::Captured, Some(charge_id), None),
-        Verdict::Declined { reason } => (Status::Declined, None, Some(reason)),
-    };
-    let row = sqlx::query_as(
-        "UPDATE payments p SET status = $2, provider_charge_id = $3, decline_reason = $4, settled_at = now(),
-             version = version + 1,
+pub async fn settle(connection: &mut PgConnection, outcomes: &[(Uuid, Verdict)]) -> sqlx::Result<Vec<Payment>> {
+    let (mut ids, mut statuses, mut charges, mut reasons) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (id, verdict) in outcomes {
+        let (status, charge, reason) = match verdict {
+            Verdict::Captured { charge_id } => (Status::Captured, Some(&**charge_id), None),
+            Verdict::Declined { reason } => (Status::Declined, None, Some(&**reason)),
+        };
+        ids.push(*id);
+        statuses.push(status.as_str());
+        charges.push(charge);
+        reasons.push(reason);
+    }
+    let rows: Vec<Row> = sqlx::query_as(
+        "UPDATE payments p SET status = new.status, provider_charge_id = new.charge, decline_reason = new.reason,
+             settled_at = now(), version = version + 1,
              last_four = CASE WHEN EXISTS (SELECT FROM erased_customers e
                  WHERE e.orders_customer_id = p.orders_customer_id) THEN NULL ELSE last_four END
-         WHERE id = $1 AND status = 'pending' RETURNING *",
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS new (id, status, charge, reason)
+         WHERE p.id = new.id AND p.status = 'pending' RETURNING p.*",
     )
-    .bind(id)
-    .bind(status.as_str())
-    .bind(charge)
-    .bind(reason)
-    .fetch_optional(connection)
+    .bind(ids)
+    .bind(statuses)
+    .bind(charges)
+    .bind(reasons)
+    .fetch_all(connection)
     .await?;
-    whole(row)
+    rows.into_iter().filter_map(|row| row.payment().transpose()).collect()
 }
 
 /// Adds to what was given back.

@@ -1,19 +1,17 @@
 //! The tables `sagas` and `saga_history`.
 
+mod change;
 mod record;
 
+pub(crate) use change::Change;
 pub use record::{Record, Waiting};
 
-use crate::machine::{Note, Shape};
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use contracts::rest::sagas::{SagaEvent, SagaRecord, SagaStatus};
-use record::{direction, direction_name};
-use sqlx::{
-    PgConnection, PgPool, Postgres, Row as _,
-    postgres::{PgArguments, PgRow},
-    query::Query,
-};
+use record::direction;
+use sqlx::{PgConnection, PgPool, Row as _, postgres::PgRow, types::Json};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// Makes the tables; harmless when they are there.
@@ -46,102 +44,36 @@ pub(crate) async fn lock(connection: &mut PgConnection, id: Uuid, lock: Lock) ->
     sqlx::query_as(sql).bind(id).fetch_optional(connection).await
 }
 
-const LINES: &str = "INSERT INTO saga_history (saga_id, at, event, step, direction, attempt, actor, code, message)
-    SELECT $1, $2, event, step, direction, attempt, actor, code, message
-    FROM unnest($3::text[], $4::text[], $5::text[], $6::integer[], $7::text[], $8::text[], $9::text[])
-         WITH ORDINALITY AS line (event, step, direction, attempt, actor, code, message, number)
-    ORDER BY number";
-
-/// Adds a saga, with the first lines of its history, in one statement.
-pub(crate) async fn insert(
-    connection: &mut PgConnection,
-    record: &Record,
-    notes: &[Note],
-    shape: &Shape,
-) -> sqlx::Result<()> {
-    let sql = format!(
-        "WITH saga AS (
-             INSERT INTO sagas (id, updated_at, status, step, direction, attempt, counted_from, waits_since, due_at, settled,
-                 cause_code, cause_message, cause_step, cause_by, version, ended_at, data,
-                 kind, subject, deadline, traceparent, started_at)
-             VALUES ($1, $2, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-                 $25, $26, $27, $28, $2))
-         {LINES}"
-    );
-    let query = with_state(with_lines(sqlx::query(sqlx::AssertSqlSafe(sql)), record, notes, shape), record);
-    query
-        .bind(&record.data)
-        .bind(&record.kind)
-        .bind(&record.subject)
-        .bind(record.deadline)
-        .bind(&record.traceparent)
-        .execute(connection)
-        .await?;
-    Ok(())
+/// Reads sagas and keeps them from others until the transaction ends. Everybody takes several in the order of ids.
+pub(crate) async fn lock_all(connection: &mut PgConnection, ids: &BTreeSet<Uuid>) -> sqlx::Result<Vec<Record>> {
+    let ids: Vec<Uuid> = ids.iter().copied().collect();
+    let query = sqlx::query_as("SELECT * FROM sagas WHERE id = ANY($1) ORDER BY id FOR UPDATE");
+    query.bind(ids).fetch_all(connection).await
 }
 
-/// Stores where a saga stands now, what it knows if that changed, and the lines for its history, in
-/// one statement.
-pub(crate) async fn save(
-    connection: &mut PgConnection,
-    record: &Record,
-    knows_more: bool,
-    notes: &[Note],
-    shape: &Shape,
-) -> sqlx::Result<()> {
-    let sql = format!(
-        "WITH saga AS (
-             UPDATE sagas SET updated_at = $2, status = $10, step = $11, direction = $12, attempt = $13, counted_from = $14,
-                 waits_since = $15, due_at = $16, settled = $17, cause_code = $18, cause_message = $19, cause_step = $20,
-                 cause_by = $21, version = $22, ended_at = $23, data = coalesce($24, data)
-             WHERE id = $1)
-         {LINES}"
-    );
-    let query = with_state(with_lines(sqlx::query(sqlx::AssertSqlSafe(sql)), record, notes, shape), record);
-    query.bind(knows_more.then_some(&record.data)).execute(connection).await?;
-    Ok(())
-}
-
-type Statement<'a> = Query<'a, Postgres, PgArguments>;
-
-/// Binds `$1` to `$9`.
-fn with_lines<'a>(query: Statement<'a>, record: &Record, notes: &[Note], shape: &Shape) -> Statement<'a> {
-    let name = |note: &Note| note.step.map(|step| shape.stages[step].name);
-    let texts = |pick: fn(&Note) -> Option<&String>| notes.iter().map(|note| pick(note).cloned()).collect::<Vec<_>>();
-    query
-        .bind(record.id)
-        .bind(record.updated_at)
-        .bind(notes.iter().map(|note| note.event.as_str()).collect::<Vec<_>>())
-        .bind(notes.iter().map(name).collect::<Vec<_>>())
-        .bind(notes.iter().map(|note| note.direction.map(direction_name)).collect::<Vec<_>>())
-        .bind(notes.iter().map(|note| note.attempt.map(number)).collect::<Vec<_>>())
-        .bind(texts(|note| note.by.as_ref()))
-        .bind(texts(|note| note.code.as_ref()))
-        .bind(texts(|note| note.message.as_ref()))
-}
-
-/// Binds `$10` to `$23`.
-fn with_state<'a>(query: Statement<'a>, record: &'a Record) -> Statement<'a> {
-    let (wait, cause) = (record.wait.as_ref(), record.cause.as_ref());
-    query
-        .bind(record.status.as_str())
-        .bind(wait.map(|wait| &*wait.step))
-        .bind(wait.map(|wait| direction_name(wait.direction)))
-        .bind(wait.map(|wait| number(wait.attempt)))
-        .bind(wait.map(|wait| number(wait.counted_from)))
-        .bind(wait.map(|wait| wait.since))
-        .bind(record.due)
-        .bind(record.settled)
-        .bind(cause.map(|cause| &*cause.code))
-        .bind(cause.map(|cause| &*cause.message))
-        .bind(cause.and_then(|cause| cause.step.as_deref()))
-        .bind(cause.and_then(|cause| cause.by.as_deref()))
-        .bind(record.version)
-        .bind(record.ended_at)
-}
-
-fn number(attempt: u32) -> i32 {
-    attempt.try_into().unwrap_or(i32::MAX)
+/// Stores where sagas stand now, with the lines for their history, in one statement. One in its first version is added.
+pub(crate) async fn save(connection: &mut PgConnection, changes: &[Change]) -> sqlx::Result<()> {
+    let rows: Vec<_> = changes.iter().map(|change| &change.row).collect();
+    let lines: Vec<_> = changes.iter().flat_map(|change| &change.lines).collect();
+    sqlx::query(
+        "WITH now AS MATERIALIZED (SELECT * FROM jsonb_populate_recordset(NULL::sagas, $1)),
+         begun AS (INSERT INTO sagas SELECT * FROM now WHERE version = 1),
+         moved AS (
+             UPDATE sagas s SET updated_at = now.updated_at, status = now.status, step = now.step,
+                 direction = now.direction, attempt = now.attempt, counted_from = now.counted_from,
+                 waits_since = now.waits_since, due_at = now.due_at, settled = now.settled,
+                 cause_code = now.cause_code, cause_message = now.cause_message, cause_step = now.cause_step,
+                 cause_by = now.cause_by, version = now.version, ended_at = now.ended_at, data = now.data
+             FROM now WHERE s.id = now.id AND now.version > 1)
+         INSERT INTO saga_history (saga_id, at, event, step, direction, attempt, actor, code, message)
+         SELECT saga_id, at, event, step, direction, attempt, actor, code, message
+         FROM jsonb_populate_recordset(NULL::saga_history, $2)",
+    )
+    .bind(Json(rows))
+    .bind(Json(lines))
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 /// Reads a saga as it is.

@@ -112,7 +112,7 @@ fn environment(site: &Site, folder: &Path) -> Vec<(&'static str, String)> {
         // Two schedulers that sleep when idle: it shares the machine with everything else.
         (
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
-            "+S 2:2 +SDcpu 1:1 +SDio 2 +sbwt none -kernel inet_dist_use_interface {127,0,0,1}".to_owned(),
+            "+S 2:2 +SDcpu 1:1 +SDio 2 +sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}".to_owned(),
         ),
     ]);
     environment

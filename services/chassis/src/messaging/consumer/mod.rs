@@ -27,6 +27,20 @@ pub trait Handler: Send + Sync + 'static {
     /// [`HandleError::Transient`] (what `?` makes of any error) is tried again;
     /// [`HandleError::Permanent`] makes the message a dead letter.
     fn handle(&self, message: &Message) -> impl Future<Output = Result<(), HandleError>> + Send;
+
+    /// Handles several messages, in this order, in one transaction: all of them or none. `false` when it did none,
+    /// because these do not go together. Then, and after a failure, [`handle`](Self::handle) gets them one by one.
+    ///
+    /// It is asked only where [`Subscription::together`] says so, with messages that have come meanwhile, none of
+    /// which has failed or been delivered before. What belongs to one of them is to run in its
+    /// [`scope`](Message::scope).
+    ///
+    /// # Errors
+    /// Whatever it is, the messages are handled one by one.
+    fn handle_together(&self, messages: &[Message]) -> impl Future<Output = Result<bool, HandleError>> + Send {
+        let _ = messages;
+        async { Ok(false) }
+    }
 }
 
 /// Consumes one subscription with one handler. Several processes may run the same consumer: the

@@ -20,7 +20,7 @@ use crate::{
 };
 use anyhow::Context as _;
 use chrono::Utc;
-use futures::StreamExt;
+use futures::{FutureExt as _, StreamExt as _};
 use lapin::{
     message::Delivery,
     options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions},
@@ -102,18 +102,29 @@ impl<H: Handler> Partition<H> {
         // What an earlier subscription knew may be out of date: another process was active since.
         let mut active = Active { shared: &*self.shared, shutdown, lines: None };
         loop {
-            let delivery = tokio::select! {
+            let first = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
                 next = deliveries.next() => next.context("the broker cancelled the subscription")??,
             };
-            if active.process(&delivery).await == Outcome::Kept {
+            let come = self.gather(first, &mut deliveries);
+            if !active.settle_all(&come).await? {
                 break;
             }
-            answer(delivery.ack(BasicAckOptions::default())).await?;
         }
         // Gives back what was fetched ahead.
         answer(channel.close(200, "done".into())).await
+    }
+
+    /// Adds to a delivery those that have come meanwhile, as many as are handled together.
+    fn gather(&self, first: Delivery, deliveries: &mut lapin::Consumer) -> Vec<Delivery> {
+        let mut come = vec![first];
+        while come.len() < self.shared.subscription.together
+            && let Some(Some(Ok(next))) = deliveries.next().now_or_never()
+        {
+            come.push(next);
+        }
+        come
     }
 }
 
@@ -125,20 +136,80 @@ struct Active<'a, H> {
 }
 
 impl<H: Handler> Active<'_, H> {
-    async fn process(&mut self, delivery: &Delivery) -> Outcome {
-        let (began, name) = (Instant::now(), self.shared.subscription.name());
+    /// Deals with deliveries, together or one by one, and acknowledges them; `false` when the process ends before it
+    /// is through.
+    async fn settle_all(&mut self, come: &[Delivery]) -> anyhow::Result<bool> {
+        let mut read: Vec<_> = come.iter().map(|delivery| self.read(delivery)).collect();
+        if let [.., last] = come
+            && come.len() > 1
+            && read.iter().all(Result::is_ok)
+        {
+            let messages: Vec<Message> = read.into_iter().flatten().collect();
+            if self.together(&messages).await {
+                answer(last.ack(BasicAckOptions { multiple: true })).await?;
+                return Ok(true);
+            }
+            read = messages.into_iter().map(Ok).collect();
+        }
+        for (delivery, message) in come.iter().zip(read) {
+            if self.process(delivery, message).await == Outcome::Kept {
+                return Ok(false);
+            }
+            answer(delivery.ack(BasicAckOptions::default())).await?;
+        }
+        Ok(true)
+    }
+
+    /// Handles messages together; `false` when that does not go, and nothing was done.
+    async fn together(&mut self, messages: &[Message]) -> bool {
+        let began = Instant::now();
+        for message in messages {
+            let is_first = message.attempt == 0 && !message.redelivered;
+            if !is_first || !matches!(self.turn(message).await, Ok(Turn::Free)) {
+                return false;
+            }
+        }
+        match tries::together(&self.shared.handler, messages, &self.shared.subscription).await {
+            Ok(done) => {
+                let dealt_with = messages.iter().filter(|_| done);
+                dealt_with.for_each(|message| self.report(message, Outcome::Done, began));
+                done
+            }
+            Err(HandleError::Transient(error) | HandleError::Permanent(error)) => {
+                let error = format!("{error:#}");
+                tracing::info!(error, count = messages.len(), "Messages failed together and are handled one by one.");
+                false
+            }
+        }
+    }
+
+    async fn process(&mut self, delivery: &Delivery, message: Result<Message, String>) -> Outcome {
+        let began = Instant::now();
         let frame = Frame::forward(&delivery.properties, delivery.data.clone());
-        let envelope = match wire::envelope(&delivery.properties, delivery.data.clone()) {
-            Ok(envelope) => envelope,
-            Err(error) => return self.bury_foreign(&frame, &error.to_string()).await,
+        let message = match message {
+            Ok(message) => message,
+            Err(error) => return self.bury_foreign(&frame, &error).await,
         };
-        let attempt = wire::attempt(&delivery.properties);
-        let message = Message::new(envelope, attempt, delivery.redelivered);
+        let outcome = self.settle(&message, &frame).instrument(message.span().clone()).await;
+        self.report(&message, outcome, began);
+        outcome
+    }
+
+    /// Reads a delivery, and makes its span, which continues the trace that it belongs to.
+    fn read(&self, delivery: &Delivery) -> Result<Message, String> {
+        let envelope = wire::envelope(&delivery.properties, delivery.data.clone()).map_err(|error| error.to_string())?;
+        let message = Message::new(envelope, wire::attempt(&delivery.properties), delivery.redelivered);
+        let name = self.shared.subscription.name();
         let span = tracing::info_span!("message", otel.kind = "consumer", consumer.name = name, message.id = %message.id, message.type = message.kind);
         if let Some(traceparent) = &message.traceparent {
             telemetry::continue_trace(&span, traceparent);
         }
-        let outcome = self.settle(&message, &frame).instrument(span.clone()).await;
+        Ok(message.within(span))
+    }
+
+    /// Counts a message that was dealt with, and writes its line into the log.
+    fn report(&self, message: &Message, outcome: Outcome, began: Instant) {
+        let (name, span) = (self.shared.subscription.name(), message.span());
         let took = began.elapsed().as_secs_f64();
         let age = (Utc::now() - message.time).as_seconds_f64();
         ::metrics::counter!(metrics::HANDLED, "consumer" => name.to_owned(), "outcome" => outcome.as_str())
@@ -149,7 +220,7 @@ impl<H: Handler> Active<'_, H> {
         }
         span.in_scope(|| {
             tracing::info!(
-                trace_id = telemetry::trace_id(&span),
+                trace_id = telemetry::trace_id(span),
                 message.subject = message.subject,
                 message.version = message.version,
                 message.attempt = message.attempt,
@@ -161,7 +232,6 @@ impl<H: Handler> Active<'_, H> {
                 "A message was dealt with."
             );
         });
-        outcome
     }
 
     /// Brings a message to where it belongs. Only a confirmed move ends it: while the store or the

@@ -11,6 +11,7 @@ pub struct Subscription {
     pub(crate) patterns: Vec<String>,
     pub(crate) partitions: u16,
     pub(crate) prefetch: u16,
+    pub(crate) together: usize,
     pub(crate) tries: u32,
     pub(crate) pause: Duration,
     pub(crate) limit: Duration,
@@ -32,6 +33,7 @@ impl Subscription {
             patterns: patterns.into_iter().map(Into::into).collect(),
             partitions: 4,
             prefetch: 32,
+            together: 1,
             tries: 3,
             pause: Duration::from_millis(100),
             limit: Duration::from_secs(30),
@@ -65,6 +67,15 @@ impl Subscription {
     pub fn prefetch(mut self, prefetch: u16) -> Self {
         self.prefetch = prefetch.max(1);
         self
+    }
+
+    /// Sets up to how many messages of a partition, of those that have come meanwhile, are handled together (1: none
+    /// are): worth it where one transaction for all costs less than one for each. Fetches as many ahead.
+    #[must_use]
+    pub fn together(mut self, most: u16) -> Self {
+        self.together = most.max(1).into();
+        let prefetch = self.prefetch.max(most);
+        self.prefetch(prefetch)
     }
 
     /// Sets how many tries are made at once, the pause before the second (it doubles after each),

@@ -36,7 +36,23 @@ pub(super) async fn attempt<H: Handler>(
 }
 
 async fn once<H: Handler>(handler: &H, message: &Message, subscription: &Subscription) -> Result<(), HandleError> {
-    let work = message.scope(handler.handle(message));
+    guard(subscription, message.scope(handler.handle(message))).await
+}
+
+/// Lets `handler` try several messages at once; says whether it did.
+pub(super) async fn together<H: Handler>(
+    handler: &H,
+    messages: &[Message],
+    subscription: &Subscription,
+) -> Result<bool, HandleError> {
+    guard(subscription, handler.handle_together(messages)).await
+}
+
+/// Makes a panic and a delay failures.
+async fn guard<T>(
+    subscription: &Subscription,
+    work: impl Future<Output = Result<T, HandleError>>,
+) -> Result<T, HandleError> {
     match timeout(subscription.limit, AssertUnwindSafe(work).catch_unwind()).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(panic)) => {

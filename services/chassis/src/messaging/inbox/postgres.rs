@@ -1,7 +1,9 @@
 //! The inbox in Postgres: tables `inbox` and `inbox_versions`.
 
 use crate::messaging::Message;
+use chrono::NaiveDate;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 /// The inbox of one consumer.
 #[derive(Debug, Clone)]
@@ -21,16 +23,32 @@ impl Inbox {
     /// # Errors
     /// Fails when the database does.
     pub async fn accept(&self, connection: &mut PgConnection, message: &Message) -> sqlx::Result<bool> {
+        self.accept_all(connection, [message]).await
+    }
+
+    /// Notes messages as handled, in one statement; `false` when one of them was handled before: then the transaction
+    /// is to be given up.
+    ///
+    /// # Errors
+    /// Fails when the database does.
+    pub async fn accept_all(
+        &self,
+        connection: &mut PgConnection,
+        messages: impl IntoIterator<Item = &Message>,
+    ) -> sqlx::Result<bool> {
+        let messages: Vec<(Uuid, NaiveDate)> =
+            messages.into_iter().map(|message| (message.id, message.time.date_naive())).collect();
         let inserted = sqlx::query(
-            "INSERT INTO inbox (consumer, event_id, event_day) VALUES ($1, $2, $3)
+            "INSERT INTO inbox (consumer, event_id, event_day)
+             SELECT $1, event_id, event_day FROM unnest($2::uuid[], $3::date[]) AS message (event_id, event_day)
              ON CONFLICT DO NOTHING",
         )
         .bind(&self.consumer)
-        .bind(message.id)
-        .bind(message.time.date_naive())
+        .bind(messages.iter().map(|(id, _)| *id).collect::<Vec<_>>())
+        .bind(messages.iter().map(|(_, day)| *day).collect::<Vec<_>>())
         .execute(connection)
         .await?;
-        Ok(inserted.rows_affected() == 1)
+        Ok(inserted.rows_affected() == messages.len() as u64)
     }
 
     /// Like [`accept`](Self::accept), and `false` also when the subject has been seen in this

@@ -115,51 +115,55 @@ impl Store {
 
 #[derive(sqlx::FromRow)]
 struct Row {
-    position: i64,
     id: Uuid,
     exchange: String,
     routing_key: String,
     envelope: String,
 }
 
-/// Begins a transaction of a relay. They take turns, so that each sees what the others hold, and none
-/// skips a locked row to take a later one of its subject.
+/// Begins a transaction of a relay. They take turns, so that each sees what the others hold.
 ///
-/// None waits for the disk: what a crash of the server takes back of it is claimed or published again. And none reads
-/// the whole table: it holds few rows and, until it is vacuumed, the remains of many, which an index knows to pass over.
-const TURN: &str = "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL enable_seqscan = off;
+/// None waits for the disk: what a crash of the server takes back of it is claimed or published again.
+const TURN: &str = "BEGIN; SET LOCAL synchronous_commit = off;
     SELECT pg_advisory_xact_lock(hashtext('outbox'))";
 
-/// Rows that nobody holds, of subjects of which nobody holds any. The time is the statement's: with
-/// one that moves on, a lease that ends meanwhile would free a subject's later rows and not its first.
+/// Claims rows that nobody holds, of subjects of which nobody holds any. Claims whose time is over count no more; the
+/// time is the statement's, so that one that ends meanwhile does not free a subject's later rows and not its first.
 const CLAIM: &str = "
-    WITH picked AS (
-        SELECT o.position FROM outbox o
-        WHERE (o.leased_until IS NULL OR o.leased_until <= statement_timestamp())
-          AND NOT EXISTS (
-              SELECT FROM outbox held
-              WHERE held.subject = o.subject AND held.leased_until > statement_timestamp())
-        ORDER BY o.position
-        LIMIT $2
-        FOR UPDATE SKIP LOCKED)
-    UPDATE outbox o
-    SET leased_by = $1, leased_until = clock_timestamp() + make_interval(secs => $3)
-    FROM picked WHERE o.position = picked.position
-    RETURNING o.position, o.id, o.exchange, o.routing_key, o.envelope::text AS envelope";
+    WITH held AS MATERIALIZED (
+        SELECT DISTINCT o.subject FROM outbox_claims CROSS JOIN unnest(messages) AS message JOIN outbox o ON o.id = message
+        WHERE claimed_until > statement_timestamp()),
+    picked AS MATERIALIZED (
+        SELECT position, id, exchange, routing_key, envelope::text AS envelope FROM outbox
+        WHERE subject NOT IN (SELECT subject FROM held)
+        ORDER BY position
+        LIMIT $2),
+    claimed AS (
+        INSERT INTO outbox_claims (relay, messages, claimed_until)
+        SELECT $1, array_agg(id), clock_timestamp() + make_interval(secs => $3) FROM picked HAVING count(*) > 0)
+    SELECT id, exchange, routing_key, envelope FROM picked ORDER BY position";
+
+/// Drops what was published, and takes what is settled out of a relay's claims; with it go claims that have ended.
+const SETTLE: &str = "
+    WITH published AS (DELETE FROM outbox WHERE id = ANY($2)),
+    ended AS (
+        DELETE FROM outbox_claims
+        WHERE relay = $1 AND messages <@ $3 OR claimed_until <= statement_timestamp())
+    UPDATE outbox_claims SET messages = ARRAY(SELECT unnest(messages) EXCEPT SELECT unnest($3))
+    WHERE relay = $1 AND messages && $3 AND NOT messages <@ $3 AND claimed_until > statement_timestamp()";
 
 impl OutboxStore for Store {
     type Wake = watch::Receiver<()>;
 
     async fn claim(&self, relay: Uuid, limit: u32, lease: Duration) -> anyhow::Result<Vec<Claimed>> {
         let mut transaction = self.pool.begin_with(TURN).await?;
-        let mut rows: Vec<Row> = sqlx::query_as(CLAIM)
+        let rows: Vec<Row> = sqlx::query_as(CLAIM)
             .bind(relay)
             .bind(i64::from(limit))
             .bind(lease.as_secs_f64())
             .fetch_all(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        rows.sort_by_key(|row| row.position);
         let claimed = rows.into_iter().map(|row| {
             let envelope = serde_json::from_str(&row.envelope)?;
             let message = Outgoing { exchange: row.exchange, routing_key: row.routing_key, envelope };
@@ -169,27 +173,17 @@ impl OutboxStore for Store {
     }
 
     async fn settle(&self, relay: Uuid, published: &[Uuid], back: &[Uuid]) -> anyhow::Result<()> {
+        let settled = [published, back].concat();
         let mut transaction = self.pool.begin_with(TURN).await?;
-        sqlx::query("DELETE FROM outbox WHERE id = ANY($1)").bind(published).execute(&mut *transaction).await?;
-        if !back.is_empty() {
-            sqlx::query(
-                "UPDATE outbox SET leased_by = NULL, leased_until = NULL
-                 WHERE id = ANY($1) AND leased_by = $2",
-            )
-            .bind(back)
-            .bind(relay)
-            .execute(&mut *transaction)
-            .await?;
-        }
+        let query = sqlx::query(SETTLE).bind(relay).bind(published).bind(settled);
+        query.execute(&mut *transaction).await?;
         Ok(transaction.commit().await?)
     }
 
     async fn release(&self, relay: Uuid) -> anyhow::Result<()> {
         let mut transaction = self.pool.begin_with(TURN).await?;
-        sqlx::query("UPDATE outbox SET leased_by = NULL, leased_until = NULL WHERE leased_by = $1")
-            .bind(relay)
-            .execute(&mut *transaction)
-            .await?;
+        let query = sqlx::query("DELETE FROM outbox_claims WHERE relay = $1").bind(relay);
+        query.execute(&mut *transaction).await?;
         Ok(transaction.commit().await?)
     }
 

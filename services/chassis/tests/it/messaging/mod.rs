@@ -9,6 +9,7 @@ mod outbox;
 mod proxy;
 mod publisher;
 mod stream;
+mod together;
 
 use anyhow::{Context as _, Result};
 use chassis::messaging::{

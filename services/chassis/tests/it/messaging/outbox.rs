@@ -183,7 +183,7 @@ async fn what_nobody_takes_holds_back_its_subject_only() {
     let commands = Subscription::to_commands("auth.late", [Counted::TYPE]);
     let ledger = ledger::postgres(pool.clone());
     Consumer::new(&bench.broker, commands, ledger, Handling(|_| async { Ok(()) })).declare().await.unwrap();
-    sqlx::query("UPDATE outbox SET leased_until = NULL, leased_by = NULL").execute(&pool).await.unwrap();
+    sqlx::query("DELETE FROM outbox_claims").execute(&pool).await.unwrap();
     self::relay(store.clone(), &bench.broker);
     emptied(&store).await;
     let log = read_log(&bench.broker, 2).await.unwrap();
