@@ -69,7 +69,7 @@ impl chassis::Service for Gateway {
         let operators = operators::routes(operators, &context);
         let shortener = upstreams.get("shortener").context("shortener is always there")?.clone();
         Ok(App {
-            router: public(&config, &context, store, upstreams),
+            router: public(&config, &context, store, upstreams)?,
             bare: proxy::redirect_routes(shortener),
             express: None,
             listeners: vec![(config.operators.bind, operators)],
@@ -103,7 +103,7 @@ fn look_after(context: &chassis::Context, breakers: &Registry, store: &Store, up
 }
 
 /// The routes of everybody, behind limits and tokens.
-fn public(config: &Config, context: &chassis::Context, store: Store, upstreams: Upstreams) -> Router {
+fn public(config: &Config, context: &chassis::Context, store: Store, upstreams: Upstreams) -> anyhow::Result<Router> {
     let keep = Duration::from_secs(config.copies.keep_seconds);
     let limits = Limits::new(&config.limits, store.clone());
     let graphql = Graphql {
@@ -114,11 +114,11 @@ fn public(config: &Config, context: &chassis::Context, store: Store, upstreams: 
         config: config.graphql.clone(),
     };
     let admission = (limits, context.verifier.clone());
-    let router = graphql::http::routes(graphql)
+    let router = graphql::http::routes(graphql)?
         .merge(proxy::rest_routes(upstreams, config.proxy.clone(), context.shutdown.clone()))
         // Innermost of the three: a refused request is answered with the headers that follow all the same.
         .route_layer(middleware::from_fn_with_state(admission, origin::admit));
-    security::protect(router, &config.cors)
+    Ok(security::protect(router, &config.cors))
 }
 
 /// Returns the GraphQL schema as text.

@@ -5,6 +5,7 @@ mod upstreams;
 pub use upstreams::{Upstream, Upstreams};
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use garde::Validate;
 use serde::Deserialize;
@@ -60,8 +61,9 @@ impl Default for Operators {
 #[garde(allow_unvalidated)]
 #[serde(default)]
 pub struct Graphql {
-    /// Whether browsers are shown a page to try queries on. For development.
-    pub console: bool,
+    /// A folder with the files of GraphiQL, which browsers are then shown: `react.js`, `react-dom.js`, `graphiql.js`,
+    /// `graphiql.css`. For development.
+    pub graphiql: Option<PathBuf>,
     /// Whether the schema may be asked for.
     pub introspection: bool,
     /// The largest documents that are executed.
@@ -74,7 +76,7 @@ pub struct Graphql {
 
 impl Default for Graphql {
     fn default() -> Self {
-        Self { console: false, introspection: true, guard: Guard::default(), live: Live::default() }
+        Self { graphiql: None, introspection: true, guard: Guard::default(), live: Live::default() }
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod answer;
 mod events;
+mod graphiql;
 mod live;
 mod media;
 mod parameters;
@@ -16,13 +17,13 @@ use axum::body::Bytes;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{DefaultBodyLimit, RawQuery, State};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use chassis::http::Failure;
 use contracts::problem::{Code, Problem};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use http::header::{ALLOW, CONTENT_SECURITY_POLICY, UPGRADE};
+use http::header::{ALLOW, UPGRADE};
 use http::{HeaderMap, HeaderValue};
 
 use super::{GatewaySchema, load};
@@ -55,10 +56,14 @@ pub struct Graphql {
     pub live: Live,
 }
 
-/// `GET` and `POST /graphql`.
-pub fn routes(graphql: Graphql) -> Router {
+/// `GET` and `POST /graphql`, and the files of GraphiQL where it is wanted.
+///
+/// # Errors
+/// Fails when one of those files is not there.
+pub fn routes(graphql: Graphql) -> anyhow::Result<Router> {
     let answers = get(by_get).post(by_post).layer(DefaultBodyLimit::max(LARGEST));
-    Router::new().route("/graphql", answers).with_state(graphql)
+    let files = graphql.config.graphiql.as_deref().map(graphiql::files).transpose()?;
+    Ok(Router::new().route("/graphql", answers).with_state(graphql).merge(files.unwrap_or_default()))
 }
 
 /// Answers a GraphQL query (never a mutation), or opens a WebSocket for any operations.
@@ -82,8 +87,8 @@ pub(crate) async fn by_get(
         };
     }
     let query = query.unwrap_or_default();
-    if graphql.config.console && query.is_empty() && media::wants_html(&headers) {
-        return console();
+    if graphql.config.graphiql.is_some() && query.is_empty() && media::wants_html(&headers) {
+        return graphiql::page();
     }
     let media = match media::negotiate(&headers) {
         Accepted::Some(media) => media,
@@ -191,10 +196,4 @@ impl Graphql {
 fn not_acceptable() -> Response {
     let detail = "Answers come as application/graphql-response+json or application/json.";
     Failure::new(Code::NotAcceptable, detail).into_response()
-}
-
-/// The page on which developers try queries. It loads nothing from elsewhere.
-fn console() -> Response {
-    let policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'";
-    ([(CONTENT_SECURITY_POLICY, policy)], Html(include_str!("http/console.html"))).into_response()
 }

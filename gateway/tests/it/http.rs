@@ -112,15 +112,26 @@ async fn get_asks_and_never_changes() {
 }
 
 #[tokio::test]
-async fn browsers_get_the_console_where_it_is_wanted_and_the_headers_always() {
-    let gate =
-        Gate::with(json!({ "graphql": { "console": true }, "cors": { "origins": ["https://app.example"] } })).await;
+async fn browsers_get_graphiql_where_it_is_wanted_and_the_headers_always() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["react.js", "react-dom.js", "graphiql.js", "graphiql.css"] {
+        std::fs::write(folder.path().join(name), format!("/* {name} */")).expect("written");
+    }
+    let graphql = json!({ "graphiql": folder.path() });
+    let gate = Gate::with(json!({ "graphql": graphql, "cors": { "origins": ["https://app.example"] } })).await;
     let page = gate.client.get(format!("{}/graphql", gate.url)).header("accept", "text/html,*/*;q=0.8");
     let page = page.send().await.expect("an answer");
     assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
     assert_eq!(page.headers()["x-content-type-options"], "nosniff");
     assert!(page.headers()["content-security-policy"].to_str().expect("text").contains("connect-src 'self'"));
-    assert!(page.text().await.expect("text").contains("Vitrine"));
+    let page = page.text().await.expect("text");
+    for name in ["react.js", "react-dom.js", "graphiql.js", "graphiql.css", "start.js"] {
+        let path = format!("/graphql/graphiql/{name}");
+        assert!(page.contains(&path), "the page does not ask for {name}");
+        let file = gate.client.get(format!("{}{path}", gate.url)).send().await.expect("an answer");
+        let kind = if path.ends_with("css") { "text/css; charset=utf-8" } else { "text/javascript; charset=utf-8" };
+        assert_eq!((file.status().as_u16(), &file.headers()["content-type"]), (200, &kind.parse().expect("a type")));
+    }
 
     let preflight = async |origin: &str| {
         let url = format!("{}/graphql", gate.url);

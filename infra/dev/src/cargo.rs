@@ -26,7 +26,7 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
 pub(crate) async fn run(command: &mut Command, mend: &str) -> Result<()> {
     let shown = command.as_std().get_args().map(|argument| argument.to_string_lossy().into_owned());
     let shown = shown.collect::<Vec<_>>().join(" ");
-    let status = command.status().await.with_context(|| format!("running cargo {shown}"))?;
+    let status = command.kill_on_drop(true).status().await.with_context(|| format!("running cargo {shown}"))?;
     if status.success() {
         return Ok(());
     }

@@ -39,13 +39,22 @@ pub(crate) async fn run(detach: bool) -> Result<()> {
 }
 
 async fn set_up() -> Result<()> {
-    cargo::build(Build::Programs).await?;
     let mut site = Stack::open()?;
-    let addresses = start_engines(&site).await?;
+    // Beside each other: what is missing of the engines comes over the network while the compiler has the processors.
+    let ((), addresses) = tokio::try_join!(cargo::build(Build::Programs), Box::pin(download(&site)))?;
     let logins = step("databases and logins", logins(&mut site, &addresses)).await?;
     let wiring = site.wiring()?;
     services::start(&site, &wiring, &logins).await?;
     step("demo data", seed::run(&mut site)).await
+}
+
+/// Starts the engines, with what is missing of them, and fetches GraphiQL; all else works without that.
+async fn download(site: &Stack) -> Result<Addresses> {
+    let (addresses, page) = tokio::join!(start_engines(site), engines::download_graphiql());
+    if let Err(error) = page {
+        say(&format!("  -- no GraphiQL in the browser: {error:#}"));
+    }
+    addresses
 }
 
 /// Engines by Docker where its daemon answers, as plain processes else.

@@ -31,7 +31,6 @@ use saga::Engine;
 use sqlx::PgPool;
 use utoipa::OpenApi as _;
 
-
 /// The service.
 pub struct Auth;
 

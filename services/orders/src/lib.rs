@@ -30,7 +30,6 @@ use sqlx::PgPool;
 use std::sync::Arc;
 use utoipa::OpenApi as _;
 
-
 /// The service.
 pub struct Orders;
 

@@ -95,12 +95,7 @@ impl<'a> Transition<'a> {
         self.go_on(connection, waited, step).await
     }
 
-    async fn go_on(
-        mut self,
-        connection: &mut PgConnection,
-        waited: Option<Wait>,
-        step: Move,
-    ) -> Result<Moved, Error> {
+    async fn go_on(mut self, connection: &mut PgConnection, waited: Option<Wait>, step: Move) -> Result<Moved, Error> {
         let (step, message) = self.carry_out(connection, step).await?;
         let story = Story::new(&self.record, waited, &step, self.now);
         self.record.put(step.state, self.flow.shape(), self.now);

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::engines;
 use crate::provision::Logins;
 
 /// Environment variables by name.
@@ -90,7 +91,9 @@ impl Wiring {
                 }
             }
             "gateway" => {
-                variables.set("GRAPHQL__CONSOLE", "true");
+                if engines::graphiql().is_dir() {
+                    variables.set("GRAPHQL__GRAPHIQL", engines::graphiql().display().to_string());
+                }
                 variables.set("OPERATORS__BIND", self.bind("gateway/operators"));
                 for upstream in ["auth", "shortener", "analytics", "orders", "inventory", "payments"] {
                     if let Some(url) = self.url(upstream) {

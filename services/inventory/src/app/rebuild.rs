@@ -26,9 +26,9 @@ impl Inventory {
                 found.push(difference(wrong.product_id, "snapshot", wrong.stored, wrong.computed));
             }
         }
-        let mut connection = self.pool.acquire().await?;
-        let all = rebuild::compare(&mut connection, None, from_snapshots).await?;
-        drop(connection);
+        let mut tx = self.pool.begin_with(rebuild::WHOLE).await?;
+        let all = rebuild::compare(&mut tx, None, from_snapshots).await?;
+        tx.commit().await?;
         for compared in all.iter().filter(|compared| !differences(compared).is_empty()) {
             found.extend(self.mend(compared.product_id, from_snapshots).await?);
         }

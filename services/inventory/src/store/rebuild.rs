@@ -3,6 +3,10 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+/// Begins a transaction that reads tables whole, which connections otherwise avoid.
+pub const WHOLE: &str = "BEGIN; SET LOCAL plan_cache_mode = force_custom_plan;
+    SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on";
+
 /// What is stored of a product's stock, and what its operations come to.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Compared {

@@ -55,10 +55,7 @@ pub(super) fn verdict(charge: Charge) -> Verdict {
 
 /// Writes the outcomes of those payments that are pending, their events and their replies. Tells the payments that it
 /// settled.
-pub(super) async fn settle_charges(
-    tx: &mut PgConnection,
-    outcomes: &[(Uuid, Verdict)],
-) -> Result<Vec<Payment>, Error> {
+pub(super) async fn settle_charges(tx: &mut PgConnection, outcomes: &[(Uuid, Verdict)]) -> Result<Vec<Payment>, Error> {
     let settled = payments::settle(tx, outcomes).await?;
     failpoint!("payments.settle.after_payment");
     for (id, verdict) in outcomes {

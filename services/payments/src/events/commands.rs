@@ -20,7 +20,9 @@ const TOGETHER: u16 = 32;
 /// What the consumer subscribes to.
 #[must_use]
 pub fn subscription() -> Subscription {
-    Subscription::to_commands(CONSUMER, [ChargePayment::TYPE, RefundPayment::TYPE]).partitions(PARTITIONS).together(TOGETHER)
+    Subscription::to_commands(CONSUMER, [ChargePayment::TYPE, RefundPayment::TYPE])
+        .partitions(PARTITIONS)
+        .together(TOGETHER)
 }
 
 /// Does what sagas command.

