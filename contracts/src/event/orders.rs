@@ -163,7 +163,7 @@ pub struct OrderCancelled {
     pub customer_id: Uuid,
     /// Who cancelled it.
     pub by: CancelledBy,
-    /// Why, in the words of who cancelled it.
+    /// Null in new events: the words of who cancelled it, which are told to nobody whom an erasure does not reach.
     pub reason: Option<String>,
     /// Whether the order had been confirmed.
     pub was_confirmed: bool,

@@ -177,12 +177,11 @@ fn ending(order: &domain::Order, cause: Option<&Cause>) -> anyhow::Result<Event>
     }
     let (code, message) = cause.map_or(("failed", ""), |cause| (&cause.code, &cause.message));
     let by = cause.and_then(|cause| cause.by.as_deref());
-    let reason = || Some(message.to_owned()).filter(|text| !text.is_empty());
     let event = match code {
         Cause::TIMEOUT | Cause::DEADLINE => order.cancel(CancelledBy::Deadline, None)?,
-        _ if by == Some(&*order.auth_user_id.to_string()) => order.cancel(CancelledBy::Buyer, reason())?,
-        Cause::CANCELLED => order.cancel(CancelledBy::Operator, reason())?,
-        _ if order.status == OrderStatus::Confirmed => order.cancel(CancelledBy::Operator, reason())?,
+        _ if by == Some(&*order.auth_user_id.to_string()) => order.cancel(CancelledBy::Buyer, None)?,
+        Cause::CANCELLED => order.cancel(CancelledBy::Operator, None)?,
+        _ if order.status == OrderStatus::Confirmed => order.cancel(CancelledBy::Operator, None)?,
         "declined" => order.reject("payment_declined".to_owned(), message.to_owned())?,
         other => order.reject(other.to_owned(), message.to_owned())?,
     };

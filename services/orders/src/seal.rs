@@ -111,6 +111,14 @@ impl DataKey {
     pub fn travelling(&self, sealed: &[u8]) -> Sealed {
         Sealed { key_id: self.id, sealed: STANDARD.encode(sealed) }
     }
+
+    /// What [`travelling`](Self::travelling) was made of.
+    ///
+    /// # Errors
+    /// Fails when it is not base64.
+    pub fn arrived(&self, sealed: &Sealed) -> anyhow::Result<Vec<u8>> {
+        STANDARD.decode(&sealed.sealed).context("a seal is not base64")
+    }
 }
 
 fn context(customer_id: Uuid, part: Uuid) -> Vec<u8> {

@@ -27,11 +27,13 @@ impl Shop {
         let mut tx = self.pool.begin().await?;
         let seen = orders::by_ids(&mut tx, &[id], sees(caller)).await?.pop().ok_or(Error::NotFound)?;
         if seen.is_cancelling() || seen.status == OrderStatus::Cancelled {
-            return Ok(Order::from(&seen));
+            return self.shown(&mut tx, &seen).await;
         }
         let by = if seen.auth_user_id == caller.user_id { CancelledBy::Buyer } else { CancelledBy::Operator };
+        let reason = self.seal_reason(&mut tx, &seen, reason).await?;
         seen.request_cancellation(by, reason.clone())?;
-        let cancel = saga::Cancel { by: caller.user_id.to_string(), reason: reason.clone().unwrap_or_default() };
+        // Why is the order's to know: a saga is not forgotten with its customer.
+        let cancel = saga::Cancel { by: caller.user_id.to_string(), reason: "The order was called off.".to_owned() };
         // First the saga, then the order: that is the order in which the checkout locks them, too.
         self.engine.cancel(&mut tx, id, cancel).await.map_err(of_engine)?;
         chassis::failpoint!("orders.cancel.after_saga");
@@ -41,8 +43,9 @@ impl Shop {
             // It ended, or was called off by somebody else, while we waited for the saga.
             Err(_) => order,
         };
+        let answer = self.shown(&mut tx, &order).await?;
         outbox::postgres::commit(tx).await?;
-        Ok(Order::from(&order))
+        Ok(answer)
     }
 }
 

@@ -6,6 +6,7 @@ mod erase;
 mod place;
 mod purge;
 mod read;
+mod reasons;
 mod record;
 mod sales;
 mod save_customer;

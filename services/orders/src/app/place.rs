@@ -104,7 +104,7 @@ impl Shop {
             shortener_short_code: wish.link_code.clone(),
         };
         let order = record(tx, None, Event::Placed(placed)).await?;
-        let answer = Order::from(&order);
+        let answer = order.shown(None);
         chassis::failpoint!("orders.place.after_order");
         idempotency::finish(tx, request, &serde_json::to_value(&answer)?).await?;
         chassis::failpoint!("orders.place.after_key");

@@ -13,6 +13,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chassis::jwt::Caller;
 use chrono::{DateTime, Utc};
 use contracts::rest::orders::{ListOrders, Order, OrderEdge, OrderEvent, OrderHistory, OrderPage};
+use serde_json::Value;
 use uuid::Uuid;
 
 /// How many orders a page holds when the request does not say, and at most.
@@ -31,7 +32,7 @@ impl Shop {
             None => now,
             Some(_) => events::load(&mut connection, id, at).await?.ok_or(Error::NotFound)?,
         };
-        Ok(Order::from(&order))
+        self.shown(&mut connection, &order).await
     }
 
     /// Those of these orders that the caller may see.
@@ -41,7 +42,7 @@ impl Shop {
     pub async fn orders(&self, caller: &Caller, ids: &[Uuid]) -> Result<Vec<Order>, Error> {
         let mut connection = self.pool.acquire().await?;
         let found = orders::by_ids(&mut connection, ids, sees(caller)).await?;
-        Ok(found.iter().map(Order::from).collect())
+        self.all_shown(&mut connection, &found).await
     }
 
     /// The caller's own orders, newest first.
@@ -61,8 +62,9 @@ impl Shop {
         let mut found = orders::page(&mut connection, caller.user_id, wanted.status, after, limit).await?;
         let has_next_page = found.len() > first as usize;
         found.truncate(first as usize);
-        let edge = |order: &crate::domain::Order| OrderEdge { cursor: cursor(order.id), order: Order::from(order) };
-        Ok(OrderPage { items: found.iter().map(edge).collect(), has_next_page })
+        let shown = self.all_shown(&mut connection, &found).await?;
+        let edge = |order: Order| OrderEdge { cursor: cursor(order.id), order };
+        Ok(OrderPage { items: shown.into_iter().map(edge).collect(), has_next_page })
     }
 
     /// Everything that happened to those of these orders that the caller may see.
@@ -73,9 +75,10 @@ impl Shop {
         let mut connection = self.pool.acquire().await?;
         let seen = orders::by_ids(&mut connection, ids, sees(caller)).await?;
         let ids: Vec<_> = seen.iter().map(|order| order.id).collect();
+        let reasons = self.reasons(&mut connection, &seen).await?;
         let mut histories: Vec<OrderHistory> = Vec::new();
         for (order_id, stored) in events::history(&mut connection, &ids).await? {
-            let event = told(stored)?;
+            let event = told(stored, reasons.get(&order_id))?;
             match histories.last_mut().filter(|history| history.order_id == order_id) {
                 Some(history) => history.events.push(event),
                 None => histories.push(OrderHistory { order_id, events: vec![event] }),
@@ -93,13 +96,18 @@ impl Shop {
     }
 }
 
-fn told(stored: Stored) -> Result<OrderEvent, Error> {
+/// An event as it is answered; `reason` is why its order was called off.
+fn told(stored: Stored, reason: Option<&String>) -> Result<OrderEvent, Error> {
     let event = Event::read(stored.clone())?;
+    let mut data = event.data()?;
+    if let Event::CancellationRequested { reason: Some(_), .. } | Event::Cancelled { reason: Some(_), .. } = event {
+        data["reason"] = reason.map_or(Value::Null, |words| Value::from(words.as_str()));
+    }
     Ok(OrderEvent {
         version: stored.version,
         kind: stored.kind,
         at: stored.at,
-        data: event.data()?,
+        data,
         causation_id: stored.causation_id,
         correlation_id: stored.correlation_id,
     })

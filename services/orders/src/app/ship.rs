@@ -34,8 +34,9 @@ impl Shop {
             Some(_) => return Err(Error::Conflict),
             None => order,
         };
+        let answer = self.shown(&mut tx, &order).await?;
         outbox::postgres::commit(tx).await?;
-        Ok(Order::from(&order))
+        Ok(answer)
     }
 
     /// An order reaches the buyer.
@@ -49,8 +50,9 @@ impl Shop {
             Some(event) => record(&mut tx, Some(order), event).await?,
             None => order,
         };
+        let answer = self.shown(&mut tx, &order).await?;
         outbox::postgres::commit(tx).await?;
-        Ok(Order::from(&order))
+        Ok(answer)
     }
 }
 

@@ -43,13 +43,13 @@ pub fn message(order: &Order, event: &Event, was_confirmed: bool) -> serde_json:
             let (reason, detail) = (reason.clone(), detail.clone());
             about(order, OrderRejected { order_id, customer_id, reason, detail, rejected_at: at })
         }
-        Event::Cancelled { by, reason } => about(
+        Event::Cancelled { by, .. } => about(
             order,
             OrderCancelled {
                 order_id,
                 customer_id,
                 by: *by,
-                reason: reason.clone(),
+                reason: None,
                 was_confirmed,
                 total,
                 shortener_short_code: code,

@@ -18,7 +18,7 @@ use uuid::Uuid;
 pub const SNAPSHOT_EVERY: u64 = 100;
 /// The schema of the states that are kept. Raise it when [`Order`] changes: older ones are passed over,
 /// and the events are read instead.
-const STATE_SCHEMA: i32 = 1;
+const STATE_SCHEMA: i32 = 2;
 
 #[derive(FromRow)]
 struct Row {

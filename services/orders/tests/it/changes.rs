@@ -70,3 +70,19 @@ async fn who_watches_sees_every_state_until_the_last() {
     assert_eq!(after.next().await.unwrap().status, OrderStatus::Cancelled);
     assert!(after.next().await.is_none());
 }
+
+#[tokio::test]
+async fn what_another_process_changes_is_heard_too() {
+    let world = World::new().await;
+    world.played.act("reserve_stock", Act::Silent);
+    let buyer = world.buyer().await;
+    let placed = world.buy(&buyer).await;
+    let mut watching = Watching::begin(&world, &buyer, &placed, Some(1)).await;
+    // Written beside this process: none of its commits tells.
+    let written = sqlx::query(
+        "UPDATE orders SET version = 2, state = state || '{\"version\": 2, \"tracking_number\": \"BR1\"}' WHERE id = $1",
+    );
+    written.bind(placed.id).execute(&world.pool).await.unwrap();
+    let seen = watching.next().await.unwrap();
+    assert_eq!((seen.version, seen.tracking_number.as_deref()), (2, Some("BR1")));
+}

@@ -8,8 +8,9 @@ use axum::http::StatusCode;
 use chassis::messaging::Outgoing;
 use contracts::{
     command::{Direction, Outcome, Replied, StepRef, accounts::EraseCustomer},
+    event::orders::CancelledBy,
     problem::Code,
-    rest::orders::{Customers, Order, OrderStatus},
+    rest::orders::{Customers, Order, OrderHistory, OrderStatus},
 };
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Row};
@@ -29,7 +30,11 @@ const PERSONAL: &[&str] = &[
     "tok_visa",
     "pix_key",
     "last_four:4242",
+    "Teresa",
 ];
+
+/// What she wrote when she called an order off.
+const WORDS: &str = "My sister Teresa Silva has bought it already.";
 
 /// Says what a saga of auth's says; gives the reply.
 async fn erase(world: &World, user: Uuid, saga_id: Uuid, attempt: u32) -> Replied {
@@ -82,12 +87,32 @@ async fn bought(world: &World) -> (Buyer, Order) {
     (buyer, order)
 }
 
+/// An order that was called off, with a reason that only those read who may see the order.
+async fn called_off(world: &World, buyer: &Buyer) -> Uuid {
+    let order = world.confirmed(buyer).await;
+    let path = format!("/v1/orders/{}/cancel", order.id);
+    let body = Some(json!({"reason": WORDS}));
+    let asked: Order = world.ask("POST", &path, &buyer.token, body).await.json(StatusCode::ACCEPTED);
+    assert_eq!(asked.cancellation.unwrap().reason.as_deref(), Some(WORDS));
+    world.becomes(buyer, order.id, OrderStatus::Cancelled).await;
+    assert_eq!(reasons(world, buyer, order.id).await, [WORDS, WORDS]);
+    order.id
+}
+
+/// The reasons that an order's history tells.
+async fn reasons(world: &World, buyer: &Buyer, order: Uuid) -> Vec<Value> {
+    let path = format!("/v1/orders/{order}/events");
+    let history: OrderHistory = world.ask("GET", &path, &buyer.token, None).await.json(StatusCode::OK);
+    history.events.into_iter().filter_map(|event| event.data.get("reason").cloned()).collect()
+}
+
 #[tokio::test]
 async fn after_an_erasure_nothing_personal_can_be_read_and_the_history_stays() {
     let world = World::new().await;
     let (buyer, order) = bought(&world).await;
     let other = world.buyer().await;
     let customer = buyer.customer.id;
+    let called_off = called_off(&world, &buyer).await;
     // While an order is under way its buyer is needed.
     let first = Uuid::now_v7();
     let refused = erase(&world, buyer.user, first, 1).await;
@@ -131,7 +156,10 @@ async fn after_an_erasure_nothing_personal_can_be_read_and_the_history_stays() {
     let ids = Some(json!({"ids": [customer]}));
     let batch: Customers = world.ask("POST", "/v1/customers/batch", &world.operator, ids).await.json(StatusCode::OK);
     assert!(batch.customers.is_empty());
-    // The order's history is whole, and others' data are.
+    // The orders' histories are whole, and others' data are.
+    let why = world.order(&buyer, called_off).await.cancellation.unwrap();
+    assert_eq!((why.by, why.reason), (CancelledBy::Buyer, None));
+    assert_eq!(reasons(&world, &buyer, called_off).await, [Value::Null, Value::Null]);
     assert_eq!(world.order(&buyer, order.id).await.status, OrderStatus::Delivered);
     world.ask("GET", "/v1/customer", &other.token, None).await.json::<Value>(StatusCode::OK);
 }

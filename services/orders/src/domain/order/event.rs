@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use contracts::{
     event::orders::{CancelledBy, OrderItem},
     money::Money,
+    person::Sealed,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -20,8 +21,8 @@ pub enum Event {
     CancellationRequested {
         /// Who.
         by: CancelledBy,
-        /// Why, in their words.
-        reason: Option<String>,
+        /// Why, in their words: sealed for the buyer, because people write about people.
+        reason: Option<Sealed>,
     },
     /// Its stock is reserved and its payment taken.
     Confirmed {
@@ -39,8 +40,8 @@ pub enum Event {
     Cancelled {
         /// By whom.
         by: CancelledBy,
-        /// Why, in their words.
-        reason: Option<String>,
+        /// Why, in their words: sealed for the buyer, because people write about people.
+        reason: Option<Sealed>,
     },
     /// It left the warehouse.
     Shipped {

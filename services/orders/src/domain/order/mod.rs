@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use contracts::{
     event::orders::{CancelledBy, OrderItem},
     money::Money,
+    person::Sealed,
     rest::orders::{self as rest, OrderStatus},
 };
 use serde::{Deserialize, Serialize};
@@ -68,8 +69,8 @@ pub struct Rejection {
 pub struct Cancellation {
     /// Who.
     pub by: CancelledBy,
-    /// Why, in their words.
-    pub reason: Option<String>,
+    /// Why, in their words, sealed.
+    pub reason: Option<Sealed>,
 }
 
 /// Why events do not make an order: the store was meddled with, or we have a bug.

@@ -1,7 +1,7 @@
 //! Orders over any sequence of events.
 
 use super::*;
-use contracts::money::Currency;
+use contracts::{money::Currency, person::Sealed};
 use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -31,7 +31,8 @@ fn confirmed() -> Event {
 }
 
 fn requested() -> Event {
-    Event::CancellationRequested { by: CancelledBy::Buyer, reason: Some("changed my mind".to_owned()) }
+    let words = Sealed { key_id: Uuid::from_u128(5), sealed: "changed my mind".to_owned() };
+    Event::CancellationRequested { by: CancelledBy::Buyer, reason: Some(words) }
 }
 
 fn cancelled() -> Event {

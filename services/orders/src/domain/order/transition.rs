@@ -1,7 +1,7 @@
 //! What may happen when, and what it makes of an order.
 
 use super::{Cancellation, Event, Order, OrderStatus, Rejection, rest};
-use contracts::event::orders::CancelledBy;
+use contracts::{event::orders::CancelledBy, person::Sealed};
 use uuid::Uuid;
 
 /// Why something cannot happen to an order now.
@@ -27,7 +27,7 @@ impl Order {
     ///
     /// # Errors
     /// Fails when it is too late, or was done before.
-    pub fn request_cancellation(&self, by: CancelledBy, reason: Option<String>) -> Result<Event, Refused> {
+    pub fn request_cancellation(&self, by: CancelledBy, reason: Option<Sealed>) -> Result<Event, Refused> {
         self.decide(Event::CancellationRequested { by, reason }, "cancelled")
     }
 
@@ -51,7 +51,7 @@ impl Order {
     ///
     /// # Errors
     /// Fails when it has left the warehouse, or has ended.
-    pub fn cancel(&self, by: CancelledBy, reason: Option<String>) -> Result<Event, Refused> {
+    pub fn cancel(&self, by: CancelledBy, reason: Option<Sealed>) -> Result<Event, Refused> {
         self.decide(Event::Cancelled { by, reason }, "cancelled")
     }
 
@@ -134,8 +134,10 @@ impl Order {
     }
 }
 
-impl From<&Order> for rest::Order {
-    fn from(order: &Order) -> Self {
+impl Order {
+    /// The order as it is answered; `reason` is why it was called off, opened.
+    #[must_use]
+    pub fn shown(&self, reason: Option<String>) -> rest::Order {
         let item = |item: &contracts::event::orders::OrderItem| rest::OrderItem {
             product_id: item.inventory_product_id,
             name: item.name.clone(),
@@ -144,23 +146,23 @@ impl From<&Order> for rest::Order {
             total: item.total,
         };
         let rejection = |why: &Rejection| rest::Rejection { reason: why.reason.clone(), detail: why.detail.clone() };
-        let cancellation = |why: &Cancellation| rest::Cancellation { by: why.by, reason: why.reason.clone() };
-        Self {
-            id: order.id,
-            customer_id: order.customer_id,
-            status: order.status,
-            cancelling: order.is_cancelling(),
-            items: order.items.iter().map(item).collect(),
-            total: order.total,
-            link_code: order.shortener_short_code.clone(),
-            payment_method_id: order.payment_method_id,
-            payment_id: order.payments_payment_id,
-            rejection: order.rejection.as_ref().map(rejection),
-            cancellation: order.cancellation.as_ref().map(cancellation),
-            tracking_number: order.tracking_number.clone(),
-            placed_at: order.placed_at,
-            updated_at: order.updated_at,
-            version: order.version,
+        let cancellation = |why: &Cancellation| rest::Cancellation { by: why.by, reason };
+        rest::Order {
+            id: self.id,
+            customer_id: self.customer_id,
+            status: self.status,
+            cancelling: self.is_cancelling(),
+            items: self.items.iter().map(item).collect(),
+            total: self.total,
+            link_code: self.shortener_short_code.clone(),
+            payment_method_id: self.payment_method_id,
+            payment_id: self.payments_payment_id,
+            rejection: self.rejection.as_ref().map(rejection),
+            cancellation: self.cancellation.as_ref().map(cancellation),
+            tracking_number: self.tracking_number.clone(),
+            placed_at: self.placed_at,
+            updated_at: self.updated_at,
+            version: self.version,
         }
     }
 }
