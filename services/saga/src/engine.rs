@@ -34,7 +34,7 @@ pub struct Engine {
     pub(crate) pool: PgPool,
     pub(crate) sweep_every: Duration,
     unit: Arc<str>,
-    flows: Arc<[Arc<dyn Flow>]>,
+    pub(crate) flows: Arc<[Arc<dyn Flow>]>,
 }
 
 /// A saga that is to be started.

@@ -14,6 +14,7 @@ mod flow;
 pub mod machine;
 pub mod metrics;
 pub mod operators;
+mod purge;
 mod replies;
 pub mod step;
 mod store;

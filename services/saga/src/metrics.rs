@@ -14,6 +14,8 @@ pub const STEP_SECONDS: &str = "saga_step_seconds";
 pub const TIMED_OUT: &str = "saga_steps_timed_out_total";
 /// Replies that no saga waited for: duplicates, late ones, those to undone steps. Without kind.
 pub const ABSORBED: &str = "saga_replies_absorbed_total";
+/// Sagas that were over long ago and are forgotten now. Without kind.
+pub const FORGOTTEN: &str = "sagas_forgotten_total";
 /// Sagas that came to need an operator.
 pub const CALLED: &str = "sagas_called_for_attention_total";
 /// Sagas that need an operator now. Without kind.

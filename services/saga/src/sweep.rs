@@ -22,24 +22,30 @@ const BATCH: u32 = 64;
 const AT_ONCE: usize = 4;
 /// How often the sagas are counted for the metrics.
 const MEASURE_EVERY: Duration = Duration::from_secs(15);
+/// How often old sagas are forgotten.
+const PURGE_EVERY: Duration = Duration::from_secs(3600);
 /// For how long a saga is left alone that could not be moved, in seconds.
 const POSTPONED: i64 = 30;
 
 impl Engine {
     /// Moves on, until `shutdown` is cancelled, the sagas whose time has come: steps that time out,
-    /// deadlines, local steps to be tried again. Several processes may sweep.
+    /// deadlines, local steps to be tried again. Forgets what is over and old. Several processes may sweep.
     ///
     /// # Errors
     /// Fails when the database is away.
     pub async fn sweep(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let mut ticks = interval(self.sweep_every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut measured = None::<Instant>;
+        let (mut measured, mut purged) = (None::<Instant>, None::<Instant>);
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
             while !shutdown.is_cancelled() && self.round().await? == BATCH as usize {}
             if measured.is_none_or(|at| at.elapsed() > MEASURE_EVERY) {
                 self.measure().await?;
                 measured = Some(Instant::now());
+            }
+            if purged.is_none_or(|at| at.elapsed() > PURGE_EVERY) {
+                self.purge().await?;
+                purged = Some(Instant::now());
             }
         }
         Ok(())

@@ -157,6 +157,30 @@ pub(crate) async fn postpone(pool: &PgPool, id: Uuid, until: DateTime<Utc>) -> s
     query.bind(id).bind(until).execute(pool).await.map(drop)
 }
 
+/// Deletes sagas that began before `before` and are over; those that are only completed, if they are `irrevocable`.
+pub(crate) async fn forget(
+    pool: &PgPool,
+    before: DateTime<Utc>,
+    irrevocable: &[&str],
+    limit: u32,
+) -> sqlx::Result<i64> {
+    sqlx::query_scalar(
+        "WITH old AS MATERIALIZED (
+             SELECT id FROM sagas
+             WHERE started_at < $1
+               AND (status IN ('closed', 'compensated', 'settled') OR status = 'completed' AND kind = ANY($2))
+             ORDER BY started_at LIMIT $3 FOR UPDATE SKIP LOCKED),
+         story AS (DELETE FROM saga_history USING old WHERE saga_id = old.id),
+         gone AS (DELETE FROM sagas USING old WHERE sagas.id = old.id RETURNING sagas.id)
+         SELECT count(*) FROM gone",
+    )
+    .bind(before)
+    .bind(irrevocable)
+    .bind(i64::from(limit))
+    .fetch_one(pool)
+    .await
+}
+
 /// How many sagas stand how.
 #[derive(Debug, Clone, Copy, PartialEq, sqlx::FromRow)]
 pub(crate) struct Census {

@@ -8,5 +8,6 @@ mod local;
 mod operators;
 mod participants;
 mod path;
+mod purge;
 mod timeouts;
 mod world;
