@@ -45,6 +45,15 @@ impl Catalogue {
         if self.store.disablings.holds(session, owner).await? { Err(Error::Leaving) } else { Ok(()) }
     }
 
+    /// Disables links that were made beside a saga that disables their owner's: it did not see them, nor they it, but
+    /// who commits last sees the other.
+    pub(super) async fn follow_leaving(&self, owner: Uuid) -> Result<(), Error> {
+        if let Some(saga) = self.store.disablings.of(owner).await? {
+            while self.switch(owner, None, Some(saga)).await? {}
+        }
+        Ok(())
+    }
+
     /// Switches some links of an owner from one state to the other; `false` when none is left.
     async fn switch(&self, owner: Uuid, from: Option<Uuid>, to: Option<Uuid>) -> Result<bool, Error> {
         let mut transaction = self.store.transaction().await?;

@@ -59,7 +59,7 @@ impl Catalogue {
             if chunk.is_empty() {
                 return Ok(results);
             }
-            match self.insert_many(chunk, &mut results).await {
+            match self.insert_many(owner, chunk, &mut results).await {
                 Ok(()) => is_first = false,
                 Err((error, _)) if is_first => return Err(error),
                 Err((error, failed)) => {
@@ -105,6 +105,7 @@ impl Catalogue {
     /// Fails with the places of those that were not made.
     async fn insert_many(
         &self,
+        owner: Uuid,
         mut chunk: Vec<Item>,
         results: &mut [rest::CreateLinkResult],
     ) -> Result<(), (Error, Vec<usize>)> {
@@ -117,6 +118,9 @@ impl Catalogue {
                 }
                 Err(error) => return Err((error, chunk.iter().map(|item| item.index).collect())),
             }
+        }
+        if let Err(error) = self.follow_leaving(owner).await {
+            return Err((error, chunk.iter().map(|item| item.index).collect()));
         }
         counter!(LINKS_CREATED, "how" => "bulk").increment(chunk.len() as u64);
         let chosen: Vec<&Link> = chunk.iter().filter(|item| item.is_chosen).map(|item| &item.link).collect();

@@ -1,6 +1,7 @@
 //! The part in deleting accounts: commands over the broker, links gone and back.
 
 use crate::world::{TARGET, World, request};
+use axum::http::StatusCode;
 use chassis::messaging::{Broker, Consumer, HandleError, Handler, Message, Outgoing, Subscription, ledger};
 use contracts::{
     command::{
@@ -9,7 +10,9 @@ use contracts::{
     },
     problem::Code,
 };
-use serde_json::json;
+use futures::future::join_all;
+use mongodb::bson::{Document, doc};
+use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
@@ -122,4 +125,36 @@ async fn what_was_undone_before_it_was_done_is_refused_and_disables_nothing() {
     assert!(matches!(saga.tell(disable(world.owner, Uuid::now_v7())).await, Outcome::Done { .. }));
     assert!(matches!(saga.tell(enable(world.owner, id)).await, Outcome::Done { .. }));
     world.follow(&link.code).await.problem(Code::Gone);
+}
+
+#[tokio::test]
+async fn links_that_are_made_in_that_very_moment_are_disabled_too() {
+    let world = World::new().await;
+    let mut saga = Saga::of(&world).await;
+    let disabled = async {
+        world.link().await;
+        saga.tell(disable(world.owner, Uuid::now_v7())).await
+    };
+    let one = json!({"url": TARGET});
+    let many = json!({"links": vec![one.clone(); 20]});
+    let single = (0..8).map(|_| until_refused(&world, "/v1/links", &one));
+    let bulk = (0..2).map(|_| until_refused(&world, "/v1/links/bulk", &many));
+    tokio::join!(join_all(single), join_all(bulk), disabled);
+    let urls = world.database().await.collection::<Document>("urls");
+    let of_owner = doc! {"auth_user_id": mongodb::bson::Uuid::from(world.owner)};
+    assert!(urls.count_documents(of_owner.clone()).await.unwrap() > 10);
+    let mut active = of_owner;
+    active.insert("disabled_by", doc! {"$exists": false});
+    assert_eq!(urls.count_documents(active).await.unwrap(), 0);
+}
+
+/// Makes links until the account makes no more.
+async fn until_refused(world: &World, path: &str, body: &Value) {
+    loop {
+        let answer = world.ask("POST", path, Some(body.clone())).await;
+        if answer.status == StatusCode::CONFLICT || answer.body.windows(10).any(|part| part == b"\"conflict\"") {
+            return;
+        }
+        assert!(answer.status.is_success(), "{}", String::from_utf8_lossy(&answer.body));
+    }
 }
