@@ -1,6 +1,7 @@
-//! `cargo dev check`: format, lints, the rules of the house, generated contracts, dependencies.
+//! `cargo dev check`: format, the rules of the house, lints, generated contracts, dependencies.
 
 mod dependencies;
+mod features;
 mod generated;
 mod rules;
 mod source;
@@ -23,6 +24,7 @@ pub(crate) async fn run() -> Result<()> {
     };
     note("format", step("format", format()).await);
     note("rules of the house", step("rules of the house", async { rules::check() }).await);
+    note("shared dependencies", step("shared dependencies", features::check()).await);
     note("lints", step("lints", lints()).await);
     note("generated contracts", generated::check().await);
     note("dependencies", step("dependencies", dependencies::check()).await);
