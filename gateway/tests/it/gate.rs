@@ -9,7 +9,7 @@ use chassis::Service;
 use chassis::http::joined;
 use gateway::Gateway;
 use gateway::config::Config;
-use kit::{Engine, Issuer, Sandbox};
+use kit::{Issuer, Sandbox};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -56,7 +56,7 @@ impl Gate {
         chassis::jwt::crypto::install();
         let (auth, shortener, analytics) = tokio::join!(MockServer::start(), MockServer::start(), MockServer::start());
         let (orders, inventory, payments) = tokio::join!(MockServer::start(), MockServer::start(), MockServer::start());
-        let sandbox = Sandbox::only(&[Engine::Redis]).await.expect("Redis for tests runs");
+        let sandbox = Sandbox::of("gateway").await.expect("Redis for tests runs");
         let issuer = Issuer::start().await.expect("a port is free");
         let redis = sandbox.redis("gateway");
         let mut config = json!({

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use kit::Engine;
 use kit::engines::{self, Addresses};
 use kit::progress::{say, step};
-use kit::provision::{self, AllLogins, Realm};
+use kit::provision::{self, AllLogins, Realm, Share};
 use kit::units;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -69,7 +69,7 @@ async fn start_engines(site: &Stack) -> Result<Addresses> {
 async fn logins(site: &mut Stack, addresses: &Addresses) -> Result<AllLogins> {
     let secrets = &mut site.secrets;
     let password = |unit: &str, engine: Engine| secrets.get(&format!("{unit}@{}", engine.name()));
-    provision::create(addresses, &Realm::product(), Engine::ALL, password).await
+    provision::create(addresses, &Realm::product(), Share::of_all(Engine::ALL), password).await
 }
 
 /// Builds one unit again and restarts it.

@@ -25,6 +25,7 @@ pub mod provision;
 mod sandbox;
 pub mod secrets;
 pub mod stack;
+mod sweeper;
 pub mod trouble;
 pub mod units;
 mod wait;

@@ -1,26 +1,22 @@
 //! A sandbox: the databases and logins of one test.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
 use crate::engines::{self, Addresses, Engine, Private, Site};
 use crate::environment::{Environment, Listeners, Operator, Wiring};
-use crate::provision::{self, AllLogins, ClickhouseLogin, Logins, MongoLogin, Realm, RedisLogin};
-use crate::{paths, secrets};
+use crate::provision::{self, AllLogins, ClickhouseLogin, Logins, MongoLogin, Realm, RedisLogin, Share};
+use crate::{paths, secrets, sweeper, units};
 
-/// How long a test waits at its end for its databases to be dropped. What is left the next start sweeps.
-const FAREWELL: Duration = Duration::from_secs(10);
-
-/// The databases and logins of one test, isolated like those of production and dropped with this value.
+/// The databases and logins of one test, isolated like those of production.
 ///
-/// With `VITRINE_KEEP` set they stay until the engines start next, to be looked at.
+/// They go after the test's process, by the hand of the next sandbox: whoever drops a database waits for all who are
+/// just connecting, and they may be of a test that waits for its own databases to be dropped.
 #[derive(Debug)]
 pub struct Sandbox {
     addresses: Addresses,
     realm: Realm,
-    engines: Vec<Engine>,
     logins: AllLogins,
     operator: Operator,
     sealing_key: String,
@@ -42,8 +38,27 @@ impl Sandbox {
     /// # Errors
     /// When an engine does not start or refuses.
     pub async fn only(engines: &[Engine]) -> Result<Self> {
-        let addresses = engines::ensure(&Site::test()?, engines).await?;
-        Self::at(addresses, engines).await
+        Self::shared(Share::of_all(engines)).await
+    }
+
+    /// Creates the databases of one unit, and the logins of all on the broker if that is among its engines: there
+    /// units meet. The quickest.
+    ///
+    /// # Errors
+    /// When there is no unit of that name; when an engine does not start or refuses.
+    pub async fn of(unit: &str) -> Result<Self> {
+        let unit = units::named(unit).with_context(|| format!("there is no unit named {unit}"))?;
+        Self::shared(Share::of_one(unit)).await
+    }
+
+    /// On the engines that tests share.
+    async fn shared(share: Share<'_>) -> Result<Self> {
+        let site = Site::test()?;
+        let addresses = engines::ensure(&site, share.engines).await?;
+        if std::env::var_os("VITRINE_KEEP").is_none() {
+            sweeper::start(&site, &addresses, share.engines);
+        }
+        Self::at(addresses, share).await
     }
 
     /// Creates logins on private engines where there are, and on the shared ones else.
@@ -51,17 +66,16 @@ impl Sandbox {
     /// # Errors
     /// When an engine refuses.
     pub async fn on(private: &Private) -> Result<Self> {
-        Self::at(private.addresses().clone(), Engine::ALL).await
+        Self::at(private.addresses().clone(), Share::of_all(Engine::ALL)).await
     }
 
-    async fn at(addresses: Addresses, engines: &[Engine]) -> Result<Self> {
+    async fn at(addresses: Addresses, share: Share<'_>) -> Result<Self> {
         let realm = Realm::sandbox();
-        let logins = provision::create(&addresses, &realm, engines, |_, _| Ok(secrets::generate())).await?;
+        let logins = provision::create(&addresses, &realm, share, |_, _| Ok(secrets::generate())).await?;
         let operator = Operator { email: "operator@example.com".to_owned(), password: secrets::generate() };
         Ok(Self {
             addresses,
             realm,
-            engines: engines.to_vec(),
             logins,
             operator,
             sealing_key: secrets::generate_key(),
@@ -172,18 +186,8 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        if std::env::var_os("VITRINE_KEEP").is_some() {
-            return;
+        if std::env::var_os("VITRINE_KEEP").is_none() {
+            let _ = std::fs::remove_dir_all(self.folder());
         }
-        let (addresses, realm, engines) = (self.addresses.clone(), self.realm.clone(), self.engines.clone());
-        // A runtime of its own: the test's may be single-threaded and is busy running this very drop.
-        let farewell = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let work = async { tokio::time::timeout(FAREWELL, provision::drop(&addresses, &realm, &engines)).await };
-            runtime.block_on(work).context("dropping the sandbox took too long")?
-        });
-        // A failure leaves names that the next start of the engines sweeps; the test's own outcome stands.
-        let _ = farewell.join();
-        let _ = std::fs::remove_dir_all(self.folder());
     }
 }

@@ -1,7 +1,7 @@
 //! Passwords that are generated once per data folder and kept in `secrets.json`, readable by its owner only.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -26,12 +26,7 @@ impl Secrets {
     /// When the file is there but can't be read.
     pub fn open(folder: &Path) -> Result<Self> {
         let path = folder.join("secrets.json");
-        let passwords = match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| format!("reading {}", path.display()))?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
-        };
-        Ok(Self { path, passwords })
+        Ok(Self { passwords: read(&path)?, path })
     }
 
     /// The password kept under `name`; the first question generates it.
@@ -42,11 +37,16 @@ impl Secrets {
         self.get_or(name, generate)
     }
 
-    /// The secret kept under `name`; the first question makes it.
+    /// The secret kept under `name`; the first question makes it, whichever process asks it.
     ///
     /// # Errors
     /// When the file can't be written.
     pub fn get_or(&mut self, name: &str, make: impl FnOnce() -> String) -> Result<String> {
+        if let Some(password) = self.passwords.get(name) {
+            return Ok(password.clone());
+        }
+        let _turn = turn(&self.path)?;
+        self.passwords = read(&self.path)?;
         if let Some(password) = self.passwords.get(name) {
             return Ok(password.clone());
         }
@@ -55,6 +55,28 @@ impl Secrets {
         write_private(&self.path, &serde_json::to_vec_pretty(&self.passwords)?)?;
         Ok(password)
     }
+}
+
+fn read(path: &Path) -> Result<BTreeMap<String, String>> {
+    match fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| format!("reading {}", path.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+    }
+}
+
+/// Waits until no other process adds to the file; they may as soon as what this gives is dropped.
+fn turn(path: &Path) -> Result<File> {
+    let lock = path.with_extension("lock");
+    let wait = || -> std::io::Result<File> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(&lock)?;
+        file.lock()?;
+        Ok(file)
+    };
+    wait().with_context(|| format!("locking {}", lock.display()))
 }
 
 /// A fresh password of 32 letters and digits (190 bits), which needs no quoting in URLs or SQL.
@@ -88,6 +110,18 @@ pub fn write_private(path: &Path, content: &[u8]) -> Result<()> {
 mod tests {
     use super::Secrets;
     use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn of_many_who_ask_first_all_get_the_same() {
+        let folder = std::env::temp_dir().join(format!("vitrine-secrets-race-{}", std::process::id()));
+        let ask = || Secrets::open(&folder).unwrap().get("postgres").unwrap();
+        let answers: Vec<_> = std::thread::scope(|scope| {
+            let asking: Vec<_> = (0..16).map(|_| scope.spawn(ask)).collect();
+            asking.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(answers.iter().all(|answer| *answer == ask()));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn passwords_last_and_are_private() {

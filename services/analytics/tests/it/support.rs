@@ -15,7 +15,7 @@ use contracts::{
     problem::Problem,
     rest::analytics::LinkStats,
 };
-use kit::{Engine, Issuer, Sandbox, Stack, eventually};
+use kit::{Issuer, Sandbox, Stack, eventually};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
@@ -29,7 +29,7 @@ pub(crate) const BOT: &str = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://ww
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) async fn sandbox() -> Result<Sandbox> {
-    Sandbox::only(&[Engine::Rabbitmq, Engine::Clickhouse]).await
+    Sandbox::of("analytics").await
 }
 
 /// The sandbox's database, through the service's own code.

@@ -4,7 +4,7 @@ use crate::world::{PASSWORD, SEALING_KEY, World, empty_request};
 use axum::http::StatusCode;
 use chrono::{TimeDelta, Utc};
 use contracts::rest::auth::{JsonWebKeySet, Session, SigningKeys};
-use kit::{Engine, Sandbox};
+use kit::Sandbox;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -89,7 +89,7 @@ async fn keys_that_are_old_get_successors_and_what_has_served_is_destroyed() {
 
 #[tokio::test]
 async fn processes_that_start_at_once_make_one_key_and_follow_each_other() {
-    let sandbox = Sandbox::only(&[Engine::Postgres, Engine::Rabbitmq]).await.unwrap();
+    let sandbox = Sandbox::of("auth").await.unwrap();
     let sandbox = Arc::new(sandbox);
     let start = || World::on(Arc::clone(&sandbox), hasty());
     let (one, other) = tokio::join!(start(), start());

@@ -2,13 +2,13 @@
 
 use crate::world::PASSWORD;
 use contracts::rest::auth::{Session, User};
-use kit::{Engine, Sandbox, Stack};
+use kit::{Sandbox, Stack};
 use serde_json::json;
 
 #[tokio::test]
 async fn the_program_serves_and_logs_nothing_personal() {
     chassis::jwt::crypto::install();
-    let sandbox = Sandbox::only(&[Engine::Postgres, Engine::Rabbitmq]).await.unwrap();
+    let sandbox = Sandbox::of("auth").await.unwrap();
     let stack =
         Stack::builder(&sandbox).env("auth", "AUTH_LOG__FILTER", "debug,sqlx=trace").start(&["auth"]).await.unwrap();
     let (client, url) = (chassis::client::new(), stack.url("auth"));

@@ -13,7 +13,7 @@ use contracts::{
     rest::auth::{Session, User},
 };
 use http_body_util::BodyExt;
-use kit::{Engine, Sandbox};
+use kit::Sandbox;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ impl World {
 
     /// With sections of the configuration replaced.
     pub(crate) async fn with(changes: Value) -> Self {
-        let sandbox = Sandbox::only(&[Engine::Postgres, Engine::Rabbitmq]).await.unwrap();
+        let sandbox = Sandbox::of("auth").await.unwrap();
         Self::on(Arc::new(sandbox), changes).await.unwrap()
     }
 

@@ -9,7 +9,7 @@ use contracts::{
     command::{Outcome, StepRef},
     rest::inventory::{Product, StockChanged, StockRebuilt},
 };
-use kit::{Engine, Issuer, Sandbox, Stack};
+use kit::{Issuer, Sandbox, Stack};
 use rstest::rstest;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -28,7 +28,7 @@ impl Doomed {
     /// Of whose product seven pieces are there.
     async fn new() -> Self {
         chassis::jwt::crypto::install();
-        let sandbox = Sandbox::only(&[Engine::Postgres, Engine::Rabbitmq]).await.unwrap();
+        let sandbox = Sandbox::of("inventory").await.unwrap();
         let (issuer, orders) = (Issuer::start().await.unwrap(), Orders::new(&sandbox).await);
         let stack = start(&sandbox, &issuer, None).await;
         let pool = PgPool::connect(sandbox.postgres("inventory")).await.unwrap();

@@ -10,7 +10,7 @@ async fn inventorys_login_opens_no_other_database() {
     let neighbour = Sandbox::only(&[Engine::Postgres]).await.unwrap();
     let own = world.sandbox.postgres("inventory");
     let (login, _) = own.rsplit_once('/').unwrap();
-    for other in [neighbour.postgres("inventory"), world.sandbox.postgres("orders")] {
+    for other in [neighbour.postgres("inventory"), neighbour.postgres("orders")] {
         let (_, database) = other.rsplit_once('/').unwrap();
         let refused = PgConnection::connect(&format!("{login}/{database}")).await.expect_err("no way in");
         assert!(refused.to_string().contains("permission denied"), "{refused}");

@@ -13,7 +13,7 @@ use contracts::{
 };
 use http_body_util::BodyExt;
 use inventory::{Service, app::Inventory, config::Config};
-use kit::{Engine, Issuer, Sandbox};
+use kit::{Issuer, Sandbox};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool};
@@ -51,7 +51,7 @@ impl World {
 
     /// With sections of the configuration replaced.
     pub(crate) async fn with(changes: Value) -> Self {
-        let sandbox = Sandbox::only(&[Engine::Postgres, Engine::Rabbitmq]).await.unwrap();
+        let sandbox = Sandbox::of("inventory").await.unwrap();
         Self::on(Arc::new(sandbox), changes).await
     }
 

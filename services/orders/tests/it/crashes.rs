@@ -10,7 +10,7 @@ use contracts::{
     money::{Currency, Money},
     rest::orders::{Customer, LinksSales, Order, OrderHistory, OrderStatus},
 };
-use kit::{Engine, Issuer, Sandbox, Stack};
+use kit::{Issuer, Sandbox, Stack};
 use rstest::rstest;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ struct Doomed {
 impl Doomed {
     async fn new() -> Self {
         chassis::jwt::crypto::install();
-        let sandbox = Sandbox::only(&[Engine::Postgres, Engine::Rabbitmq]).await.unwrap();
+        let sandbox = Sandbox::of("orders").await.unwrap();
         let (issuer, played) = (Issuer::start().await.unwrap(), Participants::new(&sandbox).await);
         let user = Uuid::now_v7();
         played.tell(MUG, 1, product(MUG, "Caneca", Money::new(1_290, Currency::BRL))).await;

@@ -16,7 +16,7 @@ use contracts::{
     rest::orders::{Customer, Order, OrderStatus},
 };
 use http_body_util::BodyExt;
-use kit::{Engine, Issuer, Sandbox};
+use kit::{Issuer, Sandbox};
 use orders::{Orders, config::Config};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -69,7 +69,7 @@ impl World {
     /// With sections of the configuration replaced. It knows two products.
     pub(crate) async fn with(changes: Value) -> Self {
         chassis::jwt::crypto::install();
-        let sandbox = Sandbox::only(&[Engine::Postgres, Engine::Rabbitmq]).await.unwrap();
+        let sandbox = Sandbox::of("orders").await.unwrap();
         let (issuer, played) = (Issuer::start().await.unwrap(), Participants::new(&sandbox).await);
         // Before its queues are there: what was made before is known, too.
         for (id, name, minor) in [(MUG, "Caneca", 1_290), (SHIRT, "Camiseta", 2_290)] {

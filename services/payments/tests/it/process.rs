@@ -6,7 +6,7 @@ use crate::{
     world::{SOON, is_done},
 };
 use contracts::command::checkout::ChargePayment;
-use kit::{Engine, Issuer, Sandbox, Stack};
+use kit::{Issuer, Sandbox, Stack};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) struct Scene {
@@ -20,7 +20,7 @@ pub(crate) struct Scene {
 impl Scene {
     pub(crate) async fn new() -> Self {
         let (provider, shutdown) = (Provider::start().await, CancellationToken::new());
-        let sandbox = Sandbox::only(&[Engine::Postgres, Engine::Rabbitmq]).await.unwrap();
+        let sandbox = Sandbox::of("payments").await.unwrap();
         let (wire, issuer) = (Wire::open(&sandbox, &shutdown).await, Issuer::start().await.unwrap());
         Self { sandbox, provider, wire, issuer, shutdown }
     }

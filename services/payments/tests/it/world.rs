@@ -11,7 +11,7 @@ use contracts::{
     problem::{Code, Problem},
     rest::payments::{Payment, PaymentStatus},
 };
-use kit::{Engine, Issuer, Sandbox};
+use kit::{Issuer, Sandbox};
 use payments::config::Config;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ impl World {
     /// With sections of the configuration replaced.
     pub(crate) async fn with(changes: Value) -> Self {
         let provider = Provider::start().await;
-        let sandbox = Sandbox::only(&[Engine::Postgres, Engine::Rabbitmq]).await.unwrap();
+        let sandbox = Sandbox::of("payments").await.unwrap();
         let (issuer, shutdown) = (Issuer::start().await.unwrap(), CancellationToken::new());
         let wire = Wire::open(&sandbox, &shutdown).await;
         let mut common = Common::default();

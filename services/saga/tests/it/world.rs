@@ -6,7 +6,7 @@ use crate::{
 };
 use chassis::messaging::{Broker, Consumer, Relay, Subscription, ledger, outbox};
 use contracts::{command::Direction, rest::sagas::SagaStatus};
-use kit::{Engine as Engines, Sandbox};
+use kit::Sandbox;
 use saga::{Engine, Record, Start};
 use secrecy::SecretString;
 use sqlx::{PgPool, postgres::PgPoolOptions};
@@ -50,7 +50,7 @@ impl World {
     pub(crate) async fn asleep(checkout: Checkout) -> Self {
         let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "saga=debug".into());
         let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
-        let sandbox = Sandbox::only(&[Engines::Postgres, Engines::Rabbitmq]).await.unwrap();
+        let sandbox = Sandbox::of("orders").await.unwrap();
         let pool = PgPoolOptions::new().max_connections(20).connect(sandbox.postgres("orders")).await.unwrap();
         chassis::messaging::postgres::prepare(&pool).await.unwrap();
         saga::prepare(&pool).await.unwrap();

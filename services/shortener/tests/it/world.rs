@@ -16,7 +16,7 @@ use contracts::{
     rest::shortener::Link,
 };
 use http_body_util::BodyExt;
-use kit::{Engine, Issuer, Sandbox};
+use kit::{Issuer, Sandbox};
 use mongodb::Database;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -51,8 +51,7 @@ pub(crate) struct Answer {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let engines = [Engine::Mongo, Engine::Redis, Engine::Rabbitmq];
-        Self::on(Arc::new(Sandbox::only(&engines).await.unwrap()), json!({})).await
+        Self::on(Arc::new(Sandbox::of("shortener").await.unwrap()), json!({})).await
     }
 
     /// On a sandbox, with sections of the configuration replaced.

@@ -19,7 +19,7 @@ pub use realm::Realm;
 
 use crate::Engine;
 use crate::engines::Addresses;
-use crate::units::UNITS;
+use crate::units::{UNITS, Unit};
 
 /// A login on MongoDB.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +70,32 @@ pub struct Logins {
 /// The logins of every unit, by its name.
 pub type AllLogins = BTreeMap<&'static str, Logins>;
 
-/// Creates the databases and logins of a realm on some engines, all at once; what exists is brought up to date.
+/// Which databases and logins of a realm are created.
+#[derive(Debug, Clone, Copy)]
+pub struct Share<'a> {
+    pub(crate) engines: &'a [Engine],
+    /// Whose databases: all units', if it does not say.
+    unit: Option<&'a str>,
+}
+
+impl<'a> Share<'a> {
+    /// Those of all units on some engines.
+    pub const fn of_all(engines: &'a [Engine]) -> Self {
+        Self { engines, unit: None }
+    }
+
+    /// Those of one unit on its engines; on the broker, everybody's logins.
+    pub const fn of_one(unit: &'a Unit) -> Self {
+        Self { engines: unit.engines, unit: Some(unit.name) }
+    }
+
+    fn has(&self, unit: &str, engine: Engine) -> bool {
+        let is_whose = engine == Engine::Rabbitmq || self.unit.is_none_or(|whose| whose == unit);
+        is_whose && self.engines.contains(&engine)
+    }
+}
+
+/// Creates some of a realm's databases and logins, all at once; what exists is brought up to date.
 ///
 /// `password` is asked for the password of a unit on an engine.
 ///
@@ -79,15 +104,15 @@ pub type AllLogins = BTreeMap<&'static str, Logins>;
 pub async fn create(
     addresses: &Addresses,
     realm: &Realm,
-    engines: &[Engine],
+    share: Share<'_>,
     mut password: impl FnMut(&str, Engine) -> Result<String>,
 ) -> Result<AllLogins> {
-    if engines.contains(&Engine::Rabbitmq) {
+    if share.engines.contains(&Engine::Rabbitmq) {
         rabbitmq::create_host(addresses, realm).await.context("creating the virtual host")?;
     }
     let mut work = Vec::new();
     for unit in UNITS {
-        for &engine in unit.engines.iter().filter(|engine| engines.contains(engine)) {
+        for &engine in unit.engines.iter().filter(|engine| share.has(unit.name, **engine)) {
             let password = password(unit.name, engine)?;
             work.push(async move {
                 let login = one(addresses, realm, unit.name, engine, &password).await;
@@ -101,7 +126,7 @@ pub async fn create(
     for (unit, login) in try_join_all(work).await? {
         all.entry(unit).or_default().add(login);
     }
-    if engines.contains(&Engine::Redis) {
+    if share.engines.contains(&Engine::Redis) {
         redis::save(&addresses.redis).await?;
     }
     Ok(all)
@@ -132,11 +157,8 @@ async fn one(addresses: &Addresses, realm: &Realm, unit: &str, engine: Engine, p
     Ok(logins)
 }
 
-/// Drops the databases and logins of a realm; what is not there is no error.
-///
-/// # Errors
-/// The first refusal of an engine; the others are tried all the same.
-pub async fn drop(addresses: &Addresses, realm: &Realm, engines: &[Engine]) -> Result<()> {
+/// Drops the databases and logins of a realm; what is not there is no error. All are tried, also after a refusal.
+async fn drop(addresses: &Addresses, realm: &Realm, engines: &[Engine]) -> Result<()> {
     let pairs = UNITS.iter().flat_map(|unit| unit.engines.iter().map(|&engine| (unit.name, engine)));
     let wanted = pairs.filter(|(_, engine)| engines.contains(engine));
     let work = wanted.map(|(unit, engine)| async move {

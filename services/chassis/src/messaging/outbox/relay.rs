@@ -46,7 +46,7 @@ impl<S: Store> Relay<S> {
     /// Makes a relay; [`run`](Self::run) starts it.
     #[must_use]
     pub fn new(store: S, publisher: Publisher) -> Self {
-        let (sweep, lease) = (Duration::from_secs(2), Duration::from_secs(10));
+        let (sweep, lease) = (Duration::from_secs(2), Duration::from_secs(3));
         Self { id: Uuid::now_v7(), store, publisher, sweep, lease, batch: 256 }
     }
 
@@ -57,7 +57,7 @@ impl<S: Store> Relay<S> {
         self
     }
 
-    /// Sets after how long the claims of a relay that died are free again (10 s).
+    /// Sets after how long the claims of a relay that died are free again (3 s).
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
