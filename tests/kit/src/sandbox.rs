@@ -1,6 +1,7 @@
 //! A sandbox: the databases and logins of one test.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
@@ -9,14 +10,19 @@ use crate::environment::{Environment, Listeners, Operator, Wiring};
 use crate::provision::{self, AllLogins, ClickhouseLogin, Logins, MongoLogin, Realm, RedisLogin, Share};
 use crate::{paths, secrets, sweeper, units};
 
-/// The databases and logins of one test, isolated like those of production.
+/// How long a test waits at its end for what it had to be dropped. What is left is swept.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// The databases and logins of one test, isolated like those of production, and dropped with this value.
 ///
-/// They go after the test's process, by the hand of the next sandbox: whoever drops a database waits for all who are
-/// just connecting, and they may be of a test that waits for its own databases to be dropped.
+/// But for those on Postgres: they go when the test's process is gone and the next sandbox is made. Whoever drops a
+/// database there waits for all who are just connecting, who may be of a test that waits for its own to be dropped.
+/// With `VITRINE_KEEP` set everything stays until a test runs without it.
 #[derive(Debug)]
 pub struct Sandbox {
     addresses: Addresses,
     realm: Realm,
+    engines: Vec<Engine>,
     logins: AllLogins,
     operator: Operator,
     sealing_key: String,
@@ -76,6 +82,7 @@ impl Sandbox {
         Ok(Self {
             addresses,
             realm,
+            engines: share.engines.to_vec(),
             logins,
             operator,
             sealing_key: secrets::generate_key(),
@@ -186,8 +193,19 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        if std::env::var_os("VITRINE_KEEP").is_none() {
-            let _ = std::fs::remove_dir_all(self.folder());
+        if std::env::var_os("VITRINE_KEEP").is_some() {
+            return;
         }
+        let (addresses, realm, mut engines) = (self.addresses.clone(), self.realm.clone(), self.engines.clone());
+        engines.retain(|engine| *engine != Engine::Postgres);
+        // A runtime of its own: the test's may be single-threaded and is busy running this very drop.
+        let farewell = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let work = async { tokio::time::timeout(FAREWELL, provision::drop(&addresses, &realm, &engines)).await };
+            runtime.block_on(work).context("dropping the sandbox took too long")?
+        });
+        // A failure leaves names that are swept; the test's own outcome stands.
+        let _ = farewell.join();
+        let _ = std::fs::remove_dir_all(self.folder());
     }
 }

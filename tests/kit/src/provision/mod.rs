@@ -157,8 +157,11 @@ async fn one(addresses: &Addresses, realm: &Realm, unit: &str, engine: Engine, p
     Ok(logins)
 }
 
-/// Drops the databases and logins of a realm; what is not there is no error. All are tried, also after a refusal.
-async fn drop(addresses: &Addresses, realm: &Realm, engines: &[Engine]) -> Result<()> {
+/// Drops the databases and logins of a realm; what is not there is no error.
+///
+/// # Errors
+/// The first refusal of an engine; the others are tried all the same.
+pub async fn drop(addresses: &Addresses, realm: &Realm, engines: &[Engine]) -> Result<()> {
     let pairs = UNITS.iter().flat_map(|unit| unit.engines.iter().map(|&engine| (unit.name, engine)));
     let wanted = pairs.filter(|(_, engine)| engines.contains(engine));
     let work = wanted.map(|(unit, engine)| async move {

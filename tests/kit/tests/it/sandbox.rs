@@ -47,25 +47,30 @@ async fn redis_logins_see_their_own_keys_only() {
 }
 
 #[tokio::test]
-async fn what_is_left_of_a_dead_process_goes_and_what_lives_stays() {
-    let living = Sandbox::only(FOUR).await.unwrap();
-    let addresses = living.engines().clone();
-    let mut admin = PgConnection::connect(&format!("{}/postgres", addresses.postgres.url("postgres"))).await.unwrap();
+async fn dropped_sandboxes_leave_nothing_on_the_broker() {
+    let sandbox = Sandbox::only(FOUR).await.unwrap();
+    let (name, addresses) = (sandbox.name().to_owned(), sandbox.engines().clone());
+    drop(sandbox);
+    let hosts = reqwest::get(format!("{}/api/vhosts", addresses.management_url())).await.unwrap().text().await.unwrap();
+    assert!(!hosts.contains(&format!("\"{name}\"")), "{hosts}");
+}
+
+#[tokio::test]
+async fn databases_of_dead_processes_go_and_those_of_the_living_stay() {
+    let living = Sandbox::of("auth").await.unwrap();
+    let address = &living.engines().postgres;
+    let mut admin = PgConnection::connect(&format!("{}/postgres", address.url("postgres"))).await.unwrap();
     // No process with this id began at this time.
-    let dead = format!("t1x1x{}", std::process::id());
-    admin.execute(AssertSqlSafe(format!("CREATE ROLE {dead}_auth"))).await.unwrap();
-    admin.execute(AssertSqlSafe(format!("CREATE DATABASE {dead}_auth"))).await.unwrap();
-    let host = format!("{}/api/vhosts/{dead}", addresses.management_url());
-    reqwest::Client::new().put(&host).send().await.unwrap().error_for_status().unwrap();
+    let dead = format!("t1x1x{}_auth", std::process::id());
+    admin.execute(AssertSqlSafe(format!("CREATE ROLE {dead}"))).await.unwrap();
+    admin.execute(AssertSqlSafe(format!("CREATE DATABASE {dead}"))).await.unwrap();
     let swept = eventually(Duration::from_secs(60), "the dead to be swept", async || {
         // Whoever comes next sweeps, unless somebody is at it.
-        let next = Sandbox::only(FOUR).await?;
-        let query = "SELECT count(*) FROM (SELECT datname FROM pg_database UNION SELECT rolname FROM pg_roles) names
-                     WHERE datname LIKE $1 || '%'";
+        Sandbox::of("auth").await?;
+        let query = "SELECT count(*) FROM (SELECT datname FROM pg_database UNION ALL SELECT rolname FROM pg_roles) names
+                     WHERE datname = $1";
         let left: i64 = sqlx::query_scalar(query).bind(&dead).fetch_one(&mut admin).await?;
-        let is_gone = reqwest::get(&host).await?.status() == 404;
-        drop(next);
-        Ok((left == 0 && is_gone).then_some(()))
+        Ok((left == 0).then_some(()))
     });
     swept.await.unwrap();
     assert!(PgConnection::connect(living.postgres("auth")).await.is_ok());
