@@ -29,7 +29,7 @@ const WARM_UP: u64 = 300;
 const PER_SECOND: u32 = 20;
 const STEADY: u64 = 400;
 /// The full load: so many buyers at once, each ordering again as soon as the order before is confirmed.
-const AT_ONCE: usize = 128;
+const AT_ONCE: usize = 256;
 const FULL: u64 = 6_000;
 /// How long one order may take before the bench fails.
 const PATIENCE: Duration = Duration::from_secs(60);
