@@ -1,7 +1,7 @@
 //! Postal addresses.
 
-use super::{Refusals, full_name::is_deceptive};
-use contracts::person::Address;
+use super::Refusals;
+use contracts::person::{Address, is_deceptive};
 
 /// ISO 3166-1 alpha-2, as assigned in 2026.
 const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS \

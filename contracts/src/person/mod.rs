@@ -1,5 +1,13 @@
 //! A customer's personal data, and how it travels: sealed under a key of the customer's own, so that
 //! destroying the key makes every copy in a log or a queue unreadable.
+//!
+//! What an [`Email`] and a [`FullName`] must be like is told here, too: services that take them take the same ones.
+
+mod email;
+mod full_name;
+
+pub use email::Email;
+pub use full_name::{FullName, is_deceptive};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -41,7 +41,8 @@ impl FullName {
 
 /// Whether a character could make a name look like something else where it is shown: controls,
 /// and overrides of the writing direction.
-fn is_deceptive(character: char) -> bool {
+#[must_use]
+pub fn is_deceptive(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
