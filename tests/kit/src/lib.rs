@@ -6,6 +6,7 @@
 //! - [`Sandbox`] gives one test its own databases and logins, as narrow as production's.
 //! - [`environment`] turns logins into the environment that a service reads.
 //! - [`Stack`] runs the real binaries with that environment.
+//! - [`answer`] is what tests of one service look at.
 //! - [`Issuer`] stands in for auth: tokens, and the key set that verifies them.
 //! - [`eventually`] waits for a condition. Tests never sleep.
 //!
@@ -13,6 +14,7 @@
 //! unless its id *and* its start time are those written down when it was started, and no login of one unit
 //! opens the database of another.
 
+pub mod answer;
 pub mod engines;
 pub mod environment;
 pub mod http;
@@ -30,6 +32,7 @@ pub mod trouble;
 pub mod units;
 mod wait;
 
+pub use answer::Answer;
 pub use engines::Engine;
 pub use issuer::Issuer;
 pub use sandbox::Sandbox;

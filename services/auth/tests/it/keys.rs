@@ -1,6 +1,6 @@
 //! Signing keys: rotation with overlap, several processes, and what is at rest.
 
-use crate::world::{PASSWORD, SEALING_KEY, World, empty_request};
+use crate::world::{PASSWORD, SEALING_KEY, World, request};
 use axum::http::StatusCode;
 use chrono::{TimeDelta, Utc};
 use contracts::rest::auth::{JsonWebKeySet, Session, SigningKeys};
@@ -21,7 +21,7 @@ fn key_of(token: &str) -> String {
 }
 
 async fn published(world: &World) -> Vec<String> {
-    let answer = world.send(empty_request("GET", "/.well-known/jwks.json", None)).await;
+    let answer = world.send(request("GET", "/.well-known/jwks.json", None, None)).await;
     assert_eq!(answer.headers["cache-control"], "public, max-age=60");
     let set: JsonWebKeySet = answer.json(StatusCode::OK);
     set.keys.into_iter().map(|key| key.kid).collect()
@@ -29,7 +29,7 @@ async fn published(world: &World) -> Vec<String> {
 
 async fn rotate(world: &World) -> SigningKeys {
     let operator: Session = world.log_in("op@vitrine.dev", PASSWORD).await.json(StatusCode::CREATED);
-    let request = empty_request("POST", "/v1/keys/rotate", Some(&operator.access_token));
+    let request = request("POST", "/v1/keys/rotate", Some(&operator.access_token), None);
     world.send(request).await.json(StatusCode::CREATED)
 }
 

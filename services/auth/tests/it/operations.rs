@@ -1,7 +1,7 @@
 //! Every operation of the description has its unauthorised and its malformed case: they are made from the
 //! description, so that an operation that is added is tried too.
 
-use crate::world::{World, empty_request, json_request};
+use crate::world::{World, request};
 use axum::{body::Body, http::Request};
 use contracts::problem::Code;
 use serde_json::{Value, json};
@@ -32,12 +32,8 @@ fn operations() -> Vec<Operation> {
 }
 
 /// With a body of the right shape, where the operation takes one.
-fn request(operation: &Operation, token: Option<&str>) -> Request<Body> {
-    if operation.takes_body {
-        json_request(&operation.method, &operation.path, token, &json!({}))
-    } else {
-        empty_request(&operation.method, &operation.path, token)
-    }
+fn asking(operation: &Operation, token: Option<&str>) -> Request<Body> {
+    request(&operation.method, &operation.path, token, operation.takes_body.then(|| json!({})))
 }
 
 #[test]
@@ -67,11 +63,11 @@ async fn without_a_good_token_every_other_operation_answers_401() {
     let forged = format!("{head}.{turned}");
     for operation in operations().iter().filter(|operation| operation.needs_token) {
         assert!(operation.statuses.contains(&"401".to_owned()), "{}", operation.path);
-        let answer = world.send(request(operation, None)).await;
+        let answer = world.send(asking(operation, None)).await;
         answer.problem(Code::Unauthenticated);
         assert_eq!(answer.headers["www-authenticate"], "Bearer");
         for token in ["nonsense", &*forged, &*session.refresh_token] {
-            world.send(request(operation, Some(token))).await.problem(Code::InvalidToken);
+            world.send(asking(operation, Some(token))).await.problem(Code::InvalidToken);
         }
     }
 }
@@ -84,7 +80,7 @@ async fn without_the_role_every_operators_operation_answers_403() {
     let operators: Vec<_> = all.iter().filter(|operation| operation.needs_operator).collect();
     assert_eq!(operators.len(), 1);
     for operation in operators {
-        let answer = world.send(request(operation, Some(&session.access_token))).await;
+        let answer = world.send(asking(operation, Some(&session.access_token))).await;
         answer.problem(Code::Forbidden);
     }
     assert_eq!(world.count("SELECT count(*) FROM signing_keys").await, 1);
@@ -101,7 +97,7 @@ async fn what_cannot_be_read_is_refused_by_every_operation_that_reads() {
             assert!(operation.statuses.contains(&status.to_owned()), "{path} does not tell of {status}");
         }
         let with = |content: &str, body: String| {
-            let mut request = empty_request(method, path, token);
+            let mut request = request(method, path, token, None);
             request.headers_mut().insert("content-type", content.parse().unwrap());
             *request.body_mut() = Body::from(body);
             request

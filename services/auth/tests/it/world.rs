@@ -1,21 +1,18 @@
 //! One auth in the test's own process, on databases of the test's own.
 
+pub(crate) use kit::answer::{Answer, request, with};
+
 use auth::{app::Accounts, config::Config};
 use axum::{
     Router,
     body::Body,
     extract::ConnectInfo,
-    http::{HeaderMap, Request, StatusCode},
+    http::{Request, StatusCode},
 };
 use chassis::{Context, config::Common, health::Health, http::Limits, jwt::Verifier, messaging::Broker};
-use contracts::{
-    problem::{Code, Problem},
-    rest::auth::{Session, User},
-};
-use http_body_util::BodyExt;
+use contracts::rest::auth::{Session, User};
 use kit::Sandbox;
 use secrecy::SecretString;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use std::{net::SocketAddr, sync::Arc};
@@ -32,12 +29,6 @@ pub(crate) struct World {
     pub(crate) pool: PgPool,
     router: Router,
     shutdown: CancellationToken,
-}
-
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    body: Vec<u8>,
 }
 
 impl World {
@@ -81,23 +72,20 @@ impl World {
         // As if from the machine itself, which is trusted to say for whom it speaks.
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
         request.extensions_mut().insert(ConnectInfo(peer));
-        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
-        let body = body.collect().await.unwrap().to_bytes().to_vec();
-        Answer { status: parts.status, headers: parts.headers, body }
+        Answer::read(self.router.clone().oneshot(request).await.unwrap()).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
-        self.send(json_request("POST", path, None, &body)).await
+        self.send(request("POST", path, None, Some(body))).await
     }
 
     pub(crate) async fn post_from(&self, address: &str, path: &str, body: Value) -> Answer {
-        let mut request = json_request("POST", path, None, &body);
-        request.headers_mut().insert("x-forwarded-for", address.parse().unwrap());
-        self.send(request).await
+        let request = request("POST", path, None, Some(body));
+        self.send(with(request, "x-forwarded-for", address)).await
     }
 
     pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
-        self.send(empty_request("GET", path, Some(token))).await
+        self.send(request("GET", path, Some(token), None)).await
     }
 
     pub(crate) async fn register(&self, email: &str) -> Session {
@@ -119,11 +107,11 @@ impl World {
 
     pub(crate) async fn change_password(&self, token: &str, current: &str, new: &str) -> Answer {
         let body = json!({"current_password": current, "new_password": new});
-        self.send(json_request("PUT", "/v1/users/me/password", Some(token), &body)).await
+        self.send(request("PUT", "/v1/users/me/password", Some(token), Some(body))).await
     }
 
     pub(crate) async fn delete_account(&self, token: &str, password: &str) -> Answer {
-        self.send(json_request("DELETE", "/v1/users/me", Some(token), &json!({"password": password}))).await
+        self.send(request("DELETE", "/v1/users/me", Some(token), Some(json!({"password": password})))).await
     }
 
     pub(crate) async fn me(&self, token: &str) -> User {
@@ -145,49 +133,8 @@ impl Drop for World {
     }
 }
 
-impl Answer {
-    #[track_caller]
-    pub(crate) fn json<T: DeserializeOwned>(&self, status: StatusCode) -> T {
-        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
-        serde_json::from_slice(&self.body).unwrap()
-    }
-
-    #[track_caller]
-    pub(crate) fn problem(&self, code: Code) -> Problem {
-        let text = String::from_utf8_lossy(&self.body);
-        assert_eq!(self.headers["content-type"], contracts::problem::MEDIA_TYPE, "{text}");
-        let problem: Problem = serde_json::from_slice(&self.body).unwrap();
-        assert_eq!(problem.code, code, "{text}");
-        assert_eq!(self.status.as_u16(), code.status());
-        assert!(problem.request_id.is_some());
-        problem
-    }
-
-    #[track_caller]
-    pub(crate) fn no_content(&self) {
-        let text = String::from_utf8_lossy(&self.body);
-        assert_eq!(self.status, StatusCode::NO_CONTENT, "{text}");
-    }
-}
-
 pub(crate) fn registration(email: &str) -> Value {
     json!({"email": email, "password": PASSWORD, "full_name": "Ana Silva"})
-}
-
-pub(crate) fn empty_request(method: &str, path: &str, token: Option<&str>) -> Request<Body> {
-    builder(method, path, token).body(Body::empty()).unwrap()
-}
-
-pub(crate) fn json_request(method: &str, path: &str, token: Option<&str>, body: &Value) -> Request<Body> {
-    builder(method, path, token).header("content-type", "application/json").body(Body::from(body.to_string())).unwrap()
-}
-
-fn builder(method: &str, path: &str, token: Option<&str>) -> axum::http::request::Builder {
-    let builder = Request::builder().method(method).uri(path);
-    match token {
-        Some(token) => builder.header("authorization", format!("Bearer {token}")),
-        None => builder,
-    }
 }
 
 /// One limit of the configuration.

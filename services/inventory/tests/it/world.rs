@@ -1,20 +1,17 @@
 //! One inventory in the test's own process, on databases of the test's own.
 
+pub(crate) use kit::answer::{Answer, request, with};
+
 use axum::{
     Router,
     body::Body,
     extract::ConnectInfo,
-    http::{HeaderMap, Request, StatusCode},
+    http::{Request, StatusCode},
 };
 use chassis::{Context, Service as _, config::Common, health::Health, http::Limits, jwt::Verifier};
-use contracts::{
-    problem::{Code, Problem},
-    rest::inventory::{Product, ReservationPage, Stock, StockChanged, StockRebuilt},
-};
-use http_body_util::BodyExt;
+use contracts::rest::inventory::{Product, ReservationPage, Stock, StockChanged, StockRebuilt};
 use inventory::{Service, app::Inventory, config::Config};
 use kit::{Issuer, Sandbox};
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -36,12 +33,6 @@ pub(crate) struct World {
     pub(crate) user: String,
     router: Router,
     shutdown: CancellationToken,
-}
-
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    body: Vec<u8>,
 }
 
 impl World {
@@ -86,9 +77,7 @@ impl World {
         // As if from the machine itself, which is trusted to say for whom it speaks.
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
         request.extensions_mut().insert(ConnectInfo(peer));
-        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
-        let body = body.collect().await.unwrap().to_bytes().to_vec();
-        Answer { status: parts.status, headers: parts.headers, body }
+        Answer::read(self.router.clone().oneshot(request).await.unwrap()).await
     }
 
     /// Asks as an operator.
@@ -158,49 +147,6 @@ impl Drop for World {
     fn drop(&mut self) {
         self.shutdown.cancel();
     }
-}
-
-impl Answer {
-    #[track_caller]
-    pub(crate) fn json<T: DeserializeOwned>(&self, status: StatusCode) -> T {
-        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
-        serde_json::from_slice(&self.body).unwrap()
-    }
-
-    #[track_caller]
-    pub(crate) fn problem(&self, code: Code) -> Problem {
-        let text = String::from_utf8_lossy(&self.body);
-        assert_eq!(self.headers["content-type"], contracts::problem::MEDIA_TYPE, "{text}");
-        let problem: Problem = serde_json::from_slice(&self.body).unwrap();
-        assert_eq!(problem.code, code, "{text}");
-        assert_eq!(self.status.as_u16(), code.status());
-        assert!(problem.request_id.is_some());
-        problem
-    }
-
-    /// The fields that were refused.
-    #[track_caller]
-    pub(crate) fn refused(&self) -> Vec<String> {
-        self.problem(Code::ValidationFailed).errors.into_iter().map(|error| error.field).collect()
-    }
-}
-
-pub(crate) fn request(method: &str, path: &str, token: Option<&str>, body: Option<Value>) -> Request<Body> {
-    let mut builder = Request::builder().method(method).uri(path);
-    if let Some(token) = token {
-        builder = builder.header("authorization", format!("Bearer {token}"));
-    }
-    match body {
-        Some(body) => builder.header("content-type", "application/json").body(Body::from(body.to_string())),
-        None => builder.body(Body::empty()),
-    }
-    .unwrap()
-}
-
-/// With a header added.
-pub(crate) fn with(mut request: Request<Body>, name: &'static str, value: &str) -> Request<Body> {
-    request.headers_mut().insert(name, value.parse().unwrap());
-    request
 }
 
 fn config(sandbox: &Sandbox, changes: &Value) -> Config {

@@ -1,21 +1,21 @@
 //! One orders in the test's own process, on databases of the test's own.
 
+pub(crate) use kit::answer::{Answer, request, with};
+
 use crate::participants::Participants;
 use axum::{
     Router,
     body::Body,
     extract::ConnectInfo,
-    http::{HeaderMap, Request, StatusCode},
+    http::{Request, StatusCode},
 };
 use chassis::{Context, Service as _, config::Common, health::Health, http::Limits, jwt::Verifier};
 use chrono::Utc;
 use contracts::{
     event::{inventory::ProductCreated, shortener::UrlCreated},
     money::{Currency, Money},
-    problem::{Code, Problem},
     rest::orders::{Customer, Order, OrderStatus},
 };
-use http_body_util::BodyExt;
 use kit::{Issuer, Sandbox};
 use orders::{Orders, config::Config};
 use serde::de::DeserializeOwned;
@@ -55,12 +55,6 @@ pub(crate) struct Buyer {
     pub(crate) card: Uuid,
 }
 
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<u8>,
-}
-
 impl World {
     pub(crate) async fn new() -> Self {
         Self::with(json!({})).await
@@ -96,9 +90,7 @@ impl World {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let (parts, body) = self.stream(request).await.into_parts();
-        let body = body.collect().await.unwrap().to_bytes().to_vec();
-        Answer { status: parts.status, headers: parts.headers, body }
+        Answer::read(self.stream(request).await).await
     }
 
     pub(crate) async fn stream(&self, mut request: Request<Body>) -> axum::response::Response {
@@ -196,49 +188,6 @@ impl Drop for World {
     fn drop(&mut self) {
         self.shutdown.cancel();
     }
-}
-
-impl Answer {
-    #[track_caller]
-    pub(crate) fn json<T: DeserializeOwned>(&self, status: StatusCode) -> T {
-        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
-        serde_json::from_slice(&self.body).unwrap()
-    }
-
-    #[track_caller]
-    pub(crate) fn problem(&self, code: Code) -> Problem {
-        let text = String::from_utf8_lossy(&self.body);
-        assert_eq!(self.headers["content-type"], contracts::problem::MEDIA_TYPE, "{text}");
-        let problem: Problem = serde_json::from_slice(&self.body).unwrap();
-        assert_eq!(problem.code, code, "{text}");
-        assert_eq!(self.status.as_u16(), code.status());
-        assert!(problem.request_id.is_some());
-        problem
-    }
-
-    /// The fields that were refused.
-    #[track_caller]
-    pub(crate) fn refused(&self) -> Vec<String> {
-        self.problem(Code::ValidationFailed).errors.into_iter().map(|error| error.field).collect()
-    }
-}
-
-pub(crate) fn request(method: &str, path: &str, token: Option<&str>, body: Option<Value>) -> Request<Body> {
-    let mut builder = Request::builder().method(method).uri(path);
-    if let Some(token) = token {
-        builder = builder.header("authorization", format!("Bearer {token}"));
-    }
-    match body {
-        Some(body) => builder.header("content-type", "application/json").body(Body::from(body.to_string())),
-        None => builder.body(Body::empty()),
-    }
-    .unwrap()
-}
-
-/// With a header added.
-pub(crate) fn with(mut request: Request<Body>, name: &'static str, value: &str) -> Request<Body> {
-    request.headers_mut().insert(name, value.parse().unwrap());
-    request
 }
 
 /// A customer's data as they are sent.

@@ -1,5 +1,7 @@
 //! One payments in the test's own process, on databases of the test's own, with a provider and orders' end of the broker.
 
+pub(crate) use kit::Answer;
+
 use crate::{
     provider::{Provider, SECRET},
     wire::Wire,
@@ -8,12 +10,10 @@ use axum::http::StatusCode;
 use chassis::{Context, config::Common, health::Health, http::Limits, jwt::Verifier};
 use contracts::{
     command::{Outcome, checkout::ChargePayment},
-    problem::{Code, Problem},
     rest::payments::{Payment, PaymentStatus},
 };
 use kit::{Issuer, Sandbox};
 use payments::config::Config;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use std::{future::IntoFuture, time::Duration};
@@ -144,40 +144,6 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         self.shutdown.cancel();
-    }
-}
-
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    content_type: String,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
-        let answer = request.send().await.unwrap();
-        let content_type = answer.headers().get("content-type").map(|it| it.to_str().unwrap().to_owned());
-        Self {
-            status: answer.status(),
-            content_type: content_type.unwrap_or_default(),
-            body: answer.bytes().await.unwrap().to_vec(),
-        }
-    }
-
-    #[track_caller]
-    pub(crate) fn json<T: DeserializeOwned>(&self, status: StatusCode) -> T {
-        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
-        serde_json::from_slice(&self.body).unwrap()
-    }
-
-    #[track_caller]
-    pub(crate) fn problem(&self, code: Code) -> Problem {
-        let text = String::from_utf8_lossy(&self.body);
-        assert_eq!(self.content_type, contracts::problem::MEDIA_TYPE, "{text}");
-        let problem: Problem = serde_json::from_slice(&self.body).unwrap();
-        assert_eq!(problem.code, code, "{text}");
-        assert_eq!(self.status.as_u16(), code.status());
-        problem
     }
 }
 

@@ -1,8 +1,10 @@
 //! One shortener in the test's own process, on databases of the test's own.
 
+pub(crate) use kit::answer::{Answer, request, with};
+
 use axum::{
     body::Body,
-    http::{HeaderMap, Request, StatusCode},
+    http::{Request, StatusCode},
 };
 use chassis::{
     Context, Service,
@@ -11,14 +13,9 @@ use chassis::{
     http::{Door, Limits},
     jwt::Verifier,
 };
-use contracts::{
-    problem::{Code, Problem},
-    rest::shortener::Link,
-};
-use http_body_util::BodyExt;
+use contracts::rest::shortener::Link;
 use kit::{Issuer, Sandbox};
 use mongodb::Database;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use shortener::{Shortener, config::Config};
 use std::{net::SocketAddr, sync::Arc};
@@ -41,12 +38,6 @@ pub(crate) struct World {
     door: Door,
     shutdown: CancellationToken,
     tasks: TaskTracker,
-}
-
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<u8>,
 }
 
 impl World {
@@ -112,9 +103,7 @@ impl World {
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         // As if from the machine itself, which is trusted to say for whom it speaks.
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-        let (parts, body) = self.door.facing(peer).oneshot(request).await.unwrap().into_parts();
-        let body = body.collect().await.unwrap().to_bytes().to_vec();
-        Answer { status: parts.status, headers: parts.headers, body }
+        Answer::read(self.door.facing(peer).oneshot(request).await.unwrap()).await
     }
 
     /// Asks as the owner.
@@ -146,53 +135,6 @@ impl Drop for World {
     fn drop(&mut self) {
         self.shutdown.cancel();
     }
-}
-
-impl Answer {
-    #[track_caller]
-    pub(crate) fn json<T: DeserializeOwned>(&self, status: StatusCode) -> T {
-        assert_eq!(self.status, status, "{}", self.text());
-        serde_json::from_slice(&self.body).unwrap()
-    }
-
-    #[track_caller]
-    pub(crate) fn problem(&self, code: Code) -> Problem {
-        assert_eq!(self.headers["content-type"], contracts::problem::MEDIA_TYPE, "{}", self.text());
-        let problem: Problem = serde_json::from_slice(&self.body).unwrap();
-        assert_eq!(problem.code, code, "{}", self.text());
-        assert_eq!(self.status.as_u16(), code.status());
-        assert!(problem.request_id.is_some());
-        problem
-    }
-
-    #[track_caller]
-    pub(crate) fn leads_to(&self, target: &str) {
-        assert!(self.status.is_redirection(), "{} {}", self.status, self.text());
-        assert_eq!(self.headers["location"], target);
-        assert_eq!(self.headers["cache-control"], "private, no-store");
-    }
-
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-}
-
-pub(crate) fn request(method: &str, path: &str, token: Option<&str>, body: Option<Value>) -> Request<Body> {
-    let mut builder = Request::builder().method(method).uri(path);
-    if let Some(token) = token {
-        builder = builder.header("authorization", format!("Bearer {token}"));
-    }
-    match body {
-        Some(body) => builder.header("content-type", "application/json").body(Body::from(body.to_string())),
-        None => builder.body(Body::empty()),
-    }
-    .unwrap()
-}
-
-/// With a header added.
-pub(crate) fn with(mut request: Request<Body>, name: &'static str, value: &str) -> Request<Body> {
-    request.headers_mut().insert(name, value.parse().unwrap());
-    request
 }
 
 fn config(sandbox: &Sandbox, spool: &TempDir, changes: &Value) -> Config {

@@ -67,7 +67,8 @@ async fn databases_of_dead_processes_go_and_those_of_the_living_stay() {
     let swept = eventually(Duration::from_secs(60), "the dead to be swept", async || {
         // Whoever comes next sweeps, unless somebody is at it.
         Sandbox::of("auth").await?;
-        let query = "SELECT count(*) FROM (SELECT datname FROM pg_database UNION ALL SELECT rolname FROM pg_roles) names
+        let query =
+            "SELECT count(*) FROM (SELECT datname FROM pg_database UNION ALL SELECT rolname FROM pg_roles) names
                      WHERE datname = $1";
         let left: i64 = sqlx::query_scalar(query).bind(&dead).fetch_one(&mut admin).await?;
         Ok((left == 0).then_some(()))
