@@ -72,11 +72,11 @@ macro_rules! stock_events {
 stock_events! {
     /// Pieces came into the warehouse.
     StockIncreased = "inventory.stock.increased";
-    /// Pieces left the warehouse.
+    /// Pieces left the warehouse. Those of a confirmed order were reserved, and are not any more.
     StockDecreased = "inventory.stock.decreased";
     /// Pieces were set aside for an order.
     StockReserved = "inventory.stock.reserved";
-    /// Pieces that were set aside are free again, or left with their order.
+    /// Pieces that were set aside are free again.
     StockReleased = "inventory.stock.released";
 }
 

@@ -13,9 +13,19 @@ use contracts::{
 };
 use serde_json::Value;
 
-/// One event for each change, in order.
+/// One event for each change, in order. What leaves with its order is told once, as things stand when it has left:
+/// nobody is to take its pieces for free ones in between.
 pub(super) fn events(records: &[Record], at: DateTime<Utc>) -> serde_json::Result<Vec<Outgoing>> {
-    records.iter().map(|record| event(record, at)).collect()
+    let followed_by = records.iter().skip(1).map(Some).chain([None]);
+    let told = records.iter().zip(followed_by).filter(|(record, next)| !next.is_some_and(|next| leaves(record, next)));
+    told.map(|(record, _)| event(record, at)).collect()
+}
+
+/// Whether pieces are released only so that they can leave: by the next operation.
+fn leaves(record: &Record, next: &Record) -> bool {
+    let is =
+        |record: &Record, wanted: Kind| matches!(record.change.what, What::Operation { kind, .. } if kind == wanted);
+    is(record, Kind::Release) && is(next, Kind::Decrease) && record.change.product_id == next.change.product_id
 }
 
 fn event(record: &Record, at: DateTime<Utc>) -> serde_json::Result<Outgoing> {

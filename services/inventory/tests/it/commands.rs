@@ -18,9 +18,9 @@ async fn an_order_is_reserved_confirmed_and_gone() {
     assert_eq!((world.stock(shirt).await, world.stock(cap).await), ((5, 3), (2, 2)));
 
     orders.confirm(saga).await;
-    let kinds = ["product.created", "stock.increased", "stock.reserved", "stock.released", "stock.decreased"];
-    let expected: Vec<_> = (1..).zip(kinds).map(|(version, kind)| (format!("inventory.{kind}"), version)).collect();
-    assert_eq!(orders.log(shirt, 5).await, expected);
+    // That they were released first is nobody's to hear: they were not free.
+    let told = [(1, "product.created"), (2, "stock.increased"), (3, "stock.reserved"), (5, "stock.decreased")];
+    assert_eq!(orders.log(shirt, 4).await, told.map(|(version, kind)| (format!("inventory.{kind}"), version)));
     assert_eq!((world.stock(shirt).await, world.stock(cap).await), ((2, 0), (0, 0)));
     assert_eq!(world.statuses(saga).await, ["fulfilled"]);
     world.adds_up().await;
