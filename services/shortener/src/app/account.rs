@@ -1,7 +1,10 @@
 //! Disabling all links of an owner, and enabling them again: a part in deleting an account.
 
 use super::{Catalogue, change::updated};
-use crate::{domain::Link, error::Error};
+use crate::{
+    domain::{Link, ShortCode},
+    error::Error,
+};
 use chassis::messaging::Outgoing;
 use chrono::{SubsecRound, Utc};
 use contracts::command::{Outcome, Replied, StepRef};
@@ -12,6 +15,18 @@ use uuid::Uuid;
 /// How many links go into one transaction: see the bulk of links.
 const CHUNK: u32 = 200;
 
+/// Which links are switched from one state to the other.
+#[derive(Clone, Copy)]
+struct Switch<'a> {
+    owner: Uuid,
+    /// Only these, if it says so.
+    among: Option<&'a [ShortCode]>,
+    /// The saga that disabled them; none did.
+    from: Option<Uuid>,
+    /// The saga that disables them; they are enabled.
+    to: Option<Uuid>,
+}
+
 impl Catalogue {
     /// Makes all links of an owner lead nowhere, for a saga, and replies to it. Again, it does what is left.
     ///
@@ -20,7 +35,7 @@ impl Catalogue {
     pub async fn disable_all(&self, owner: Uuid, step: StepRef) -> Result<(), Error> {
         let saga = step.saga_id;
         let outcome = if self.store.disablings.begin(owner, saga).await? {
-            while self.switch(owner, None, Some(saga)).await? {}
+            while self.switch(Switch { owner, among: None, from: None, to: Some(saga) }).await? {}
             Outcome::Done { answer: Value::Null }
         } else {
             let message = "The links were enabled again before they were disabled.".to_owned();
@@ -36,7 +51,7 @@ impl Catalogue {
     pub async fn enable_all(&self, owner: Uuid, step: StepRef) -> Result<(), Error> {
         let saga = step.saga_id;
         self.store.disablings.end(owner, saga).await?;
-        while self.switch(owner, Some(saga), None).await? {}
+        while self.switch(Switch { owner, among: None, from: Some(saga), to: None }).await? {}
         self.reply(Replied { step, outcome: Outcome::Done { answer: Value::Null } }).await
     }
 
@@ -47,19 +62,19 @@ impl Catalogue {
 
     /// Disables links that were made beside a saga that disables their owner's: it did not see them, nor they it, but
     /// who commits last sees the other.
-    pub(super) async fn follow_leaving(&self, owner: Uuid) -> Result<(), Error> {
+    pub(super) async fn follow_leaving(&self, owner: Uuid, made: &[ShortCode]) -> Result<(), Error> {
         if let Some(saga) = self.store.disablings.of(owner).await? {
-            while self.switch(owner, None, Some(saga)).await? {}
+            while self.switch(Switch { owner, among: Some(made), from: None, to: Some(saga) }).await? {}
         }
         Ok(())
     }
 
-    /// Switches some links of an owner from one state to the other; `false` when none is left.
-    async fn switch(&self, owner: Uuid, from: Option<Uuid>, to: Option<Uuid>) -> Result<bool, Error> {
+    /// Switches some links; `false` when none is left.
+    async fn switch(&self, switch: Switch<'_>) -> Result<bool, Error> {
         let mut transaction = self.store.transaction().await?;
         let links = loop {
             let session = transaction.start().await?;
-            let written = self.write_switch(session, owner, from, to).await;
+            let written = self.write_switch(session, switch).await;
             if let Some(outcome) = transaction.end(written).await {
                 break outcome?;
             }
@@ -68,14 +83,9 @@ impl Catalogue {
         Ok(!links.is_empty())
     }
 
-    async fn write_switch(
-        &self,
-        session: &mut ClientSession,
-        owner: Uuid,
-        from: Option<Uuid>,
-        to: Option<Uuid>,
-    ) -> Result<Vec<Link>, Error> {
-        let mut links = self.store.links.disabled_by(session, owner, from, CHUNK).await?;
+    async fn write_switch(&self, session: &mut ClientSession, switch: Switch<'_>) -> Result<Vec<Link>, Error> {
+        let Switch { owner, among, from, to } = switch;
+        let mut links = self.store.links.disabled_by(session, owner, among, from, CHUNK).await?;
         let now = Utc::now().trunc_subsecs(3);
         for link in &mut links {
             link.version += 1;

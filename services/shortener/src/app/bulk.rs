@@ -119,7 +119,8 @@ impl Catalogue {
                 Err(error) => return Err((error, chunk.iter().map(|item| item.index).collect())),
             }
         }
-        if let Err(error) = self.follow_leaving(owner).await {
+        let made: Vec<_> = chunk.iter().map(|item| item.link.code).collect();
+        if let Err(error) = self.follow_leaving(owner, &made).await {
             return Err((error, chunk.iter().map(|item| item.index).collect()));
         }
         counter!(LINKS_CREATED, "how" => "bulk").increment(chunk.len() as u64);

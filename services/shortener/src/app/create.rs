@@ -102,7 +102,7 @@ impl Catalogue {
                 }
                 Err(error) => return Err(error),
                 Ok(answer) => {
-                    self.follow_leaving(owner).await?;
+                    self.follow_leaving(owner, &[link.code]).await?;
                     // Somebody may have asked for a code that can be guessed before it was there.
                     if new.code.is_some() {
                         self.lookup.announce([&link]).await;

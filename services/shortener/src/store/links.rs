@@ -142,7 +142,7 @@ impl Links {
         rows.into_iter().map(|row| Link::try_from(row).map_err(Error::Internal)).collect()
     }
 
-    /// Up to `limit` of the owner's links that a saga disabled, or that none did.
+    /// Up to `limit` of the owner's links (if `among` says so, only of these) that a saga disabled, or that none did.
     ///
     /// # Errors
     /// Fails when the store does.
@@ -150,15 +150,20 @@ impl Links {
         &self,
         session: &mut ClientSession,
         owner: Uuid,
+        among: Option<&[ShortCode]>,
         saga: Option<Uuid>,
         limit: u32,
     ) -> Result<Vec<Link>, Error> {
         let saga = saga.map_or_else(|| doc! { "$exists": false }, |saga| doc! { "$eq": bson::Uuid::from(saga) });
-        let query = doc! {
+        let mut query = doc! {
             "auth_user_id": bson::Uuid::from(owner),
             "deleted_at": { "$exists": false },
             "disabled_by": saga,
         };
+        if let Some(codes) = among {
+            let codes: Vec<&str> = codes.iter().map(ShortCode::as_str).collect();
+            query.insert("code", doc! { "$in": codes });
+        }
         let mut found = self.rows.find(query).limit(limit.into()).session(&mut *session).await?;
         let mut links = Vec::new();
         while let Some(row) = found.next(session).await.transpose()? {
