@@ -53,8 +53,10 @@ impl Orders {
         Self { publisher: broker.publisher(), broker, replies, end }
     }
 
+    /// Publishes a message, once the queues for it are there.
     pub(crate) async fn send(&self, message: Outgoing) {
-        self.publisher.publish(message).await.unwrap();
+        let taken = async || Ok(Some(self.publisher.publish(message.clone()).await?));
+        kit::eventually(PATIENCE, "the broker to take a message", taken).await.unwrap();
     }
 
     /// Sends a command to reserve, and waits for the reply to this attempt.

@@ -89,8 +89,10 @@ impl Participants {
         self.publish(Outgoing::event(Event::new(subject.to_string(), version, data)).unwrap()).await;
     }
 
+    /// Publishes a message, once the queues for it are there.
     pub(crate) async fn publish(&self, message: Outgoing) {
-        self.publisher.publish(message).await.unwrap();
+        let taken = async || Ok(Some(self.try_publish(message.clone()).await?));
+        kit::eventually(crate::world::PATIENCE, "the broker to take a message", taken).await.unwrap();
     }
 
     pub(crate) async fn try_publish(&self, message: Outgoing) -> anyhow::Result<()> {

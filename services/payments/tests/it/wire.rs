@@ -48,11 +48,17 @@ impl Wire {
     }
 
     pub(crate) async fn command<T: Command + Clone>(&self, command: &T) {
-        self.publisher.publish(Outgoing::command(command.clone()).unwrap()).await.unwrap();
+        self.publish(Outgoing::command(command.clone()).unwrap()).await;
     }
 
     pub(crate) async fn event<T: EventData>(&self, event: Event<T>) {
-        self.publisher.publish(Outgoing::event(event).unwrap()).await.unwrap();
+        self.publish(Outgoing::event(event).unwrap()).await;
+    }
+
+    /// Publishes a message, once the queues for it are there.
+    async fn publish(&self, message: Outgoing) {
+        let taken = async || Ok(Some(self.publisher.publish(message.clone()).await?));
+        kit::eventually(crate::world::SOON, "the broker to take a message", taken).await.unwrap();
     }
 
     fn all<T: EventData>(&self) -> Vec<T> {
