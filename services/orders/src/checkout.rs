@@ -180,8 +180,9 @@ fn ending(order: &domain::Order, cause: Option<&Cause>) -> anyhow::Result<Event>
     let event = match code {
         Cause::TIMEOUT | Cause::DEADLINE => order.cancel(CancelledBy::Deadline, None)?,
         _ if by == Some(&*order.auth_user_id.to_string()) => order.cancel(CancelledBy::Buyer, None)?,
-        Cause::CANCELLED => order.cancel(CancelledBy::Operator, None)?,
-        _ if order.status == OrderStatus::Confirmed => order.cancel(CancelledBy::Operator, None)?,
+        _ if code == Cause::CANCELLED || order.status == OrderStatus::Confirmed => {
+            order.cancel(CancelledBy::Operator, None)?
+        }
         "declined" => order.reject("payment_declined".to_owned(), message.to_owned())?,
         other => order.reject(other.to_owned(), message.to_owned())?,
     };

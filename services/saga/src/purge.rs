@@ -13,8 +13,8 @@ impl Engine {
     /// One that is completed and can still be cancelled stays until it is closed.
     pub(crate) async fn purge(&self) -> anyhow::Result<()> {
         let before = Utc::now() - Days::new(KEPT_DAYS);
-        let with_pivot: Vec<_> = self.flows.iter().filter(|flow| flow.shape().pivot.is_some()).collect();
-        let irrevocable: Vec<_> = with_pivot.into_iter().map(|flow| flow.kind()).collect();
+        let with_pivot = self.flows.iter().filter(|flow| flow.shape().pivot.is_some());
+        let irrevocable: Vec<_> = with_pivot.map(|flow| flow.kind()).collect();
         loop {
             let gone = store::forget(&self.pool, before, &irrevocable, BATCH).await?;
             ::metrics::counter!(metrics::FORGOTTEN).increment(gone.unsigned_abs());

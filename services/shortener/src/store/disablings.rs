@@ -50,8 +50,7 @@ impl Disablings {
     /// # Errors
     /// Fails when the store does.
     pub async fn holds(&self, session: &mut ClientSession, owner: Uuid) -> Result<bool, Error> {
-        let disabled = doc! { "auth_user_id": bson::Uuid::from(owner), "stage": DISABLED };
-        Ok(self.rows.find_one(disabled).session(session).await?.is_some())
+        Ok(self.rows.find_one(of_owner(owner)).session(session).await?.is_some())
     }
 
     /// The saga that has disabled the owner's links, if one has.
@@ -59,10 +58,14 @@ impl Disablings {
     /// # Errors
     /// Fails when the store does.
     pub async fn of(&self, owner: Uuid) -> Result<Option<Uuid>, Error> {
-        let disabled = doc! { "auth_user_id": bson::Uuid::from(owner), "stage": DISABLED };
-        let Some(row) = self.rows.find_one(disabled).await? else { return Ok(None) };
+        let Some(row) = self.rows.find_one(of_owner(owner)).await? else { return Ok(None) };
         let id: bson::Uuid = bson::deserialize_from_bson(row.get("_id").cloned().unwrap_or_default())
             .map_err(|error| Error::Internal(error.into()))?;
         Ok(Some(id.into()))
     }
+}
+
+/// Sagas that have disabled the owner's links.
+fn of_owner(owner: Uuid) -> Document {
+    doc! { "auth_user_id": bson::Uuid::from(owner), "stage": DISABLED }
 }
