@@ -4,7 +4,7 @@ use crate::{Context, config::Postgres, messaging};
 use anyhow::Context as _;
 use secrecy::ExposeSecret as _;
 use sqlx::{
-    Error, PgPool,
+    Error, PgPool, Postgres as Database, Transaction,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -51,6 +51,29 @@ pub fn pool(settings: &Postgres, most: u32) -> anyhow::Result<PgPool> {
     let options: PgConnectOptions = settings.url.expose_secret().parse().context("postgres.url is no URL")?;
     let pool = PgPoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE_LIMIT);
     Ok(pool.connect_lazy_with(options.options(PLANS)))
+}
+
+/// Begins a transaction, as all of ours begin: a caller that goes away meanwhile leaves none open.
+///
+/// # Errors
+/// Fails when no connection is free in time, or the database is away.
+pub async fn begin(pool: &PgPool) -> sqlx::Result<Transaction<'static, Database>> {
+    begin_with(pool, "BEGIN").await
+}
+
+/// Begins a transaction like [`begin`], with a `BEGIN` of the caller's.
+///
+/// [`sqlx::Pool::begin_with`] must not be dropped before it ends, as a request's time limit or a client that hangs up
+/// would: `BEGIN` has been sent, and the pool gets back a connection that it takes for idle. Whatever the next one
+/// writes with it would be in a transaction that nobody commits (sqlx issue 4385). So a task of its own sees it to its end.
+///
+/// # Errors
+/// Fails when no connection is free in time, or the database is away.
+#[expect(clippy::disallowed_methods, reason = "the one place that sees it to its end")]
+pub async fn begin_with(pool: &PgPool, statement: &'static str) -> sqlx::Result<Transaction<'static, Database>> {
+    let pool = pool.clone();
+    let begun = tokio::spawn(async move { pool.begin_with(statement).await });
+    begun.await.map_err(|_| Error::WorkerCrashed)?
 }
 
 /// Whether the database is away, rather than asked something wrong.

@@ -201,7 +201,7 @@ impl Engine {
     }
 
     async fn attempt(&self, id: Uuid, impulse: &Impulse, lock: Lock, stumble: Option<Stumble>) -> Result<Story, Error> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = chassis::postgres::begin(&self.pool).await?;
         let record = store::lock(&mut transaction, id, lock).await?.ok_or(Error::NotFound)?;
         let flow = self.flow(&record.kind)?;
         let transition = Transition { stumble, ..Transition::new(self, flow, record, Utc::now()) };
@@ -229,7 +229,7 @@ impl Engine {
         if ids.len() < replies.len() {
             return Ok(None);
         }
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = chassis::postgres::begin(&self.pool).await?;
         let mut records = store::lock_all(&mut transaction, &ids).await?;
         let (mut told, mut moved, mut absorbed) = (Vec::new(), Vec::new(), 0);
         for (message, replied) in replies {

@@ -26,7 +26,7 @@ impl Accounts {
         let hash = self.hasher.hash(password.into_candidate()).await?;
         let name = FullName::parse("Operator").map_err(refused)?;
         let user = User::register(email.clone(), name, vec![Role::User, Role::Operator]);
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         match add(&mut tx, &user, &hash).await {
             Ok(()) => {
                 tx.commit().await?;

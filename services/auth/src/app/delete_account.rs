@@ -24,7 +24,7 @@ impl Accounts {
         let account = self.account_of(caller).await?;
         self.prove(&account, password).await?;
         let (user_id, saga_id) = (caller.user_id, Uuid::now_v7());
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         if !users::hold(&mut tx, user_id, account.password_version).await? {
             return Err(Error::InvalidCredentials);
         }

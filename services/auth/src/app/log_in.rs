@@ -76,7 +76,7 @@ impl Accounts {
     /// Begins a session, if what was verified still holds: a change of the password must not leave
     /// behind a session that the old one began a moment later.
     async fn begin_session_of(&self, account: &Account) -> Result<Session, Error> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         if !users::hold(&mut tx, account.user.id, account.password_version).await? {
             return Err(Error::InvalidCredentials);
         }

@@ -37,7 +37,7 @@ impl Accounts {
         self.limiter.count(Attempt::RegisterAs(&email)).await?;
         let hash = self.hasher.hash(password.into_candidate()).await?;
         let user = User::register(email, full_name, vec![Role::User]);
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         add(&mut tx, &user, &hash).await?;
         let session = self.begin_session(&mut tx, &user).await?;
         outbox::postgres::commit(tx).await?;

@@ -104,7 +104,7 @@ impl Keys {
     /// Fails when the database does.
     pub async fn rotate(&self) -> Result<SigningKeys, Error> {
         let now = Utc::now();
-        let mut tx = self.inner.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.inner.pool).await?;
         signing_keys::lock(&mut tx).await?;
         let newest = signing_keys::newest(&mut tx).await?;
         self.succeed(&mut tx, newest, now).await?;
@@ -119,7 +119,7 @@ impl Keys {
     /// # Errors
     /// Fails when the database does, or holds keys that cannot be opened.
     pub async fn keep_up(&self, now: DateTime<Utc>) -> Result<(), Error> {
-        let mut tx = self.inner.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.inner.pool).await?;
         signing_keys::lock(&mut tx).await?;
         let newest = signing_keys::newest(&mut tx).await?;
         if newest.as_ref().is_none_or(|key| key.created_at + self.inner.rotate_after <= now) {

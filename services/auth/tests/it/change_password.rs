@@ -96,7 +96,7 @@ async fn what_was_decided_by_the_old_password_begins_no_session() {
     let session = world.register("ana@exemplo.com").await;
     world.change_password(&session.access_token, PASSWORD, NEW).await.no_content();
     // A log-in that verified the old password just before comes here next.
-    let mut tx = world.pool.begin().await.unwrap();
+    let mut tx = chassis::postgres::begin(&world.pool).await.unwrap();
     assert!(!auth::store::users::hold(&mut tx, session.user.id, 1).await.unwrap());
     assert!(auth::store::users::hold(&mut tx, session.user.id, 2).await.unwrap());
 }

@@ -21,7 +21,7 @@ const AHEAD_DAYS: u64 = 14;
 /// # Errors
 /// Fails when the database is away or the login does not own the schema.
 pub async fn prepare(pool: &PgPool) -> Result<()> {
-    let mut transaction = pool.begin().await?;
+    let mut transaction = crate::postgres::begin(pool).await?;
     // Two processes that start at once would both find the tables missing.
     sqlx::query("SELECT pg_advisory_xact_lock(hashtext('messaging schema'))").execute(&mut *transaction).await?;
     sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await?;
@@ -47,7 +47,7 @@ pub async fn upkeep(pool: PgPool, shutdown: CancellationToken) -> Result<()> {
 /// drops older ones. An event that is older still finds `inbox_other`.
 pub(super) async fn partition(pool: &PgPool, today: NaiveDate) -> Result<()> {
     let first = (today - Days::new(KEPT_DAYS)).week(Weekday::Mon).first_day();
-    let mut transaction = pool.begin().await?;
+    let mut transaction = crate::postgres::begin(pool).await?;
     sqlx::raw_sql("SET LOCAL lock_timeout = '5s'; SELECT pg_advisory_xact_lock(hashtext('inbox partitions'))")
         .execute(&mut *transaction)
         .await?;

@@ -66,7 +66,7 @@ impl Inventory {
             created_at: at,
             updated_at: at,
         };
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         products::insert(&mut tx, &product).await?;
         stock::insert(&mut tx, product.id).await?;
         let Product { id: product_id, sku, name, description, price, active, .. } = product.clone();
@@ -81,7 +81,7 @@ impl Inventory {
     /// # Errors
     /// [`Error::UnknownProduct`]; [`Error::SkuTaken`].
     pub async fn change(&self, id: Uuid, change: ProductChange) -> Result<rest::Product, Error> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         let before = products::lock(&mut tx, id).await?;
         let mut product = before.clone();
         apply(&mut product, change);

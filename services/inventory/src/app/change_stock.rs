@@ -36,7 +36,7 @@ impl Inventory {
     ) -> Result<StockChanged, Error> {
         let asked = serde_json::to_string(&(product, request))?;
         let place = Place { user: actor, operation: OPERATION, key };
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         if let Some(replay) = replays::take_turn(&mut tx, place).await? {
             return if replay.request == asked {
                 Ok(serde_json::from_str(&replay.answer)?)

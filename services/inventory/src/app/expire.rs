@@ -33,7 +33,7 @@ impl Inventory {
     }
 
     async fn expire_some(&self, now: DateTime<Utc>) -> Result<usize, Error> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
         let expired = reservations::lock_expired(&mut tx, now, limit).await?;
         if expired.is_empty() {

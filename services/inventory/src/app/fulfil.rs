@@ -28,7 +28,7 @@ impl Inventory {
     /// Fails when the database does.
     pub async fn fulfil(&self, confirmed: &[(Uuid, &Message)], inbox: &Inbox) -> Result<bool, Error> {
         let at = now();
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         if !inbox.accept_all(&mut tx, confirmed.iter().map(|(_, message)| *message)).await? {
             tx.rollback().await?;
             return Ok(false);
@@ -59,7 +59,7 @@ impl Inventory {
     /// [`Error::UnknownReservation`]; [`Error::NotShort`]; [`Error::StillShort`].
     pub async fn fulfil_short(&self, id: Uuid) -> Result<Seen, Error> {
         let at = now();
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         let mut reservation = reservations::lock_id(&mut tx, id).await?.ok_or(Error::UnknownReservation)?;
         match reservation.status {
             Status::Short => {}

@@ -26,7 +26,7 @@ impl Inventory {
                 found.push(difference(wrong.product_id, "snapshot", wrong.stored, wrong.computed));
             }
         }
-        let mut tx = self.pool.begin_with(rebuild::WHOLE).await?;
+        let mut tx = chassis::postgres::begin_with(&self.pool, rebuild::WHOLE).await?;
         let all = rebuild::compare(&mut tx, None, from_snapshots).await?;
         tx.commit().await?;
         for compared in all.iter().filter(|compared| !differences(compared).is_empty()) {
@@ -48,7 +48,7 @@ impl Inventory {
 
     /// Compares one product again, with its row locked, and mends it.
     async fn mend(&self, product: Uuid, from_snapshots: bool) -> Result<Vec<StockDifference>, Error> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         stock::lock(&mut tx, &[product]).await?;
         let mut found = Vec::new();
         for compared in rebuild::compare(&mut tx, Some(product), from_snapshots).await? {

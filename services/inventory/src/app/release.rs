@@ -28,7 +28,7 @@ impl Inventory {
     /// Fails when the database does.
     pub async fn release(&self, command: ReleaseStock) -> Result<(), Error> {
         let at = now();
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         let records = match find_or_bury(&mut tx, &command, at).await? {
             Some(reservation) => undo(&mut tx, &reservation, at).await?,
             None => Vec::new(),

@@ -60,7 +60,7 @@ impl Inventory {
     pub async fn reserve(&self, command: ReserveStock) -> Result<(), Error> {
         let at = now();
         let wanted = [self.opened(&command, at)?];
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         let settled = if reservations::insert(&mut tx, &wanted).await? {
             failpoint!("inventory.reserve.after_claim");
             set_aside(&mut tx, &wanted, at).await?
@@ -81,7 +81,7 @@ impl Inventory {
     pub async fn reserve_together(&self, commands: Vec<(&Message, ReserveStock)>) -> Result<bool, Error> {
         let at = now();
         let wanted = commands.iter().map(|(_, command)| self.opened(command, at)).collect::<Result<Vec<_>, _>>()?;
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         if !reservations::insert(&mut tx, &wanted).await? {
             tx.rollback().await?;
             return Ok(false);

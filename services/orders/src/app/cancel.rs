@@ -24,7 +24,7 @@ impl Shop {
     /// [`Error::Transition`] when it is too late; [`Error::NotFound`].
     pub async fn cancel(&self, caller: &Caller, id: Uuid, reason: Option<String>) -> Result<Order, Error> {
         let reason = read_reason(reason)?;
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         let seen = orders::by_ids(&mut tx, &[id], sees(caller)).await?.pop().ok_or(Error::NotFound)?;
         if seen.is_cancelling() || seen.status == OrderStatus::Cancelled {
             return self.shown(&mut tx, &seen).await;

@@ -71,7 +71,7 @@ impl Shop {
     }
 
     async fn place_once(&self, request: Request<'_>, wish: &PlaceOrder) -> Result<Order, Error> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         match self.place_in(&mut tx, request, wish).await {
             Ok(order) => {
                 outbox::postgres::commit(tx).await?;

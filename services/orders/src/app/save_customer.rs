@@ -30,7 +30,7 @@ impl Shop {
     /// # Errors
     /// Fails when a means of payment is to be kept that is not there, or the customer was erased.
     pub async fn save_customer(&self, user: Uuid, wish: Wish) -> Result<(Customer, bool), Error> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         if let Some(row) = customers::lock_by_user(&mut tx, user).await? {
             let customer = self.change(&mut tx, row, wish).await?;
             outbox::postgres::commit(tx).await?;

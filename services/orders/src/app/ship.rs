@@ -17,7 +17,7 @@ impl Shop {
     /// [`Error::Transition`] unless it is confirmed or shipped; [`Error::NotFound`].
     pub async fn ship(&self, id: Uuid, tracking_number: Option<String>) -> Result<Order, Error> {
         let tracking_number = read_number(tracking_number)?;
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         let seen = load(&mut tx, id).await?;
         seen.ship(tracking_number.clone())?;
         // First the saga, then the order: that is the order in which the checkout locks them, too.
@@ -44,7 +44,7 @@ impl Shop {
     /// # Errors
     /// [`Error::Transition`] unless it is shipped or delivered; [`Error::NotFound`].
     pub async fn deliver(&self, id: Uuid) -> Result<Order, Error> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         let order = load(&mut tx, id).await?;
         let order = match order.deliver()? {
             Some(event) => record(&mut tx, Some(order), event).await?,

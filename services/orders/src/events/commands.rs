@@ -40,7 +40,7 @@ pub struct Commands {
 impl Handler for Commands {
     async fn handle(&self, message: &Message) -> Result<(), HandleError> {
         let command = message.decode::<EraseCustomer>()?.data;
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         if !self.inbox.accept(&mut tx, message).await? {
             return Ok(());
         }

@@ -52,7 +52,7 @@ enum Copy {
 impl Handler for Copies {
     async fn handle(&self, message: &Message) -> Result<(), HandleError> {
         let Some(copy) = read(message)? else { return Ok(()) };
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         if self.inbox.accept_newest(&mut tx, message).await? {
             copy.save(&mut tx, message.version).await?;
         }

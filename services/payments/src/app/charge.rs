@@ -23,7 +23,7 @@ impl Payments {
     pub async fn charge(&self, command: ChargePayment) -> Result<(), Error> {
         let intents = [Intent { command, origin: origin() }];
         let command = &intents[0].command;
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         let payments = payments::insert(&mut tx, &intents).await?;
         let [payment] = &*payments else {
             answer_again(&mut tx, command).await?;
@@ -47,7 +47,7 @@ impl Payments {
         if intents.iter().any(|intent| intent.command.amount.minor <= 0) {
             return Ok(false);
         }
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         let payments = payments::insert(&mut tx, intents).await?;
         if payments.len() < intents.len() {
             tx.rollback().await?;

@@ -21,7 +21,7 @@ impl Payments {
         // below, or sees it when it is settled.
         erased_customers::insert(&self.pool, erased.customer_id, erased.erased_at).await?;
         failpoint!("payments.forget.after_note");
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         if inbox.accept(&mut tx, message).await? {
             payments::forget_customer(&mut tx, erased.customer_id).await?;
             calls::forget_customer(&mut tx, erased.customer_id).await?;

@@ -63,7 +63,7 @@ impl Payments {
         if payment.status != Status::Pending {
             return Ok("known");
         }
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         if !provider_events::accept(&mut tx, &event.id).await? {
             return Ok("replayed");
         }
@@ -78,7 +78,7 @@ impl Payments {
     async fn hear_of_refund(&self, event: &Event) -> Result<&'static str, Error> {
         let made: Refund = serde_json::from_value(event.data.clone()).map_err(Error::Unreadable)?;
         let Some(id) = read_refund_key(&made.idempotency_key) else { return Ok("ignored") };
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         let Some(refund) = refunds::by_id(&mut tx, id).await? else { return Ok("ignored") };
         if refund.status != RefundStatus::Pending || refund.amount != made.amount {
             return Ok("known");

@@ -42,7 +42,7 @@ impl Payments {
     /// [`Error::NotFound`], [`Error::NotRefundable`], [`Error::TooMuch`] with refunds under way counted,
     /// [`Error::OtherCurrency`], [`Error::IdempotencyMismatch`].
     pub async fn refund(&self, request: &RefundRequest) -> Result<Refund, Error> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         // The row's lock makes refunds of one payment take turns, whoever asks.
         let payment = payments::hold(&mut tx, request.payment_id).await?.ok_or(Error::NotFound)?;
         if let Some(refund) = refunds::by_request(&mut tx, request.requested()).await? {

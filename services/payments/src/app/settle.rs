@@ -33,7 +33,7 @@ impl Payments {
     /// # Errors
     /// Fails when the database does.
     pub async fn settle_refund(&self, payment_id: Uuid, refund_id: Uuid, made: Option<&str>) -> Result<(), Error> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         settle_refund(&mut tx, payment_id, refund_id, made).await?;
         failpoint!("payments.refund.before_commit");
         outbox::postgres::commit(tx).await?;

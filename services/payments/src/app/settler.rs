@@ -74,7 +74,7 @@ impl Payments {
     }
 
     async fn settle_all(&self, outcomes: &[(Uuid, Verdict)]) -> Result<(), Error> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         let settled = settle_charges(&mut tx, outcomes).await?;
         failpoint!("payments.settle.before_commit");
         outbox::postgres::commit(tx).await?;

@@ -25,7 +25,7 @@ impl Payments {
     /// Fails when the database does.
     pub async fn undo(&self, command: &RefundPayment) -> Result<(), Error> {
         let step = &command.step;
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         let known = match payments::hold_step(&mut tx, step.saga_id, &step.step).await? {
             Some(known) => known,
             None if payments::insert_tombstone(&mut tx, step, command.orders_order_id).await? => Known::Tombstone,
@@ -49,7 +49,7 @@ impl Payments {
     /// # Errors
     /// Fails when the database does.
     pub(super) async fn call_off(&self, job: &Job) -> Result<(), Error> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
         let held = payments::hold(&mut tx, job.payment_id).await?;
         if let Some(payment) = held
             && payment.status == Status::Pending

@@ -19,7 +19,7 @@ use uuid::Uuid;
 /// # Errors
 /// Fails when the database is away or the login does not own the schema.
 pub async fn prepare(pool: &PgPool) -> Result<()> {
-    let mut transaction = pool.begin().await?;
+    let mut transaction = chassis::postgres::begin(pool).await?;
     // Two processes that start at once would both find the tables missing.
     sqlx::query("SELECT pg_advisory_xact_lock(hashtext('saga schema'))").execute(&mut *transaction).await?;
     sqlx::raw_sql(include_str!("postgres.sql")).execute(&mut *transaction).await?;

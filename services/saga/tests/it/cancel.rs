@@ -17,7 +17,7 @@ fn wish() -> Cancel {
 }
 
 async fn cancel(world: &World, id: Uuid) -> Result<Cancelled, Error> {
-    let mut transaction = world.pool.begin().await.unwrap();
+    let mut transaction = chassis::postgres::begin(&world.pool).await.unwrap();
     let cancelled = world.engine.cancel(&mut transaction, id, wish()).await;
     chassis::messaging::outbox::postgres::commit(transaction).await.unwrap();
     cancelled
@@ -70,7 +70,7 @@ async fn a_wish_that_does_not_commit_changes_nothing() {
     world.participants.take(CHARGE, Mood::Holds);
     let id = world.place().await;
     let reply = world.participants.until_held(1).await.remove(0);
-    let mut transaction = world.pool.begin().await.unwrap();
+    let mut transaction = chassis::postgres::begin(&world.pool).await.unwrap();
     world.engine.cancel(&mut transaction, id, wish()).await.unwrap();
     transaction.rollback().await.unwrap();
     world.participants.reply(reply).await;

@@ -90,7 +90,7 @@ async fn replies_that_come_three_times_count_once() {
 async fn what_does_not_commit_never_was() {
     let world = World::new(Checkout::default()).await;
     let id = Uuid::now_v7();
-    let mut transaction = world.pool.begin().await.unwrap();
+    let mut transaction = chassis::postgres::begin(&world.pool).await.unwrap();
     world.engine.start::<Checkout>(&mut transaction, order(id)).await.unwrap();
     transaction.rollback().await.unwrap();
     assert!(world.engine.find(id).await.unwrap().is_none());

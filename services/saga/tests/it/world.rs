@@ -91,7 +91,7 @@ impl World {
     /// Places an order and starts its saga, in one transaction.
     pub(crate) async fn place(&self) -> Uuid {
         let id = Uuid::now_v7();
-        let mut transaction = self.pool.begin().await.unwrap();
+        let mut transaction = chassis::postgres::begin(&self.pool).await.unwrap();
         sqlx::query("INSERT INTO orders (id, status) VALUES ($1, 'pending')")
             .bind(id)
             .execute(&mut *transaction)

@@ -156,7 +156,7 @@ impl OutboxStore for Store {
     type Wake = watch::Receiver<()>;
 
     async fn claim(&self, relay: Uuid, limit: u32, lease: Duration) -> anyhow::Result<Vec<Claimed>> {
-        let mut transaction = self.pool.begin_with(TURN).await?;
+        let mut transaction = crate::postgres::begin_with(&self.pool, TURN).await?;
         let rows: Vec<Row> = sqlx::query_as(CLAIM)
             .bind(relay)
             .bind(i64::from(limit))
@@ -174,14 +174,14 @@ impl OutboxStore for Store {
 
     async fn settle(&self, relay: Uuid, published: &[Uuid], back: &[Uuid]) -> anyhow::Result<()> {
         let settled = [published, back].concat();
-        let mut transaction = self.pool.begin_with(TURN).await?;
+        let mut transaction = crate::postgres::begin_with(&self.pool, TURN).await?;
         let query = sqlx::query(SETTLE).bind(relay).bind(published).bind(settled);
         query.execute(&mut *transaction).await?;
         Ok(transaction.commit().await?)
     }
 
     async fn release(&self, relay: Uuid) -> anyhow::Result<()> {
-        let mut transaction = self.pool.begin_with(TURN).await?;
+        let mut transaction = crate::postgres::begin_with(&self.pool, TURN).await?;
         let query = sqlx::query("DELETE FROM outbox_claims WHERE relay = $1").bind(relay);
         query.execute(&mut *transaction).await?;
         Ok(transaction.commit().await?)

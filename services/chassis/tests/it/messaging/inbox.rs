@@ -29,13 +29,13 @@ async fn postgres_accepts_an_event_once_and_only_what_committed_counts() {
     let messages = messages(&bench, &[counted("a", 1)]).await;
     let (inbox, other) = (inbox::postgres::Inbox::new("auth.counting"), inbox::postgres::Inbox::new("auth.other"));
 
-    let mut given_up = pool.begin().await.unwrap();
+    let mut given_up = chassis::postgres::begin(&pool).await.unwrap();
     assert!(inbox.accept(&mut given_up, &messages[0]).await.unwrap());
     given_up.rollback().await.unwrap();
-    let mut first = pool.begin().await.unwrap();
+    let mut first = chassis::postgres::begin(&pool).await.unwrap();
     assert!(inbox.accept(&mut first, &messages[0]).await.unwrap());
     first.commit().await.unwrap();
-    let mut second = pool.begin().await.unwrap();
+    let mut second = chassis::postgres::begin(&pool).await.unwrap();
     assert!(!inbox.accept(&mut second, &messages[0]).await.unwrap());
     assert!(other.accept(&mut second, &messages[0]).await.unwrap(), "another consumer has its own entries");
 }
@@ -48,7 +48,7 @@ async fn postgres_drops_stale_versions() {
     let inbox = inbox::postgres::Inbox::new("auth.counting");
     let mut accepted = Vec::new();
     for message in &messages {
-        let mut transaction = pool.begin().await.unwrap();
+        let mut transaction = chassis::postgres::begin(&pool).await.unwrap();
         accepted.push(inbox.accept_newest(&mut transaction, message).await.unwrap());
         transaction.commit().await.unwrap();
     }
@@ -84,7 +84,7 @@ async fn an_event_that_is_delivered_twice_takes_effect_once() {
     let handler = Handling(move |message: Message| {
         let (pool, inbox, seen) = (effects.clone(), inbox.clone(), noting.clone());
         async move {
-            let mut transaction = pool.begin().await?;
+            let mut transaction = chassis::postgres::begin(&pool).await?;
             seen.add(&message);
             if !inbox.accept(&mut transaction, &message).await? {
                 return Ok(());

@@ -26,7 +26,7 @@ async fn one_trace_and_one_request_span_everything_that_an_event_leads_to() {
         let pool = enqueueing.clone();
         async move {
             if message.subject == "cause" {
-                let mut transaction = pool.begin().await?;
+                let mut transaction = chassis::postgres::begin(&pool).await?;
                 outbox::postgres::enqueue(&mut transaction, counted("effect", 1)).await?;
                 transaction.commit().await?;
             }
@@ -38,7 +38,7 @@ async fn one_trace_and_one_request_span_everything_that_an_event_leads_to() {
     let relay = tokio::spawn(relay.run(CancellationToken::new()));
 
     let request = async {
-        let mut transaction = pool.begin().await.unwrap();
+        let mut transaction = chassis::postgres::begin(&pool).await.unwrap();
         outbox::postgres::enqueue(&mut transaction, counted("cause", 1)).await.unwrap();
         transaction.commit().await.unwrap();
         telemetry::traceparent().unwrap()

@@ -46,7 +46,7 @@ async fn write(pool: &PgPool, writers: u64, rows: u64) -> Result<HashSet<Uuid>> 
 }
 
 async fn change(pool: &PgPool, aggregate: &str, count: u64) -> Result<Vec<Uuid>> {
-    let mut transaction = pool.begin().await?;
+    let mut transaction = chassis::postgres::begin(pool).await?;
     let version: i64 = sqlx::query_scalar(
         "INSERT INTO aggregates (id, version) VALUES ($1, $2)
          ON CONFLICT (id) DO UPDATE SET version = aggregates.version + $2 RETURNING version",
@@ -71,10 +71,10 @@ async fn change(pool: &PgPool, aggregate: &str, count: u64) -> Result<Vec<Uuid>>
 async fn what_is_rolled_back_is_not_published() {
     let bench = Bench::new(ENGINES).await;
     let pool = bench.postgres().await;
-    let mut given_up = pool.begin().await.unwrap();
+    let mut given_up = chassis::postgres::begin(&pool).await.unwrap();
     outbox::postgres::enqueue(&mut given_up, counted("never", 1)).await.unwrap();
     given_up.rollback().await.unwrap();
-    let mut committed = pool.begin().await.unwrap();
+    let mut committed = chassis::postgres::begin(&pool).await.unwrap();
     let id = outbox::postgres::enqueue(&mut committed, counted("once", 1)).await.unwrap();
     committed.commit().await.unwrap();
 
@@ -161,14 +161,14 @@ async fn what_nobody_takes_holds_back_its_subject_only() {
     let pool = bench.postgres().await;
     let store = outbox::postgres::Store::new(pool.clone());
     // More than a relay claims at once, and before all else.
-    let mut transaction = pool.begin().await.unwrap();
+    let mut transaction = chassis::postgres::begin(&pool).await.unwrap();
     let unroutable = (0..300).map(|number| to_nobody(&format!("nobody-{number}")));
     outbox::postgres::enqueue_all(&mut transaction, unroutable).await.unwrap();
     outbox::postgres::commit(transaction).await.unwrap();
     let patient = Relay::new(store.clone(), bench.broker.publisher()).lease(PATIENCE).sweep(PATIENCE);
     let relay = tokio::spawn(patient.run(CancellationToken::new()));
 
-    let mut transaction = pool.begin().await.unwrap();
+    let mut transaction = chassis::postgres::begin(&pool).await.unwrap();
     for subject in ["nobody-7", "somebody"] {
         outbox::postgres::enqueue(&mut transaction, counted(subject, 2)).await.unwrap();
     }

@@ -1,0 +1,37 @@
+//! Transactions on a real Postgres.
+
+use kit::{Engine, Sandbox};
+use sqlx::{PgPool, postgres::PgPoolOptions};
+use std::time::Duration;
+
+const BEGIN: &str = "BEGIN; SELECT pg_advisory_xact_lock(1)";
+
+/// Ends when somebody waits for a lock in the database.
+async fn until_somebody_waits(pool: &PgPool) {
+    let query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let waits = async || {
+        let waiting: i64 = sqlx::query_scalar(query).fetch_one(pool).await?;
+        Ok((waiting > 0).then_some(()))
+    };
+    kit::eventually(Duration::from_secs(60), "somebody to wait", waits).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_begin_that_is_given_up_leaves_no_transaction_open() {
+    let sandbox = Sandbox::only(&[Engine::Postgres]).await.unwrap();
+    let connect = |most| PgPoolOptions::new().max_connections(most).connect(sandbox.postgres("auth"));
+    let (pool, others) = (connect(1).await.unwrap(), connect(2).await.unwrap());
+    sqlx::query("CREATE TABLE written (id int)").execute(&others).await.unwrap();
+
+    let holder = chassis::postgres::begin_with(&others, BEGIN).await.unwrap();
+    tokio::select! {
+        _ = chassis::postgres::begin_with(&pool, BEGIN) => panic!("it began beside another"),
+        () = until_somebody_waits(&others) => {}
+    }
+    holder.commit().await.unwrap();
+
+    sqlx::query("INSERT INTO written VALUES (1)").execute(&pool).await.unwrap();
+    let seen: i64 = sqlx::query_scalar("SELECT count(*) FROM written").fetch_one(&others).await.unwrap();
+    assert_eq!(seen, 1, "what was written afterwards is committed");
+}
