@@ -19,6 +19,7 @@ pub mod engines;
 pub mod environment;
 pub mod http;
 pub mod issuer;
+mod lock;
 pub mod paths;
 pub mod ports;
 pub mod process;

@@ -1,12 +1,14 @@
 //! Ports: the plan of each profile, free ones for tests, and who holds a taken one.
 
 use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
+
+use crate::lock;
 
 /// The ports of one set of engines, all on 127.0.0.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,10 +125,9 @@ impl Reserved {
     /// When 200 tries found none.
     pub fn take() -> Result<Self> {
         let folder = std::env::temp_dir().join(format!("vitrine-ports-{}", rustix::process::getuid().as_raw()));
-        fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
         for _ in 0..200 {
             let port = Self::FIRST + rand::random_range(0..Self::COUNT);
-            if let Some(lock) = lock(&folder, port)?
+            if let Some(lock) = reserve(&folder, port)?
                 && is_free(port)
             {
                 return Ok(Self { port, _lock: lock });
@@ -141,10 +142,9 @@ impl Reserved {
     }
 }
 
-fn lock(folder: &Path, port: u16) -> Result<Option<File>> {
+fn reserve(folder: &Path, port: u16) -> Result<Option<File>> {
     let path = folder.join(port.to_string());
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-    let file = file.with_context(|| format!("opening {}", path.display()))?;
+    let file = lock::open(&path).with_context(|| format!("opening {}", path.display()))?;
     Ok(file.try_lock().is_ok().then_some(file))
 }
 

@@ -12,6 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use rand::Rng as _;
 use rand::distr::Alphanumeric;
 
+use crate::lock;
+
 /// The generated passwords of one data folder.
 #[derive(Debug, Clone)]
 pub struct Secrets {
@@ -67,16 +69,8 @@ fn read(path: &Path) -> Result<BTreeMap<String, String>> {
 
 /// Waits until no other process adds to the file; they may as soon as what this gives is dropped.
 fn turn(path: &Path) -> Result<File> {
-    let lock = path.with_extension("lock");
-    let wait = || -> std::io::Result<File> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(&lock)?;
-        file.lock()?;
-        Ok(file)
-    };
-    wait().with_context(|| format!("locking {}", lock.display()))
+    let file = path.with_extension("lock");
+    lock::hold(&file).with_context(|| format!("locking {}", file.display()))
 }
 
 /// A fresh password of 32 letters and digits (190 bits), which needs no quoting in URLs or SQL.

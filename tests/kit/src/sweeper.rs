@@ -1,20 +1,21 @@
 //! Drops, beside a test, what tests left behind whose processes are gone.
 
-use std::fs::{File, TryLockError};
+use std::fs::TryLockError;
 
 use anyhow::{Context as _, Result};
 
 use crate::engines::{Addresses, Engine, Site};
+use crate::lock;
 use crate::progress::say;
 use crate::provision;
 
 /// Sweeps on a thread of its own, unless another process does. What is not done when this process ends the next one
 /// does; what the last one leaves goes when the engines start next.
 pub(crate) fn start(site: &Site, addresses: &Addresses, engines: &[Engine]) {
-    let (lock, addresses, engines) = (site.folder().join("sweep.lock"), addresses.clone(), engines.to_vec());
+    let (path, addresses, engines) = (site.folder().join("sweep.lock"), addresses.clone(), engines.to_vec());
     std::thread::spawn(move || {
         let work = || -> Result<()> {
-            let file = File::options().create(true).truncate(false).write(true).open(&lock)?;
+            let file = lock::open(&path)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(()),

@@ -107,6 +107,20 @@ impl Addresses {
         write_private(&folder.join("engines.json"), &serde_json::to_vec_pretty(self)?)
     }
 
+    /// Removes `engines.json`, if it is there.
+    ///
+    /// # Errors
+    /// When the file can't be removed.
+    pub(super) fn forget(folder: &Path) -> Result<()> {
+        let path = folder.join("engines.json");
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("removing {}", path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The base URL of RabbitMQ's management API, with the administrator's login.
     pub fn management_url(&self) -> String {
         self.rabbitmq_management.url("http")

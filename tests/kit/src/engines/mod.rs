@@ -31,6 +31,7 @@ pub use site::Site;
 pub(crate) use mongo::as_administrator as mongo_administrator;
 pub(crate) use redis::connect as redis_connection;
 
+use crate::lock;
 use crate::process::Identity;
 use crate::progress::step;
 use crate::provision;
@@ -78,10 +79,12 @@ pub async fn ensure(site: &Site, engines: &[Engine]) -> Result<Addresses> {
     if let Some(addresses) = running(site, engines) {
         return Ok(addresses);
     }
-    let _lock = lock(site).await?;
+    let _turn = turn(site).await?;
     if let Some(addresses) = running(site, engines) {
         return Ok(addresses);
     }
+    // A process is there before it answers: whoever asks meanwhile finds no addresses, and waits for the lock.
+    Addresses::forget(site.folder())?;
     let addresses = start_all(site, engines).await?;
     addresses.write(site.folder())?;
     provision::sweep(&addresses, engines).await.context("dropping what dead test runs left")?;
@@ -126,20 +129,15 @@ pub fn status(site: &Site) -> Vec<(Engine, Option<Identity>)> {
 /// # Errors
 /// When a process can't be ended.
 pub async fn stop(site: &Site) -> Result<()> {
-    let _lock = lock(site).await?;
+    let _turn = turn(site).await?;
     try_join_all(Engine::ALL.iter().map(|&engine| async move { site.daemon(engine).stop(GRACE).await })).await?;
     rabbitmq::port_mapper(site).stop(GRACE).await
 }
 
-/// Holds the lock of a site; the work of starting and stopping is done by one process at a time.
-async fn lock(site: &Site) -> Result<File> {
+/// Waits for the lock of a site: the work of starting and stopping is done by one process at a time.
+async fn turn(site: &Site) -> Result<File> {
     let path = site.folder().join("lock");
-    tokio::task::spawn_blocking(move || {
-        std::fs::create_dir_all(path.parent().unwrap_or(&path))?;
-        let file = File::options().create(true).truncate(false).write(true).open(&path)?;
-        file.lock()?;
-        anyhow::Ok(file)
-    })
-    .await?
-    .context("waiting for another run that starts or stops the engines")
+    tokio::task::spawn_blocking(move || lock::hold(&path))
+        .await?
+        .context("waiting for another run that starts or stops the engines")
 }

@@ -13,7 +13,12 @@ use anyhow::{Context as _, Result, ensure};
 use futures::future::try_join_all;
 use kit::units::UNITS;
 use kit::{Engine, Sandbox};
+use std::time::Duration;
+use tokio::time::timeout;
 use url::Url;
+
+/// How long the engines may take to answer all that is asked with one login in one place.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A login of a unit on an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,8 +49,8 @@ async fn no_login_opens_what_is_anothers() -> Result<()> {
     for login in &logins {
         // All places at once: engines take their time to refuse.
         let attempts = places.iter().map(async |place| {
-            let done = possible(login, place).await.with_context(|| format!("{login:?} at {place:?}"));
-            anyhow::Ok((place, done?))
+            let done = timeout(LIMIT, possible(login, place)).await.context("no answer came").flatten();
+            anyhow::Ok((place, done.with_context(|| format!("{login:?} at {place:?}"))?))
         });
         for (place, done) in try_join_all(attempts).await? {
             if login == place {

@@ -1,14 +1,19 @@
 //! RabbitMQ: queues and exchanges whose names begin with their unit's.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use lapin::options::{
     BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
     QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
 };
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ErrorKind, ExchangeKind};
+use std::time::Duration;
+use tokio::time::timeout;
 
 use super::Login;
+
+/// How long the broker may take to answer one question.
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// Declares a queue and an exchange for each unit of a virtual host, and the exchange that all share.
 pub(super) async fn prepare(administrator: &str, units: &[&str]) -> Result<()> {
@@ -35,8 +40,8 @@ pub(super) async fn possible(login: &Login, place: &Login) -> Result<Vec<&'stati
     let mut done = Vec::new();
     for what in ["read", "consume", "purge", "write", "write past its exchange", "bind", "declare", "delete"] {
         // A refusal closes the channel: each try has its own.
-        let channel = connection.create_channel().await?;
-        match attempt(&channel, what, &name, &direct).await {
+        let channel = in_time("a channel", connection.create_channel()).await??;
+        match in_time(what, attempt(&channel, what, &name, &direct)).await? {
             Ok(()) => done.push(what),
             // A refused publishing is told by closing the channel, and nothing but the channel.
             Err(error) if is_refusal(&error) || (is_closing(&error) && connection.status().connected()) => {}
@@ -47,9 +52,13 @@ pub(super) async fn possible(login: &Login, place: &Login) -> Result<Vec<&'stati
         // What only administrators may: reach every queue by its name.
         anyhow::ensure!(!done.contains(&"write past its exchange"), "{} may use the default exchange", login.unit);
     }
-    // Fails where a channel is still being closed, which is as good an end.
-    let _ = connection.close(200, "done".into()).await;
+    // Dropped, not closed: lapin may wait for ever while a channel is being closed, too.
     Ok(done)
+}
+
+/// What a call is answered in time.
+async fn in_time<T>(what: &str, call: impl Future<Output = lapin::Result<T>>) -> Result<lapin::Result<T>> {
+    timeout(LIMIT, call).await.with_context(|| format!("no answer came to: {what}"))
 }
 
 async fn attempt(channel: &Channel, what: &str, name: &str, direct: &str) -> lapin::Result<()> {

@@ -1,0 +1,20 @@
+//! Files that processes lock so that one works and the others wait, or go on without.
+
+use std::fs::{File, create_dir_all};
+use std::io;
+use std::path::Path;
+
+/// Opens the file of a lock, and makes it and its folder when they are missing. A lock on it ends when it is dropped.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        create_dir_all(folder)?;
+    }
+    File::options().create(true).truncate(false).write(true).open(path)
+}
+
+/// Waits until no other process holds the lock.
+pub(crate) fn hold(path: &Path) -> io::Result<File> {
+    let file = open(path)?;
+    file.lock()?;
+    Ok(file)
+}
