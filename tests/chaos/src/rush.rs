@@ -1,6 +1,8 @@
 //! A rush: orders at a steady rate while things are killed, each repeated until it is answered.
 
 use crate::{PATIENCE, client, shop::Shop};
+use anyhow::Context as _;
+use backon::{ExponentialBuilder, Retryable as _};
 use serde_json::Value;
 use std::{
     sync::{
@@ -15,8 +17,8 @@ use tokio::{
 };
 use uuid::Uuid;
 
-/// How long a buyer waits before asking again.
-const PAUSE: Duration = Duration::from_millis(250);
+/// How long a buyer waits before asking again, at first and at most.
+const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(4)];
 
 /// Buyers at work.
 pub struct Rush {
@@ -57,12 +59,12 @@ impl Rush {
 async fn place_all(shop: Arc<Shop>, count: u64, per_second: u32, seed: u64, answered: Arc<AtomicU64>) -> Vec<Uuid> {
     let mut ticks = interval(Duration::from_secs(1) / per_second);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let mut under_way = JoinSet::new();
+    let (client, mut under_way) = (client(), JoinSet::new());
     for number in 0..count {
         ticks.tick().await;
-        let (shop, answered) = (Arc::clone(&shop), Arc::clone(&answered));
+        let (client, shop, answered) = (client.clone(), Arc::clone(&shop), Arc::clone(&answered));
         under_way.spawn(async move {
-            let order = place(&shop, number, seed).await;
+            let order = place(&client, &shop, number, seed).await;
             answered.fetch_add(1, Relaxed);
             order
         });
@@ -70,23 +72,20 @@ async fn place_all(shop: Arc<Shop>, count: u64, per_second: u32, seed: u64, answ
     under_way.join_all().await
 }
 
-/// Repeats with the same key, as a client should, whatever went wrong.
-async fn place(shop: &Shop, number: u64, seed: u64) -> Uuid {
+/// Repeats with the same key and ever longer pauses, as a client should, whatever went wrong.
+async fn place(client: &reqwest::Client, shop: &Shop, number: u64, seed: u64) -> Uuid {
     let (buyer, body) = shop.basket(number, seed);
     let key = format!("rush-{seed}-{number}");
-    let mut pauses = interval(PAUSE);
-    loop {
-        pauses.tick().await;
-        let request = client().post(format!("{}/v1/orders", shop.orders)).bearer_auth(&buyer.token);
-        let request = request.header("idempotency-key", &key).json(&body).timeout(PATIENCE);
-        if let Some(id) = accepted(request).await {
-            return id;
-        }
-    }
+    let ask = async || {
+        let request = client.post(format!("{}/v1/orders", shop.orders)).bearer_auth(&buyer.token);
+        accepted(request.header("idempotency-key", &key).json(&body).timeout(PATIENCE)).await
+    };
+    let [first, longest] = PAUSES;
+    let pauses = ExponentialBuilder::default().with_min_delay(first).with_max_delay(longest).with_jitter();
+    ask.retry(pauses.without_max_times()).await.expect("repeated until it is answered")
 }
 
-async fn accepted(request: reqwest::RequestBuilder) -> Option<Uuid> {
-    let answer = request.send().await.ok()?.error_for_status().ok()?;
-    let order: Value = answer.json().await.ok()?;
-    order["id"].as_str()?.parse().ok()
+async fn accepted(request: reqwest::RequestBuilder) -> anyhow::Result<Uuid> {
+    let order: Value = request.send().await?.error_for_status()?.json().await?;
+    Ok(order["id"].as_str().context("an order without an id")?.parse()?)
 }
