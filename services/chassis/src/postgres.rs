@@ -26,6 +26,10 @@ const PLANS: [(&str, &str); 5] = [
     ("jit", "off"),
 ];
 
+/// How long a transaction may wait for its program before the database ends it. One that is forgotten, or whose process
+/// stands still, would keep its locks from all others.
+const LEFT_ALONE: (&str, &str) = ("idle_in_transaction_session_timeout", "30s");
+
 /// Connects a service to its database: migrates it, makes the tables of messaging, and tells the probes how it is.
 ///
 /// # Errors
@@ -50,7 +54,7 @@ pub async fn open(settings: &Postgres, migrations: &Migrator, context: &Context)
 pub fn pool(settings: &Postgres, most: u32) -> anyhow::Result<PgPool> {
     let options: PgConnectOptions = settings.url.expose_secret().parse().context("postgres.url is no URL")?;
     let pool = PgPoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE_LIMIT);
-    Ok(pool.connect_lazy_with(options.options(PLANS)))
+    Ok(pool.connect_lazy_with(options.options(PLANS).options([LEFT_ALONE])))
 }
 
 /// Begins a transaction, as all of ours begin: a caller that goes away meanwhile leaves none open.

@@ -35,3 +35,25 @@ async fn a_begin_that_is_given_up_leaves_no_transaction_open() {
     let seen: i64 = sqlx::query_scalar("SELECT count(*) FROM written").fetch_one(&others).await.unwrap();
     assert_eq!(seen, 1, "what was written afterwards is committed");
 }
+
+#[tokio::test]
+async fn a_transaction_that_is_left_alone_is_ended_by_the_database() {
+    let sandbox = Sandbox::only(&[Engine::Postgres]).await.unwrap();
+    let settings = chassis::config::Postgres { url: sandbox.postgres("auth").into(), max_connections: 2 };
+    let pool = chassis::postgres::pool(&settings, 2).unwrap();
+    let mut alone = chassis::postgres::begin(&pool).await.unwrap();
+    // Sooner than in production, by the same switch.
+    let limit: String =
+        sqlx::query_scalar("SHOW idle_in_transaction_session_timeout").fetch_one(&mut *alone).await.unwrap();
+    assert_eq!(limit, "30s");
+    sqlx::query("SET LOCAL idle_in_transaction_session_timeout = '50ms'").execute(&mut *alone).await.unwrap();
+    let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut *alone).await.unwrap();
+
+    let ended = async || {
+        let query = sqlx::query_scalar("SELECT count(*) FROM pg_stat_activity WHERE pid = $1").bind(pid);
+        let there: i64 = query.fetch_one(&pool).await?;
+        Ok((there == 0).then_some(()))
+    };
+    kit::eventually(Duration::from_secs(60), "the database to end it", ended).await.unwrap();
+    assert!(sqlx::query("SELECT 1").execute(&mut *alone).await.is_err());
+}
