@@ -15,5 +15,6 @@ pub mod postgres;
 mod run;
 pub mod tasks;
 pub mod telemetry;
+pub mod together;
 
 pub use run::{App, Context, Service, run};

@@ -141,7 +141,7 @@ async fn confirm_order(local: Local<'_, CheckoutData>) -> anyhow::Result<Verdict
         Ok(event) => event,
         Err(refused) => return Ok(Verdict::refused("conflict", refused.to_string())),
     };
-    let order = record(connection, Some(order), event).await?;
+    let order = record(connection, order, event).await?;
     chassis::failpoint!("orders.confirm.after_order");
     sales::count(connection, &order, 1).await?;
     chassis::failpoint!("orders.confirm.after_sales");
@@ -161,7 +161,7 @@ async fn give_up_order(local: Local<'_, CheckoutData>) -> anyhow::Result<()> {
     }
     let was_sold = order.status == OrderStatus::Confirmed;
     let event = ending(&order, cause)?;
-    let order = record(connection, Some(order), event).await?;
+    let order = record(connection, order, event).await?;
     chassis::failpoint!("orders.give_up.after_order");
     if was_sold {
         sales::count(connection, &order, -1).await?;

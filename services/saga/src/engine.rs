@@ -37,6 +37,19 @@ pub struct Engine {
     pub(crate) flows: Arc<[Arc<dyn Flow>]>,
 }
 
+/// A saga that has begun and is not stored yet.
+pub struct Begun(Moved);
+
+/// A saga that is stored with its first command.
+pub struct Started(Story);
+
+impl Started {
+    /// Tells of it in the log and the metrics, once it has committed.
+    pub fn tell(&self) {
+        self.0.tell();
+    }
+}
+
 /// A saga that is to be started.
 #[derive(Debug, Clone)]
 pub struct Start<D> {
@@ -103,6 +116,20 @@ impl Engine {
         connection: &mut PgConnection,
         start: Start<D::Data>,
     ) -> Result<(), Error> {
+        let begun = self.begin::<D>(connection, start).await?;
+        self.start_all(connection, vec![begun]).await?.iter().for_each(Started::tell);
+        Ok(())
+    }
+
+    /// Begins a saga like [`start`](Self::start), to be started with others: runs the local steps that come first.
+    ///
+    /// # Errors
+    /// Fails when a local step does: then the transaction cannot go on.
+    pub async fn begin<D: Definition>(
+        &self,
+        connection: &mut PgConnection,
+        start: Start<D::Data>,
+    ) -> Result<Begun, Error> {
         let (flow, now) = (self.flow(D::KIND)?, Utc::now());
         let step = machine::start(flow.shape(), now, flow.deadline());
         let record = Record {
@@ -122,9 +149,16 @@ impl Engine {
             updated_at: now,
             ended_at: None,
         };
-        let moved = Transition::new(self, flow, record, now).start(connection, step).await?;
-        Moved::store(connection, vec![moved]).await?.iter().for_each(Story::tell);
-        Ok(())
+        Transition::new(self, flow, record, now).start(connection, step).await.map(Begun)
+    }
+
+    /// Starts sagas that were begun in this transaction, and enqueues their first commands.
+    ///
+    /// # Errors
+    /// Fails when the database does, or there is a saga with one of the ids: then the transaction cannot go on.
+    pub async fn start_all(&self, connection: &mut PgConnection, begun: Vec<Begun>) -> Result<Vec<Started>, Error> {
+        let stories = Moved::store(connection, begun.into_iter().map(|Begun(moved)| moved).collect()).await?;
+        Ok(stories.into_iter().map(Started).collect())
     }
 
     /// Turns a saga back, in the transaction of `connection`: one under way from the step in flight,

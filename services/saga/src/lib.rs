@@ -22,7 +22,7 @@ mod story;
 mod sweep;
 mod transition;
 
-pub use engine::{Cancel, Cancelled, Engine, Start};
+pub use engine::{Begun, Cancel, Cancelled, Engine, Start, Started};
 pub use error::Error;
 pub use machine::{Cause, Refusal};
 pub use replies::Replies;

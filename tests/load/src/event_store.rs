@@ -52,8 +52,8 @@ async fn appends(connection: &mut PgConnection) -> anyhow::Result<()> {
     let order = Uuid::now_v7();
     let events = events(order, APPENDS)?;
     let began = Instant::now();
-    for (expected, event) in (0..).zip(&events) {
-        append(connection, order, expected, std::slice::from_ref(event)).await?;
+    for event in &events {
+        append(connection, &[(order, event)]).await?;
     }
     let ours = began.elapsed().as_secs_f64();
     sqlx::query("CREATE TABLE bench (id bigserial PRIMARY KEY, note text NOT NULL)").execute(&mut *connection).await?;
@@ -72,10 +72,8 @@ async fn appends(connection: &mut PgConnection) -> anyhow::Result<()> {
 /// A new order with so many events.
 async fn history(connection: &mut PgConnection, length: u64) -> anyhow::Result<Uuid> {
     let order = Uuid::now_v7();
-    let mut written = 0;
     for chunk in events(order, length)?.chunks(CHUNK) {
-        append(connection, order, written, chunk).await?;
-        written += chunk.len() as u64;
+        append(connection, &chunk.iter().map(|event| (order, event)).collect::<Vec<_>>()).await?;
     }
     sqlx::query("ANALYZE order_events").execute(connection).await?;
     Ok(order)

@@ -8,6 +8,7 @@ mod failure;
 mod guard;
 mod line;
 mod request_id;
+mod scope;
 mod stack;
 
 pub use address::{ClientAddr, TrustedProxies};
@@ -15,4 +16,5 @@ pub use door::{Door, Doorway, Express};
 pub use extract::{Json, Path, Query};
 pub use failure::{Failure, Fields};
 pub use request_id::{REQUEST_ID, RequestId};
+pub use scope::Scope;
 pub use stack::{Limits, bare, full, joined};

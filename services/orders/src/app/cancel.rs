@@ -39,7 +39,7 @@ impl Shop {
         chassis::failpoint!("orders.cancel.after_saga");
         let order = load(&mut tx, id).await?;
         let order = match order.request_cancellation(by, reason) {
-            Ok(event) => record(&mut tx, Some(order), event).await?,
+            Ok(event) => record(&mut tx, order, event).await?,
             // It ended, or was called off by somebody else, while we waited for the saga.
             Err(_) => order,
         };

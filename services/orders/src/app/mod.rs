@@ -29,13 +29,14 @@ pub struct Shop {
     keyring: Arc<Keyring>,
     engine: saga::Engine,
     changes: Changes,
+    counter: place::Counter,
 }
 
 impl Shop {
     /// Puts together what the use cases need.
     #[must_use]
     pub fn new(pool: PgPool, keyring: Arc<Keyring>, engine: saga::Engine, changes: Changes) -> Self {
-        Self { pool, keyring, engine, changes }
+        Self { pool, keyring, engine, changes, counter: place::Counter::default() }
     }
 
     /// Tells of changes to orders.

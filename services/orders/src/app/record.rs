@@ -12,7 +12,7 @@ use crate::{
 };
 use chassis::{
     http::RequestId,
-    messaging::{self, outbox},
+    messaging::{self, Outgoing, outbox},
 };
 use chrono::{DateTime, SubsecRound, Utc};
 use sqlx::PgConnection;
@@ -26,37 +26,72 @@ pub(crate) async fn load(connection: &mut PgConnection, id: Uuid) -> Result<Orde
     events::load(connection, id, None).await?.ok_or(Error::NotFound)
 }
 
-/// Records what happens next to an order; `before` is nothing when it begins.
+/// Records what happens next to an order.
 ///
 /// # Errors
 /// [`Error::Conflict`] when something else happened meanwhile.
-pub(crate) async fn record(connection: &mut PgConnection, before: Option<Order>, event: Event) -> Result<Order, Error> {
-    let expected = before.as_ref().map_or(0, |order| order.version);
-    let at = moment(before.as_ref());
-    let stored = Stored {
-        version: expected + 1,
-        kind: event.kind().to_owned(),
-        schema: current_schema(event.kind()),
-        data: event.data()?,
-        at,
-        causation_id: messaging::cause(),
-        correlation_id: RequestId::current().map(|id| id.as_str().to_owned()),
-    };
-    let was_confirmed = before.as_ref().is_some_and(|order| order.payments_payment_id.is_some());
-    let order = Order::apply(before, stored.version, at, event.clone())?;
-    events::append(connection, order.id, expected, std::slice::from_ref(&stored)).await?;
-    chassis::failpoint!("orders.record.after_event");
-    if order.version.is_multiple_of(events::SNAPSHOT_EVERY) {
-        events::keep(connection, &order).await?;
-    }
-    orders::save(connection, &order).await?;
-    chassis::failpoint!("orders.record.after_state");
-    if let Some(message) = publish::message(&order, &event, was_confirmed)? {
-        outbox::postgres::enqueue(connection, message).await?;
-    }
-    chassis::failpoint!("orders.record.after_outbox");
-    metrics::counter!(names::ORDER_EVENTS, "type" => event.kind()).increment(1);
+pub(crate) async fn record(connection: &mut PgConnection, before: Order, event: Event) -> Result<Order, Error> {
+    let recorded = Recorded::new(Some(before), &event)?;
+    let order = recorded.order.clone();
+    Recorded::store(connection, vec![recorded]).await?;
     Ok(order)
+}
+
+/// Something that happened to an order and is not stored yet.
+pub(crate) struct Recorded {
+    order: Order,
+    event: Stored,
+    message: Option<Outgoing>,
+}
+
+impl Recorded {
+    /// What happens next to an order, on behalf of the current request or message; `before` is nothing when it begins.
+    ///
+    /// # Errors
+    /// Fails when it cannot happen then, or cannot be written as JSON.
+    pub(crate) fn new(before: Option<Order>, event: &Event) -> Result<Self, Error> {
+        let at = moment(before.as_ref());
+        let stored = Stored {
+            version: before.as_ref().map_or(0, |order| order.version) + 1,
+            kind: event.kind().to_owned(),
+            schema: current_schema(event.kind()),
+            data: event.data()?,
+            at,
+            causation_id: messaging::cause(),
+            correlation_id: RequestId::current().map(|id| id.as_str().to_owned()),
+        };
+        let was_confirmed = before.as_ref().is_some_and(|order| order.payments_payment_id.is_some());
+        let order = Order::apply(before, stored.version, at, event.clone())?;
+        let message = publish::message(&order, event, was_confirmed)?;
+        Ok(Self { order, event: stored, message: message.map(Outgoing::with_origin) })
+    }
+
+    /// The order as it is then.
+    pub(crate) fn order(&self) -> &Order {
+        &self.order
+    }
+
+    /// Stores what happened to several orders: the events, the states after them, the news.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when something else happened to one of them meanwhile.
+    pub(crate) async fn store(connection: &mut PgConnection, all: Vec<Self>) -> Result<(), Error> {
+        let stored: Vec<_> = all.iter().map(|one| (one.order.id, &one.event)).collect();
+        events::append(connection, &stored).await?;
+        chassis::failpoint!("orders.record.after_event");
+        let states: Vec<_> = all.iter().map(Self::order).collect();
+        for order in states.iter().filter(|order| order.version.is_multiple_of(events::SNAPSHOT_EVERY)) {
+            events::keep(connection, order).await?;
+        }
+        orders::save(connection, &states).await?;
+        chassis::failpoint!("orders.record.after_state");
+        for Self { event, .. } in &all {
+            metrics::counter!(names::ORDER_EVENTS, "type" => event.kind.clone()).increment(1);
+        }
+        outbox::postgres::enqueue_all(connection, all.into_iter().filter_map(|one| one.message)).await?;
+        chassis::failpoint!("orders.record.after_outbox");
+        Ok(())
+    }
 }
 
 /// Now, as exactly as the database keeps it, and never before what happened last: a state at a moment is

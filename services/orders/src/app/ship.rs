@@ -29,7 +29,7 @@ impl Shop {
         chassis::failpoint!("orders.ship.after_close");
         let order = load(&mut tx, id).await?;
         let order = match order.ship(tracking_number)? {
-            Some(event) if is_closed => record(&mut tx, Some(order), event).await?,
+            Some(event) if is_closed => record(&mut tx, order, event).await?,
             // It is being undone, and not because the buyer wants it.
             Some(_) => return Err(Error::Conflict),
             None => order,
@@ -47,7 +47,7 @@ impl Shop {
         let mut tx = chassis::postgres::begin(&self.pool).await?;
         let order = load(&mut tx, id).await?;
         let order = match order.deliver()? {
-            Some(event) => record(&mut tx, Some(order), event).await?,
+            Some(event) => record(&mut tx, order, event).await?,
             None => order,
         };
         let answer = self.shown(&mut tx, &order).await?;

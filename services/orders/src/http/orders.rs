@@ -39,7 +39,7 @@ pub(super) async fn place(
 ) -> Result<Response, Failure> {
     let key = headers.get("idempotency-key").ok_or_else(|| Failure::field("Idempotency-Key", "must be given"))?;
     let key = IdempotencyKey::parse(key.as_bytes()).map_err(|why| Failure::field("Idempotency-Key", why))?;
-    let order = shop.place(caller.user_id, &key, &body).await?;
+    let order = shop.place(caller.user_id, key, body).await?;
     let location = HeaderValue::from_str(&format!("/v1/orders/{}", order.id)).map_err(Failure::internal)?;
     Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(order)).into_response())
 }

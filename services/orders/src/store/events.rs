@@ -45,33 +45,28 @@ impl From<Row> for Stored {
     }
 }
 
-/// Appends events to an order that has `expected` of them; 0 begins one.
+/// Appends events to orders. Each says by its version how many the order has before it.
 ///
 /// # Errors
-/// [`Error::Conflict`] when it has more by now.
-pub async fn append(
-    connection: &mut PgConnection,
-    order_id: Uuid,
-    expected: u64,
-    events: &[Stored],
-) -> Result<(), Error> {
-    let first = signed(expected);
-    let column = |of: fn(&Stored) -> String| events.iter().map(of).collect::<Vec<_>>();
-    let correlations: Vec<_> = events.iter().map(|event| event.correlation_id.clone()).collect();
+/// [`Error::Conflict`] when one of the orders has more by now.
+pub async fn append(connection: &mut PgConnection, events: &[(Uuid, &Stored)]) -> Result<(), Error> {
+    fn column<'a, T>(events: &[(Uuid, &'a Stored)], of: impl Fn(&'a Stored) -> T) -> Vec<T> {
+        events.iter().map(|(_, event)| of(event)).collect()
+    }
     sqlx::query(
         "INSERT INTO order_events (order_id, version, type, schema_version, data, at, causation_id, correlation_id)
-         SELECT $1, $2 + place, type, schema_version, data::jsonb, at, causation_id, correlation_id
-         FROM unnest($3::text[], $4::int[], $5::text[], $6::timestamptz[], $7::uuid[], $8::text[])
-              WITH ORDINALITY AS new (type, schema_version, data, at, causation_id, correlation_id, place)",
+         SELECT order_id, version, type, schema_version, data::jsonb, at, causation_id, correlation_id
+         FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::int[], $5::text[], $6::timestamptz[], $7::uuid[], $8::text[])
+              AS new (order_id, version, type, schema_version, data, at, causation_id, correlation_id)",
     )
-    .bind(order_id)
-    .bind(first)
-    .bind(column(|event| event.kind.clone()))
-    .bind(events.iter().map(|event| i32::try_from(event.schema).unwrap_or(i32::MAX)).collect::<Vec<_>>())
-    .bind(column(|event| event.data.to_string()))
-    .bind(events.iter().map(|event| event.at).collect::<Vec<_>>())
-    .bind(events.iter().map(|event| event.causation_id).collect::<Vec<_>>())
-    .bind(correlations)
+    .bind(events.iter().map(|(order_id, _)| *order_id).collect::<Vec<_>>())
+    .bind(column(events, |event| signed(event.version)))
+    .bind(column(events, |event| event.kind.as_str()))
+    .bind(column(events, |event| i32::try_from(event.schema).unwrap_or(i32::MAX)))
+    .bind(column(events, |event| event.data.to_string()))
+    .bind(column(events, |event| event.at))
+    .bind(column(events, |event| event.causation_id))
+    .bind(column(events, |event| event.correlation_id.as_deref()))
     .execute(connection)
     .await
     .map(drop)

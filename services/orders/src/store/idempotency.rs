@@ -4,6 +4,7 @@ use crate::error::Error;
 use chassis::postgres::is_violation_of;
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// Which request it is.
@@ -19,45 +20,58 @@ pub struct Request<'a> {
     pub fingerprint: &'a [u8],
 }
 
-/// Begins a request in the transaction of `connection`; gives what was answered when it came before.
+/// What becomes of a request: nothing yet, what was answered when it came before, or a refusal.
+pub type Begun = Result<Option<Value>, Error>;
+
+/// Begins requests in the transaction of `connection`; says of each, in order, what was answered when it came before.
+///
+/// [`Error::IdempotencyMismatch`] is for one whose key came with another body, [`Error::IdempotencyInProgress`] for one
+/// that another transaction works on, or that stands here twice.
 ///
 /// # Errors
-/// [`Error::IdempotencyMismatch`] when the key came with another body; [`Error::IdempotencyInProgress`]
-/// while another transaction works on it.
-pub async fn begin(connection: &mut PgConnection, request: Request<'_>) -> Result<Option<Value>, Error> {
-    // The lock ends with the transaction, or with the process.
-    let (is_first, fingerprint, answer): (bool, Option<Vec<u8>>, Option<Value>) = sqlx::query_as(
-        "SELECT pg_try_advisory_xact_lock(hashtextextended($1::text || '/' || $2 || '/' || $3, 0)), fingerprint, answer
-         FROM (SELECT) AS one
-         LEFT JOIN idempotency_keys ON auth_user_id = $1 AND operation = $2 AND key = $3",
+/// Fails when the database does.
+pub async fn begin(connection: &mut PgConnection, requests: &[Request<'_>]) -> Result<Vec<Begun>, Error> {
+    // The locks end with the transaction, or with the process.
+    let rows: Vec<(bool, Option<Vec<u8>>, Option<Value>)> = sqlx::query_as(
+        "SELECT pg_try_advisory_xact_lock(hashtextextended(auth_user_id::text || '/' || operation || '/' || key, 0)),
+                fingerprint, answer
+         FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY AS asked (auth_user_id, operation, key, place)
+         LEFT JOIN idempotency_keys USING (auth_user_id, operation, key)
+         ORDER BY place",
     )
-    .bind(request.user)
-    .bind(request.operation)
-    .bind(request.key)
-    .fetch_one(connection)
+    .bind(requests.iter().map(|request| request.user).collect::<Vec<_>>())
+    .bind(requests.iter().map(|request| request.operation).collect::<Vec<_>>())
+    .bind(requests.iter().map(|request| request.key).collect::<Vec<_>>())
+    .fetch_all(connection)
     .await?;
-    match (fingerprint, answer) {
-        (Some(known), Some(answer)) if known == request.fingerprint => Ok(Some(answer)),
-        (Some(_), _) => Err(Error::IdempotencyMismatch),
-        _ if !is_first => Err(Error::IdempotencyInProgress),
-        _ => Ok(None),
-    }
+    let mut seen = HashSet::new();
+    let begun = requests.iter().zip(rows).map(|(request, (is_locked, fingerprint, answer))| {
+        let is_first = is_locked && seen.insert((request.user, request.operation, request.key));
+        match (fingerprint, answer) {
+            (Some(known), Some(answer)) if known == request.fingerprint => Ok(Some(answer)),
+            (Some(_), _) => Err(Error::IdempotencyMismatch),
+            _ if !is_first => Err(Error::IdempotencyInProgress),
+            _ => Ok(None),
+        }
+    });
+    Ok(begun.collect())
 }
 
-/// Notes what is answered to a request that was begun.
+/// Notes what is answered to requests that were begun.
 ///
 /// # Errors
-/// [`Error::IdempotencyInProgress`] when another transaction was quicker: it committed between our look
-/// at the table and our lock. The next time its answer is found.
-pub async fn finish(connection: &mut PgConnection, request: Request<'_>, answer: &Value) -> Result<(), Error> {
+/// [`Error::IdempotencyInProgress`] when another transaction was quicker with one of them: it committed between our
+/// look at the table and our lock. The next time its answer is found.
+pub async fn finish(connection: &mut PgConnection, answers: &[(Request<'_>, Value)]) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO idempotency_keys (auth_user_id, operation, key, fingerprint, answer) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO idempotency_keys (auth_user_id, operation, key, fingerprint, answer)
+         SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::jsonb[])",
     )
-    .bind(request.user)
-    .bind(request.operation)
-    .bind(request.key)
-    .bind(request.fingerprint)
-    .bind(answer)
+    .bind(answers.iter().map(|(request, _)| request.user).collect::<Vec<_>>())
+    .bind(answers.iter().map(|(request, _)| request.operation).collect::<Vec<_>>())
+    .bind(answers.iter().map(|(request, _)| request.key).collect::<Vec<_>>())
+    .bind(answers.iter().map(|(request, _)| request.fingerprint).collect::<Vec<_>>())
+    .bind(answers.iter().map(|(_, answer)| answer).collect::<Vec<_>>())
     .execute(connection)
     .await
     .map(drop)

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// A link.
@@ -35,10 +36,15 @@ pub async fn save(connection: &mut PgConnection, link: &Link) -> sqlx::Result<()
     .map(drop)
 }
 
-/// Whether there is or was a link of this code. One that was deleted still brought its buyers.
+/// Those of these codes that are or were a link's. One that was deleted still brought its buyers.
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn is_known(connection: &mut PgConnection, code: &str) -> sqlx::Result<bool> {
-    sqlx::query_scalar("SELECT EXISTS (SELECT FROM links WHERE code = $1)").bind(code).fetch_one(connection).await
+pub async fn known(connection: &mut PgConnection, codes: &[String]) -> sqlx::Result<HashSet<String>> {
+    if codes.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let known: Vec<String> =
+        sqlx::query_scalar("SELECT code FROM links WHERE code = ANY($1)").bind(codes).fetch_all(connection).await?;
+    Ok(known.into_iter().collect())
 }

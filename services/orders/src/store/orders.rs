@@ -5,21 +5,28 @@ use contracts::rest::orders::OrderStatus;
 use sqlx::{PgConnection, PgPool, types::Json};
 use uuid::Uuid;
 
-/// Writes the state after the events that were appended in the same transaction.
+/// Writes the states of orders after the events that were appended in the same transaction.
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn save(connection: &mut PgConnection, order: &Order) -> Result<(), Error> {
+pub async fn save(connection: &mut PgConnection, orders: &[&Order]) -> Result<(), Error> {
+    fn column<'a, T>(orders: &[&'a Order], of: impl Fn(&'a Order) -> T) -> Vec<T> {
+        orders.iter().copied().map(of).collect()
+    }
+    let states = orders.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
     sqlx::query(
-        "INSERT INTO orders (id, customer_id, auth_user_id, status, version, state) VALUES ($1, $2, $3, $4, $5, $6)
+        "INSERT INTO orders (id, customer_id, auth_user_id, status, version, state)
+         SELECT id, customer_id, auth_user_id, status, version, state::jsonb
+         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::text[])
+              AS now (id, customer_id, auth_user_id, status, version, state)
          ON CONFLICT (id) DO UPDATE SET status = excluded.status, version = excluded.version, state = excluded.state",
     )
-    .bind(order.id)
-    .bind(order.customer_id)
-    .bind(order.auth_user_id)
-    .bind(order.status.as_str())
-    .bind(i64::try_from(order.version).unwrap_or(i64::MAX))
-    .bind(Json(order))
+    .bind(column(orders, |order| order.id))
+    .bind(column(orders, |order| order.customer_id))
+    .bind(column(orders, |order| order.auth_user_id))
+    .bind(column(orders, |order| order.status.as_str()))
+    .bind(column(orders, |order| i64::try_from(order.version).unwrap_or(i64::MAX)))
+    .bind(states)
     .execute(connection)
     .await?;
     Ok(())

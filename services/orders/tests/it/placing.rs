@@ -2,7 +2,7 @@
 
 use crate::{
     participants::Act,
-    world::{MUG, SHIRT, World, cart, product, request},
+    world::{MUG, PATIENCE, SHIRT, World, cart, product, request, with},
 };
 use axum::http::StatusCode;
 use contracts::{
@@ -160,4 +160,48 @@ async fn all_is_written_together_or_nothing() {
         }
     }
     world.confirmed(&buyer).await;
+}
+
+#[tokio::test]
+async fn orders_that_come_at_once_are_placed_together_and_answered_each_for_itself() {
+    let world = World::new().await;
+    world.played.act("reserve_stock", Act::Silent);
+    let (slow, others) = (world.buyer().await, [world.buyer().await, world.buyer().await]);
+    // Whoever is placed with the first buyer's order waits with it.
+    let mut held = chassis::postgres::begin(&world.pool).await.unwrap();
+    let lock = sqlx::query("SELECT FROM customers WHERE id = $1 FOR UPDATE").bind(slow.customer.id);
+    lock.execute(&mut *held).await.unwrap();
+    let place = async |number: usize| {
+        let buyer = if number == 0 { &slow } else { &others[number % 2] };
+        let mut body = cart(buyer);
+        if number % 4 == 3 {
+            body["items"][1]["product_id"] = json!(Uuid::now_v7());
+        }
+        let asked = request("POST", "/v1/orders", Some(&buyer.token), Some(body));
+        let asked = with(with(asked, "idempotency-key", &number.to_string()), "x-request-id", &format!("try-{number}"));
+        world.send(asked).await
+    };
+    let release = async {
+        let waiting =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let waits = async || Ok((world.count(waiting).await > 0).then_some(()));
+        kit::eventually(PATIENCE, "the first order to wait", waits).await.unwrap();
+        held.commit().await.unwrap();
+    };
+    let (answers, ()) = tokio::join!(futures::future::join_all((0..16).map(place)), release);
+    for (number, answer) in answers.iter().enumerate() {
+        if number % 4 == 3 {
+            assert_eq!(answer.refused(), ["items[1].product_id"]);
+            continue;
+        }
+        let order: Order = answer.json(StatusCode::ACCEPTED);
+        let events = sqlx::query_scalar("SELECT correlation_id FROM order_events WHERE order_id = $1");
+        let by: String = events.bind(order.id).fetch_one(&world.pool).await.unwrap();
+        assert_eq!(by, format!("try-{number}"));
+        world.told(order.id, &["orders.order.placed"]).await;
+    }
+    assert_eq!(world.count("SELECT count(*) FROM orders").await, 12);
+    assert_eq!(world.count("SELECT count(*) FROM sagas").await, 12);
+    let lots = world.count("SELECT count(DISTINCT xmin::text) FROM orders").await;
+    assert!(lots <= 4, "{lots} transactions for 12 orders");
 }

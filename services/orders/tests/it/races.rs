@@ -1,12 +1,36 @@
 //! What comes at the same time ends as if one had come after the other.
 
-use crate::world::World;
+use crate::world::{PATIENCE, World, cart};
 use axum::http::StatusCode;
+use chrono::Utc;
 use contracts::{
     problem::Code,
     rest::orders::{Order, OrderStatus},
 };
+use orders::store::customers;
 use serde_json::json;
+
+#[tokio::test]
+async fn an_order_that_waits_for_an_erasure_is_refused_after_it() {
+    let world = World::new().await;
+    let buyer = world.buyer().await;
+    let mut erasing = chassis::postgres::begin(&world.pool).await.unwrap();
+    let customer = customers::lock_by_user(&mut erasing, buyer.user).await.unwrap().unwrap();
+    let erase = async {
+        let waiting =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let waits = async || {
+            let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(&world.pool).await?;
+            Ok((waiting > 0).then_some(()))
+        };
+        kit::eventually(PATIENCE, "the order to wait", waits).await.unwrap();
+        customers::erase(&mut erasing, customer.id, Utc::now()).await.unwrap();
+        erasing.commit().await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(world.place(&buyer, "key", cart(&buyer)), erase);
+    answer.problem(Code::Erased);
+    assert_eq!(world.count("SELECT count(*) FROM orders").await, 0);
+}
 
 #[tokio::test]
 async fn orders_that_are_called_off_while_they_are_confirmed_end_cancelled_with_all_undone() {

@@ -1,0 +1,125 @@
+//! Orders that are placed together, in one transaction.
+
+use super::{
+    Wish,
+    known::{Buyer, Known},
+};
+use crate::{
+    app::{Shop, of_engine, record::Recorded},
+    checkout::{Checkout, CheckoutData, Payment},
+    domain::order::{Event, Placed},
+    error::Error,
+    metrics as names,
+    store::idempotency::{self, Request},
+};
+use chassis::{failpoint, messaging::outbox};
+use contracts::rest::orders::Order;
+use saga::{Begun, Started};
+use sqlx::PgConnection;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// What is written of orders that are placed.
+#[derive(Default)]
+struct Lot<'a> {
+    wishes: Vec<&'a Wish>,
+    orders: Vec<Recorded>,
+    answers: Vec<(Request<'a>, serde_json::Value)>,
+    sagas: Vec<Begun>,
+}
+
+impl Shop {
+    /// Places orders, and answers each.
+    ///
+    /// # Errors
+    /// Fails when the database does: then none is placed.
+    pub(super) async fn place_all(self, wishes: Vec<Arc<Wish>>) -> Result<Vec<Result<Order, Error>>, Error> {
+        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        match self.place_in(&mut tx, &wishes).await {
+            Ok((answers, placed)) => {
+                outbox::postgres::commit(tx).await?;
+                failpoint!("orders.place.after_commit");
+                for (wish, started) in placed {
+                    wish.scope.run(async { started.tell() }).await;
+                }
+                Ok(answers)
+            }
+            Err(error) => {
+                // Before anybody asks again: a request that is repeated at once must find its key free.
+                // Where that fails the connection is lost, and the transaction with it.
+                let _ = tx.rollback().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn place_in<'a>(
+        &self,
+        tx: &mut PgConnection,
+        wishes: &'a [Arc<Wish>],
+    ) -> Result<(Vec<Result<Order, Error>>, Vec<(&'a Wish, Started)>), Error> {
+        let requests: Vec<_> = wishes.iter().map(|wish| wish.request()).collect();
+        let begun = idempotency::begin(tx, &requests).await?;
+        let fresh = wishes.iter().zip(&begun).filter(|(_, begun)| matches!(begun, Ok(None)));
+        let known = Known::read(tx, &fresh.map(|(wish, _)| &**wish).collect::<Vec<_>>()).await?;
+        let (mut lot, mut answers) = (Lot::default(), Vec::with_capacity(wishes.len()));
+        for (wish, begun) in wishes.iter().zip(begun) {
+            answers.push(match begun {
+                Ok(None) => match wish.scope.run(self.add(tx, &mut lot, wish, &known)).await {
+                    Err(error @ Error::Store(_)) => return Err(error),
+                    answer => answer,
+                },
+                Ok(Some(answer)) => {
+                    metrics::counter!(names::REPEATED, "outcome" => "answered").increment(1);
+                    Ok(serde_json::from_value(answer)?)
+                }
+                Err(refused) => Err(refused),
+            });
+        }
+        Ok((answers, self.store(tx, lot).await?))
+    }
+
+    /// Adds an order to the lot, if nothing is wrong with it.
+    async fn add<'a>(
+        &self,
+        tx: &mut PgConnection,
+        lot: &mut Lot<'a>,
+        wish: &'a Wish,
+        known: &Known,
+    ) -> Result<Order, Error> {
+        let (Buyer { customer_id, means }, cart) = known.consider(wish, &self.keyring)?;
+        let placed = Placed {
+            order_id: Uuid::now_v7(),
+            customer_id,
+            auth_user_id: wish.user,
+            items: cart.items,
+            total: cart.total,
+            payment_method_id: wish.order.payment_method_id,
+            shortener_short_code: wish.order.link_code.clone(),
+        };
+        let recorded = Recorded::new(None, &Event::Placed(placed))?;
+        let order = recorded.order();
+        let answer = order.shown(None);
+        let data = CheckoutData::new(order, Payment::from(means));
+        let start = saga::Start { id: order.id, subject: order.id.to_string(), data };
+        let begun = self.engine.begin::<Checkout>(tx, start).await.map_err(of_engine)?;
+        lot.wishes.push(wish);
+        lot.answers.push((wish.request(), serde_json::to_value(&answer)?));
+        lot.orders.push(recorded);
+        lot.sagas.push(begun);
+        Ok(answer)
+    }
+
+    async fn store<'a>(&self, tx: &mut PgConnection, lot: Lot<'a>) -> Result<Vec<(&'a Wish, Started)>, Error> {
+        if lot.wishes.is_empty() {
+            return Ok(Vec::new());
+        }
+        Recorded::store(tx, lot.orders).await?;
+        failpoint!("orders.place.after_order");
+        idempotency::finish(tx, &lot.answers).await?;
+        failpoint!("orders.place.after_key");
+        let started = self.engine.start_all(tx, lot.sagas).await.map_err(of_engine)?;
+        failpoint!("orders.place.after_saga");
+        Ok(lot.wishes.into_iter().zip(started).collect())
+    }
+}
