@@ -11,7 +11,7 @@ use tokio::sync::{Mutex as Turn, OwnedMutexGuard, oneshot};
 ///
 /// There is no task for it, and nothing waits for a lot to fill: who finds nobody at work has its own done at once, and
 /// whoever gets the next turn has all done that lie there by then. A lot is seen to its end by a task of its own, even
-/// when those who brought it go away.
+/// when those who brought it go away; what is still waiting then is forgotten.
 pub struct Together<J, A, E> {
     waiting: Arc<Mutex<Vec<Waiting<J, A, E>>>>,
     turn: Arc<Turn<()>>,
@@ -75,6 +75,7 @@ where
         W: Future<Output = Result<Vec<A>, E>> + Send + 'static,
     {
         let lot = self.jobs(|waiting| {
+            waiting.retain(|waiting| !waiting.done.is_closed());
             let rest = waiting.split_off(waiting.len().min(self.most));
             mem::replace(waiting, rest)
         });
@@ -193,10 +194,13 @@ mod tests {
         settle().await;
         let second = work.join(&together, 2);
         settle().await;
+        let third = work.join(&together, 3);
+        settle().await;
         first.abort();
+        third.abort();
         settle().await;
         work.leave.add_permits(100);
         assert_eq!(second.await.unwrap(), Some(Ok(4)));
-        assert_eq!(work.lots(), [vec![1], vec![2]]);
+        assert_eq!(work.lots(), [vec![1], vec![2]], "who goes away before its turn is not waited for by anybody");
     }
 }
