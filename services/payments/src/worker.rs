@@ -8,12 +8,11 @@ use crate::{
     store::calls::{self, Job, Lease},
 };
 use breaker::State;
-use chassis::{http::RequestId, telemetry};
+use chassis::{http::Scope, telemetry};
 use rand::Rng;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::Instrument;
 use uuid::Uuid;
 
 /// How often what has no outcome is counted.
@@ -108,11 +107,7 @@ impl Desk {
         if let Some(traceparent) = &job.origin.traceparent {
             telemetry::continue_trace(&span, traceparent);
         }
-        let call = payments.call(job).instrument(span);
-        let made = match &job.origin.correlation_id {
-            Some(id) => RequestId::from(id.as_str()).scope(call).await,
-            None => call.await,
-        };
+        let made = Scope::of(job.origin.correlation_id.as_deref(), span).run(payments.call(job)).await;
         made.unwrap_or_else(|error| {
             tracing::warn!(
                 payment.id = %job.payment_id,

@@ -11,6 +11,12 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// That of a request by its id, if it is known, and its trace.
+    #[must_use]
+    pub fn of(id: Option<&str>, span: Span) -> Self {
+        Self { id: id.map(RequestId::from), span }
+    }
+
     /// That of the request on whose behalf the current task runs, if any.
     #[must_use]
     pub fn current() -> Self {

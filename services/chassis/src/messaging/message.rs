@@ -1,7 +1,10 @@
 //! A message that came, and one that is to go.
 
 use super::HandleError;
-use crate::{http::RequestId, telemetry};
+use crate::{
+    http::{RequestId, Scope},
+    telemetry,
+};
 use contracts::{
     amqp::{COMMANDS_EXCHANGE, EVENTS_EXCHANGE},
     command::{Command, Replied},
@@ -9,7 +12,7 @@ use contracts::{
 };
 use serde::Deserialize;
 use std::ops::Deref;
-use tracing::{Instrument, Span};
+use tracing::Span;
 use uuid::Uuid;
 
 tokio::task_local! {
@@ -70,11 +73,8 @@ impl Message {
     /// cause and correlation. [`Handler::handle`](super::Handler::handle) runs so;
     /// [`handle_together`](super::Handler::handle_together) says of which message each part of its work is.
     pub async fn scope<F: Future>(&self, work: F) -> F::Output {
-        let work = CAUSE.scope(self.id, work.instrument(self.span.clone()));
-        match &self.correlation_id {
-            Some(id) => RequestId::from(id.as_str()).scope(work).await,
-            None => work.await,
-        }
+        let request = Scope::of(self.correlation_id.as_deref(), self.span.clone());
+        CAUSE.scope(self.id, request.run(work)).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Inventory, now, tell};
 use crate::{
-    domain::{IdempotencyKey, Kind, What},
+    domain::{Kind, What},
     error::Error,
     store::{
         operations::{Cause, Record},
@@ -12,7 +12,7 @@ use crate::{
     },
 };
 use anyhow::Context as _;
-use chassis::messaging::outbox;
+use chassis::{http::IdempotencyKey, messaging::outbox};
 use contracts::rest::inventory::{ChangeStock, StockChange, StockChanged, StockOperation};
 use sqlx::PgConnection;
 use uuid::Uuid;

@@ -1,16 +1,13 @@
 //! `/v1/products/{id}/stock`, its operations, and `/v1/stock/rebuild`.
 
 use super::{Bodied, Named, Operators, Queried, Usual, page};
-use crate::{
-    app::Inventory,
-    domain::{IdempotencyKey, MOST_AT_ONCE},
-};
+use crate::{app::Inventory, domain::MOST_AT_ONCE};
 use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
 };
 use chassis::{
-    http::{Failure, Fields, Json, Path, Query},
+    http::{Failure, Fields, IdempotencyKey, Json, Path, Query},
     jwt::{Caller, Operator},
 };
 use contracts::{
@@ -87,7 +84,7 @@ pub(super) async fn operate(
     if !(1..=LONGEST_REASON).contains(&body.reason.chars().count()) || body.reason.contains(char::is_control) {
         fields.refuse("reason", format!("must have 1 to {LONGEST_REASON} characters, none of them controls"));
     }
-    let key = headers.get("idempotency-key").map(|key| IdempotencyKey::parse(key.as_bytes()));
+    let key = IdempotencyKey::of(&headers);
     let key = fields.take("Idempotency-Key", key.unwrap_or_else(|| Err("is required".to_owned())));
     let key = super::all(fields, key)?;
     let changed = inventory.change_stock(caller.user_id, id, &body, &key).await?;

@@ -1,6 +1,6 @@
 //! Table `idempotency_keys`: what was answered to a request that may come again.
 
-use crate::domain::IdempotencyKey;
+use chassis::http::IdempotencyKey;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 

@@ -13,7 +13,6 @@ mod save_customer;
 mod ship;
 
 pub(crate) use erase::Erased;
-pub use place::IdempotencyKey;
 pub(crate) use record::{load, record};
 
 use crate::{changes::Changes, error::Error, seal::Keyring};
@@ -36,7 +35,7 @@ impl Shop {
     /// Puts together what the use cases need.
     #[must_use]
     pub fn new(pool: PgPool, keyring: Arc<Keyring>, engine: saga::Engine, changes: Changes) -> Self {
-        Self { pool, keyring, engine, changes, counter: place::Counter::default() }
+        Self { pool, keyring, engine, changes, counter: place::Counter::at_most(place::TOGETHER) }
     }
 
     /// Tells of changes to orders.

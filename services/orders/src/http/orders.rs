@@ -1,14 +1,14 @@
 //! `/v1/orders`.
 
 use super::{Elsewhere, Gone, Operators, Unknown, Unread, Usual, bounded, screen::Screened};
-use crate::app::{IdempotencyKey, Shop};
+use crate::app::Shop;
 use axum::{
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header::LOCATION},
     response::{IntoResponse, Response},
 };
 use chassis::{
-    http::{Failure, Json, Path, Query},
+    http::{Failure, IdempotencyKey, Json, Path, Query},
     jwt::{Caller, Operator},
 };
 use contracts::{
@@ -37,8 +37,8 @@ pub(super) async fn place(
     headers: HeaderMap,
     Screened(body): Screened<PlaceOrder>,
 ) -> Result<Response, Failure> {
-    let key = headers.get("idempotency-key").ok_or_else(|| Failure::field("Idempotency-Key", "must be given"))?;
-    let key = IdempotencyKey::parse(key.as_bytes()).map_err(|why| Failure::field("Idempotency-Key", why))?;
+    let key = IdempotencyKey::of(&headers).ok_or_else(|| Failure::field("Idempotency-Key", "must be given"))?;
+    let key = key.map_err(|why| Failure::field("Idempotency-Key", why))?;
     let order = shop.place(caller.user_id, key, body).await?;
     let location = HeaderValue::from_str(&format!("/v1/orders/{}", order.id)).map_err(Failure::internal)?;
     Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(order)).into_response())

@@ -1,5 +1,6 @@
 //! The event store: tables `order_events` and `order_snapshots`.
 
+use super::column;
 use crate::{
     domain::{
         Order,
@@ -50,23 +51,20 @@ impl From<Row> for Stored {
 /// # Errors
 /// [`Error::Conflict`] when one of the orders has more by now.
 pub async fn append(connection: &mut PgConnection, events: &[(Uuid, &Stored)]) -> Result<(), Error> {
-    fn column<'a, T>(events: &[(Uuid, &'a Stored)], of: impl Fn(&'a Stored) -> T) -> Vec<T> {
-        events.iter().map(|(_, event)| of(event)).collect()
-    }
     sqlx::query(
         "INSERT INTO order_events (order_id, version, type, schema_version, data, at, causation_id, correlation_id)
          SELECT order_id, version, type, schema_version, data::jsonb, at, causation_id, correlation_id
          FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::int[], $5::text[], $6::timestamptz[], $7::uuid[], $8::text[])
               AS new (order_id, version, type, schema_version, data, at, causation_id, correlation_id)",
     )
-    .bind(events.iter().map(|(order_id, _)| *order_id).collect::<Vec<_>>())
-    .bind(column(events, |event| signed(event.version)))
-    .bind(column(events, |event| event.kind.as_str()))
-    .bind(column(events, |event| i32::try_from(event.schema).unwrap_or(i32::MAX)))
-    .bind(column(events, |event| event.data.to_string()))
-    .bind(column(events, |event| event.at))
-    .bind(column(events, |event| event.causation_id))
-    .bind(column(events, |event| event.correlation_id.as_deref()))
+    .bind(column(events, |(order_id, _)| *order_id))
+    .bind(column(events, |(_, event)| signed(event.version)))
+    .bind(column(events, |(_, event)| event.kind.as_str()))
+    .bind(column(events, |(_, event)| i32::try_from(event.schema).unwrap_or(i32::MAX)))
+    .bind(column(events, |(_, event)| event.data.to_string()))
+    .bind(column(events, |(_, event)| event.at))
+    .bind(column(events, |(_, event)| event.causation_id))
+    .bind(column(events, |(_, event)| event.correlation_id.as_deref()))
     .execute(connection)
     .await
     .map(drop)

@@ -1,5 +1,6 @@
 //! Table `idempotency_keys`.
 
+use super::column;
 use crate::error::Error;
 use chassis::postgres::is_violation_of;
 use serde_json::Value;
@@ -39,9 +40,9 @@ pub async fn begin(connection: &mut PgConnection, requests: &[Request<'_>]) -> R
          LEFT JOIN idempotency_keys USING (auth_user_id, operation, key)
          ORDER BY place",
     )
-    .bind(requests.iter().map(|request| request.user).collect::<Vec<_>>())
-    .bind(requests.iter().map(|request| request.operation).collect::<Vec<_>>())
-    .bind(requests.iter().map(|request| request.key).collect::<Vec<_>>())
+    .bind(column(requests, |request| request.user))
+    .bind(column(requests, |request| request.operation))
+    .bind(column(requests, |request| request.key))
     .fetch_all(connection)
     .await?;
     let mut seen = HashSet::new();
@@ -67,11 +68,11 @@ pub async fn finish(connection: &mut PgConnection, answers: &[(Request<'_>, Valu
         "INSERT INTO idempotency_keys (auth_user_id, operation, key, fingerprint, answer)
          SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::jsonb[])",
     )
-    .bind(answers.iter().map(|(request, _)| request.user).collect::<Vec<_>>())
-    .bind(answers.iter().map(|(request, _)| request.operation).collect::<Vec<_>>())
-    .bind(answers.iter().map(|(request, _)| request.key).collect::<Vec<_>>())
-    .bind(answers.iter().map(|(request, _)| request.fingerprint).collect::<Vec<_>>())
-    .bind(answers.iter().map(|(_, answer)| answer).collect::<Vec<_>>())
+    .bind(column(answers, |(request, _)| request.user))
+    .bind(column(answers, |(request, _)| request.operation))
+    .bind(column(answers, |(request, _)| request.key))
+    .bind(column(answers, |(request, _)| request.fingerprint))
+    .bind(column(answers, |(_, answer)| answer))
     .execute(connection)
     .await
     .map(drop)

@@ -1,5 +1,6 @@
 //! Table `orders`: the state now.
 
+use super::column;
 use crate::{domain::Order, error::Error};
 use contracts::rest::orders::OrderStatus;
 use sqlx::{PgConnection, PgPool, types::Json};
@@ -10,9 +11,6 @@ use uuid::Uuid;
 /// # Errors
 /// Fails when the database does.
 pub async fn save(connection: &mut PgConnection, orders: &[&Order]) -> Result<(), Error> {
-    fn column<'a, T>(orders: &[&'a Order], of: impl Fn(&'a Order) -> T) -> Vec<T> {
-        orders.iter().copied().map(of).collect()
-    }
     let states = orders.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
     sqlx::query(
         "INSERT INTO orders (id, customer_id, auth_user_id, status, version, state)

@@ -2,7 +2,7 @@
 
 use crate::{
     participants::Act,
-    world::{MUG, PATIENCE, SHIRT, World, cart, product, request, with},
+    world::{MUG, SHIRT, World, cart, product, request, with},
 };
 use axum::http::StatusCode;
 use contracts::{
@@ -182,10 +182,7 @@ async fn orders_that_come_at_once_are_placed_together_and_answered_each_for_itse
         world.send(asked).await
     };
     let release = async {
-        let waiting =
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        let waits = async || Ok((world.count(waiting).await > 0).then_some(()));
-        kit::eventually(PATIENCE, "the first order to wait", waits).await.unwrap();
+        world.until_somebody_waits().await;
         held.commit().await.unwrap();
     };
     let (answers, ()) = tokio::join!(futures::future::join_all((0..16).map(place)), release);

@@ -1,6 +1,6 @@
 //! What comes at the same time ends as if one had come after the other.
 
-use crate::world::{PATIENCE, World, cart};
+use crate::world::{World, cart};
 use axum::http::StatusCode;
 use chrono::Utc;
 use contracts::{
@@ -17,13 +17,7 @@ async fn an_order_that_waits_for_an_erasure_is_refused_after_it() {
     let mut erasing = chassis::postgres::begin(&world.pool).await.unwrap();
     let customer = customers::lock_by_user(&mut erasing, buyer.user).await.unwrap().unwrap();
     let erase = async {
-        let waiting =
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        let waits = async || {
-            let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(&world.pool).await?;
-            Ok((waiting > 0).then_some(()))
-        };
-        kit::eventually(PATIENCE, "the order to wait", waits).await.unwrap();
+        world.until_somebody_waits().await;
         customers::erase(&mut erasing, customer.id, Utc::now()).await.unwrap();
         erasing.commit().await.unwrap();
     };

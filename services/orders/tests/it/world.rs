@@ -179,6 +179,14 @@ impl World {
         kit::eventually(PATIENCE, what, seen).await.unwrap();
     }
 
+    /// Waits until somebody waits for what another transaction holds.
+    pub(crate) async fn until_somebody_waits(&self) {
+        let waiting =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let waits = async || Ok((self.count(waiting).await > 0).then_some(()));
+        kit::eventually(PATIENCE, "somebody to wait", waits).await.unwrap();
+    }
+
     pub(crate) async fn count(&self, sql: &str) -> i64 {
         sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&self.pool).await.unwrap()
     }

@@ -43,7 +43,13 @@ impl Payments {
     /// Puts together what the use cases need.
     #[must_use]
     pub fn new(pool: PgPool, provider: Provider, desk: Desk, webhooks: config::Webhooks) -> Self {
-        Self { pool, provider, desk, settler: Settler::default(), tolerance_seconds: webhooks.tolerance_seconds }
+        Self {
+            pool,
+            provider,
+            desk,
+            settler: Settler::at_most(settler::TOGETHER),
+            tolerance_seconds: webhooks.tolerance_seconds,
+        }
     }
 
     /// The payment provider.

@@ -9,17 +9,10 @@ use uuid::Uuid;
 /// Who was writing for others has broken off: the provider will be asked.
 const INTERRUPTED: Error = Error::Store(sqlx::Error::WorkerCrashed);
 /// How many outcomes are written together at most.
-const TOGETHER: usize = 64;
+pub(super) const TOGETHER: usize = 64;
 
 /// The outcomes that wait to be written.
-#[derive(Clone)]
-pub(super) struct Settler(Together<(Uuid, Verdict), (), Error>);
-
-impl Default for Settler {
-    fn default() -> Self {
-        Self(Together::at_most(TOGETHER))
-    }
-}
+pub(super) type Settler = Together<(Uuid, Verdict), (), Error>;
 
 impl Payments {
     /// Writes what became of a charge, with its event and its reply.
@@ -28,7 +21,7 @@ impl Payments {
     /// Fails when the database does.
     pub async fn settle_charge(&self, payment_id: Uuid, verdict: Verdict) -> Result<(), Error> {
         let payments = self.clone();
-        let written = self.settler.0.join((payment_id, verdict), move |outcomes| payments.clone().settle_all(outcomes));
+        let written = self.settler.join((payment_id, verdict), move |outcomes| payments.clone().settle_all(outcomes));
         written.await.unwrap_or(Err(INTERRUPTED))
     }
 

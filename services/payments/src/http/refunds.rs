@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use chassis::{
-    http::{Failure, Fields, Json, Path},
+    http::{Failure, Fields, IdempotencyKey, Json, Path},
     jwt::Operator,
 };
 use contracts::{
@@ -16,8 +16,6 @@ use contracts::{
 };
 use uuid::Uuid;
 
-/// The longest idempotency key, in bytes.
-const LONGEST_KEY: usize = 255;
 /// The longest reason, in characters.
 const LONGEST_REASON: usize = 500;
 
@@ -50,7 +48,8 @@ pub(super) async fn refund(
     Json(body): Json<CreateRefund>,
 ) -> Result<(StatusCode, Json<Refund>), Failure> {
     let mut fields = Fields::default();
-    let key = fields.take("Idempotency-Key", key(&headers));
+    let key = IdempotencyKey::of(&headers).unwrap_or_else(|| IdempotencyKey::parse(b""));
+    let key = fields.take("Idempotency-Key", key);
     if body.amount.minor <= 0 {
         fields.refuse("amount.minor", "must be at least 1");
     }
@@ -64,7 +63,7 @@ pub(super) async fn refund(
         amount: body.amount,
         reason: reason.to_owned(),
         requested_by: operator.user_id,
-        key: key.unwrap_or_default(),
+        key: key.map(|key| key.as_str().to_owned()).unwrap_or_default(),
     };
     let refund = payments.refund(&request).await?;
     tracing::info!(
@@ -74,10 +73,4 @@ pub(super) async fn refund(
         "An operator asked for a refund."
     );
     Ok((StatusCode::ACCEPTED, Json(present::refund(refund))))
-}
-
-fn key(headers: &HeaderMap) -> Result<String, String> {
-    let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok()).unwrap_or_default();
-    let good = (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
-    if good { Ok(key.to_owned()) } else { Err(format!("must be 1 to {LONGEST_KEY} visible ASCII characters")) }
 }

@@ -8,6 +8,7 @@ use crate::{
     store::{Replay, is_duplicate},
 };
 use anyhow::Context as _;
+use chassis::http::IdempotencyKey;
 use chrono::Utc;
 use contracts::{envelope::Event, event::shortener::UrlCreated, rest::shortener as rest};
 use metrics::counter;
@@ -20,26 +21,6 @@ use uuid::Uuid;
 const RETRIES: u32 = 5;
 /// The name of this operation among those that can be repeated.
 const OPERATION: &str = "create-link";
-/// The longest idempotency key, in bytes.
-const LONGEST_KEY: usize = 255;
-
-/// What tells a repeated request from another: 1 to 255 visible ASCII characters.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdempotencyKey(String);
-
-impl IdempotencyKey {
-    /// Reads a key.
-    ///
-    /// # Errors
-    /// Tells what is wrong.
-    pub fn parse(text: &[u8]) -> Result<Self, String> {
-        let is_visible = text.iter().all(u8::is_ascii_graphic);
-        match std::str::from_utf8(text) {
-            Ok(key) if is_visible && (1..=LONGEST_KEY).contains(&key.len()) => Ok(Self(key.to_owned())),
-            _ => Err(format!("must be 1 to {LONGEST_KEY} visible ASCII characters")),
-        }
-    }
-}
 
 /// A request that may come again, with its key.
 struct Repeatable<'a> {
@@ -74,7 +55,7 @@ impl Catalogue {
 
     /// What was answered to this request before.
     async fn answered(&self, request: &Repeatable<'_>) -> Result<Option<rest::Link>, Error> {
-        let found = self.store.replays.find(request.owner, OPERATION, &request.key.0).await?;
+        let found = self.store.replays.find(request.owner, OPERATION, request.key.as_str()).await?;
         let Some(replay) = found else { return Ok(None) };
         if replay.fingerprint != request.fingerprint {
             return Err(Error::IdempotencyMismatch);
@@ -144,7 +125,7 @@ impl Catalogue {
     ) -> Result<(), Error> {
         self.refuse_leaving(session, link.auth_user_id).await?;
         if let Some((Repeatable { owner, key, .. }, replay)) = repeatable {
-            self.store.replays.insert(session, *owner, OPERATION, &key.0, replay).await?;
+            self.store.replays.insert(session, *owner, OPERATION, key.as_str(), replay).await?;
         }
         if let Err(error) = self.store.links.insert(session, slice::from_ref(link)).await {
             let is_taken = is_duplicate(&error);

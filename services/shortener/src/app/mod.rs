@@ -9,7 +9,6 @@ mod read;
 mod remove;
 
 pub use count::Counter;
-pub use create::IdempotencyKey;
 
 use crate::{
     domain::{Link, ShortCode, State, TargetPolicy},

@@ -1,10 +1,6 @@
 //! `/v1/links`: the owner's links.
 
-use crate::{
-    app::{Catalogue, IdempotencyKey},
-    domain::ShortCode,
-    error::Error,
-};
+use crate::{app::Catalogue, domain::ShortCode, error::Error};
 use axum::{
     extract::State,
     http::{
@@ -14,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chassis::{
-    http::{Failure, Json, Path, Query, facts},
+    http::{Failure, IdempotencyKey, Json, Path, Query, facts},
     jwt::Caller,
 };
 use contracts::{
@@ -46,8 +42,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     Json(body): Json<CreateLink>,
 ) -> Result<Response, Failure> {
-    let key = headers.get("idempotency-key").map(|key| IdempotencyKey::parse(key.as_bytes()));
-    let key = key.transpose().map_err(|why| Failure::field("Idempotency-Key", why))?;
+    let key = IdempotencyKey::of(&headers).transpose().map_err(|why| Failure::field("Idempotency-Key", why))?;
     let link = catalogue.create(caller.user_id, &body, key.as_ref()).await?;
     facts::note("link.code", link.code.clone());
     let location = HeaderValue::from_str(&format!("/v1/links/{}", link.code)).map_err(Failure::internal)?;

@@ -5,37 +5,20 @@ mod lot;
 
 use super::Shop;
 use crate::{error::Error, metrics as names, store::idempotency::Request};
-use chassis::{http::Scope, together::Together};
+use chassis::{
+    http::{IdempotencyKey, Scope},
+    together::Together,
+};
 use contracts::rest::orders::{Order, PlaceOrder};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// The name of this operation among those that can be repeated.
 const OPERATION: &str = "place-order";
-/// The longest idempotency key, in bytes.
-const LONGEST_KEY: usize = 255;
 /// How many orders are placed together at most.
-const TOGETHER: usize = 32;
+pub(super) const TOGETHER: usize = 32;
 /// Who was placing for others broke off: nothing is known of it, and the same request may come again.
 const INTERRUPTED: Error = Error::Store(sqlx::Error::WorkerCrashed);
-
-/// What tells a repeated request from another: 1 to 255 visible ASCII characters.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdempotencyKey(String);
-
-impl IdempotencyKey {
-    /// Reads a key.
-    ///
-    /// # Errors
-    /// Tells what is wrong.
-    pub fn parse(text: &[u8]) -> Result<Self, String> {
-        let is_visible = text.iter().all(u8::is_ascii_graphic);
-        match std::str::from_utf8(text) {
-            Ok(key) if is_visible && (1..=LONGEST_KEY).contains(&key.len()) => Ok(Self(key.to_owned())),
-            _ => Err(format!("must be 1 to {LONGEST_KEY} visible ASCII characters")),
-        }
-    }
-}
 
 /// An order that somebody wants, and the request that it belongs to.
 pub(super) struct Wish {
@@ -48,19 +31,12 @@ pub(super) struct Wish {
 
 impl Wish {
     fn request(&self) -> Request<'_> {
-        Request { user: self.user, operation: OPERATION, key: &self.key.0, fingerprint: &self.fingerprint }
+        Request { user: self.user, operation: OPERATION, key: self.key.as_str(), fingerprint: &self.fingerprint }
     }
 }
 
 /// Where wishes wait. Each is answered for itself; the error is that of all who were placed together.
-#[derive(Clone)]
-pub(super) struct Counter(Together<Wish, Result<Order, Error>, Error>);
-
-impl Default for Counter {
-    fn default() -> Self {
-        Self(Together::at_most(TOGETHER))
-    }
-}
+pub(super) type Counter = Together<Wish, Result<Order, Error>, Error>;
 
 impl Shop {
     /// Places an order, once, however often the request comes: the answer, the order, the news of it and
@@ -72,7 +48,7 @@ impl Shop {
         let fingerprint = Sha256::digest(serde_json::to_vec(&order)?).to_vec();
         let wish = Wish { user, key, fingerprint, order, scope: Scope::current() };
         let shop = self.clone();
-        let placed = self.counter.0.join(wish, move |wishes| shop.clone().place_all(wishes)).await;
+        let placed = self.counter.join(wish, move |wishes| shop.clone().place_all(wishes)).await;
         let placed = placed.unwrap_or(Err(INTERRUPTED)).flatten();
         let repeated = match &placed {
             Ok(order) => {

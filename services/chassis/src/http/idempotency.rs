@@ -1,5 +1,7 @@
 //! What tells a repeated request from another.
 
+use http::HeaderMap;
+
 /// The longest key, in bytes.
 const LONGEST: usize = 255;
 
@@ -8,6 +10,14 @@ const LONGEST: usize = 255;
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
+    /// Reads the header, if the request has one.
+    ///
+    /// # Errors
+    /// Tells, for a person, what is wrong.
+    pub fn of(headers: &HeaderMap) -> Option<Result<Self, String>> {
+        headers.get("idempotency-key").map(|key| Self::parse(key.as_bytes()))
+    }
+
     /// Reads a key.
     ///
     /// # Errors
