@@ -13,8 +13,10 @@ pub mod jwt;
 pub mod messaging;
 pub mod postgres;
 mod run;
+mod scope;
 pub mod tasks;
 pub mod telemetry;
 pub mod together;
 
 pub use run::{App, Context, Service, run};
+pub use scope::Scope;

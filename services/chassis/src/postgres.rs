@@ -57,6 +57,11 @@ pub fn pool(settings: &Postgres, most: u32) -> anyhow::Result<PgPool> {
     Ok(pool.connect_lazy_with(options.options(PLANS).options([LEFT_ALONE])))
 }
 
+/// One column of what is written in many rows, for `unnest`.
+pub fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
+    rows.iter().map(of).collect()
+}
+
 /// Begins a transaction, as all of ours begin: a caller that goes away meanwhile leaves none open.
 ///
 /// # Errors

@@ -5,11 +5,11 @@
 //! cancelled. A confirmed order can still be called off, until it is shipped.
 
 use crate::{
-    app::{load, record},
+    app::{Recorded, load, record},
     config, domain,
     domain::{Means, order::Event},
     metrics as names,
-    store::sales,
+    store::{events, sales},
 };
 use anyhow::Context as _;
 use contracts::{
@@ -21,7 +21,7 @@ use contracts::{
     money::Money,
     rest::orders::OrderStatus,
 };
-use saga::{Cause, Definition, Local, Step, Verdict};
+use saga::{Cause, Definition, Local, Lot, Member, Step, Verdict};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use uuid::Uuid;
@@ -111,7 +111,7 @@ impl Definition for Checkout {
                 .undone_by(|step, data| RefundPayment { step, orders_order_id: data.order_id })
                 .timeout(patience.charge())
                 .tries(patience.tries),
-            Step::local("confirm_order", |local| Box::pin(confirm_order(local))),
+            Step::local_together("confirm_order", |lot| Box::pin(confirm_orders(lot))),
         ]
     }
 }
@@ -133,22 +133,32 @@ fn charge(step: contracts::command::StepRef, data: &CheckoutData) -> ChargePayme
     }
 }
 
-async fn confirm_order(local: Local<'_, CheckoutData>) -> anyhow::Result<Verdict> {
-    let Local { connection, data, .. } = local;
-    let payment_id = data.payment_id.context("a payment that was charged has no id")?;
-    let order = load(connection, data.order_id).await?;
-    let event = match order.confirm(payment_id) {
-        Ok(event) => event,
-        Err(refused) => return Ok(Verdict::refused("conflict", refused.to_string())),
-    };
-    let order = record(connection, order, event).await?;
+async fn confirm_orders(lot: Lot<'_, CheckoutData>) -> anyhow::Result<Vec<Verdict>> {
+    let Lot { connection, sagas } = lot;
+    let ids: Vec<_> = sagas.iter().map(|saga| saga.data.order_id).collect();
+    let mut orders = events::load_all(connection, &ids, None).await?;
+    let (mut confirmed, mut verdicts) = (Vec::new(), Vec::new());
+    for Member { data, scope, .. } in sagas {
+        let payment_id = data.payment_id.context("a payment that was charged has no id")?;
+        let order = orders.remove(&data.order_id).context("an order that was placed is gone")?;
+        verdicts.push(match order.confirm(payment_id) {
+            Ok(event) => {
+                confirmed.push(scope.run(async { Recorded::new(Some(order), &event) }).await?);
+                data.payment = None;
+                Verdict::Done
+            }
+            Err(refused) => Verdict::refused("conflict", refused.to_string()),
+        });
+    }
+    let orders = Recorded::store(connection, confirmed).await?;
     chassis::failpoint!("orders.confirm.after_order");
-    sales::count(connection, &order, 1).await?;
+    sales::count(connection, &orders, 1).await?;
     chassis::failpoint!("orders.confirm.after_sales");
-    data.payment = None;
-    let took = (order.updated_at - order.placed_at).to_std().unwrap_or_default();
-    metrics::histogram!(names::CONFIRMATION).record(took.as_secs_f64());
-    Ok(Verdict::Done)
+    for order in &orders {
+        let took = (order.updated_at - order.placed_at).to_std().unwrap_or_default();
+        metrics::histogram!(names::CONFIRMATION).record(took.as_secs_f64());
+    }
+    Ok(verdicts)
 }
 
 /// The last that is undone: the order itself.
@@ -164,7 +174,7 @@ async fn give_up_order(local: Local<'_, CheckoutData>) -> anyhow::Result<()> {
     let order = record(connection, order, event).await?;
     chassis::failpoint!("orders.give_up.after_order");
     if was_sold {
-        sales::count(connection, &order, -1).await?;
+        sales::count(connection, &[order], -1).await?;
         chassis::failpoint!("orders.give_up.after_sales");
     }
     Ok(())

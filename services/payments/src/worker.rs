@@ -8,7 +8,7 @@ use crate::{
     store::calls::{self, Job, Lease},
 };
 use breaker::State;
-use chassis::{http::Scope, telemetry};
+use chassis::{Scope, telemetry};
 use rand::Rng;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};

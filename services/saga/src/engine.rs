@@ -3,12 +3,13 @@
 use crate::{
     error::Error,
     flow::{Declared, Flow},
+    lot,
     machine::{self, Input, Refusal},
     replies::Replies,
     step::Definition,
     store::{self, Filter, Lock, Record},
     story::Story,
-    transition::{Impulse, Moved, Transition},
+    transition::Transition,
 };
 use anyhow::{Context as _, ensure};
 use chassis::{
@@ -38,7 +39,7 @@ pub struct Engine {
 }
 
 /// A saga that has begun and is not stored yet.
-pub struct Begun(Moved);
+pub struct Begun(Transition);
 
 /// A saga that is stored with its first command.
 pub struct Started(Story);
@@ -116,20 +117,16 @@ impl Engine {
         connection: &mut PgConnection,
         start: Start<D::Data>,
     ) -> Result<(), Error> {
-        let begun = self.begin::<D>(connection, start).await?;
+        let begun = self.begin::<D>(start)?;
         self.start_all(connection, vec![begun]).await?.iter().for_each(Started::tell);
         Ok(())
     }
 
-    /// Begins a saga like [`start`](Self::start), to be started with others: runs the local steps that come first.
+    /// Begins a saga on behalf of the current request, to be started with others.
     ///
     /// # Errors
-    /// Fails when a local step does: then the transaction cannot go on.
-    pub async fn begin<D: Definition>(
-        &self,
-        connection: &mut PgConnection,
-        start: Start<D::Data>,
-    ) -> Result<Begun, Error> {
+    /// Fails when its data cannot be written as JSON.
+    pub fn begin<D: Definition>(&self, start: Start<D::Data>) -> Result<Begun, Error> {
         let (flow, now) = (self.flow(D::KIND)?, Utc::now());
         let step = machine::start(flow.shape(), now, flow.deadline());
         let record = Record {
@@ -149,15 +146,16 @@ impl Engine {
             updated_at: now,
             ended_at: None,
         };
-        Transition::new(self, flow, record, now).start(connection, step).await.map(Begun)
+        Ok(Begun(Transition::first(self, flow, record, step)))
     }
 
-    /// Starts sagas that were begun in this transaction, and enqueues their first commands.
+    /// Starts sagas that were begun, like [`start`](Self::start) does one.
     ///
     /// # Errors
-    /// Fails when the database does, or there is a saga with one of the ids: then the transaction cannot go on.
+    /// Fails when a local step does, the database does, or there is a saga with one of the ids: then the transaction
+    /// cannot go on.
     pub async fn start_all(&self, connection: &mut PgConnection, begun: Vec<Begun>) -> Result<Vec<Started>, Error> {
-        let stories = Moved::store(connection, begun.into_iter().map(|Begun(moved)| moved).collect()).await?;
+        let stories = lot::carry_out(connection, begun.into_iter().map(|Begun(first)| first).collect()).await?;
         Ok(stories.into_iter().map(Started).collect())
     }
 
@@ -170,7 +168,7 @@ impl Engine {
     /// it is too late.
     pub async fn cancel(&self, connection: &mut PgConnection, id: Uuid, cancel: Cancel) -> Result<Cancelled, Error> {
         let Cancel { by, reason } = cancel;
-        match self.advance(connection, id, &Input::Cancel { by, reason }.into(), Lock::Wait).await {
+        match self.move_by(connection, id, Input::Cancel { by, reason }).await {
             Ok(()) => Ok(Cancelled::Begun),
             Err(Error::Refused(Refusal::UnderWay)) => Ok(Cancelled::UnderWay),
             Err(error) => Err(error),
@@ -184,7 +182,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Refused`] with [`Refusal::NotCompleted`] when it is not completed (any more).
     pub async fn close(&self, connection: &mut PgConnection, id: Uuid) -> Result<(), Error> {
-        match self.advance(connection, id, &Input::Close.into(), Lock::Wait).await {
+        match self.move_by(connection, id, Input::Close).await {
             Err(Error::Refused(Refusal::Closed)) => Ok(()),
             closed => closed,
         }
@@ -232,23 +230,13 @@ impl Engine {
         format!("{}.saga.replied", self.unit)
     }
 
-    pub(crate) fn flow(&self, kind: &str) -> anyhow::Result<&dyn Flow> {
+    pub(crate) fn flow(&self, kind: &str) -> anyhow::Result<Arc<dyn Flow>> {
         let found = self.flows.iter().find(|flow| flow.kind() == kind);
-        found.map(|flow| &**flow).with_context(|| format!("no saga {kind} is declared here"))
+        found.cloned().with_context(|| format!("no saga {kind} is declared here"))
     }
 
-    /// Moves a saga on, in the transaction of `connection`.
-    async fn advance(
-        &self,
-        connection: &mut PgConnection,
-        id: Uuid,
-        impulse: &Impulse,
-        lock: Lock,
-    ) -> Result<(), Error> {
-        let record = store::lock(connection, id, lock).await?.ok_or(Error::NotFound)?;
-        let flow = self.flow(&record.kind)?;
-        let moved = Transition::new(self, flow, record, Utc::now()).advance(connection, impulse).await?;
-        Moved::store(connection, vec![moved]).await?.iter().for_each(Story::tell);
+    async fn move_by(&self, connection: &mut PgConnection, id: Uuid, input: Input) -> Result<(), Error> {
+        self.advance(connection, (id, Lock::Wait), &input.into(), None).await?.tell();
         Ok(())
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::{
     machine::{Cause, Shape},
-    step::{Deed, Definition, Local, Step, Verdict},
+    step::{Deed, Definition, Lot, Member, Step, Verdict},
 };
 use anyhow::{Context as _, bail, ensure};
-use chassis::messaging::Outgoing;
+use chassis::{Scope, messaging::Outgoing};
 use contracts::command::{Direction, StepRef};
 use futures::future::BoxFuture;
 use serde_json::Value;
@@ -25,22 +25,23 @@ pub(crate) trait Flow: Send + Sync {
     /// Takes what the answer of a step says.
     fn learn(&self, step: usize, data: &mut Value, answer: Value) -> anyhow::Result<()>;
 
-    /// Runs a local step, or compensation.
+    /// Runs a local step, or compensation, for several sagas; says how it went for each, in order.
     fn run<'a>(
         &'a self,
         step: usize,
         direction: Direction,
-        local: Errand<'a>,
-    ) -> BoxFuture<'a, anyhow::Result<Verdict>>;
+        connection: &'a mut PgConnection,
+        errands: Vec<Errand<'a>>,
+    ) -> BoxFuture<'a, anyhow::Result<Vec<Verdict>>>;
 }
 
-/// What a local step works with, its data's type erased.
+/// What a local step of a saga works with, its data's type erased.
 pub(crate) struct Errand<'a> {
-    pub(crate) connection: &'a mut PgConnection,
     pub(crate) saga_id: Uuid,
     pub(crate) subject: &'a str,
     pub(crate) data: &'a mut Value,
     pub(crate) cause: Option<&'a Cause>,
+    pub(crate) scope: &'a Scope,
 }
 
 /// A definition with its steps.
@@ -122,15 +123,22 @@ impl<D: Definition> Flow for Declared<D> {
         &'a self,
         step: usize,
         direction: Direction,
-        errand: Errand<'a>,
-    ) -> BoxFuture<'a, anyhow::Result<Verdict>> {
+        connection: &'a mut PgConnection,
+        errands: Vec<Errand<'a>>,
+    ) -> BoxFuture<'a, anyhow::Result<Vec<Verdict>>> {
         Box::pin(async move {
             let Deed::Local(act) = self.deed(step, direction)? else { bail!("step {step} does not happen here") };
-            let Errand { connection, saga_id, subject, data, cause } = errand;
-            let mut known = read::<D>(data)?;
-            let verdict = act(Local { connection, saga_id, subject, data: &mut known, cause }).await?;
-            *data = serde_json::to_value(known)?;
-            Ok(verdict)
+            let mut known = errands.iter().map(|errand| read::<D>(errand.data)).collect::<Result<Vec<_>, _>>()?;
+            let sagas = errands.iter().zip(&mut known).map(|(errand, data)| {
+                let Errand { saga_id, subject, cause, scope, .. } = *errand;
+                Member { saga_id, subject, data, cause, scope }
+            });
+            let verdicts = act(Lot { connection, sagas: sagas.collect() }).await?;
+            ensure!(verdicts.len() == errands.len(), "step {step} told of {} sagas", verdicts.len());
+            for (Errand { data, .. }, known) in errands.into_iter().zip(known) {
+                *data = serde_json::to_value(known)?;
+            }
+            Ok(verdicts)
         })
     }
 }

@@ -11,6 +11,7 @@
 pub mod engine;
 mod error;
 mod flow;
+mod lot;
 pub mod machine;
 pub mod metrics;
 pub mod operators;
@@ -20,11 +21,12 @@ pub mod step;
 mod store;
 mod story;
 mod sweep;
+mod transact;
 mod transition;
 
 pub use engine::{Begun, Cancel, Cancelled, Engine, Start, Started};
 pub use error::Error;
 pub use machine::{Cause, Refusal};
 pub use replies::Replies;
-pub use step::{Definition, Local, Step, Verdict};
+pub use step::{Definition, Local, Lot, Member, Step, Verdict};
 pub use store::{Filter, Record, Waiting, prepare};

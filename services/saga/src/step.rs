@@ -1,14 +1,14 @@
 //! What a saga is declared with.
 
-use crate::machine::{Cause, Place, Stage};
+use crate::machine::{Cause, Place, Reply, Stage};
 use anyhow::Context as _;
-use chassis::messaging::Outgoing;
+use chassis::{Scope, messaging::Outgoing};
 use contracts::command::{Command, StepRef};
 use futures::future::BoxFuture;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sqlx::PgConnection;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
 
 /// How long a reply may take unless the step says otherwise.
@@ -55,6 +55,15 @@ impl Verdict {
     }
 }
 
+impl From<Verdict> for Reply {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Done => Self::Done,
+            Verdict::Refused { code, message } => Self::Refused { code, message },
+        }
+    }
+}
+
 /// What a local step works with. All it writes goes through `connection`, which is in the transaction
 /// of the transition.
 pub struct Local<'a, D> {
@@ -70,12 +79,34 @@ pub struct Local<'a, D> {
     pub cause: Option<&'a Cause>,
 }
 
+/// Several sagas that have come to the same local step, which is done for all of them at once.
+pub struct Lot<'a, D> {
+    /// The transaction.
+    pub connection: &'a mut PgConnection,
+    /// The sagas.
+    pub sagas: Vec<Member<'a, D>>,
+}
+
+/// A saga among several.
+pub struct Member<'a, D> {
+    /// The saga.
+    pub saga_id: Uuid,
+    /// What the saga is about.
+    pub subject: &'a str,
+    /// What the saga knows; changes are stored.
+    pub data: &'a mut D,
+    /// Why the saga turned back; nothing on the way forward.
+    pub cause: Option<&'a Cause>,
+    /// On whose behalf it has come here: what is done for this one alone is to run in it.
+    pub scope: &'a Scope,
+}
+
 /// Writes the command of a step.
 pub(crate) type Tell<D> = Box<dyn Fn(StepRef, &D) -> serde_json::Result<Outgoing> + Send + Sync>;
 /// Takes what the answer to a command says.
 pub(crate) type Learn<D> = Box<dyn Fn(&mut D, Value) -> anyhow::Result<()> + Send + Sync>;
 /// Runs a local step.
-pub(crate) type Act<D> = Box<dyn for<'a> Fn(Local<'a, D>) -> BoxFuture<'a, anyhow::Result<Verdict>> + Send + Sync>;
+pub(crate) type Act<D> = Box<dyn for<'a> Fn(Lot<'a, D>) -> BoxFuture<'a, anyhow::Result<Vec<Verdict>>> + Send + Sync>;
 
 /// How a step, or its compensation, is carried out.
 pub(crate) enum Deed<D> {
@@ -108,7 +139,7 @@ pub struct Step<D> {
     tries: u32,
 }
 
-impl<D: 'static> Step<D> {
+impl<D: Send + 'static> Step<D> {
     fn new(name: &'static str, forward: Deed<D>) -> Self {
         Self { name, forward, backward: None, learn: None, pivot: false, timeout: TIMEOUT, tries: TRIES }
     }
@@ -134,7 +165,18 @@ impl<D: 'static> Step<D> {
     where
         F: for<'a> Fn(Local<'a, D>) -> BoxFuture<'a, anyhow::Result<Verdict>> + Send + Sync + 'static,
     {
-        Self::new(name, Deed::Local(act(action)))
+        Self::new(name, Deed::Local(one_by_one(action)))
+    }
+
+    /// A step like a [`local`](Self::local) one that is done for all sagas that have come to it together: worth it where
+    /// one statement for all costs less than one for each. It says how it went for each, in order; when it fails, it is
+    /// done for each alone.
+    #[must_use]
+    pub fn local_together<F>(name: &'static str, action: F) -> Self
+    where
+        F: for<'a> Fn(Lot<'a, D>) -> BoxFuture<'a, anyhow::Result<Vec<Verdict>>> + Send + Sync + 'static,
+    {
+        Self::new(name, Deed::Local(Box::new(action)))
     }
 
     /// Says what the saga learns from the answer to the command.
@@ -160,7 +202,7 @@ impl<D: 'static> Step<D> {
     where
         F: for<'a> Fn(Local<'a, D>) -> BoxFuture<'a, anyhow::Result<()>> + Send + Sync + 'static,
     {
-        self.backward = Some(Deed::Local(act(move |local| {
+        self.backward = Some(Deed::Local(one_by_one(move |local| {
             let undone = compensation(local);
             Box::pin(async move { undone.await.map(|()| Verdict::Done) })
         })));
@@ -204,9 +246,22 @@ fn tell<D, C: Command>(command: impl Fn(StepRef, &D) -> C + Send + Sync + 'stati
     Box::new(move |at, data| Outgoing::command(command(at, data)))
 }
 
-fn act<D, F>(action: F) -> Act<D>
+/// Does for one saga after the other what is done for one.
+fn one_by_one<D, F>(action: F) -> Act<D>
 where
+    D: Send + 'static,
     F: for<'a> Fn(Local<'a, D>) -> BoxFuture<'a, anyhow::Result<Verdict>> + Send + Sync + 'static,
 {
-    Box::new(action)
+    let action = Arc::new(action);
+    Box::new(move |Lot { connection, sagas }| {
+        let action = Arc::clone(&action);
+        Box::pin(async move {
+            let mut verdicts = Vec::with_capacity(sagas.len());
+            for Member { saga_id, subject, data, cause, scope } in sagas {
+                let local = Local { connection: &mut *connection, saga_id, subject, data, cause };
+                verdicts.push(scope.run(action(local)).await?);
+            }
+            Ok(verdicts)
+        })
+    })
 }

@@ -9,7 +9,6 @@ mod guard;
 mod idempotency;
 mod line;
 mod request_id;
-mod scope;
 mod stack;
 
 pub use address::{ClientAddr, TrustedProxies};
@@ -18,5 +17,4 @@ pub use extract::{Json, Path, Query};
 pub use failure::{Failure, Fields};
 pub use idempotency::IdempotencyKey;
 pub use request_id::{REQUEST_ID, RequestId};
-pub use scope::Scope;
 pub use stack::{Limits, bare, full, joined};

@@ -2,7 +2,8 @@
 
 use super::HandleError;
 use crate::{
-    http::{RequestId, Scope},
+    http::RequestId,
+    scope::{self, Scope},
     telemetry,
 };
 use contracts::{
@@ -15,15 +16,10 @@ use std::ops::Deref;
 use tracing::Span;
 use uuid::Uuid;
 
-tokio::task_local! {
-    /// The message that is being handled: the cause of what is sent meanwhile.
-    static CAUSE: Uuid;
-}
-
 /// The id of the message on whose behalf the current task runs, if any.
 #[must_use]
 pub fn cause() -> Option<Uuid> {
-    CAUSE.try_with(|cause| *cause).ok()
+    scope::cause()
 }
 
 /// A message that came from a queue or a stream; derefs to its [`Envelope`].
@@ -74,7 +70,7 @@ impl Message {
     /// [`handle_together`](super::Handler::handle_together) says of which message each part of its work is.
     pub async fn scope<F: Future>(&self, work: F) -> F::Output {
         let request = Scope::of(self.correlation_id.as_deref(), self.span.clone());
-        CAUSE.scope(self.id, request.run(work)).await
+        request.caused_by(self.id).run(work).await
     }
 }
 

@@ -13,7 +13,7 @@ mod save_customer;
 mod ship;
 
 pub(crate) use erase::Erased;
-pub(crate) use record::{load, record};
+pub(crate) use record::{Recorded, load, record};
 
 use crate::{changes::Changes, error::Error, seal::Keyring};
 use chassis::jwt::Caller;

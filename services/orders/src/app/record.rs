@@ -32,9 +32,7 @@ pub(crate) async fn load(connection: &mut PgConnection, id: Uuid) -> Result<Orde
 /// [`Error::Conflict`] when something else happened meanwhile.
 pub(crate) async fn record(connection: &mut PgConnection, before: Order, event: Event) -> Result<Order, Error> {
     let recorded = Recorded::new(Some(before), &event)?;
-    let order = recorded.order.clone();
-    Recorded::store(connection, vec![recorded]).await?;
-    Ok(order)
+    Ok(Recorded::store(connection, vec![recorded]).await?.swap_remove(0))
 }
 
 /// Something that happened to an order and is not stored yet.
@@ -71,11 +69,11 @@ impl Recorded {
         &self.order
     }
 
-    /// Stores what happened to several orders: the events, the states after them, the news.
+    /// Stores what happened to several orders: the events, the states after them, the news. Gives the orders.
     ///
     /// # Errors
     /// [`Error::Conflict`] when something else happened to one of them meanwhile.
-    pub(crate) async fn store(connection: &mut PgConnection, all: Vec<Self>) -> Result<(), Error> {
+    pub(crate) async fn store(connection: &mut PgConnection, all: Vec<Self>) -> Result<Vec<Order>, Error> {
         let stored: Vec<_> = all.iter().map(|one| (one.order.id, &one.event)).collect();
         events::append(connection, &stored).await?;
         chassis::failpoint!("orders.record.after_event");
@@ -88,9 +86,10 @@ impl Recorded {
         for Self { event, .. } in &all {
             metrics::counter!(names::ORDER_EVENTS, "type" => event.kind.clone()).increment(1);
         }
-        outbox::postgres::enqueue_all(connection, all.into_iter().filter_map(|one| one.message)).await?;
+        let (orders, messages): (Vec<_>, Vec<_>) = all.into_iter().map(|one| (one.order, one.message)).unzip();
+        outbox::postgres::enqueue_all(connection, messages.into_iter().flatten()).await?;
         chassis::failpoint!("orders.record.after_outbox");
-        Ok(())
+        Ok(orders)
     }
 }
 

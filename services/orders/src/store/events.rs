@@ -1,6 +1,5 @@
 //! The event store: tables `order_events` and `order_snapshots`.
 
-use super::column;
 use crate::{
     domain::{
         Order,
@@ -9,10 +8,11 @@ use crate::{
     error::Error,
     metrics as names,
 };
-use chassis::postgres::is_violation_of;
+use chassis::postgres::{column, is_violation_of};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{FromRow, PgConnection};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// After how many events the state is kept beside them.
@@ -30,6 +30,13 @@ struct Row {
     at: DateTime<Utc>,
     causation_id: Option<Uuid>,
     correlation_id: Option<String>,
+}
+
+#[derive(FromRow)]
+struct Of {
+    order_id: Uuid,
+    #[sqlx(flatten)]
+    row: Row,
 }
 
 impl From<Row> for Stored {
@@ -90,20 +97,21 @@ pub async fn keep(connection: &mut PgConnection, order: &Order) -> Result<(), Er
     Ok(())
 }
 
-/// One query: the newest snapshot of a moment, as an event of type `''`, and the events after it.
+/// One query: of each order the newest snapshot of a moment, as an event of type `''`, and the events after it.
 const LOAD: &str = "
-    WITH snapshot AS (
-        SELECT version, schema_version, state, at FROM order_snapshots
-        WHERE order_id = $1 AND schema_version = $3 AND ($2 IS NULL OR at <= $2)
-        ORDER BY version DESC LIMIT 1)
-    SELECT version, '' AS kind, schema_version, state AS data, at,
+    WITH wanted AS MATERIALIZED (
+        SELECT id, snapshot.* FROM unnest($1::uuid[]) AS id LEFT JOIN LATERAL (
+            SELECT version, schema_version, state, at FROM order_snapshots
+            WHERE order_id = id AND schema_version = $3 AND ($2 IS NULL OR at <= $2)
+            ORDER BY version DESC LIMIT 1) AS snapshot ON true)
+    SELECT id AS order_id, version, '' AS kind, schema_version, state AS data, at,
            NULL::uuid AS causation_id, NULL::text AS correlation_id
-    FROM snapshot
+    FROM wanted WHERE version IS NOT NULL
     UNION ALL
-    SELECT version, type, schema_version, data, at, causation_id, correlation_id
-    FROM order_events
-    WHERE order_id = $1 AND version > coalesce((SELECT version FROM snapshot), 0) AND ($2 IS NULL OR at <= $2)
-    ORDER BY version";
+    SELECT e.order_id, e.version, e.type, e.schema_version, e.data, e.at, e.causation_id, e.correlation_id
+    FROM wanted JOIN order_events e ON e.order_id = id AND e.version > coalesce(wanted.version, 0)
+    WHERE $2 IS NULL OR e.at <= $2
+    ORDER BY order_id, version";
 
 /// The state of an order, now or at a moment; nothing when there was none.
 ///
@@ -114,21 +122,34 @@ pub async fn load(
     order_id: Uuid,
     at: Option<DateTime<Utc>>,
 ) -> Result<Option<Order>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(LOAD).bind(order_id).bind(at).bind(STATE_SCHEMA).fetch_all(connection).await?;
+    Ok(load_all(connection, &[order_id], at).await?.remove(&order_id))
+}
+
+/// The states of several orders, each named once, now or at a moment; those that there were.
+///
+/// # Errors
+/// Fails when the database does, or events of one of them cannot be read.
+pub async fn load_all(
+    connection: &mut PgConnection,
+    orders: &[Uuid],
+    at: Option<DateTime<Utc>>,
+) -> Result<HashMap<Uuid, Order>, Error> {
+    let rows: Vec<Of> = sqlx::query_as(LOAD).bind(orders).bind(at).bind(STATE_SCHEMA).fetch_all(connection).await?;
     #[allow(clippy::cast_precision_loss)]
-    metrics::histogram!(names::LOADED_EVENTS).record(rows.len() as f64);
-    let mut state = None;
-    for row in rows {
-        state = Some(match row.kind.as_str() {
+    metrics::histogram!(names::LOADED_EVENTS).record(rows.len() as f64 / orders.len().max(1) as f64);
+    let mut states = HashMap::with_capacity(orders.len());
+    for Of { order_id, row } in rows {
+        let state = match row.kind.as_str() {
             "" => serde_json::from_value(row.data)?,
             _ => {
                 let stored = Stored::from(row);
                 let (version, at) = (stored.version, stored.at);
-                Order::apply(state, version, at, Event::read(stored)?)?
+                Order::apply(states.remove(&order_id), version, at, Event::read(stored)?)?
             }
-        });
+        };
+        states.insert(order_id, state);
     }
-    Ok(state)
+    Ok(states)
 }
 
 /// Everything that happened to these orders, each order's events in order.
@@ -136,12 +157,6 @@ pub async fn load(
 /// # Errors
 /// Fails when the database does.
 pub async fn history(connection: &mut PgConnection, orders: &[Uuid]) -> sqlx::Result<Vec<(Uuid, Stored)>> {
-    #[derive(FromRow)]
-    struct Of {
-        order_id: Uuid,
-        #[sqlx(flatten)]
-        row: Row,
-    }
     let rows: Vec<Of> = sqlx::query_as(
         "SELECT order_id, version, type AS kind, schema_version, data, at, causation_id, correlation_id
          FROM order_events WHERE order_id = ANY($1) ORDER BY order_id, version",

@@ -1,8 +1,7 @@
 //! Table `idempotency_keys`.
 
-use super::column;
 use crate::error::Error;
-use chassis::postgres::is_violation_of;
+use chassis::postgres::{column, is_violation_of};
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
 use std::collections::HashSet;

@@ -1,7 +1,7 @@
 //! Table `orders`: the state now.
 
-use super::column;
 use crate::{domain::Order, error::Error};
+use chassis::postgres::column;
 use contracts::rest::orders::OrderStatus;
 use sqlx::{PgConnection, PgPool, types::Json};
 use uuid::Uuid;

@@ -1,6 +1,7 @@
 //! Table `link_sales`: what links sold.
 
 use crate::domain::Order;
+use chassis::postgres::column;
 use contracts::money::{Currency, Money};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
@@ -8,24 +9,29 @@ use uuid::Uuid;
 /// Over how many rows the orders of one link are spread.
 const SLOTS: i32 = 64;
 
-/// Counts an order for the link that brought it, or takes it back: in a row that this connection has nearly for
+/// Counts orders for the links that brought them, or takes them back: in rows that this connection has nearly for
 /// itself. So transactions that count several orders do not wait for each other, let alone crosswise.
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn count(connection: &mut PgConnection, order: &Order, sign: i64) -> sqlx::Result<()> {
-    let Some(code) = &order.shortener_short_code else { return Ok(()) };
+pub async fn count(connection: &mut PgConnection, orders: &[Order], sign: i64) -> sqlx::Result<()> {
+    let sold: Vec<_> = orders.iter().filter_map(|order| Some((order.shortener_short_code.as_ref()?, order))).collect();
+    if sold.is_empty() {
+        return Ok(());
+    }
     sqlx::query(
         "INSERT INTO link_sales AS sold (code, currency, slot, orders, minor)
-         VALUES ($1, $2, pg_backend_pid() % $3, $4, $5::bigint * $4)
+         SELECT code, currency, pg_backend_pid() % $4, count(*) * $5, sum(minor) * $5
+         FROM unnest($1::text[], $2::text[], $3::bigint[]) AS new (code, currency, minor)
+         GROUP BY code, currency
          ON CONFLICT (code, currency, slot)
          DO UPDATE SET orders = sold.orders + excluded.orders, minor = sold.minor + excluded.minor",
     )
-    .bind(code)
-    .bind(order.total.currency.code())
+    .bind(column(&sold, |(code, _)| *code))
+    .bind(column(&sold, |(_, order)| order.total.currency.code()))
+    .bind(column(&sold, |(_, order)| order.total.minor))
     .bind(SLOTS)
     .bind(sign)
-    .bind(order.total.minor)
     .execute(connection)
     .await
     .map(drop)

@@ -9,6 +9,7 @@ use contracts::{
     money::{Currency, Money},
     rest::orders::{LinkSales, LinksSales, Order, OrderStatus},
 };
+use futures::future::join_all;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -57,4 +58,27 @@ async fn a_link_sold_what_was_confirmed_and_not_cancelled_and_only_its_owner_kno
         let answer = world.ask("POST", "/v1/links/sales/batch", &buyer.token, Some(body)).await;
         assert_eq!(answer.refused(), ["codes"]);
     }
+}
+
+#[tokio::test]
+async fn orders_that_are_confirmed_together_are_counted_each() {
+    let world = World::new().await;
+    let merchant = Uuid::now_v7();
+    world.link("natal26", merchant).await;
+    world.link("verao27", merchant).await;
+    let buyer = world.buyer().await;
+    let placing = (0..40).map(|number| {
+        let mut body = cart(&buyer);
+        body["link_code"] = json!(["natal26", "verao27"][number % 2]);
+        let (world, buyer) = (&world, &buyer);
+        async move { world.place(buyer, &format!("key-{number}"), body).await }
+    });
+    for answer in join_all(placing).await {
+        let order: Order = answer.json(StatusCode::ACCEPTED);
+        world.becomes(&buyer, order.id, OrderStatus::Confirmed).await;
+    }
+    let body = json!({"codes": ["natal26", "verao27"]});
+    let token = world.issuer.token(merchant, &["user"]);
+    let sales: LinksSales = world.ask("POST", "/v1/links/sales/batch", &token, Some(body)).await.json(StatusCode::OK);
+    assert_eq!(sales.links.iter().map(|link| link.count).collect::<Vec<_>>(), [20, 20]);
 }

@@ -1,6 +1,7 @@
 //! Table `payments`.
 
 use crate::domain::{Known, Origin, Payment, Status, Verdict};
+use chassis::postgres::column;
 use chrono::{DateTime, Utc};
 use contracts::{
     command::{
@@ -99,9 +100,6 @@ pub struct Intent {
 /// # Errors
 /// Fails when the database does.
 pub async fn insert(connection: &mut PgConnection, intents: &[Intent]) -> sqlx::Result<Vec<Payment>> {
-    fn column<'a, T>(intents: &'a [Intent], of: impl Fn(&'a Intent) -> T) -> Vec<T> {
-        intents.iter().map(of).collect()
-    }
     let rows: Vec<Row> = sqlx::query_as(
         "INSERT INTO payments (id, saga_id, step, status, orders_order_id, orders_customer_id, auth_user_id,
              amount_minor, currency, method, last_four, charge_step, traceparent, correlation_id, causation_id)

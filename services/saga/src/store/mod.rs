@@ -3,14 +3,14 @@
 mod change;
 mod record;
 
-pub(crate) use change::Change;
+pub(crate) use change::{Change, save};
 pub use record::{Record, Waiting};
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use contracts::rest::sagas::{SagaEvent, SagaRecord, SagaStatus};
 use record::direction;
-use sqlx::{PgConnection, PgPool, Row as _, postgres::PgRow, types::Json};
+use sqlx::{PgConnection, PgPool, Row as _, postgres::PgRow};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -49,31 +49,6 @@ pub(crate) async fn lock_all(connection: &mut PgConnection, ids: &BTreeSet<Uuid>
     let ids: Vec<Uuid> = ids.iter().copied().collect();
     let query = sqlx::query_as("SELECT * FROM sagas WHERE id = ANY($1) ORDER BY id FOR UPDATE");
     query.bind(ids).fetch_all(connection).await
-}
-
-/// Stores where sagas stand now, with the lines for their history, in one statement. One in its first version is added.
-pub(crate) async fn save(connection: &mut PgConnection, changes: &[Change]) -> sqlx::Result<()> {
-    let rows: Vec<_> = changes.iter().map(|change| &change.row).collect();
-    let lines: Vec<_> = changes.iter().flat_map(|change| &change.lines).collect();
-    sqlx::query(
-        "WITH now AS MATERIALIZED (SELECT * FROM jsonb_populate_recordset(NULL::sagas, $1)),
-         begun AS (INSERT INTO sagas SELECT * FROM now WHERE version = 1),
-         moved AS (
-             UPDATE sagas s SET updated_at = now.updated_at, status = now.status, step = now.step,
-                 direction = now.direction, attempt = now.attempt, counted_from = now.counted_from,
-                 waits_since = now.waits_since, due_at = now.due_at, settled = now.settled,
-                 cause_code = now.cause_code, cause_message = now.cause_message, cause_step = now.cause_step,
-                 cause_by = now.cause_by, version = now.version, ended_at = now.ended_at, data = now.data
-             FROM now WHERE s.id = now.id AND now.version > 1)
-         INSERT INTO saga_history (saga_id, at, event, step, direction, attempt, actor, code, message)
-         SELECT saga_id, at, event, step, direction, attempt, actor, code, message
-         FROM jsonb_populate_recordset(NULL::saga_history, $2)",
-    )
-    .bind(Json(rows))
-    .bind(Json(lines))
-    .execute(connection)
-    .await
-    .map(drop)
 }
 
 /// Reads a saga as it is.

@@ -8,12 +8,13 @@ use contracts::command::{
     },
 };
 use contracts::money::{Currency, Money};
-use saga::{Definition, Local, Step, Verdict};
+use saga::{Definition, Local, Lot, Step, Verdict};
 use serde::{Deserialize, Serialize};
 use std::{
+    collections::HashSet,
     sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -37,8 +38,12 @@ pub(crate) struct Checkout {
     pub(crate) deadline: Duration,
     /// How often `confirm_order` fails after its write before it works.
     pub(crate) failures: Arc<AtomicU32>,
-    /// Whether `confirm_order` refuses.
-    pub(crate) refuses: bool,
+    /// The orders that `confirm_order` refuses.
+    pub(crate) refused: Arc<Mutex<HashSet<Uuid>>>,
+    /// Whether `confirm_order` fails for several at once.
+    pub(crate) alone: Arc<AtomicBool>,
+    /// For which sagas `confirm_order` was run at once: the replies on whose behalf.
+    pub(crate) lots: Arc<Mutex<Vec<Vec<Uuid>>>>,
 }
 
 impl Default for Checkout {
@@ -47,7 +52,9 @@ impl Default for Checkout {
             timeout: Duration::from_secs(20),
             deadline: Duration::from_secs(120),
             failures: Arc::default(),
-            refuses: false,
+            refused: Arc::default(),
+            alone: Arc::default(),
+            lots: Arc::default(),
         }
     }
 }
@@ -57,7 +64,7 @@ impl Definition for Checkout {
     type Data = Data;
 
     fn steps(&self) -> Vec<Step<Data>> {
-        let (failures, refuses) = (Arc::clone(&self.failures), self.refuses);
+        let checkout = self.clone();
         vec![
             Step::begun("open_order").undone_by_local(|local| Box::pin(give_up(local))),
             Step::remote("reserve_stock", reserve)
@@ -70,11 +77,7 @@ impl Definition for Checkout {
                 .undone_by(|step, data: &Data| RefundPayment { step, orders_order_id: data.order_id })
                 .timeout(self.timeout)
                 .tries(2),
-            Step::local("confirm_order", move |local| {
-                let fails =
-                    failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
-                Box::pin(confirm(local, fails, refuses))
-            }),
+            Step::local_together("confirm_order", move |lot| Box::pin(checkout.clone().confirm(lot))),
         ]
     }
 
@@ -100,14 +103,27 @@ fn charge(step: StepRef, data: &Data) -> ChargePayment {
     }
 }
 
-async fn confirm(local: Local<'_, Data>, fails: bool, refuses: bool) -> anyhow::Result<Verdict> {
-    assert!(local.data.reservation_id.is_some() && local.data.payment_id.is_some(), "the answers were learnt");
-    sqlx::query("UPDATE orders SET status = 'confirmed', confirmations = confirmations + 1 WHERE id = $1")
-        .bind(local.data.order_id)
-        .execute(local.connection)
-        .await?;
-    anyhow::ensure!(!fails, "confirming failed");
-    Ok(if refuses { Verdict::refused("too_late", "the shop is closed") } else { Verdict::Done })
+impl Checkout {
+    async fn confirm(self, lot: Lot<'_, Data>) -> anyhow::Result<Vec<Verdict>> {
+        let fails = self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+        let (mut causes, mut verdicts) = (Vec::new(), Vec::new());
+        for saga in &lot.sagas {
+            let Data { order_id, reservation_id, payment_id } = &*saga.data;
+            assert!(reservation_id.is_some() && payment_id.is_some(), "the answers were learnt");
+            causes.extend(saga.scope.run(async { chassis::messaging::cause() }).await);
+            let is_refused = self.refused.lock().unwrap().contains(order_id);
+            verdicts.push(if is_refused { Verdict::refused("too_late", "the shop is closed") } else { Verdict::Done });
+        }
+        self.lots.lock().unwrap().push(causes);
+        let ids: Vec<_> = lot.sagas.iter().map(|saga| saga.data.order_id).collect();
+        sqlx::query("UPDATE orders SET status = 'confirmed', confirmations = confirmations + 1 WHERE id = ANY($1)")
+            .bind(ids)
+            .execute(lot.connection)
+            .await?;
+        let is_lot = verdicts.len() > 1 && self.alone.load(Ordering::SeqCst);
+        anyhow::ensure!(!fails && !is_lot, "confirming failed");
+        Ok(verdicts)
+    }
 }
 
 async fn give_up(local: Local<'_, Data>) -> anyhow::Result<()> {

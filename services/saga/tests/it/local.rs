@@ -1,12 +1,20 @@
 //! Steps in the service's own transaction.
 
 use crate::{
-    checkout::{Checkout, RELEASE},
+    checkout::{CHARGE, Checkout, RELEASE},
+    participants::Mood,
     world::World,
 };
 use contracts::{command::Direction, rest::sagas::SagaStatus};
 use saga::Cause;
-use std::sync::{Arc, atomic::AtomicU32};
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+use uuid::Uuid;
 
 const CONFIRM: (&str, Direction) = ("confirm_order", Direction::Forward);
 
@@ -42,10 +50,68 @@ async fn one_that_fails_for_ever_turns_the_saga_back() {
 
 #[tokio::test]
 async fn one_that_refuses_turns_the_saga_back_in_the_same_transaction() {
-    let world = World::new(Checkout { refuses: true, ..Checkout::default() }).await;
-    world.participants.take(RELEASE, crate::participants::Mood::Holds);
+    let checkout = Checkout::default();
+    let world = World::new(checkout.clone()).await;
+    world.participants.take(CHARGE, Mood::Holds);
+    world.participants.take(RELEASE, Mood::Holds);
     let id = world.place().await;
+    checkout.refused.lock().unwrap().insert(id);
+    world.participants.reply(world.participants.until_held(1).await.remove(0)).await;
     world.until_waits_for(id, RELEASE, 1).await;
     let saga = world.saga(id).await;
     assert_eq!(saga.cause.unwrap().code, "too_late");
+}
+
+/// Sagas whose replies have come while nobody was there to take them.
+async fn piled_up(checkout: &Checkout, count: usize) -> (World, Vec<Uuid>) {
+    let mut world = World::asleep(checkout.clone()).await;
+    world.participants.take(CHARGE, Mood::Holds);
+    let process = world.wake().await;
+    let mut ids = Vec::new();
+    for _ in 0..count {
+        ids.push(world.place().await);
+    }
+    let replies = world.participants.until_held(count).await;
+    process.kill();
+    for reply in replies {
+        world.participants.reply(reply).await;
+    }
+    (world, ids)
+}
+
+#[tokio::test]
+async fn sagas_that_come_to_a_local_step_together_run_it_together_and_end_each_for_itself() {
+    let checkout = Checkout::default();
+    let (mut world, ids) = piled_up(&checkout, 12).await;
+    checkout.refused.lock().unwrap().insert(ids[3]);
+    world.wake().await;
+    for (place, id) in ids.iter().enumerate() {
+        if place == 3 {
+            assert_eq!(world.until(*id, SagaStatus::Compensated).await.cause.unwrap().code, "too_late");
+        } else {
+            world.until(*id, SagaStatus::Completed).await;
+            assert_eq!(world.order(*id).await, ("confirmed".to_owned(), None, 1));
+        }
+    }
+    let lots = checkout.lots.lock().unwrap().clone();
+    assert!(lots.iter().any(|lot| lot.len() > 1), "{lots:?}");
+    let causes: HashSet<_> = lots.iter().flatten().collect();
+    assert_eq!(causes.len(), ids.len(), "each on behalf of its own reply: {lots:?}");
+}
+
+#[tokio::test]
+async fn when_a_local_step_fails_for_several_it_is_run_for_each_alone() {
+    let checkout = Checkout::default();
+    let (mut world, ids) = piled_up(&checkout, 12).await;
+    checkout.alone.store(true, Ordering::SeqCst);
+    world.wake().await;
+    for id in &ids {
+        world.until(*id, SagaStatus::Completed).await;
+        assert_eq!(world.order(*id).await, ("confirmed".to_owned(), None, 1));
+    }
+    let lots = checkout.lots.lock().unwrap().clone();
+    let failed = lots.iter().find(|lot| lot.len() > 1).unwrap();
+    for cause in failed {
+        assert!(lots.contains(&vec![*cause]), "{lots:?}");
+    }
 }

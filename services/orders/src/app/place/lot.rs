@@ -65,10 +65,7 @@ impl Shop {
         let (mut lot, mut answers) = (Lot::default(), Vec::with_capacity(wishes.len()));
         for (wish, begun) in wishes.iter().zip(begun) {
             answers.push(match begun {
-                Ok(None) => match wish.scope.run(self.add(tx, &mut lot, wish, &known)).await {
-                    Err(error @ Error::Store(_)) => return Err(error),
-                    answer => answer,
-                },
+                Ok(None) => wish.scope.run(async { self.add(&mut lot, wish, &known) }).await,
                 Ok(Some(answer)) => {
                     metrics::counter!(names::REPEATED, "outcome" => "answered").increment(1);
                     Ok(serde_json::from_value(answer)?)
@@ -80,13 +77,7 @@ impl Shop {
     }
 
     /// Adds an order to the lot, if nothing is wrong with it.
-    async fn add<'a>(
-        &self,
-        tx: &mut PgConnection,
-        lot: &mut Lot<'a>,
-        wish: &'a Wish,
-        known: &Known,
-    ) -> Result<Order, Error> {
+    fn add<'a>(&self, lot: &mut Lot<'a>, wish: &'a Wish, known: &Known) -> Result<Order, Error> {
         let (Buyer { customer_id, means }, cart) = known.consider(wish, &self.keyring)?;
         let placed = Placed {
             order_id: Uuid::now_v7(),
@@ -102,7 +93,7 @@ impl Shop {
         let answer = order.shown(None);
         let data = CheckoutData::new(order, Payment::from(means));
         let start = saga::Start { id: order.id, subject: order.id.to_string(), data };
-        let begun = self.engine.begin::<Checkout>(tx, start).await.map_err(of_engine)?;
+        let begun = self.engine.begin::<Checkout>(start).map_err(of_engine)?;
         lot.wishes.push(wish);
         lot.answers.push((wish.request(), serde_json::to_value(&answer)?));
         lot.orders.push(recorded);

@@ -5,10 +5,7 @@ mod lot;
 
 use super::Shop;
 use crate::{error::Error, metrics as names, store::idempotency::Request};
-use chassis::{
-    http::{IdempotencyKey, Scope},
-    together::Together,
-};
+use chassis::{Scope, http::IdempotencyKey, together::Together};
 use contracts::rest::orders::{Order, PlaceOrder};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;

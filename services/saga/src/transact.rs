@@ -1,0 +1,109 @@
+//! Transitions in transactions of their own.
+
+use crate::{
+    engine::Engine,
+    error::{Error, Stumble},
+    lot,
+    machine::Refusal,
+    store::{self, Lock},
+    story::Story,
+    transition::{Impulse, Transition},
+};
+use chassis::{
+    failpoint,
+    messaging::{Message, outbox},
+};
+use contracts::command::Replied;
+use sqlx::PgConnection;
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// How many local steps of one transition may fail, one after the other, before it is given up for now.
+const STUMBLES: usize = 4;
+
+impl Engine {
+    /// Moves a saga on in a transaction of its own. A local step that fails is rolled back, with all
+    /// else; then the transition is made without it, and the saga waits to try it again.
+    pub(crate) async fn transact(&self, id: Uuid, impulse: &Impulse, lock: Lock) -> Result<(), Error> {
+        let mut stumble = None;
+        for _ in 0..STUMBLES {
+            match self.attempt(id, impulse, lock, stumble.take()).await {
+                Ok(story) => {
+                    story.tell();
+                    return Ok(());
+                }
+                Err(Error::Stumbled(at)) if !at.is_passing() => {
+                    tracing::warn!(saga.id = %id, saga.step = at.name, error = format!("{:#}", at.error), "A local step of a saga failed and was rolled back.");
+                    stumble = Some(at);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::Internal(anyhow::anyhow!("the local steps of the saga fail in turn")))
+    }
+
+    async fn attempt(&self, id: Uuid, impulse: &Impulse, lock: Lock, stumble: Option<Stumble>) -> Result<Story, Error> {
+        let mut transaction = chassis::postgres::begin(&self.pool).await?;
+        let story = match self.advance(&mut transaction, (id, lock), impulse, stumble).await {
+            Ok(story) => story,
+            Err(error) => {
+                // Before anybody looks again: who passes over locked sagas must find this one free.
+                let _ = transaction.rollback().await;
+                return Err(error);
+            }
+        };
+        outbox::postgres::commit(transaction).await?;
+        failpoint!("saga.step.after_commit");
+        Ok(story)
+    }
+
+    /// Moves a saga on, in the transaction of `connection`.
+    pub(crate) async fn advance(
+        &self,
+        connection: &mut PgConnection,
+        (id, lock): (Uuid, Lock),
+        impulse: &Impulse,
+        stumble: Option<Stumble>,
+    ) -> Result<Story, Error> {
+        let record = store::lock(connection, id, lock).await?.ok_or(Error::NotFound)?;
+        let transition = Transition::by(self, record, impulse)?.after(stumble);
+        Ok(lot::carry_out(connection, vec![transition]).await?.swap_remove(0))
+    }
+
+    /// Moves sagas on by replies, in one transaction; nothing when two are for the same saga, which has to take one
+    /// after the other. Tells how many replies no saga waited for.
+    ///
+    /// # Errors
+    /// When one of them cannot be moved, none is.
+    pub(crate) async fn transact_together(&self, replies: Vec<(&Message, Replied)>) -> Result<Option<u64>, Error> {
+        let ids: BTreeSet<Uuid> = replies.iter().map(|(_, replied)| replied.step.saga_id).collect();
+        if ids.len() < replies.len() {
+            return Ok(None);
+        }
+        let mut transaction = chassis::postgres::begin(&self.pool).await?;
+        let mut records = store::lock_all(&mut transaction, &ids).await?;
+        let (mut told, mut lot, mut absorbed) = (Vec::new(), Vec::new(), 0);
+        for (message, replied) in replies {
+            let place = records.iter().position(|record| record.id == replied.step.saga_id);
+            let Some(record) = place.map(|place| records.swap_remove(place)) else {
+                absorbed += 1;
+                continue;
+            };
+            match message.scope(async { Transition::by(self, record, &Impulse::Reply(replied)) }).await {
+                Ok(transition) => {
+                    told.push(message);
+                    lot.push(transition);
+                }
+                Err(Error::Refused(Refusal::Absorbed)) => absorbed += 1,
+                Err(error) => return Err(error),
+            }
+        }
+        let stories = lot::carry_out(&mut transaction, lot).await?;
+        outbox::postgres::commit(transaction).await?;
+        failpoint!("saga.step.after_commit");
+        for (message, story) in told.into_iter().zip(stories) {
+            message.scope(async { story.tell() }).await;
+        }
+        Ok(Some(absorbed))
+    }
+}
