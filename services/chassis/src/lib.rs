@@ -10,6 +10,7 @@ pub mod failpoint;
 pub mod health;
 pub mod http;
 pub mod jwt;
+mod linger;
 pub mod messaging;
 pub mod postgres;
 mod run;

@@ -1,5 +1,6 @@
 //! Work that piles up is done together: what comes while others of its kind are being done waits, and is then one lot.
 
+use crate::linger::Linger;
 use futures::future::join_all;
 use std::{
     mem,
@@ -7,14 +8,17 @@ use std::{
 };
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard, oneshot};
 
+/// How many jobs that come at once are a sign of more.
+const SEVERAL: usize = 2;
+
 /// Where jobs are put down to be done together. Clones are the same.
 ///
-/// There is no task for it, and nothing waits for a lot to fill: who finds nobody at work has its own done at once, and
-/// whoever gets the next turn has all done that lie there by then. A lot is seen to its end by a task of its own, even
+/// Who finds nobody at work has its own done at once, and whoever gets the next turn has all done that lie there by then;
+/// behind several that is a little later, so that there are more. A lot is seen to its end by a task of its own, even
 /// when those who brought it go away; what is still waiting then is forgotten.
 pub struct Together<J, A, E> {
     waiting: Arc<Mutex<Vec<Waiting<J, A, E>>>>,
-    turn: Arc<Turn<()>>,
+    turn: Arc<Turn<Linger>>,
     most: usize,
 }
 
@@ -39,7 +43,7 @@ where
     /// Does up to so many jobs at once.
     #[must_use]
     pub fn at_most(most: usize) -> Self {
-        Self { waiting: Arc::default(), turn: Arc::default(), most }
+        Self { waiting: Arc::default(), turn: Arc::new(Turn::new(Linger::after(SEVERAL))), most }
     }
 
     /// Puts a job down and waits until it is done: by `work` of whoever has the turn, which gives an answer for each job,
@@ -62,7 +66,7 @@ where
                 biased;
                 answer = &mut answer => return answer.ok(),
                 turn = Arc::clone(&self.turn).lock_owned() => match still_waits() {
-                    true => self.begin(turn, work.clone()),
+                    true => drop(tokio::spawn(self.clone().do_all(turn, work.clone()))),
                     false => break,
                 },
             }
@@ -70,37 +74,40 @@ where
         answer.await.ok()
     }
 
-    fn begin<W>(&self, turn: OwnedMutexGuard<()>, work: impl Fn(Vec<Arc<J>>) -> W + Send + Sync + 'static)
+    /// Does a lot, and tells those who wait; they may be gone, and it is done all the same.
+    async fn do_all<W>(self, mut turn: OwnedMutexGuard<Linger>, work: impl Fn(Vec<Arc<J>>) -> W)
     where
-        W: Future<Output = Result<Vec<A>, E>> + Send + 'static,
+        W: Future<Output = Result<Vec<A>, E>>,
     {
-        let lot = self.jobs(|waiting| {
+        turn.wait().await;
+        let lot = self.take();
+        if lot.is_empty() {
+            return;
+        }
+        let done = work(lot.iter().map(|waiting| Arc::clone(&waiting.job)).collect()).await;
+        turn.note(lot.len());
+        drop(turn);
+        match done {
+            // Each for itself and side by side: what failed may be away, and nobody is to wait for that in a line.
+            Err(_) if lot.len() > 1 => {
+                let work = &work;
+                join_all(lot.into_iter().map(async |Waiting { job, done }| tell([done], work(vec![job]).await))).await;
+            }
+            done => tell(lot.into_iter().map(|waiting| waiting.done), done),
+        }
+    }
+
+    /// Takes a lot, of those that somebody still waits for.
+    fn take(&self) -> Vec<Waiting<J, A, E>> {
+        self.jobs(|waiting| {
             waiting.retain(|waiting| !waiting.done.is_closed());
             let rest = waiting.split_off(waiting.len().min(self.most));
             mem::replace(waiting, rest)
-        });
-        tokio::spawn(do_all(lot, turn, work));
+        })
     }
 
     fn jobs<T>(&self, change: impl FnOnce(&mut Vec<Waiting<J, A, E>>) -> T) -> T {
         change(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// Does a lot, and tells those who wait; they may be gone, and it is done all the same.
-async fn do_all<J, A, E, W>(lot: Vec<Waiting<J, A, E>>, turn: OwnedMutexGuard<()>, work: impl Fn(Vec<Arc<J>>) -> W)
-where
-    W: Future<Output = Result<Vec<A>, E>>,
-{
-    let done = work(lot.iter().map(|waiting| Arc::clone(&waiting.job)).collect()).await;
-    drop(turn);
-    match done {
-        // Each for itself and side by side: what failed may be away, and nobody is to wait for that in a line.
-        Err(_) if lot.len() > 1 => {
-            let work = &work;
-            join_all(lot.into_iter().map(async |Waiting { job, done }| tell([done], work(vec![job]).await))).await;
-        }
-        done => tell(lot.into_iter().map(|waiting| waiting.done), done),
     }
 }
 

@@ -6,6 +6,7 @@ use super::{
     tries,
 };
 use crate::{
+    linger::Linger,
     messaging::{
         HandleError, Message,
         broker::answer,
@@ -33,6 +34,9 @@ use tracing::Instrument;
 
 /// How long a subscription must have lasted for its end to count as the first.
 const HEALTHY_AFTER: Duration = Duration::from_secs(60);
+
+/// How many messages that come at once are a sign of more.
+const SEVERAL: usize = 2;
 
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,16 +105,19 @@ impl<H: Handler> Partition<H> {
         let mut deliveries = answer(channel.basic_consume(queue, "".into(), options, FieldTable::default())).await?;
         // What an earlier subscription knew may be out of date: another process was active since.
         let mut active = Active { shared: &*self.shared, shutdown, lines: None };
+        let mut linger = Linger::after(SEVERAL);
         loop {
             let first = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
                 next = deliveries.next() => next.context("the broker cancelled the subscription")??,
             };
+            linger.wait().await;
             let come = self.gather(first, &mut deliveries);
             if !active.settle_all(&come).await? {
                 break;
             }
+            linger.note(come.len());
         }
         // Gives back what was fetched ahead.
         answer(channel.close(200, "done".into())).await

@@ -1,7 +1,10 @@
 //! Publishes what stands in an outbox.
 
 use super::{Claimed, Store, Wake};
-use crate::messaging::{PublishError, Publisher, delays, metrics, topology};
+use crate::{
+    linger::Linger,
+    messaging::{PublishError, Publisher, delays, metrics, topology},
+};
 use futures::future::join_all;
 use std::{
     collections::{HashMap, HashSet},
@@ -17,6 +20,8 @@ use uuid::Uuid;
 
 /// How often the outbox is counted for the metrics.
 const MEASURE_EVERY: Duration = Duration::from_secs(5);
+/// How many messages are more than what one change of state has to tell.
+const LARGE: usize = 8;
 
 /// What became of a batch.
 #[derive(Default)]
@@ -73,12 +78,16 @@ impl<S: Store> Relay<S> {
         let listening = listen(self.store.clone(), Arc::clone(&written));
         let _listener = AbortOnDropHandle::new(tokio::spawn(listening));
         let (mut delays, mut measured, mut declared) = (delays(), None::<Instant>, false);
+        let mut linger = Linger::after(LARGE);
         while !shutdown.is_cancelled() {
             if measured.is_none_or(|at| at.elapsed() > MEASURE_EVERY) {
                 self.measure().await;
                 measured = Some(Instant::now());
             }
-            let pause = match self.round(&mut declared).await {
+            linger.wait().await;
+            let round = self.round(&mut declared).await;
+            linger.note(*round.as_ref().unwrap_or(&0));
+            let pause = match round {
                 Ok(0) => self.sweep,
                 Ok(_) => {
                     delays = crate::messaging::delays();

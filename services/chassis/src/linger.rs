@@ -1,0 +1,70 @@
+//! A short wait that lets work pile up while there is much of it.
+
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// How long a lot waits for more behind a large one: a few commits' time, and little beside what anybody waits for
+/// under load.
+const LINGER: Duration = Duration::from_millis(30);
+/// For how long a large lot is a sign of more.
+const RECENT: Duration = Duration::from_millis(250);
+
+/// Paces whoever does what has piled up in lots: behind a large lot the next one is taken a little later, and is larger
+/// for it. What comes while there is little to do never waits.
+///
+/// Without it a busy program takes each piece as it comes, pays for a transaction and a flush each time, and is so
+/// kept busy. It is what Kafka's `linger.ms` and Postgres's `commit_delay` are for.
+#[derive(Debug)]
+pub(crate) struct Linger {
+    large: usize,
+    /// When the last lot was done, if it was large.
+    large_at: Option<Instant>,
+}
+
+impl Linger {
+    /// Lots of at least so many are large.
+    pub(crate) const fn after(large: usize) -> Self {
+        Self { large, large_at: None }
+    }
+
+    /// Notes that a lot of so many was done just now.
+    pub(crate) fn note(&mut self, count: usize) {
+        self.large_at = (count >= self.large).then(Instant::now);
+    }
+
+    /// Lets more come, if the last lot was large and is not long ago.
+    pub(crate) async fn wait(&self) {
+        if self.large_at.is_some_and(|at| at.elapsed() < RECENT) {
+            sleep(LINGER).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LINGER, Linger, RECENT};
+    use std::time::Duration;
+    use tokio::time::{Instant, advance};
+
+    /// How long the next lot waits.
+    async fn waits(linger: &Linger) -> Duration {
+        let began = Instant::now();
+        linger.wait().await;
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lot_waits_only_behind_a_large_one_of_just_now() {
+        let mut linger = Linger::after(2);
+        assert_eq!(waits(&linger).await, Duration::ZERO);
+        linger.note(1);
+        assert_eq!(waits(&linger).await, Duration::ZERO);
+        linger.note(2);
+        assert_eq!(waits(&linger).await, LINGER);
+        linger.note(1);
+        assert_eq!(waits(&linger).await, Duration::ZERO);
+        linger.note(2);
+        advance(RECENT).await;
+        assert_eq!(waits(&linger).await, Duration::ZERO, "the load is over");
+    }
+}
