@@ -1,11 +1,14 @@
-//! Hears on the log of events which orders are confirmed: when anybody can know it, not when a row says so.
+//! Hears which orders are confirmed, as any subscriber does: when anybody can know it, not when a row says so.
 
-use chassis::messaging::{
-    Broker,
-    stream::{Reader, Start},
-};
-use contracts::{amqp::EVENTS_LOG, envelope::EventData as _, event::orders::OrderConfirmed};
+use chassis::messaging::Broker;
+use contracts::{amqp::EVENTS_EXCHANGE, envelope::EventData as _, event::orders::OrderConfirmed};
+use futures::StreamExt as _;
 use kit::Sandbox;
+use lapin::{
+    Consumer,
+    options::{BasicConsumeOptions, QueueBindOptions, QueueDeclareOptions},
+    types::FieldTable,
+};
 use parking_lot::Mutex;
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -15,6 +18,9 @@ use std::{
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+/// The queue on which it hears; it goes with the bench.
+const QUEUE: &str = "bench.news";
+
 /// What is known of an order.
 enum Known {
     /// Somebody waits for its confirmation.
@@ -23,23 +29,22 @@ enum Known {
     Confirmed(Instant),
 }
 
-/// Ears on the log of events.
+/// Ears on the exchange of events.
 pub(super) struct News(Mutex<HashMap<Uuid, Known>>);
 
 impl News {
     /// Listens from now on, for as long as the bench runs.
     pub(super) async fn listen(sandbox: &Sandbox) -> anyhow::Result<Arc<Self>> {
-        let broker = Broker::new(&sandbox.amqp("orders").into(), "load");
-        let mut log = Reader::open(&broker, EVENTS_LOG, Start::Next).prefetch(2_000);
-        log.attach().await?;
+        let broker = Broker::new(&sandbox.amqp_admin().into(), "load");
+        let mut confirmations = subscribe(&broker).await?;
         let news = Arc::new(Self(Mutex::default()));
         let heard = Arc::clone(&news);
         tokio::spawn(async move {
-            while let Ok(record) = log.next().await {
-                if record.message.kind == OrderConfirmed::TYPE
-                    && let Ok(order) = record.message.subject.parse()
-                {
-                    heard.hear(order);
+            // The connection ends with the broker.
+            let _broker = broker;
+            while let Some(Ok(delivery)) = confirmations.next().await {
+                if let Ok(confirmed) = serde_json::from_slice::<OrderConfirmed>(&delivery.data) {
+                    heard.hear(confirmed.order_id);
                 }
             }
         });
@@ -73,4 +78,15 @@ impl News {
         }
         receiver.await
     }
+}
+
+async fn subscribe(broker: &Broker) -> anyhow::Result<Consumer> {
+    let channel = broker.channel().await?;
+    let (queue, none) = (QUEUE.into(), FieldTable::default());
+    let fleeting = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
+    channel.queue_declare(queue, fleeting, none.clone()).await?;
+    let (exchange, key) = (EVENTS_EXCHANGE.into(), OrderConfirmed::TYPE.into());
+    channel.queue_bind(QUEUE.into(), exchange, key, QueueBindOptions::default(), none.clone()).await?;
+    let unacknowledged = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
+    Ok(channel.basic_consume(QUEUE.into(), "".into(), unacknowledged, none).await?)
 }
