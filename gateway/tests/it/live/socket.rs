@@ -1,5 +1,8 @@
 //! GraphQL over WebSockets.
 
+use std::collections::VecDeque;
+use std::pin::pin;
+
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,7 +17,13 @@ use crate::gate::{Gate, code};
 
 const PROTOCOL: &str = "graphql-transport-ws";
 
-struct Socket(WebSocketStream<TcpStream>);
+/// A client. It answers pings while it listens, and is gone for the gateway when it does not.
+struct Socket {
+    stream: WebSocketStream<TcpStream>,
+    /// What was said while it waited for something else.
+    heard: VecDeque<Value>,
+    pings: usize,
+}
 
 impl Socket {
     async fn open(gate: &Gate, protocol: Option<&str>, token: Option<&str>) -> Result<Self, Error> {
@@ -27,7 +36,8 @@ impl Socket {
             request.headers_mut().insert("authorization", format!("Bearer {token}").parse().expect("a value"));
         }
         let stream = TcpStream::connect(address).await.expect("a connection");
-        Ok(Self(client_async(request, stream).await?.0))
+        let (stream, _) = client_async(request, stream).await?;
+        Ok(Self { stream, heard: VecDeque::new(), pings: 0 })
     }
 
     /// A socket whose client has said who it is.
@@ -40,7 +50,7 @@ impl Socket {
     }
 
     async fn say(&mut self, message: Value) {
-        self.0.send(Message::text(message.to_string())).await.expect("sent");
+        self.stream.send(Message::text(message.to_string())).await.expect("sent");
     }
 
     async fn ask(&mut self, id: &str, query: &str) {
@@ -50,10 +60,29 @@ impl Socket {
     /// The next message.
     async fn hear(&mut self) -> Value {
         loop {
-            match self.0.next().await.expect("a message").expect("a message") {
-                Message::Text(text) => return serde_json::from_str(&text).expect("JSON"),
-                Message::Ping(_) | Message::Pong(_) => {}
-                other => panic!("{other:?}"),
+            if let Some(heard) = self.heard.pop_front() {
+                return heard;
+            }
+            self.listen().await;
+        }
+    }
+
+    async fn listen(&mut self) {
+        match self.stream.next().await.expect("a message").expect("a message") {
+            Message::Text(text) => self.heard.push_back(serde_json::from_str(&text).expect("JSON")),
+            Message::Ping(_) => self.pings += 1,
+            Message::Pong(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Waits for something else, and listens meanwhile.
+    async fn during<T>(&mut self, other: impl Future<Output = T>) -> T {
+        let mut other = pin!(other);
+        loop {
+            tokio::select! {
+                done = &mut other => return done,
+                () = self.listen() => {}
             }
         }
     }
@@ -61,7 +90,7 @@ impl Socket {
     /// How the gateway closes.
     async fn closes(&mut self) -> (u16, String) {
         loop {
-            match self.0.next().await.expect("a message").expect("a message") {
+            match self.stream.next().await.expect("a message").expect("a message") {
                 Message::Close(Some(frame)) => return (frame.code.into(), frame.reason.to_string()),
                 Message::Close(None) => panic!("closed without a word"),
                 _ => {}
@@ -76,12 +105,12 @@ fn next(id: &str, data: &Value) -> Value {
 
 #[tokio::test]
 async fn an_order_is_told_as_it_changes_beside_other_operations() {
-    let mut told = Told::start(json!({ "ping_ms": 50 })).await;
+    let mut told = Told::start(json!({ "ping_ms": 500 })).await;
     let mut socket = Socket::of(&told.gate, &told.gate.token()).await;
     socket.ask("one", &watch(1)).await;
-    let one = told.feed().await;
+    let one = socket.during(told.feed()).await;
     socket.ask("two", &watch(1)).await;
-    let two = told.feed().await;
+    let two = socket.during(told.feed()).await;
     tell(&one, "pending", 1).await;
     assert_eq!(socket.hear().await, next("one", &json!({ "orderChanged": { "status": "PENDING", "version": 1 } })));
     socket.ask("q", "{ __typename }").await;
@@ -91,7 +120,11 @@ async fn an_order_is_told_as_it_changes_beside_other_operations() {
     assert_eq!(socket.hear().await, json!({ "type": "pong", "payload": { "n": 1 } }));
     // What the client has completed is not told any more, and its id is free.
     socket.say(json!({ "type": "complete", "id": "one" })).await;
-    one.closed().await;
+    socket.during(one.closed()).await;
+    // Who answers pings stays.
+    while socket.pings < 2 {
+        socket.listen().await;
+    }
     tell(&two, "rejected", 2).await;
     assert_eq!(socket.hear().await, next("two", &json!({ "orderChanged": { "status": "REJECTED", "version": 2 } })));
     assert_eq!(socket.hear().await, json!({ "type": "complete", "id": "two" }));
@@ -152,7 +185,7 @@ async fn who_breaks_the_protocol_is_shown_out() {
         Message::binary("{}"),
     ] {
         let mut socket = Socket::of(&gate, &token).await;
-        socket.0.send(nonsense).await.expect("sent");
+        socket.stream.send(nonsense).await.expect("sent");
         assert_eq!(socket.closes().await.0, 4400);
     }
     let mut large = Socket::of(&gate, &token).await;
