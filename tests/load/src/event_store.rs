@@ -12,7 +12,7 @@ use orders::{
     domain::order::{Event, Placed, Stored, current_schema},
     store::events::{SNAPSHOT_EVERY, append, keep, load},
 };
-use sqlx::{Connection as _, PgConnection};
+use sqlx::PgConnection;
 use std::time::Instant;
 use uuid::Uuid;
 
@@ -29,7 +29,9 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     let sandbox = Sandbox::on(&engines).await?;
     // Makes the tables; the bench has them to itself afterwards.
     Stack::start(&sandbox, &["orders"]).await?;
-    let mut connection = PgConnection::connect(sandbox.postgres("orders")).await?;
+    // As the service connects: statements are planned once.
+    let settings = chassis::config::Postgres { url: sandbox.postgres("orders").into(), max_connections: 1 };
+    let mut connection = chassis::postgres::pool(&settings, 1)?.acquire().await?;
     appends(&mut connection).await?;
     for length in LENGTHS {
         let order = history(&mut connection, length).await?;
