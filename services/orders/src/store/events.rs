@@ -110,8 +110,7 @@ const LOAD: &str = "
     UNION ALL
     SELECT e.order_id, e.version, e.type, e.schema_version, e.data, e.at, e.causation_id, e.correlation_id
     FROM wanted JOIN order_events e ON e.order_id = id AND e.version > coalesce(wanted.version, 0)
-    WHERE $2 IS NULL OR e.at <= $2
-    ORDER BY order_id, version";
+    WHERE $2 IS NULL OR e.at <= $2";
 
 /// The state of an order, now or at a moment; nothing when there was none.
 ///
@@ -135,21 +134,35 @@ pub async fn load_all(
     at: Option<DateTime<Utc>>,
 ) -> Result<HashMap<Uuid, Order>, Error> {
     let rows: Vec<Of> = sqlx::query_as(LOAD).bind(orders).bind(at).bind(STATE_SCHEMA).fetch_all(connection).await?;
-    #[allow(clippy::cast_precision_loss)]
-    metrics::histogram!(names::LOADED_EVENTS).record(rows.len() as f64 / orders.len().max(1) as f64);
-    let mut states = HashMap::with_capacity(orders.len());
+    let mut histories: HashMap<Uuid, Vec<Row>> = HashMap::with_capacity(orders.len());
     for Of { order_id, row } in rows {
-        let state = match row.kind.as_str() {
+        histories.entry(order_id).or_default().push(row);
+    }
+    let mut states = HashMap::with_capacity(orders.len());
+    for (id, rows) in histories {
+        states.extend(replay(rows)?.map(|order| (id, order)));
+    }
+    Ok(states)
+}
+
+/// The state that the events of one order lead to, in whichever order they come.
+fn replay(mut rows: Vec<Row>) -> Result<Option<Order>, Error> {
+    #[allow(clippy::cast_precision_loss)]
+    metrics::histogram!(names::LOADED_EVENTS).record(rows.len() as f64);
+    // Here and not in the database, which would sort long histories on its disk.
+    rows.sort_by_key(|row| row.version);
+    let mut state = None;
+    for row in rows {
+        state = Some(match row.kind.as_str() {
             "" => serde_json::from_value(row.data)?,
             _ => {
                 let stored = Stored::from(row);
                 let (version, at) = (stored.version, stored.at);
-                Order::apply(states.remove(&order_id), version, at, Event::read(stored)?)?
+                Order::apply(state, version, at, Event::read(stored)?)?
             }
-        };
-        states.insert(order_id, state);
+        });
     }
-    Ok(states)
+    Ok(state)
 }
 
 /// Everything that happened to these orders, each order's events in order.
