@@ -8,6 +8,8 @@ use tokio::time::{Instant, sleep};
 const LINGER: Duration = Duration::from_millis(30);
 /// For how long a large lot is a sign of more.
 const RECENT: Duration = Duration::from_millis(250);
+/// How many pieces of work that come at once are a sign of more.
+const SEVERAL: usize = 2;
 
 /// Paces whoever does what has piled up in lots: behind a large lot the next one is taken a little later, and is larger
 /// for it. What comes while there is little to do never waits.
@@ -19,6 +21,13 @@ pub(crate) struct Linger {
     large: usize,
     /// When the last lot was done, if it was large.
     large_at: Option<Instant>,
+}
+
+impl Default for Linger {
+    /// Two are many.
+    fn default() -> Self {
+        Self::after(SEVERAL)
+    }
 }
 
 impl Linger {
@@ -55,7 +64,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_lot_waits_only_behind_a_large_one_of_just_now() {
-        let mut linger = Linger::after(2);
+        let mut linger = Linger::default();
         assert_eq!(waits(&linger).await, Duration::ZERO);
         linger.note(1);
         assert_eq!(waits(&linger).await, Duration::ZERO);

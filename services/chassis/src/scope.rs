@@ -10,7 +10,8 @@ tokio::task_local! {
 }
 
 /// The id of the message on whose behalf the current task runs, if any.
-pub(crate) fn cause() -> Option<Uuid> {
+#[must_use]
+pub fn cause() -> Option<Uuid> {
     CAUSE.try_with(|cause| *cause).ok()
 }
 

@@ -8,9 +8,6 @@ use std::{
 };
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard, oneshot};
 
-/// How many jobs that come at once are a sign of more.
-const SEVERAL: usize = 2;
-
 /// Where jobs are put down to be done together. Clones are the same.
 ///
 /// Who finds nobody at work has its own done at once, and whoever gets the next turn has all done that lie there by then;
@@ -43,7 +40,7 @@ where
     /// Does up to so many jobs at once.
     #[must_use]
     pub fn at_most(most: usize) -> Self {
-        Self { waiting: Arc::default(), turn: Arc::new(Turn::new(Linger::after(SEVERAL))), most }
+        Self { waiting: Arc::default(), turn: Arc::default(), most }
     }
 
     /// Puts a job down and waits until it is done: by `work` of whoever has the turn, which gives an answer for each job,

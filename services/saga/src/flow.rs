@@ -1,17 +1,15 @@
 //! A definition as the engine holds it: checked, and with its data's type erased.
 
 use crate::{
-    machine::{Cause, Shape},
+    machine::Shape,
     step::{Deed, Definition, Lot, Member, Step, Verdict},
 };
 use anyhow::{Context as _, bail, ensure};
-use chassis::{Scope, messaging::Outgoing};
+use chassis::messaging::Outgoing;
 use contracts::command::{Direction, StepRef};
 use futures::future::BoxFuture;
 use serde_json::Value;
-use sqlx::PgConnection;
 use std::{collections::HashSet, time::Duration};
-use uuid::Uuid;
 
 /// A kind of saga.
 pub(crate) trait Flow: Send + Sync {
@@ -30,18 +28,8 @@ pub(crate) trait Flow: Send + Sync {
         &'a self,
         step: usize,
         direction: Direction,
-        connection: &'a mut PgConnection,
-        errands: Vec<Errand<'a>>,
+        lot: Lot<'a, Value>,
     ) -> BoxFuture<'a, anyhow::Result<Vec<Verdict>>>;
-}
-
-/// What a local step of a saga works with, its data's type erased.
-pub(crate) struct Errand<'a> {
-    pub(crate) saga_id: Uuid,
-    pub(crate) subject: &'a str,
-    pub(crate) data: &'a mut Value,
-    pub(crate) cause: Option<&'a Cause>,
-    pub(crate) scope: &'a Scope,
 }
 
 /// A definition with its steps.
@@ -123,19 +111,18 @@ impl<D: Definition> Flow for Declared<D> {
         &'a self,
         step: usize,
         direction: Direction,
-        connection: &'a mut PgConnection,
-        errands: Vec<Errand<'a>>,
+        Lot { connection, sagas }: Lot<'a, Value>,
     ) -> BoxFuture<'a, anyhow::Result<Vec<Verdict>>> {
         Box::pin(async move {
             let Deed::Local(act) = self.deed(step, direction)? else { bail!("step {step} does not happen here") };
-            let mut known = errands.iter().map(|errand| read::<D>(errand.data)).collect::<Result<Vec<_>, _>>()?;
-            let sagas = errands.iter().zip(&mut known).map(|(errand, data)| {
-                let Errand { saga_id, subject, cause, scope, .. } = *errand;
+            let mut known = sagas.iter().map(|saga| read::<D>(saga.data)).collect::<Result<Vec<_>, _>>()?;
+            let typed = sagas.iter().zip(&mut known).map(|(saga, data)| {
+                let Member { saga_id, subject, cause, scope, .. } = *saga;
                 Member { saga_id, subject, data, cause, scope }
             });
-            let verdicts = act(Lot { connection, sagas: sagas.collect() }).await?;
-            ensure!(verdicts.len() == errands.len(), "step {step} told of {} sagas", verdicts.len());
-            for (Errand { data, .. }, known) in errands.into_iter().zip(known) {
+            let verdicts = act(Lot { connection, sagas: typed.collect() }).await?;
+            ensure!(verdicts.len() == sagas.len(), "step {step} told of {} sagas", verdicts.len());
+            for (Member { data, .. }, known) in sagas.into_iter().zip(known) {
                 *data = serde_json::to_value(known)?;
             }
             Ok(verdicts)

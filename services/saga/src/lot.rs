@@ -3,6 +3,7 @@
 use crate::{
     error::{Error, Stumble},
     machine::Input,
+    step::Lot,
     store::{self, Change},
     story::Story,
     transition::{Moved, Task, Transition},
@@ -47,8 +48,8 @@ async fn run(connection: &mut PgConnection, task: Task, mut lot: Vec<&mut Transi
     }
     let flow = lot[0].flow();
     let Task { step, direction, .. } = task;
-    let errands = lot.iter_mut().map(|transition| transition.errand()).collect();
-    let ran = flow.run(step, direction, connection, errands).await;
+    let sagas = lot.iter_mut().map(|transition| transition.member()).collect();
+    let ran = flow.run(step, direction, Lot { connection, sagas }).await;
     let name = flow.shape().stages[step].name;
     let verdicts = ran.map_err(|error| Error::Stumbled(Stumble { step, direction, name, error }))?;
     for (transition, verdict) in lot.into_iter().zip(verdicts) {

@@ -3,8 +3,9 @@
 use crate::{
     engine::Engine,
     error::{Error, Stumble},
-    flow::{Errand, Flow},
+    flow::Flow,
     machine::{self, Input, Move, Next, Refusal, Reply, State, Wait},
+    step::Member,
     store::{Change, Record},
     story::Story,
 };
@@ -104,9 +105,9 @@ impl Transition {
     }
 
     /// What its local step works with.
-    pub(crate) fn errand(&mut self) -> Errand<'_> {
+    pub(crate) fn member(&mut self) -> Member<'_, Value> {
         let Record { id, subject, data, .. } = &mut self.record;
-        Errand { saga_id: *id, subject, data, cause: self.step.state.cause.as_ref(), scope: &self.scope }
+        Member { saga_id: *id, subject, data, cause: self.step.state.cause.as_ref(), scope: &self.scope }
     }
 
     /// Goes on with what came of its local step.

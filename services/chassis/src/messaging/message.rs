@@ -3,7 +3,7 @@
 use super::HandleError;
 use crate::{
     http::RequestId,
-    scope::{self, Scope},
+    scope::{Scope, cause},
     telemetry,
 };
 use contracts::{
@@ -14,13 +14,6 @@ use contracts::{
 use serde::Deserialize;
 use std::ops::Deref;
 use tracing::Span;
-use uuid::Uuid;
-
-/// The id of the message on whose behalf the current task runs, if any.
-#[must_use]
-pub fn cause() -> Option<Uuid> {
-    scope::cause()
-}
 
 /// A message that came from a queue or a stream; derefs to its [`Envelope`].
 #[derive(Debug, Clone)]

@@ -33,9 +33,11 @@ pub use broker::Broker;
 pub use consumer::{Consumer, Handler, Subscription};
 pub use dead_letters::DeadLetters;
 pub use error::{HandleError, PublishError};
-pub use message::{Message, Outgoing, cause};
+pub use message::{Message, Outgoing};
 pub use outbox::Relay;
 pub use publisher::Publisher;
+
+pub use crate::scope::cause;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use std::time::Duration;

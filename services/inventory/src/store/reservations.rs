@@ -2,6 +2,7 @@
 
 use super::pieces;
 use crate::domain::{Items, Refusal};
+use chassis::postgres::column;
 use chrono::{DateTime, Utc};
 use contracts::rest::inventory::{Reservation as Seen, ReservationItem, ReservationStatus as Status};
 use sqlx::{PgConnection, PgPool};
@@ -106,15 +107,15 @@ pub async fn insert(connection: &mut PgConnection, reservations: &[Reservation])
               AS new (id, saga_id, step, orders_order_id, status, product_ids, quantities, expires_at, created_at)
          ON CONFLICT ON CONSTRAINT reservations_saga_step_key DO NOTHING",
     )
-    .bind(reservations.iter().map(|it| it.id).collect::<Vec<_>>())
-    .bind(reservations.iter().map(|it| it.saga_id).collect::<Vec<_>>())
-    .bind(reservations.iter().map(|it| &*it.step).collect::<Vec<_>>())
-    .bind(reservations.iter().map(|it| it.orders_order_id).collect::<Vec<_>>())
-    .bind(reservations.iter().map(|it| it.status.as_str()).collect::<Vec<_>>())
-    .bind(reservations.iter().map(products).collect::<Vec<_>>())
-    .bind(reservations.iter().map(quantities).collect::<Vec<_>>())
-    .bind(reservations.iter().map(|it| it.expires_at).collect::<Vec<_>>())
-    .bind(reservations.iter().map(|it| it.created_at).collect::<Vec<_>>())
+    .bind(column(reservations, |it| it.id))
+    .bind(column(reservations, |it| it.saga_id))
+    .bind(column(reservations, |it| &*it.step))
+    .bind(column(reservations, |it| it.orders_order_id))
+    .bind(column(reservations, |it| it.status.as_str()))
+    .bind(column(reservations, products))
+    .bind(column(reservations, quantities))
+    .bind(column(reservations, |it| it.expires_at))
+    .bind(column(reservations, |it| it.created_at))
     .execute(connection)
     .await?;
     Ok(inserted.rows_affected() == reservations.len() as u64)

@@ -1,6 +1,7 @@
 //! Table `provider_calls`: what is to be called, claimed by leases.
 
 use crate::domain::{Origin, Payment, charge_key, refund_key};
+use chassis::postgres::column;
 use contracts::money::Money;
 use secrecy::SecretString;
 use sqlx::{PgConnection, PgPool, Row as _, postgres::PgRow};
@@ -119,10 +120,10 @@ pub async fn insert_charges(
          FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bool[]) AS new (id, token, customer_id, claimed)
          RETURNING id, provider_token IS NOT NULL",
     )
-    .bind(charges.iter().map(|charge| charge.payment.id).collect::<Vec<_>>())
-    .bind(charges.iter().map(|charge| charge.token).collect::<Vec<_>>())
-    .bind(charges.iter().map(|charge| charge.payment.orders_customer_id).collect::<Vec<_>>())
-    .bind(charges.iter().map(|charge| charge.claimed).collect::<Vec<_>>())
+    .bind(column(charges, |charge| charge.payment.id))
+    .bind(column(charges, |charge| charge.token))
+    .bind(column(charges, |charge| charge.payment.orders_customer_id))
+    .bind(column(charges, |charge| charge.claimed))
     .bind(lease.id)
     .bind(lease.length.as_secs_f64())
     .fetch_all(connection)

@@ -35,9 +35,6 @@ use tracing::Instrument;
 /// How long a subscription must have lasted for its end to count as the first.
 const HEALTHY_AFTER: Duration = Duration::from_secs(60);
 
-/// How many messages that come at once are a sign of more.
-const SEVERAL: usize = 2;
-
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
@@ -105,7 +102,7 @@ impl<H: Handler> Partition<H> {
         let mut deliveries = answer(channel.basic_consume(queue, "".into(), options, FieldTable::default())).await?;
         // What an earlier subscription knew may be out of date: another process was active since.
         let mut active = Active { shared: &*self.shared, shutdown, lines: None };
-        let mut linger = Linger::after(SEVERAL);
+        let mut linger = Linger::default();
         loop {
             let first = tokio::select! {
                 biased;
