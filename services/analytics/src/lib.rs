@@ -22,7 +22,7 @@ use chassis::{
     messaging::{Broker, DeadLetters, ledger, operators},
 };
 use domain::agent::Agents;
-use events::{accounts, history, links, live::Live};
+use events::{accounts, links, live::Live};
 use ingest::Ingester;
 use std::{sync::Arc, time::Duration};
 use store::Database;
@@ -58,13 +58,13 @@ impl Service for Analytics {
         if let Err(error) = consumer.declare().await {
             tracing::warn!(error = format!("{error:#}"), "The queues of links could not be declared yet.");
         }
-        let (past, store, queues) = (broker.clone(), database.clone(), consumer.clone());
+        let (store, queues) = (database.clone(), consumer.clone());
         let end = context.shutdown.clone();
         context.spawn("history of links", move || {
-            let (broker, database, consumer) = (past.clone(), store.clone(), queues.clone());
+            let (database, consumer) = (store.clone(), queues.clone());
             let shutdown = end.clone();
             async move {
-                let reading = history::catch_up(&broker, &database, &consumer);
+                let reading = links::catch_up(&consumer, &database);
                 shutdown.run_until_cancelled(reading).await.unwrap_or(Ok(()))
             }
         });

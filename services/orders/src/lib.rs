@@ -97,11 +97,11 @@ fn spawn(context: &Context, broker: &Broker, pool: &PgPool, shop: &Shop, engine:
     context.spawn("saga sweep", move || sweeping.clone().sweep(shutdown.clone()));
 
     let copies = events::copies::consumer(broker, pool.clone(), ledger.clone());
-    let (past, log, queues, shutdown) = (pool.clone(), broker.clone(), copies.clone(), end.clone());
+    let (past, queues, shutdown) = (pool.clone(), copies.clone(), end.clone());
     context.spawn("history of copies", move || {
-        let (pool, broker, consumer, shutdown) = (past.clone(), log.clone(), queues.clone(), shutdown.clone());
+        let (pool, consumer, shutdown) = (past.clone(), queues.clone(), shutdown.clone());
         async move {
-            let reading = events::history::catch_up(&broker, &pool, &consumer);
+            let reading = events::copies::catch_up(&consumer, &pool);
             shutdown.run_until_cancelled(reading).await.unwrap_or(Ok(()))
         }
     });

@@ -17,6 +17,8 @@ use contracts::{
 pub const CONSUMER: &str = "analytics.links";
 /// How many links are written at once: they share inserts.
 const PARTITIONS: u16 = 8;
+/// How many events of the log are handled at once: they share inserts.
+const AT_ONCE: usize = 500;
 
 /// What the consumer of links subscribes to.
 #[must_use]
@@ -27,19 +29,25 @@ pub fn subscription() -> Subscription {
 /// Makes the consumer of links. Its lines are kept in memory, because order does not matter to it.
 #[must_use]
 pub fn consumer(broker: &Broker, database: Database, ledger: ledger::Ledger) -> Consumer<Links> {
-    Consumer::new(broker, subscription(), ledger, Links::new(database))
+    Consumer::new(broker, subscription(), ledger, Links(Gathering::new(database)))
+}
+
+/// Reads the links that were made before this unit's queues existed, unless that was done before.
+///
+/// # Errors
+/// Fails when the broker or the database is away; to be started again.
+pub async fn catch_up(consumer: &Consumer<Links>, database: &Database) -> anyhow::Result<()> {
+    if database.has_read(CONSUMER).await? {
+        return Ok(());
+    }
+    let read = consumer.catch_up(AT_ONCE).await?;
+    database.note_read(CONSUMER).await?;
+    tracing::info!(log.read = read, "The log of events was read to its end.");
+    Ok(())
 }
 
 /// Writes versions of links.
 pub struct Links(Gathering);
-
-impl Links {
-    /// Writes into a database.
-    #[must_use]
-    pub fn new(database: Database) -> Self {
-        Self(Gathering::new(database))
-    }
-}
 
 impl Handler for Links {
     async fn handle(&self, message: &Message) -> Result<(), HandleError> {

@@ -1,6 +1,5 @@
 //! What comes from the broker besides clicks to be counted.
 
 pub mod accounts;
-pub mod history;
 pub mod links;
 pub mod live;

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::Product,
-    store::{links, products},
+    store::{histories, links, products},
 };
 use chassis::messaging::{Broker, Consumer, HandleError, Handler, Message, Subscription, inbox, ledger::Ledger};
 use contracts::{
@@ -16,6 +16,8 @@ use sqlx::{PgConnection, PgPool};
 
 /// The consumer's name: its queues are named after it.
 pub const CONSUMER: &str = "orders.copies";
+/// How many events of the log are handled at once: fewer than the database has connections.
+const AT_ONCE: usize = 4;
 
 /// What the consumer subscribes to.
 #[must_use]
@@ -26,21 +28,27 @@ pub fn subscription() -> Subscription {
 /// Makes the consumer.
 #[must_use]
 pub fn consumer(broker: &Broker, pool: PgPool, ledger: Ledger) -> Consumer<Copies> {
-    Consumer::new(broker, subscription(), ledger, Copies::new(pool))
+    Consumer::new(broker, subscription(), ledger, Copies { pool, inbox: inbox::postgres::Inbox::new(CONSUMER) })
+}
+
+/// Reads the products and links that were made before this unit's queues existed, unless that was done before.
+///
+/// # Errors
+/// Fails when the broker or the database is away; to be started again.
+pub async fn catch_up(consumer: &Consumer<Copies>, pool: &PgPool) -> anyhow::Result<()> {
+    if histories::is_read(pool, CONSUMER).await? {
+        return Ok(());
+    }
+    let read = consumer.catch_up(AT_ONCE).await?;
+    histories::note(pool, CONSUMER).await?;
+    tracing::info!(log.read = read, "The log of events was read to its end.");
+    Ok(())
 }
 
 /// Writes versions of products and links.
 pub struct Copies {
     pool: PgPool,
     inbox: inbox::postgres::Inbox,
-}
-
-impl Copies {
-    /// Writes into a database.
-    #[must_use]
-    pub fn new(pool: PgPool) -> Self {
-        Self { pool, inbox: inbox::postgres::Inbox::new(CONSUMER) }
-    }
 }
 
 /// One version of one thing.

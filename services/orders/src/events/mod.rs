@@ -2,5 +2,4 @@
 
 pub mod commands;
 pub mod copies;
-pub mod history;
 pub mod publish;

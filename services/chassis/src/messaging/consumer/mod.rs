@@ -1,5 +1,6 @@
 //! Consuming: one subject in order, tries, the retry ladder, dead letters.
 
+mod history;
 mod line;
 mod partition;
 mod subscription;

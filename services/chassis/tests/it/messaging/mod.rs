@@ -2,6 +2,7 @@
 
 mod consumer;
 mod dead_letters;
+mod history;
 mod inbox;
 mod lines;
 mod origin;
