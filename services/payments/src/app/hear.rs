@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     metrics as names,
     provider::{Charge, Event, Refund},
-    store::{payments, provider_events, refunds},
+    store::{provider_events, refunds},
 };
 use chassis::{failpoint, messaging::outbox};
 use chrono::Utc;
@@ -54,7 +54,7 @@ impl Payments {
     async fn hear_of_charge(&self, event: &Event) -> Result<&'static str, Error> {
         let charge: Charge = serde_json::from_value(event.data.clone()).map_err(Error::Unreadable)?;
         let Some((saga_id, step)) = read_charge_key(&charge.idempotency_key) else { return Ok("ignored") };
-        let Some(payment) = payments::by_step(&self.pool, saga_id, step).await? else { return Ok("ignored") };
+        let Some(payment) = self.payment_of(saga_id, step).await? else { return Ok("ignored") };
         if payment.amount != charge.amount {
             tracing::error!(payment.id = %payment.id, "A webhook tells of another amount than was asked for.");
             return Ok("ignored");

@@ -8,6 +8,7 @@ mod charge;
 mod forget;
 mod hear;
 mod read;
+mod reader;
 mod refund;
 mod settle;
 mod settler;
@@ -16,7 +17,7 @@ mod undo;
 pub use read::Shown;
 pub use refund::RefundRequest;
 
-use crate::{config, domain::Origin, provider::Provider, worker::Desk};
+use crate::{config, domain::Origin, error::Error, provider::Provider, worker::Desk};
 use chassis::{
     http::RequestId,
     messaging::{Outgoing, cause, outbox},
@@ -26,8 +27,12 @@ use contracts::{
     command::{Outcome, Replied, StepRef},
     envelope::{Event, EventData},
 };
+use reader::Reader;
 use settler::Settler;
 use sqlx::{PgConnection, PgPool};
+
+/// How many charges that come meanwhile are written, or looked up, together at most.
+const TOGETHER: usize = 64;
 
 /// Payments and their refunds. Clones are the same.
 #[derive(Clone)]
@@ -36,6 +41,7 @@ pub struct Payments {
     pub(crate) provider: Provider,
     pub(crate) desk: Desk,
     settler: Settler,
+    reader: Reader,
     tolerance_seconds: u32,
 }
 
@@ -47,7 +53,8 @@ impl Payments {
             pool,
             provider,
             desk,
-            settler: Settler::at_most(settler::TOGETHER),
+            settler: Settler::at_most(TOGETHER),
+            reader: Reader::at_most(TOGETHER),
             tolerance_seconds: webhooks.tolerance_seconds,
         }
     }
@@ -58,6 +65,9 @@ impl Payments {
         &self.provider
     }
 }
+
+/// Who was at work for others has broken off.
+const INTERRUPTED: Error = Error::Store(sqlx::Error::WorkerCrashed);
 
 /// Where what is written now comes from.
 pub(crate) fn origin() -> Origin {

@@ -1,15 +1,10 @@
 //! Writes the outcomes of charges: those that come while others are being written are written together.
 
-use super::{Payments, settle::settle_charges};
+use super::{INTERRUPTED, Payments, settle::settle_charges};
 use crate::{domain::Verdict, error::Error};
 use chassis::{failpoint, messaging::outbox, together::Together};
 use std::sync::Arc;
 use uuid::Uuid;
-
-/// Who was writing for others has broken off: the provider will be asked.
-const INTERRUPTED: Error = Error::Store(sqlx::Error::WorkerCrashed);
-/// How many outcomes are written together at most.
-pub(super) const TOGETHER: usize = 64;
 
 /// The outcomes that wait to be written.
 pub(super) type Settler = Together<(Uuid, Verdict), (), Error>;
@@ -18,7 +13,7 @@ impl Payments {
     /// Writes what became of a charge, with its event and its reply.
     ///
     /// # Errors
-    /// Fails when the database does.
+    /// Fails when the database does: the provider will be asked.
     pub async fn settle_charge(&self, payment_id: Uuid, verdict: Verdict) -> Result<(), Error> {
         let payments = self.clone();
         let written = self.settler.join((payment_id, verdict), move |outcomes| payments.clone().settle_all(outcomes));

@@ -176,13 +176,19 @@ pub async fn hold(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Optio
     whole(query.fetch_optional(connection).await?)
 }
 
-/// The payment of a saga's step.
+/// The payments of sagas' steps, in no order; steps without one are left out.
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn by_step(pool: &PgPool, saga_id: Uuid, step: &str) -> sqlx::Result<Option<Payment>> {
-    let query = sqlx::query_as("SELECT * FROM payments WHERE saga_id = $1 AND step = $2").bind(saga_id).bind(step);
-    whole(query.fetch_optional(pool).await?)
+pub async fn by_steps(pool: &PgPool, steps: &[impl AsRef<(Uuid, String)>]) -> sqlx::Result<Vec<Payment>> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT p.* FROM unnest($1::uuid[], $2::text[]) AS asked (saga_id, step) JOIN payments p USING (saga_id, step)",
+    )
+    .bind(column(steps, |it| it.as_ref().0))
+    .bind(column(steps, |it| &*it.as_ref().1))
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter().filter_map(|row| row.payment().transpose()).collect()
 }
 
 /// Whose payments may be seen.

@@ -95,6 +95,29 @@ async fn duplicates_beside_the_answer_are_one_outcome() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn those_that_come_at_once_settle_each_its_own() {
+    let world = World::new().await;
+    world.provider.faults(json!([{"kind": "error_5xx"}])).await;
+    let commands: Vec<_> = (1..=20).map(|amount| charge("tok_visa_ok", amount)).collect();
+    for command in &commands {
+        world.wire.command(command).await;
+        world.reaches(command, PaymentStatus::Pending).await;
+    }
+    let status = |n: usize| if n.is_multiple_of(3) { "declined" } else { "captured" };
+    let events = commands.iter().enumerate().map(|(n, command)| event(command, &format!("evt_{n}"), status(n)));
+    let strange = event(&charge("tok_visa_ok", 1), "evt_strange", "captured");
+    let events: Vec<_> = events.chain([strange]).collect();
+    futures::future::join_all(events.iter().map(|event| world.tell_signed(event))).await;
+    for (n, command) in commands.iter().enumerate() {
+        let reply = world.wire.reply(&command.step).await;
+        match status(n) {
+            "captured" => is_done(&reply),
+            _ => is_refused(&reply, "declined", "insufficient_funds"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn forged_old_and_unreadable_webhooks_are_refused() {
     let world = World::new().await;
     let command = world.pending().await;
