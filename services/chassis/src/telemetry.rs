@@ -39,9 +39,10 @@ impl Telemetry {
             // Colours are for people who watch, not for files.
             LogFormat::Text => lines.with_ansi(std::io::stdout().is_terminal()).boxed(),
         };
-        // Without what would be measured each time that a task is polled.
+        // Without what would be done each time that a task is polled: nothing measures it, and nobody asks for the
+        // trace but through the span.
         let traces = tracing_opentelemetry::layer().with_tracked_inactivity(false).with_threads(false);
-        let traces = traces.with_tracer(provider.tracer(name));
+        let traces = traces.with_context_activation(false).with_tracer(provider.tracer(name));
         tracing_subscriber::registry().with(filter).with(lines).with(traces).try_init()?;
         let metrics =
             PrometheusBuilder::new().set_buckets(&BUCKETS)?.add_global_label("service", name).install_recorder()?;

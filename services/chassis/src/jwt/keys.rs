@@ -1,12 +1,14 @@
 //! The issuer's published keys: fetched and cached, an unknown key id leading to one refetch, whoever
 //! asks; or told by the issuer itself, in its own process.
 
+use super::Claims;
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use jsonwebtoken::{
     Algorithm, DecodingKey,
     jwk::{Jwk, JwkSet, KeyAlgorithm, PublicKeyUse},
 };
+use moka::future::Cache;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::{sync::Mutex, time::Instant};
 
@@ -19,16 +21,21 @@ const FETCH_LIMIT: Duration = Duration::from_secs(3);
 /// The largest key set that is read, in bytes.
 const LARGEST: usize = 65_536;
 
+/// How many tokens a key remembers at most.
+const REMEMBERED: u64 = 2_048;
+
 /// A key that verifies.
-#[derive(Clone)]
 pub(super) struct Key {
     pub(super) algorithm: Algorithm,
     pub(super) decoding: DecodingKey,
+    /// What the tokens say that it has verified, by their SHA-256. A signature is computed once for the many requests
+    /// of a token; with the key, or a new fetch of it, they are forgotten.
+    pub(super) verified: Cache<[u8; 32], Claims>,
 }
 
 #[derive(Default)]
 struct Cached {
-    by_id: HashMap<String, Key>,
+    by_id: HashMap<String, Arc<Key>>,
     fetched: Option<Instant>,
 }
 
@@ -40,7 +47,7 @@ pub(super) enum Keys {
 
 impl Keys {
     /// The key with this id.
-    pub(super) async fn find(&self, id: &str) -> anyhow::Result<Option<Key>> {
+    pub(super) async fn find(&self, id: &str) -> anyhow::Result<Option<Arc<Key>>> {
         match self {
             Self::Fetched(keys) => keys.find(id).await,
             Self::Local(LocalKeys(by_id)) => Ok(by_id.load().get(id).cloned()),
@@ -50,7 +57,7 @@ impl Keys {
 
 /// The keys of the issuer in its own process, which need no fetching. Clones are the same keys.
 #[derive(Clone, Default)]
-pub struct LocalKeys(Arc<ArcSwap<HashMap<String, Key>>>);
+pub struct LocalKeys(Arc<ArcSwap<HashMap<String, Arc<Key>>>>);
 
 impl LocalKeys {
     /// Replaces all keys by those of `set`.
@@ -72,7 +79,7 @@ impl Fetched {
     }
 
     /// The key with this id. Old keys serve on when the issuer is away.
-    async fn find(&self, id: &str) -> anyhow::Result<Option<Key>> {
+    async fn find(&self, id: &str) -> anyhow::Result<Option<Arc<Key>>> {
         let cached = self.cached.load_full();
         let is_fresh = cached.fetched.is_some_and(|at| at.elapsed() < FRESH);
         if is_fresh && let Some(key) = cached.by_id.get(id) {
@@ -105,7 +112,7 @@ impl Fetched {
         Ok(())
     }
 
-    async fn fetch(&self) -> anyhow::Result<HashMap<String, Key>> {
+    async fn fetch(&self) -> anyhow::Result<HashMap<String, Arc<Key>>> {
         let answer = self.client.get(self.url.clone()).send().await?.error_for_status()?;
         let too_large = answer.content_length().is_some_and(|length| length > LARGEST as u64);
         anyhow::ensure!(!too_large, "the issuer's key set is larger than {LARGEST} bytes");
@@ -115,7 +122,7 @@ impl Fetched {
 }
 
 /// The key, if it is for signatures by an algorithm that we accept.
-fn usable(jwk: &Jwk) -> Option<(String, Key)> {
+fn usable(jwk: &Jwk) -> Option<(String, Arc<Key>)> {
     let algorithm = match jwk.common.key_algorithm? {
         KeyAlgorithm::EdDSA => Algorithm::EdDSA,
         KeyAlgorithm::ES256 => Algorithm::ES256,
@@ -126,5 +133,6 @@ fn usable(jwk: &Jwk) -> Option<(String, Key)> {
         return None;
     }
     let decoding = DecodingKey::from_jwk(jwk).ok()?;
-    Some((jwk.common.key_id.clone()?, Key { algorithm, decoding }))
+    let verified = Cache::new(REMEMBERED);
+    Some((jwk.common.key_id.clone()?, Arc::new(Key { algorithm, decoding, verified })))
 }

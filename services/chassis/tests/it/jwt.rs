@@ -2,9 +2,10 @@
 
 use chassis::{
     config,
-    jwt::{Verifier, crypto},
+    jwt::{LocalKeys, Verifier, crypto},
 };
 use contracts::problem::Code;
+use jsonwebtoken::jwk::JwkSet;
 use kit::Issuer;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -70,6 +71,28 @@ async fn forged_and_tampered_tokens_are_refused() {
         let failure = verifier.verify(&token).await.unwrap_err();
         assert_eq!(failure.code(), Code::InvalidToken, "{token}");
     }
+}
+
+#[tokio::test]
+async fn a_token_that_was_accepted_is_not_when_its_key_is_withdrawn_or_anything_of_it_is_another_s() {
+    let (issuer, user) = (Issuer::start().await.unwrap(), Uuid::now_v7());
+    let answer = chassis::client::new().get(issuer.jwks_url()).send().await.unwrap();
+    let (mut set, keys): (JwkSet, _) = (answer.json().await.unwrap(), LocalKeys::default());
+    keys.publish(&set);
+    let verifier = Verifier::local(&config::Jwt::default(), keys.clone());
+    let token = issuer.token(user, &["user"]);
+    for _ in 0..2 {
+        assert_eq!(verifier.verify(&token).await.unwrap().sub, user);
+    }
+    let [head, body, signature] = parts(&token);
+    let [_, others_body, others_signature] = parts(&issuer.token(Uuid::now_v7(), &["operator"]));
+    let mixed = [format!("{head}.{others_body}.{signature}"), format!("{head}.{body}.{others_signature}")];
+    for token in &mixed {
+        assert_eq!(verifier.verify(token).await.unwrap_err().code(), Code::InvalidToken);
+    }
+    set.keys.clear();
+    keys.publish(&set);
+    assert_eq!(verifier.verify(&token).await.unwrap_err().code(), Code::InvalidToken);
 }
 
 #[tokio::test]
