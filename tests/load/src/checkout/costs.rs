@@ -16,12 +16,22 @@ pub(super) struct Costs {
     flushes: f64,
     /// Milliseconds of processor time of each unit.
     processor: Vec<(String, f64)>,
+    machine: Machine,
+}
+
+/// What became of the processors' time, in ticks.
+#[derive(Debug, Clone, Copy)]
+struct Machine {
+    all: f64,
+    /// Kept by the host of a virtual machine for others.
+    stolen: f64,
 }
 
 impl Costs {
     /// Reads the counters of units and their databases.
     pub(super) async fn so_far(sandbox: &Sandbox, stack: &Stack, units: &[&str]) -> anyhow::Result<Self> {
-        let mut costs = Self { messages: 0.0, transactions: 0.0, flushes: 0.0, processor: Vec::new() };
+        let machine = Machine::so_far()?;
+        let mut costs = Self { messages: 0.0, transactions: 0.0, flushes: 0.0, processor: Vec::new(), machine };
         for &unit in units {
             costs.processor.push((unit.to_owned(), processor_time(stack.pid(unit)?)?));
             if unit == "providers" {
@@ -50,6 +60,10 @@ impl Costs {
             transactions: self.transactions - before.transactions,
             flushes: self.flushes - before.flushes,
             processor: processor.map(|((unit, now), (_, then))| (unit.clone(), now - then)).collect(),
+            machine: Machine {
+                all: self.machine.all - before.machine.all,
+                stolen: self.machine.stolen - before.machine.stolen,
+            },
         }
     }
 
@@ -65,6 +79,18 @@ impl Costs {
         for (unit, milliseconds) in &self.processor {
             figure(&format!("processor time per order: {unit}"), format!("{:.2} ms", per_order(*milliseconds)));
         }
+        figure("processors' time that the machine's host kept", percent(self.machine.stolen, self.machine.all));
+    }
+}
+
+impl Machine {
+    /// As the kernel counts it, in the first line of `/proc/stat`.
+    fn so_far() -> anyhow::Result<Self> {
+        let stat = std::fs::read_to_string("/proc/stat")?;
+        // user, nice, system, idle, iowait, irq, softirq, steal; what guests used is in user already.
+        let times = stat.split_whitespace().skip(1).take(8).map(str::parse::<f64>);
+        let times: Vec<f64> = times.collect::<Result<_, _>>()?;
+        Ok(Self { all: times.iter().sum(), stolen: *times.get(7).context("no steal time")? })
     }
 }
 
