@@ -87,6 +87,11 @@ fn whole(row: Option<Row>) -> sqlx::Result<Option<Payment>> {
     row.map_or(Ok(None), Row::payment)
 }
 
+/// Without the tombstones.
+fn all_whole(rows: Vec<Row>) -> sqlx::Result<Vec<Payment>> {
+    rows.into_iter().filter_map(|row| row.payment().transpose()).collect()
+}
+
 /// What a command wants charged, and where it comes from.
 pub struct Intent {
     /// The command.
@@ -127,7 +132,7 @@ pub async fn insert(connection: &mut PgConnection, intents: &[Intent]) -> sqlx::
     .bind(column(intents, |it| it.origin.causation_id))
     .fetch_all(connection)
     .await?;
-    rows.into_iter().filter_map(|row| row.payment().transpose()).collect()
+    all_whole(rows)
 }
 
 /// Leaves word that a step was undone before it came; `false` when it had come meanwhile.
@@ -188,7 +193,7 @@ pub async fn by_steps(pool: &PgPool, steps: &[impl AsRef<(Uuid, String)>]) -> sq
     .bind(column(steps, |it| &*it.as_ref().1))
     .fetch_all(pool)
     .await?;
-    rows.into_iter().filter_map(|row| row.payment().transpose()).collect()
+    all_whole(rows)
 }
 
 /// Whose payments may be seen.
@@ -232,7 +237,7 @@ pub async fn by_orders(pool: &PgPool, orders: &[Uuid], seen: Seen) -> sqlx::Resu
     .bind(seen.user())
     .fetch_all(pool)
     .await?;
-    rows.into_iter().filter_map(|row| row.payment().transpose()).collect()
+    all_whole(rows)
 }
 
 /// Notes a newer command for a payment that is pending.
@@ -307,7 +312,7 @@ pub async fn settle(connection: &mut PgConnection, outcomes: &[(Uuid, Verdict)])
     .bind(reasons)
     .fetch_all(connection)
     .await?;
-    rows.into_iter().filter_map(|row| row.payment().transpose()).collect()
+    all_whole(rows)
 }
 
 /// Adds to what was given back.

@@ -62,7 +62,8 @@ fn configure(site: &Site, folder: &Path) -> Result<()> {
         format!("listeners.tcp.1 = 127.0.0.1:{}", ports.amqp),
         "management.tcp.ip = 127.0.0.1".to_owned(),
         format!("management.tcp.port = {}", ports.management),
-        // Counts no message per channel, queue and exchange: nobody looks, and it costs with every message.
+        // Counts no message per channel, queue and exchange, which costs with every message: the management pages
+        // show how long queues are, and no rates.
         "management.rates_mode = none".to_owned(),
         "prometheus.tcp.ip = 127.0.0.1".to_owned(),
         format!("prometheus.tcp.port = {}", ports.prometheus),
