@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::PATIENCE;
 
-/// How long a link may take without its statistics.
-const SOON: Duration = Duration::from_secs(1);
+/// How long a link may take without its statistics, whose deadline is 800 ms: less than any other service is given.
+const SOON: Duration = Duration::from_millis(1_500);
 
 const LINK: &str = "query($code: String!) { link(code: $code) { code url stats { clicks stale asOf } } }";
 
@@ -26,8 +26,8 @@ async fn a_dead_service_costs_its_own_fields() -> Result<()> {
         platform.visitor().visit(code, &visitor::CHROME).await?;
         ana.sees_clicks(code, 1).await?;
     }
-    let fresh = ana.client.ask(LINK, json!({ "code": "seen" })).await?.data()?;
-    assert_eq!((&fresh["link"]["stats"]["clicks"], &fresh["link"]["stats"]["stale"]), (&json!(1), &json!(false)));
+    let fresh = with_fresh_statistics(&ana, "seen").await?;
+    assert_eq!(fresh["link"]["stats"]["clicks"], 1);
 
     platform.stack.kill9("analytics").await?;
     links_go_on_without_statistics(&ana, &operators).await?;
@@ -35,7 +35,7 @@ async fn a_dead_service_costs_its_own_fields() -> Result<()> {
     while_open_rest_says_when_to_come_again(&ana.client).await?;
     platform.stack.restart("analytics").await?;
     breaker_becomes(&operators, "analytics", "closed").await?;
-    statistics_are_fresh_again(&ana, "unseen").await?;
+    with_fresh_statistics(&ana, "unseen").await?;
 
     platform.stack.kill9("shortener").await?;
     the_account_does_not_need_links(&platform, &ana).await?;
@@ -62,7 +62,7 @@ async fn a_dead_clickhouse_costs_statistics_and_nothing_else() -> Result<()> {
 
     engines.start_again(Engine::Clickhouse).await?;
     breaker_becomes(&operators, "analytics", "closed").await?;
-    statistics_are_fresh_again(&ana, "unseen").await?;
+    with_fresh_statistics(&ana, "unseen").await?;
     ana.sees_clicks("unseen", 1).await
 }
 
@@ -129,10 +129,11 @@ async fn breaker_becomes(operators: &Client, name: &str, state: &str) -> Result<
     .await
 }
 
-async fn statistics_are_fresh_again(ana: &User, code: &str) -> Result<()> {
+/// Waits for a link whose statistics are not a copy's: on a busy machine they may miss their deadline.
+async fn with_fresh_statistics(ana: &User, code: &str) -> Result<Value> {
     eventually(PATIENCE, "fresh statistics", async || {
         let data = ana.client.ask(LINK, json!({ "code": code })).await?.data()?;
-        Ok((data["link"]["stats"]["stale"] == false).then_some(()))
+        Ok((data["link"]["stats"]["stale"] == false).then_some(data))
     })
     .await
 }
@@ -143,8 +144,12 @@ async fn the_account_does_not_need_links(platform: &Platform, ana: &User) -> Res
     assert_eq!(answer.partial()?, json!({ "me": { "email": ana.email }, "link": null }), "{}", answer.text());
     let error = answer.error()?;
     assert_eq!((&error["service"], &error["code"]), (&json!("shortener"), &json!("unavailable")));
-    let stats = ana.client.get("/api/analytics/v1/links/seen/stats").await?;
-    assert_eq!(stats.status, StatusCode::OK, "{}", stats.text());
+    eventually(PATIENCE, "statistics within their deadline", async || {
+        let stats = ana.client.get("/api/analytics/v1/links/seen/stats").await?;
+        ensure!(stats.status == StatusCode::OK, "{}", stats.text());
+        Ok(Some(()))
+    })
+    .await?;
     let redirect = platform.visitor().visit("seen", &visitor::CHROME).await?;
     assert_eq!(redirect.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(redirect.problem()?.code.as_str(), "unavailable");
