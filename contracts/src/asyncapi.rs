@@ -1,10 +1,10 @@
 //! The AsyncAPI 3.0 description of everything that goes over the broker, made from the catalogue.
 
 use crate::{
-    amqp::{CLOUDEVENTS_PREFIX, COMMANDS_EXCHANGE},
+    amqp::{CLOUDEVENT, COMMANDS_EXCHANGE, SUBJECT_HEADER},
     event::Entry,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Describes every event, command and reply, and how it is routed.
 #[must_use]
@@ -14,12 +14,16 @@ pub fn document(catalogue: &[Entry]) -> Value {
         "info": {
             "title": "Vitrine messages",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Events of all services, and the commands and replies of sagas, as CloudEvents 1.0 in AMQP binary mode."
+            "description": "Events of all services, and the commands and replies of sagas, as CloudEvents 1.0 in AMQP structured mode."
         },
-        "defaultContentType": "application/json",
+        "defaultContentType": CLOUDEVENT,
         "channels": channels(catalogue),
         "operations": operations(catalogue),
-        "components": { "messages": messages(catalogue), "messageTraits": { "cloudevent": trait_() } }
+        "components": {
+            "messages": messages(catalogue),
+            "messageTraits": { "cloudevent": trait_() },
+            "schemas": { "cloudevent": cloudevent() }
+        }
     })
 }
 
@@ -31,7 +35,7 @@ fn channels(catalogue: &[Entry]) -> Value {
             "messages": { entry.file_stem(): { "$ref": format!("#/components/messages/{}", entry.file_stem()) } },
             "bindings": { "amqp": {
                 "is": "routingKey",
-                "exchange": { "name": entry.exchange, "type": "topic", "durable": true }
+                "exchange": { "name": entry.exchange, "type": "direct", "durable": true }
             } }
         });
         (entry.kind.to_owned(), value)
@@ -61,11 +65,11 @@ fn messages(catalogue: &[Entry]) -> Value {
     let message = |entry: &Entry| {
         let value = json!({
             "name": entry.kind,
-            "contentType": "application/json",
+            "contentType": CLOUDEVENT,
             "traits": [{ "$ref": "#/components/messageTraits/cloudevent" }],
             "payload": {
                 "schemaFormat": "application/schema+json;version=draft-2020-12",
-                "schema": entry.schema
+                "schema": event(entry)
             }
         });
         (entry.file_stem(), value)
@@ -73,23 +77,41 @@ fn messages(catalogue: &[Entry]) -> Value {
     Value::Object(catalogue.iter().map(message).collect())
 }
 
-/// The headers that every message has.
+/// An event with its data, whose schema has the name that the event gives it: references inside it mean itself.
+fn event(entry: &Entry) -> Value {
+    let id = format!("urn:vitrine:event:{}:v{}", entry.kind, entry.version);
+    let mut data = entry.schema.clone();
+    data.insert("$id".to_owned(), id.clone().into());
+    json!({
+        "allOf": [{ "$ref": "#/components/schemas/cloudevent" }],
+        "properties": { "type": { "const": entry.kind }, "dataschema": { "const": id }, "data": data }
+    })
+}
+
+/// What every event has around its data.
+fn cloudevent() -> Value {
+    let text = |text: &str| json!({ "type": "string", "description": text });
+    json!({
+        "type": "object",
+        "properties": {
+            "specversion": { "const": "1.0" },
+            "id": text("UUIDv7; the same for every redelivery."),
+            "source": text("The owning unit."),
+            "type": text("The event type."),
+            "subject": text("The aggregate's id; one subject's events stay in order."),
+            "time": text("RFC 3339."),
+            "dataschema": text("urn:vitrine:event:<type>:v<major>."),
+            "version": { "type": "integer", "description": "The aggregate's version after the event." },
+            "traceparent": text("W3C trace context."),
+            "causationid": text("The event or command that caused this one."),
+            "correlationid": text("The request that began it all.")
+        },
+        "required": ["specversion", "id", "source", "type", "subject", "time", "dataschema", "version", "data"]
+    })
+}
+
+/// The header that every message has.
 fn trait_() -> Value {
-    let header = |kind: &str, text: &str| json!({ "type": kind, "description": text });
-    let attributes = [
-        ("id", header("string", "UUIDv7; the same for every redelivery.")),
-        ("specversion", json!({ "const": "1.0" })),
-        ("source", header("string", "The owning unit.")),
-        ("type", header("string", "The event type.")),
-        ("subject", header("string", "The aggregate's id; one subject's events stay in order.")),
-        ("time", header("string", "RFC 3339.")),
-        ("dataschema", header("string", "urn:vitrine:event:<type>:v<major>.")),
-        ("version", header("string", "The aggregate's version after the event.")),
-        ("traceparent", header("string", "W3C trace context.")),
-        ("causationid", header("string", "The event or command that caused this one.")),
-        ("correlationid", header("string", "The request that began it all.")),
-    ];
-    let properties: Map<String, Value> =
-        attributes.into_iter().map(|(name, schema)| (format!("{}{name}", CLOUDEVENTS_PREFIX), schema)).collect();
-    json!({ "headers": { "type": "object", "properties": properties } })
+    let subject = json!({ "type": "string", "description": "The event's subject; partitions are chosen by it." });
+    json!({ "headers": { "type": "object", "properties": { SUBJECT_HEADER: subject } } })
 }

@@ -22,7 +22,10 @@ pub trait EventData: Serialize + DeserializeOwned + Send + Sync + 'static {
 }
 
 /// One event: the attributes of CloudEvents 1.0, our extensions, and the data.
+///
+/// In JSON it is what the CloudEvents JSON event format 1.0 describes, its `specversion` included.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "specversion", rename = "1.0")]
 pub struct Event<T> {
     /// Identifies the event for ever: a redelivery or a redrive has the same one (UUIDv7).
     pub id: Uuid,
@@ -43,10 +46,10 @@ pub struct Event<T> {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub traceparent: Option<String>,
     /// The id of the event or command that caused this one.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(rename = "causationid", skip_serializing_if = "Option::is_none", default)]
     pub causation_id: Option<Uuid>,
     /// The id of the request that began it all.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(rename = "correlationid", skip_serializing_if = "Option::is_none", default)]
     pub correlation_id: Option<String>,
     /// What happened.
     pub data: T,

@@ -1,7 +1,11 @@
 //! Events: in the outbox with what they tell of, and published.
 
 use crate::world::{PASSWORD, World, registration};
-use contracts::{event::auth::UserRegistered, problem::Code};
+use contracts::{
+    envelope::{Event, EventData},
+    event::auth::UserRegistered,
+    problem::Code,
+};
 use futures::StreamExt;
 use lapin::{
     Connection, ConnectionProperties,
@@ -18,7 +22,7 @@ async fn a_registration_is_published_once_and_names_nothing_personal() {
     let channel = connection.create_channel().await.unwrap();
     let declared = channel.exchange_declare(
         "events".into(),
-        lapin::ExchangeKind::Topic,
+        lapin::ExchangeKind::Direct,
         ExchangeDeclareOptions { durable: true, ..Default::default() },
         FieldTable::default(),
     );
@@ -28,7 +32,7 @@ async fn a_registration_is_published_once_and_names_nothing_personal() {
     let bound = channel.queue_bind(
         "spy".into(),
         "events".into(),
-        "auth.#".into(),
+        UserRegistered::TYPE.into(),
         QueueBindOptions::default(),
         FieldTable::default(),
     );
@@ -43,7 +47,7 @@ async fn a_registration_is_published_once_and_names_nothing_personal() {
     let delivery = tokio::time::timeout(Duration::from_secs(20), deliveries.next());
     let delivery = delivery.await.expect("the relay publishes").unwrap().unwrap();
     assert_eq!(delivery.routing_key.as_str(), "auth.user.registered");
-    let event: UserRegistered = serde_json::from_slice(&delivery.data).unwrap();
+    let event = serde_json::from_slice::<Event<UserRegistered>>(&delivery.data).unwrap().data;
     assert_eq!(event.user_id, session.user.id);
     assert_eq!(event.roles, ["user"]);
     assert_eq!(event.registered_at, session.user.created_at);

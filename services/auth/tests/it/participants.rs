@@ -2,7 +2,8 @@
 
 use chassis::messaging::{Broker, Consumer, HandleError, Handler, Message, Outgoing, Publisher, Subscription, ledger};
 use contracts::{
-    command::{Outcome, Replied, StepRef},
+    command::{Outcome, Replied, StepRef, accounts::*},
+    envelope::EventData,
     event::catalogue,
 };
 use kit::Sandbox;
@@ -13,6 +14,10 @@ use std::{
     time::Duration,
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+
+/// What they are told.
+const COMMANDS: [&str; 5] =
+    [DisableLinks::TYPE, EnableLinks::TYPE, DetachStatistics::TYPE, AttachStatistics::TYPE, EraseCustomer::TYPE];
 
 /// Shortener, analytics and orders: they do what they are told, and remember it.
 pub(crate) struct Participants {
@@ -40,8 +45,7 @@ impl Participants {
         let broker = Broker::new(&SecretString::from(sandbox.amqp_admin()), "participants");
         let told = Arc::<Mutex<Vec<String>>>::default();
         let handler = Obedient { told: Arc::clone(&told), publisher: broker.publisher(), refusing };
-        let patterns = ["shortener.#", "analytics.#", "orders.customer.#"];
-        let subscription = Subscription::to_commands("test.participants", patterns).partitions(1);
+        let subscription = Subscription::to_commands("test.participants", COMMANDS).partitions(1);
         let consumer = Consumer::new(&broker, subscription, ledger::memory(), handler);
         consumer.declare().await.unwrap();
         let running = tokio::spawn(consumer.run(CancellationToken::new()));

@@ -223,7 +223,7 @@ impl View {
 
 fn read(consumer: &str, delivery: &Delivery) -> DeadLetter {
     let properties = &delivery.properties;
-    let event = wire::envelope(properties, delivery.data.clone()).ok();
+    let event = wire::envelope(properties, &delivery.data).ok();
     // Without a reason of ours it is the broker who gave up.
     let reason = wire::text(properties, wire::REASON)
         .or_else(|| wire::text(properties, "x-first-death-reason"))

@@ -14,6 +14,9 @@ pub enum PublishError {
     /// The broker refused it, for example because a queue is full.
     #[error("the broker refused the message")]
     Refused,
+    /// It cannot be written as JSON.
+    #[error("the message cannot be written: {0}")]
+    Unwritable(#[from] serde_json::Error),
     /// The broker could not be reached or did not confirm in time: the message may be stored.
     #[error("the broker did not confirm the message: {0}")]
     Unavailable(String),

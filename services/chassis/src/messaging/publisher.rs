@@ -52,7 +52,7 @@ impl Publisher {
     /// # Errors
     /// Fails when the broker did not store it, or may not have: publish it again with the same id.
     pub async fn publish(&self, message: Outgoing) -> Result<(), PublishError> {
-        let frame = Frame::of(&message.envelope);
+        let frame = Frame::of(&message.envelope)?;
         self.send(message.exchange, message.routing_key, frame).await
     }
 

@@ -228,7 +228,7 @@ impl Reader {
             _ => {}
         }
         self.start = Start::After(offset);
-        Ok(self.read(offset, delivery).map(Ok))
+        Ok(self.read(offset, &delivery).map(Ok))
     }
 
     fn after(&self) -> Option<u64> {
@@ -238,8 +238,8 @@ impl Reader {
         }
     }
 
-    fn read(&self, offset: u64, delivery: Delivery) -> Option<Record> {
-        match wire::envelope(&delivery.properties, delivery.data) {
+    fn read(&self, offset: u64, delivery: &Delivery) -> Option<Record> {
+        match wire::envelope(&delivery.properties, &delivery.data) {
             Ok(envelope) => Some(Record { offset, message: Message::new(envelope, 0, false) }),
             Err(error) => {
                 tracing::error!(stream.name = self.stream, stream.offset = offset, error = %error, "A record is not an event and is skipped.");

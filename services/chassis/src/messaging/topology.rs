@@ -1,18 +1,18 @@
 //! Exchanges, streams and queues, declared the same everywhere; declaring what is there is harmless.
 //!
 //! ```text
-//! commands (topic) ─ c, as below
-//! events (topic) ─┬─ events.log (stream, every event but clicks)
-//!                 ├─ events.clicks (stream)
-//!                 └─ c (consistent hash on the subject) ── c.0 … c.n (quorum, single active consumer)
-//!                    ▲                                          │ delivery limit
-//!                    └── c.retry.<ms> (delay) ◄── c.direct ──► c.dead ◄┘
+//! commands (direct) ─ c, as below
+//! events (direct) ─┬─ events.log (stream, every event but clicks)
+//!                  ├─ events.clicks (stream)
+//!                  └─ c (consistent hash on the subject) ── c.0 … c.n (quorum, single active consumer)
+//!                     ▲                                          │ delivery limit
+//!                     └── c.retry.<ms> (delay) ◄── c.direct ──► c.dead ◄┘
 //! ```
 
-use super::{Subscription, broker::answer, wire::SUBJECT_HEADER};
+use super::{Subscription, broker::answer};
 use anyhow::Result;
 use contracts::amqp::{
-    CLICKS_KEY, CLICKS_LOG, COMMANDS_EXCHANGE, EVENTS_EXCHANGE, EVENTS_LOG, EVENTS_LOG_PATTERNS, LOG_MAX_AGE,
+    CLICKS_KEY, CLICKS_LOG, COMMANDS_EXCHANGE, EVENTS_EXCHANGE, EVENTS_LOG, LOG_MAX_AGE, SUBJECT_HEADER, logged,
 };
 use lapin::{
     Channel, ExchangeKind,
@@ -30,15 +30,16 @@ const CONSISTENT_HASH: &str = "x-consistent-hash";
 /// Fails when the broker is away, or knows one of the names with other arguments.
 pub async fn declare_shared(channel: &Channel) -> Result<()> {
     for shared in [EVENTS_EXCHANGE, COMMANDS_EXCHANGE] {
-        exchange(channel, shared, ExchangeKind::Topic, FieldTable::default()).await?;
+        exchange(channel, shared, ExchangeKind::Direct, FieldTable::default()).await?;
     }
-    for (stream, patterns) in [(EVENTS_LOG, EVENTS_LOG_PATTERNS), (CLICKS_LOG, &[CLICKS_KEY])] {
+    for stream in [EVENTS_LOG, CLICKS_LOG] {
         let arguments = [("x-queue-type", text("stream")), ("x-max-age", text(LOG_MAX_AGE))];
         queue(channel, stream, table(arguments)).await?;
-        for pattern in patterns {
-            bind_queue(channel, stream, EVENTS_EXCHANGE, pattern).await?;
-        }
     }
+    for kind in logged() {
+        bind_queue(channel, EVENTS_LOG, EVENTS_EXCHANGE, kind).await?;
+    }
+    bind_queue(channel, CLICKS_LOG, EVENTS_EXCHANGE, CLICKS_KEY).await?;
     Ok(())
 }
 
@@ -71,8 +72,8 @@ pub(super) async fn declare_consumer(channel: &Channel, subscription: &Subscript
         // The routing key of a binding to a consistent-hash exchange is the queue's weight.
         bind_queue(channel, &partition, name, "1").await?;
     }
-    for pattern in &subscription.patterns {
-        let (to, from, key) = (name.into(), subscription.exchange.into(), pattern.as_str().into());
+    for key in &subscription.keys {
+        let (to, from, key) = (name.into(), subscription.exchange.into(), key.as_str().into());
         let options = ExchangeBindOptions::default();
         answer(channel.exchange_bind(to, from, key, options, FieldTable::default())).await?;
     }

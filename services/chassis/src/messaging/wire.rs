@@ -1,15 +1,18 @@
-//! CloudEvents 1.0 in AMQP binary mode: attributes as headers, the data as the body.
+//! CloudEvents 1.0 in AMQP structured mode: the body is the whole event, as the outbox has it.
+//!
+//! The broker reads and writes the headers of a message at every exchange and queue on its way; a body it does not
+//! look at. So there is one header, the one that partitions are chosen by.
 
-use contracts::{amqp::CLOUDEVENTS_PREFIX, envelope::Envelope};
+use contracts::{
+    amqp::{CLOUDEVENT, SUBJECT_HEADER},
+    envelope::Envelope,
+};
 use lapin::{
     BasicProperties,
     types::{AMQPValue, FieldTable, LongString, ShortString},
 };
-use serde_json::value::RawValue;
-use std::{collections::BTreeMap, str::FromStr};
+use std::collections::BTreeMap;
 
-/// The header that holds an event's subject; partitions are chosen by its hash.
-pub(super) const SUBJECT_HEADER: &str = "cloudEvents_subject";
 /// How many times the message has been up the retry ladder.
 pub(super) const ATTEMPT: &str = "retry-attempt";
 /// Why the message is a dead letter.
@@ -25,14 +28,10 @@ const PERSISTENT: u8 = 2;
 /// Why a delivery is not one of our events.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WireError {
-    #[error("header {0} is missing")]
-    Missing(&'static str),
-    #[error("header {name} is malformed: {value:?}")]
-    Malformed { name: &'static str, value: String },
-    #[error("the body is not JSON: {0}")]
+    #[error("the content type is {0:?}, not that of a CloudEvent in JSON")]
+    ContentType(String),
+    #[error("the body is not an event: {0}")]
     Body(#[from] serde_json::Error),
-    #[error("the body is not UTF-8: {0}")]
-    Utf8(#[from] std::string::FromUtf8Error),
 }
 
 /// A message as AMQP carries it.
@@ -43,37 +42,21 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// Writes an event.
-    pub(super) fn of(envelope: &Envelope) -> Self {
+    /// Carries an event that is written as JSON already.
+    pub(super) fn written(id: &str, subject: &str, event: impl Into<Vec<u8>>) -> Self {
         let mut headers = FieldTable::default();
-        let mut put = |name: &str, value: &str| {
-            let name = ShortString::from(format!("{CLOUDEVENTS_PREFIX}{name}"));
-            headers.insert(name, AMQPValue::LongString(value.into()));
-        };
-        let id = envelope.id.to_string();
-        put("specversion", "1.0");
-        put("id", &id);
-        put("source", &envelope.source);
-        put("type", &envelope.kind);
-        put("subject", &envelope.subject);
-        put("time", &envelope.time.to_rfc3339());
-        put("dataschema", &envelope.dataschema);
-        put("version", &envelope.version.to_string());
-        if let Some(traceparent) = &envelope.traceparent {
-            put("traceparent", traceparent);
-        }
-        if let Some(cause) = &envelope.causation_id {
-            put("causationid", &cause.to_string());
-        }
-        if let Some(correlation) = &envelope.correlation_id {
-            put("correlationid", correlation);
-        }
+        headers.insert(SUBJECT_HEADER.into(), AMQPValue::LongString(subject.into()));
         let properties = BasicProperties::default()
-            .with_content_type("application/json".into())
+            .with_content_type(CLOUDEVENT.into())
             .with_delivery_mode(PERSISTENT)
             .with_message_id(id.into())
             .with_headers(headers);
-        Self { properties, body: envelope.data.get().as_bytes().to_vec() }
+        Self { properties, body: event.into() }
+    }
+
+    /// Writes an event.
+    pub(super) fn of(event: &Envelope) -> serde_json::Result<Self> {
+        Ok(Self::written(&event.id.to_string(), &event.subject, serde_json::to_vec(event)?))
     }
 
     /// Takes over a delivery, without the broker's own notes: its `x-death` would make it drop a
@@ -138,36 +121,19 @@ pub(super) fn attempt(properties: &BasicProperties) -> u32 {
 }
 
 /// Reads an event.
-pub(super) fn envelope(properties: &BasicProperties, body: Vec<u8>) -> Result<Envelope, WireError> {
-    let data = RawValue::from_string(String::from_utf8(body)?)?;
-    Ok(Envelope {
-        id: parse(properties, "cloudEvents_id")?,
-        source: required(properties, "cloudEvents_source")?,
-        kind: required(properties, "cloudEvents_type")?,
-        subject: required(properties, SUBJECT_HEADER)?,
-        time: parse(properties, "cloudEvents_time")?,
-        dataschema: required(properties, "cloudEvents_dataschema")?,
-        version: parse(properties, "cloudEvents_version")?,
-        traceparent: text(properties, "cloudEvents_traceparent"),
-        causation_id: text(properties, "cloudEvents_causationid").and_then(|id| id.parse().ok()),
-        correlation_id: text(properties, "cloudEvents_correlationid"),
-        data,
-    })
-}
-
-fn required(properties: &BasicProperties, name: &'static str) -> Result<String, WireError> {
-    text(properties, name).ok_or(WireError::Missing(name))
-}
-
-fn parse<T: FromStr>(properties: &BasicProperties, name: &'static str) -> Result<T, WireError> {
-    let value = required(properties, name)?;
-    value.parse().map_err(|_| WireError::Malformed { name, value })
+pub(super) fn envelope(properties: &BasicProperties, body: &[u8]) -> Result<Envelope, WireError> {
+    let content_type = properties.content_type().as_ref().map_or("", ShortString::as_str);
+    if !content_type.starts_with(CLOUDEVENT) {
+        return Err(WireError::ContentType(content_type.to_owned()));
+    }
+    Ok(serde_json::from_slice(body)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use chrono::{SubsecRound, Utc};
+    use serde_json::value::RawValue;
     use uuid::Uuid;
 
     fn event() -> Envelope {
@@ -189,24 +155,38 @@ mod tests {
     #[test]
     fn an_event_reads_as_it_was_written() {
         let written = event();
-        let frame = Frame::of(&written);
-        let read = envelope(&frame.properties, frame.body).unwrap();
+        let frame = Frame::of(&written).unwrap();
+        let read = envelope(&frame.properties, &frame.body).unwrap();
         assert_eq!(serde_json::to_value(read).unwrap(), serde_json::to_value(written).unwrap());
     }
 
     #[test]
-    fn a_header_that_is_missing_is_named() {
-        let frame = Frame::of(&event()).without("cloudEvents_type");
-        let error = envelope(&frame.properties, frame.body).unwrap_err();
-        assert_eq!(error.to_string(), "header cloudEvents_type is missing");
+    fn an_event_is_written_as_cloudevents_says() {
+        let frame = Frame::of(&event()).unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&frame.body).unwrap();
+        assert_eq!(body["specversion"], "1.0");
+        assert_eq!(text(&frame.properties, "cloudEvents_subject").as_deref(), body["subject"].as_str());
+        // Names of attributes are lower-case letters and digits.
+        let is_name = |name: &String| name.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit());
+        assert!(body.as_object().unwrap().keys().all(is_name), "{body}");
+    }
+
+    #[test]
+    fn what_is_not_an_event_says_why() {
+        let Frame { properties, .. } = Frame::of(&event()).unwrap();
+        let why = |properties: &BasicProperties, body: &[u8]| envelope(properties, body).unwrap_err().to_string();
+        let html = properties.clone().with_content_type("text/html".into());
+        assert_eq!(why(&html, b"{}"), "the content type is \"text/html\", not that of a CloudEvent in JSON");
+        assert!(why(&properties, b"{}").contains("missing field `id`"));
+        assert!(why(&properties, b"\xff").starts_with("the body is not an event"));
     }
 
     #[test]
     fn forwarding_keeps_the_event_and_drops_the_brokers_notes() {
-        let frame = Frame::of(&event()).with("x-first-death-reason", "expired").with(ATTEMPT, "2");
+        let frame = Frame::of(&event()).unwrap().with("x-first-death-reason", "expired").with(ATTEMPT, "2");
         let forwarded = Frame::forward(&frame.properties, frame.body);
         assert_eq!(attempt(&forwarded.properties), 2);
         assert_eq!(text(&forwarded.properties, "x-first-death-reason"), None);
-        assert!(envelope(&forwarded.properties, forwarded.body).is_ok());
+        assert!(envelope(&forwarded.properties, &forwarded.body).is_ok());
     }
 }

@@ -18,7 +18,9 @@ const TOGETHER: u16 = 32;
 /// What the consumer subscribes to.
 #[must_use]
 pub fn subscription() -> Subscription {
-    Subscription::to_commands(CONSUMER, ["inventory.#"]).partitions(PARTITIONS).together(TOGETHER)
+    Subscription::to_commands(CONSUMER, [ReserveStock::TYPE, ReleaseStock::TYPE])
+        .partitions(PARTITIONS)
+        .together(TOGETHER)
 }
 
 /// Does what sagas tell. Needs no inbox: see [`Inventory::reserve`].

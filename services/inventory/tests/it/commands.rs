@@ -121,8 +121,8 @@ async fn a_command_that_wants_nothing_is_a_dead_letter_that_operators_see() {
     let message = Outgoing::command(command).unwrap();
     let (id, mut foreign) = (message.envelope.id, message.clone());
     // A command of a kind that nobody here knows.
-    foreign.routing_key = "inventory.stock.count".to_owned();
-    foreign.envelope = Event { id: Uuid::now_v7(), kind: foreign.routing_key.clone(), ..foreign.envelope };
+    let kind = "inventory.stock.count".to_owned();
+    foreign.envelope = Event { id: Uuid::now_v7(), kind, ..foreign.envelope };
     let foreign_id = foreign.envelope.id;
     orders.send(message).await;
     orders.send(foreign).await;

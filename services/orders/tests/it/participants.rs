@@ -2,8 +2,9 @@
 
 use chassis::messaging::{Broker, Consumer, HandleError, Handler, Message, Outgoing, Publisher, Subscription, ledger};
 use contracts::{
-    command::{Direction, Outcome, Replied, StepRef},
+    command::{Direction, Outcome, Replied, StepRef, checkout::*},
     envelope::{Event, EventData},
+    event::TYPES,
 };
 use kit::Sandbox;
 use serde::Deserialize;
@@ -14,6 +15,9 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+/// What they are told.
+const COMMANDS: [&str; 4] = [ReserveStock::TYPE, ReleaseStock::TYPE, ChargePayment::TYPE, RefundPayment::TYPE];
 
 /// What a participant does with a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,12 +68,13 @@ impl Participants {
         let (inner, shutdown) = (Arc::new(Inner::default()), CancellationToken::new());
         let broker = Broker::new(&sandbox.amqp_admin().into(), "participants");
         let publisher = broker.publisher();
-        let commands = Subscription::to_commands("played.commands", ["inventory.#", "payments.#"]);
+        let commands = Subscription::to_commands("played.commands", COMMANDS);
         let plays = Plays(Arc::clone(&inner), publisher.clone());
         let plays = Consumer::new(&broker, commands, ledger::memory(), plays);
         let replies = Subscription::to_commands("played.replies", ["auth.saga.replied"]);
         let hears = Consumer::new(&broker, replies, ledger::memory(), Listens(Arc::clone(&inner)));
-        let events = Subscription::new("played.events", ["orders.#"]);
+        let told = TYPES.iter().copied().filter(|kind| kind.starts_with("orders."));
+        let events = Subscription::new("played.events", told);
         let listens = Consumer::new(&broker, events, ledger::memory(), Listens(Arc::clone(&inner)));
         plays.declare().await.unwrap();
         hears.declare().await.unwrap();

@@ -4,6 +4,7 @@ use chassis::messaging::{Broker, Consumer, HandleError, Handler, Message, Outgoi
 use contracts::{
     command::{Command, Direction, Outcome, Replied, StepRef, checkout::*},
     envelope::{Event, EventData},
+    event::TYPES,
     money::{Currency, Money},
 };
 use kit::Sandbox;
@@ -37,7 +38,8 @@ impl Wire {
         let broker = Broker::new(&sandbox.amqp("orders").into(), "orders");
         let heard = Heard::default();
         let replies = Subscription::to_commands("orders.replies", ["orders.saga.replied"]).partitions(1);
-        let events = Subscription::new("orders.payments", ["payments.#"]).partitions(1);
+        let told = TYPES.iter().copied().filter(|kind| kind.starts_with("payments."));
+        let events = Subscription::new("orders.payments", told).partitions(1);
         for subscription in [replies, events] {
             let consumer = Consumer::new(&broker, subscription, ledger::memory(), Listen(Arc::clone(&heard)));
             consumer.declare().await.unwrap();

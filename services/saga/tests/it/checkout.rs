@@ -7,6 +7,7 @@ use contracts::command::{
         StockReservedAnswer,
     },
 };
+use contracts::envelope::EventData as _;
 use contracts::money::{Currency, Money};
 use saga::{Definition, Local, Lot, Step, Verdict};
 use serde::{Deserialize, Serialize};
@@ -135,6 +136,10 @@ async fn give_up(local: Local<'_, Data>) -> anyhow::Result<()> {
         .await?;
     Ok(())
 }
+
+/// What participants are told.
+pub(crate) const COMMANDS: [&str; 4] =
+    [ReserveStock::TYPE, ReleaseStock::TYPE, ChargePayment::TYPE, RefundPayment::TYPE];
 
 /// The two participants' steps.
 pub(crate) const RESERVE: (&str, Direction) = ("reserve_stock", Direction::Forward);

@@ -1,7 +1,7 @@
 //! An engine at work, on databases of the test's own.
 
 use crate::{
-    checkout::{Checkout, Data, TABLE},
+    checkout::{COMMANDS, Checkout, Data, TABLE},
     participants::Participants,
 };
 use chassis::messaging::{Broker, Consumer, Relay, Subscription, ledger, outbox};
@@ -58,8 +58,7 @@ impl World {
         let engine = engine(&pool, checkout);
         let broker = Broker::new(&SecretString::from(sandbox.amqp("orders")), "saga-tests");
         let participants = Participants::new(broker.publisher());
-        let subscription =
-            Subscription::to_commands("orders.participants", ["inventory.#", "payments.#"]).partitions(4);
+        let subscription = Subscription::to_commands("orders.participants", COMMANDS).partitions(4);
         let consumer = Consumer::new(&broker, subscription, ledger::memory(), participants.clone());
         consumer.declare().await.unwrap();
         engine.consumer(&broker, ledger::postgres(pool.clone())).declare().await.unwrap();

@@ -1,7 +1,11 @@
 //! Hears which orders are confirmed, as any subscriber does: when anybody can know it, not when a row says so.
 
 use chassis::messaging::Broker;
-use contracts::{amqp::EVENTS_EXCHANGE, envelope::EventData as _, event::orders::OrderConfirmed};
+use contracts::{
+    amqp::EVENTS_EXCHANGE,
+    envelope::{Event, EventData as _},
+    event::orders::OrderConfirmed,
+};
 use futures::StreamExt as _;
 use kit::Sandbox;
 use lapin::{
@@ -43,8 +47,8 @@ impl News {
             // The connection ends with the broker.
             let _broker = broker;
             while let Some(Ok(delivery)) = confirmations.next().await {
-                if let Ok(confirmed) = serde_json::from_slice::<OrderConfirmed>(&delivery.data) {
-                    heard.hear(confirmed.order_id);
+                if let Ok(confirmed) = serde_json::from_slice::<Event<OrderConfirmed>>(&delivery.data) {
+                    heard.hear(confirmed.data.order_id);
                 }
             }
         });

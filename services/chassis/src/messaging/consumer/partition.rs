@@ -201,8 +201,7 @@ impl<H: Handler> Active<'_, H> {
 
     /// Reads a delivery, and makes its span, which continues the trace that it belongs to.
     fn read(&self, delivery: &Delivery) -> Result<Message, String> {
-        let envelope =
-            wire::envelope(&delivery.properties, delivery.data.clone()).map_err(|error| error.to_string())?;
+        let envelope = wire::envelope(&delivery.properties, &delivery.data).map_err(|error| error.to_string())?;
         let message = Message::new(envelope, wire::attempt(&delivery.properties), delivery.redelivered);
         let name = self.shared.subscription.name();
         let span = tracing::info_span!("message", otel.kind = "consumer", consumer.name = name, message.id = %message.id, message.type = message.kind);

@@ -8,7 +8,7 @@ use std::time::Duration;
 pub struct Subscription {
     name: String,
     pub(crate) exchange: &'static str,
-    pub(crate) patterns: Vec<String>,
+    pub(crate) keys: Vec<String>,
     pub(crate) partitions: u16,
     pub(crate) prefetch: u16,
     pub(crate) together: usize,
@@ -21,16 +21,16 @@ pub struct Subscription {
 
 impl Subscription {
     /// Subscribes the consumer `name` (`<service>.<purpose>`: its queues are named after it) to the
-    /// events that match one of `patterns` (`*` is one word, `#` any number).
+    /// events of these types.
     ///
     /// Defaults: 4 partitions, 32 messages in hand, 3 tries with pauses from 100 ms, 30 s for a
     /// try, then 5 s, 30 s, 2 min and 10 min later, then the dead letters; a message that 20
     /// consumers in a row crashed on is a dead letter, too.
-    pub fn new<P: Into<String>>(name: impl Into<String>, patterns: impl IntoIterator<Item = P>) -> Self {
+    pub fn new<K: Into<String>>(name: impl Into<String>, types: impl IntoIterator<Item = K>) -> Self {
         Self {
             name: name.into(),
             exchange: EVENTS_EXCHANGE,
-            patterns: patterns.into_iter().map(Into::into).collect(),
+            keys: types.into_iter().map(Into::into).collect(),
             partitions: 4,
             prefetch: 32,
             together: 1,
@@ -42,10 +42,10 @@ impl Subscription {
         }
     }
 
-    /// Subscribes the consumer `name` to the commands, or the replies, whose routing keys match one of `patterns`.
+    /// Subscribes the consumer `name` to commands by their types, or to replies by the keys that they are routed by.
     /// The defaults are those of [`new`](Self::new).
-    pub fn to_commands<P: Into<String>>(name: impl Into<String>, patterns: impl IntoIterator<Item = P>) -> Self {
-        Self { exchange: COMMANDS_EXCHANGE, ..Self::new(name, patterns) }
+    pub fn to_commands<K: Into<String>>(name: impl Into<String>, keys: impl IntoIterator<Item = K>) -> Self {
+        Self { exchange: COMMANDS_EXCHANGE, ..Self::new(name, keys) }
     }
 
     /// The consumer's name.

@@ -11,17 +11,22 @@ mod relay;
 
 pub use relay::Relay;
 
-use super::Outgoing;
 use std::{future::Future, time::Duration};
 use uuid::Uuid;
 
 /// A message that a relay has claimed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Claimed {
     /// The message's id, under which it is settled.
     pub id: Uuid,
-    /// The message.
-    pub message: Outgoing,
+    /// The key of ordering.
+    pub subject: String,
+    /// The exchange that it goes to.
+    pub exchange: String,
+    /// The key that it is routed by.
+    pub routing_key: String,
+    /// The event as JSON, which is published as it stands here.
+    pub envelope: String,
 }
 
 /// How much waits to be published.

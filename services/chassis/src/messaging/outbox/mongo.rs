@@ -138,9 +138,8 @@ impl Store for Outbox {
         // Ids sort by the clock of whoever made them; versions are exact.
         entries.sort_by_key(|entry| entry.version);
         let claimed = entries.into_iter().map(|entry| {
-            let envelope = serde_json::from_str(&entry.envelope)?;
-            let message = Outgoing { exchange: entry.exchange, routing_key: entry.routing_key, envelope };
-            Ok(Claimed { id: entry.id.parse()?, message })
+            let Entry { id, subject, exchange, routing_key, envelope, .. } = entry;
+            Ok(Claimed { id: id.parse()?, subject, exchange, routing_key, envelope })
         });
         claimed.collect::<anyhow::Result<_>>().context("the outbox cannot be read")
     }

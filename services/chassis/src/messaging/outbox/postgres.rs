@@ -113,14 +113,6 @@ impl Store {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct Row {
-    id: Uuid,
-    exchange: String,
-    routing_key: String,
-    envelope: String,
-}
-
 /// Begins a transaction of a relay. They take turns, so that each sees what the others hold.
 ///
 /// None waits for the disk: what a crash of the server takes back of it is claimed or published again.
@@ -134,14 +126,14 @@ const CLAIM: &str = "
         SELECT DISTINCT o.subject FROM outbox_claims CROSS JOIN unnest(messages) AS message JOIN outbox o ON o.id = message
         WHERE claimed_until > statement_timestamp()),
     picked AS MATERIALIZED (
-        SELECT position, id, exchange, routing_key, envelope::text AS envelope FROM outbox
+        SELECT position, id, subject, exchange, routing_key, envelope::text AS envelope FROM outbox
         WHERE subject NOT IN (SELECT subject FROM held)
         ORDER BY position
         LIMIT $2),
     claimed AS (
         INSERT INTO outbox_claims (relay, messages, claimed_until)
         SELECT $1, array_agg(id), clock_timestamp() + make_interval(secs => $3) FROM picked HAVING count(*) > 0)
-    SELECT id, exchange, routing_key, envelope FROM picked ORDER BY position";
+    SELECT id, subject, exchange, routing_key, envelope FROM picked ORDER BY position";
 
 /// Drops what was published, and takes what is settled out of a relay's claims; with it go claims that have ended.
 const SETTLE: &str = "
@@ -157,19 +149,14 @@ impl OutboxStore for Store {
 
     async fn claim(&self, relay: Uuid, limit: u32, lease: Duration) -> anyhow::Result<Vec<Claimed>> {
         let mut transaction = crate::postgres::begin_with(&self.pool, TURN).await?;
-        let rows: Vec<Row> = sqlx::query_as(CLAIM)
+        let claimed = sqlx::query_as(CLAIM)
             .bind(relay)
             .bind(i64::from(limit))
             .bind(lease.as_secs_f64())
             .fetch_all(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        let claimed = rows.into_iter().map(|row| {
-            let envelope = serde_json::from_str(&row.envelope)?;
-            let message = Outgoing { exchange: row.exchange, routing_key: row.routing_key, envelope };
-            Ok(Claimed { id: row.id, message })
-        });
-        claimed.collect()
+        Ok(claimed)
     }
 
     async fn settle(&self, relay: Uuid, published: &[Uuid], back: &[Uuid]) -> anyhow::Result<()> {

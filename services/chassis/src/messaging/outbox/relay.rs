@@ -3,7 +3,7 @@
 use super::{Claimed, Store, Wake};
 use crate::{
     linger::Linger,
-    messaging::{PublishError, Publisher, delays, metrics, topology},
+    messaging::{PublishError, Publisher, delays, metrics, topology, wire::Frame},
 };
 use futures::future::join_all;
 use std::{
@@ -148,7 +148,7 @@ impl<S: Store> Relay<S> {
     async fn publish(&self, claimed: Vec<Claimed>) -> Round {
         let mut subjects: HashMap<(String, String), Vec<Claimed>> = HashMap::new();
         for row in claimed {
-            let subject = (row.message.exchange.clone(), row.message.envelope.subject.clone());
+            let subject = (row.exchange.clone(), row.subject.clone());
             subjects.entry(subject).or_default().push(row);
         }
         // Well before the lease ends: another relay could otherwise publish the same beside us.
@@ -159,7 +159,8 @@ impl<S: Store> Relay<S> {
                 if Instant::now() > until {
                     break;
                 }
-                match self.publisher.publish(row.message).await {
+                let frame = Frame::written(&row.id.to_string(), &row.subject, row.envelope);
+                match self.publisher.send(row.exchange, row.routing_key, frame).await {
                     Ok(()) => published.push(row.id),
                     Err(error) => return (published, Some((row.id, error))),
                 }

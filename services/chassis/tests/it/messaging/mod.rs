@@ -21,6 +21,7 @@ use chassis::messaging::{
 use contracts::{
     amqp::EVENTS_LOG,
     envelope::{Event, EventData},
+    event::auth::UserDeleted,
 };
 use kit::{Engine, Sandbox};
 use secrecy::SecretString;
@@ -40,14 +41,14 @@ use uuid::Uuid;
 /// How long a condition may take to come true on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// An event of the unit whose login the tests use.
+/// An event of the unit whose login the tests use, under a name that the log keeps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Counted {
     number: u64,
 }
 
 impl EventData for Counted {
-    const TYPE: &'static str = "auth.test.counted";
+    const TYPE: &'static str = UserDeleted::TYPE;
     const VERSION: u32 = 1;
 }
 

@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 pub(super) async fn prepare(administrator: &str, units: &[&str]) -> Result<()> {
     let connection = Connection::connect(administrator, ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;
-    exchange(&channel, "events", ExchangeKind::Topic).await?;
+    exchange(&channel, "events", ExchangeKind::Direct).await?;
     for unit in units {
         queue(&channel, &format!("{unit}.isolation")).await?;
         exchange(&channel, &format!("{unit}.direct"), ExchangeKind::Direct).await?;
@@ -72,7 +72,7 @@ async fn attempt(channel: &Channel, what: &str, name: &str, direct: &str) -> lap
         "write" => publish(channel, direct, name).await,
         "write past its exchange" => publish(channel, "", name).await,
         "bind" => {
-            let (options, key) = (QueueBindOptions::default(), "auth.#".into());
+            let (options, key) = (QueueBindOptions::default(), "auth.user.registered".into());
             channel.queue_bind(name.into(), "events".into(), key, options, FieldTable::default()).await
         }
         "declare" => queue(channel, &format!("{name}.more")).await,
