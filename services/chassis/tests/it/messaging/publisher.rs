@@ -1,6 +1,10 @@
 use super::{Bench, Counted, counted, proxy::Proxy, publish, read_log};
 use chassis::messaging::{Broker, Outgoing, PublishError};
-use contracts::envelope::EventData;
+use contracts::{
+    amqp::CLICKS_KEY,
+    envelope::{Event, EventData},
+    event::TYPES,
+};
 use futures::future::join_all;
 use kit::Engine;
 
@@ -13,6 +17,22 @@ async fn what_is_confirmed_is_in_the_log_as_it_was_published() {
     let log = read_log(&bench.broker, 1).await.unwrap();
     let read = log[0].message.decode::<Counted>().unwrap();
     assert_eq!(read, event);
+}
+
+#[tokio::test]
+async fn every_type_of_event_is_kept_in_a_log_clicks_in_one_of_their_own() {
+    let bench = Bench::new(&[Engine::Rabbitmq]).await;
+    bench.declare_shared().await;
+    let publisher = bench.broker.publisher();
+    for kind in TYPES {
+        let event = counted(*kind, 1).encode().unwrap();
+        let event = Event { kind: (*kind).to_owned(), ..event };
+        publisher.publish(Outgoing::envelope(event)).await.unwrap_or_else(|error| panic!("{kind}: {error}"));
+    }
+    let log = read_log(&bench.broker, TYPES.len() - 1).await.unwrap();
+    let kept: Vec<&str> = log.iter().map(|record| record.message.kind.as_str()).collect();
+    let all_but_clicks: Vec<&str> = TYPES.iter().copied().filter(|kind| *kind != CLICKS_KEY).collect();
+    assert_eq!(kept, all_but_clicks);
 }
 
 #[tokio::test]
