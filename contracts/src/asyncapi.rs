@@ -79,12 +79,11 @@ fn messages(catalogue: &[Entry]) -> Value {
 
 /// An event with its data, whose schema has the name that the event gives it: references inside it mean itself.
 fn event(entry: &Entry) -> Value {
-    let id = format!("urn:vitrine:event:{}:v{}", entry.kind, entry.version);
     let mut data = entry.schema.clone();
-    data.insert("$id".to_owned(), id.clone().into());
+    data.insert("$id".to_owned(), entry.dataschema.as_str().into());
     json!({
         "allOf": [{ "$ref": "#/components/schemas/cloudevent" }],
-        "properties": { "type": { "const": entry.kind }, "dataschema": { "const": id }, "data": data }
+        "properties": { "type": { "const": entry.kind }, "dataschema": { "const": entry.dataschema }, "data": data }
     })
 }
 

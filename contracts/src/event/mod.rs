@@ -21,6 +21,8 @@ pub struct Entry {
     pub exchange: &'static str,
     /// The major version of its data's schema.
     pub version: u32,
+    /// The identifier of its data's schema: see [`EventData::schema`].
+    pub dataschema: String,
     /// The JSON Schema (2020-12) of its data.
     pub schema: Schema,
     /// Decodes data of this version and encodes it again, as a reader sees it.
@@ -33,6 +35,7 @@ impl Entry {
             kind: T::TYPE,
             exchange,
             version: T::VERSION,
+            dataschema: T::schema(),
             schema: schemars::schema_for!(T),
             roundtrip: |data| serde_json::to_value(serde_json::from_str::<T>(data)?),
         }
