@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::PATIENCE;
 
-/// How long a link may take without its statistics, whose deadline is 800 ms: less than any other service is given.
-const SOON: Duration = Duration::from_millis(1_500);
+/// How long a link may take without its statistics.
+const SOON: Duration = Duration::from_secs(1);
 
 const LINK: &str = "query($code: String!) { link(code: $code) { code url stats { clicks stale asOf } } }";
 
