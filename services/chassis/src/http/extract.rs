@@ -1,12 +1,16 @@
 //! Extractors that refuse with problems, naming the field where there is one.
 
-use super::Failure;
+use super::{Failure, nul};
 use axum::{
-    extract::{FromRequest, FromRequestParts, Request, rejection::JsonRejection},
+    body::Bytes,
+    extract::{
+        FromRequest, FromRequestParts, Request,
+        rejection::{BytesRejection, JsonRejection},
+    },
     response::{IntoResponse, Response},
 };
 use contracts::problem::{Code, Problem};
-use http::{StatusCode, request::Parts};
+use http::{HeaderMap, StatusCode, header::CONTENT_TYPE, request::Parts};
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
@@ -25,10 +29,15 @@ where
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        axum::Json::<Object<T>>::from_request(request, state)
-            .await
-            .map(|axum::Json(Object(value))| Self(value))
-            .map_err(|rejection| refuse_json(&rejection))
+        if !is_json(request.headers()) {
+            return Err(Failure::new(Code::UnsupportedMediaType, "Send the body as application/json."));
+        }
+        let body = Bytes::from_request(request, state).await.map_err(|rejection| refuse_bytes(&rejection))?;
+        let axum::Json(Object(value)) = axum::Json::from_bytes(&body).map_err(|rejection| refuse_json(&rejection))?;
+        match nul::in_json(&body) {
+            Some(field) => Err(Failure::field(field, nul::REASON)),
+            None => Ok(Self(value)),
+        }
     }
 }
 
@@ -63,15 +72,23 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
     }
 }
 
+/// Whether a body says that it is JSON: `application/json`, or a type that is written in it.
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+fn refuse_bytes(rejection: &BytesRejection) -> Failure {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return Failure::new(Code::PayloadTooLarge, "The body is larger than this route takes.");
+    }
+    Failure::new(Code::MalformedRequest, "The body did not come whole.")
+}
+
 fn refuse_json(rejection: &JsonRejection) -> Failure {
     match rejection {
-        JsonRejection::MissingJsonContentType(_) => {
-            Failure::new(Code::UnsupportedMediaType, "Send the body as application/json.")
-        }
         JsonRejection::JsonDataError(error) => refuse_data(&error.body_text()),
-        _ if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            Failure::new(Code::PayloadTooLarge, "The body is larger than this route takes.")
-        }
         _ => Failure::new(Code::MalformedRequest, "The body is not well-formed JSON."),
     }
 }
@@ -107,6 +124,9 @@ where
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        if let Some(field) = nul::in_query(parts.uri.query().unwrap_or_default()) {
+            return Err(Failure::field(field, nul::REASON));
+        }
         match axum::extract::Query::<T>::from_request_parts(parts, state).await {
             Ok(axum::extract::Query(value)) => Ok(Self(value)),
             Err(rejection) => {
@@ -131,10 +151,12 @@ where
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        axum::extract::Path::<T>::from_request_parts(parts, state)
-            .await
-            .map(|axum::extract::Path(value)| Self(value))
-            .map_err(|_| Failure::new(Code::NotFound, "There is nothing at this address."))
+        let nothing = || Failure::new(Code::NotFound, "There is nothing at this address.");
+        if parts.uri.path().contains(nul::ESCAPED) {
+            return Err(nothing());
+        }
+        let read = axum::extract::Path::<T>::from_request_parts(parts, state).await;
+        read.map(|axum::extract::Path(value)| Self(value)).map_err(|_| nothing())
     }
 }
 
@@ -172,6 +194,7 @@ mod tests {
             (r#"{"name":"a","items":[{"count":1},{"count":"x"}]}"#, "items[1].count"),
             (r#"{"name":"a","items":[{}]}"#, "items[0].count"),
             (r#"{"name":"a","items":[],"more":1}"#, "more"),
+            (r#"{"name":"a\u0000","items":[]}"#, "name"),
             (r#"["a",[]]"#, "body"),
             (r#""a""#, "body"),
             ("null", "body"),
@@ -181,5 +204,16 @@ mod tests {
             assert_eq!(problem.errors[0].field, field, "{body}: {:?}", problem.errors);
         }
         assert_eq!(refused("{").await.code, Code::MalformedRequest);
+    }
+
+    #[test]
+    fn types_that_are_written_in_json_are_taken_for_json() {
+        let is_json = |text: &'static str| is_json(&HeaderMap::from_iter([(CONTENT_TYPE, text.parse().unwrap())]));
+        for json in ["application/json", "Application/JSON; charset=utf-8", "application/merge-patch+json"] {
+            assert!(is_json(json), "{json}");
+        }
+        for other in ["text/json", "application/jsonp", "text/plain; application/json", ""] {
+            assert!(!is_json(other), "{other}");
+        }
     }
 }

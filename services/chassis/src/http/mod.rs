@@ -8,6 +8,7 @@ mod failure;
 mod guard;
 mod idempotency;
 mod line;
+mod nul;
 mod request_id;
 mod stack;
 
