@@ -51,7 +51,11 @@ impl Service for Analytics {
         let shutdown = context.shutdown.clone();
         context.spawn("ingester", move || ingester.clone().run(shutdown.clone()));
 
-        let ledger = ledger::memory();
+        let store = database.clone();
+        let ledger = ledger::memory(move || {
+            let store = store.clone();
+            async move { store.probe().await }
+        });
         let consumer = links::consumer(&broker, database.clone(), ledger.clone());
         // Before others can see that this unit is ready and begin to publish: what no queue takes yet
         // is only in the log. Without the broker, statistics are still to be answered.

@@ -33,6 +33,10 @@ const PLANS: [(&str, &str); 5] = [
 /// stands still, would keep its locks from all others.
 const LEFT_ALONE: (&str, &str) = ("idle_in_transaction_session_timeout", "30s");
 
+/// Failed serialisations, deadlocks, and transactions that the database ended because they were [left alone](LEFT_ALONE)
+/// or took too long.
+const PASSING: [&str; 4] = ["40001", "40P01", "25P03", "25P04"];
+
 /// Connects a service to its database: migrates it, makes the tables of messaging, and tells the probes how it is.
 ///
 /// # Errors
@@ -96,10 +100,9 @@ pub async fn begin_with(pool: &PgPool, statement: &'static str) -> sqlx::Result<
 pub fn is_away(error: &Error) -> bool {
     match error {
         Error::Io(_) | Error::Tls(_) | Error::PoolTimedOut | Error::PoolClosed => true,
-        // Classes 08 (connection), 53 (resources), 57 (shutting down, cancelled), and failed
-        // serialisations and deadlocks, which another try survives.
+        // Classes 08 (connection), 53 (resources), 57 (shutting down, cancelled), and what another try survives.
         Error::Database(error) => error.code().is_some_and(|code| {
-            ["08", "53", "57"].iter().any(|class| code.starts_with(class)) || code == "40001" || code == "40P01"
+            ["08", "53", "57"].iter().any(|class| code.starts_with(class)) || PASSING.contains(&&*code)
         }),
         _ => false,
     }

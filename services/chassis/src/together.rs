@@ -5,8 +5,15 @@ use futures::future::join_all;
 use std::{
     mem,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
-use tokio::sync::{Mutex as Turn, OwnedMutexGuard, oneshot};
+use tokio::{
+    sync::{Mutex as Turn, OwnedMutexGuard, oneshot},
+    time::timeout,
+};
+
+/// How long a lot may take. Behind one that never ends, all others would wait for ever.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Where jobs are put down to be done together. Clones are the same.
 ///
@@ -46,7 +53,7 @@ where
     /// Puts a job down and waits until it is done: by `work` of whoever has the turn, which gives an answer for each job,
     /// in order. Where a lot fails, its jobs are done each for itself, so that none fails for another's sake.
     ///
-    /// `None` when the work broke off before it answered, with a panic or the program.
+    /// `None` when the work broke off before it answered: with a panic, with the program, or because it took 30 s.
     pub async fn join<W>(
         &self,
         job: J,
@@ -81,14 +88,20 @@ where
         if lot.is_empty() {
             return;
         }
-        let done = work(lot.iter().map(|waiting| Arc::clone(&waiting.job)).collect()).await;
+        let work_on = |jobs| timeout(LIMIT, work(jobs));
+        let done = work_on(lot.iter().map(|waiting| Arc::clone(&waiting.job)).collect()).await;
         turn.note(lot.len());
         drop(turn);
+        let Ok(done) = done else { return };
         match done {
             // Each for itself and side by side: what failed may be away, and nobody is to wait for that in a line.
             Err(_) if lot.len() > 1 => {
-                let work = &work;
-                join_all(lot.into_iter().map(async |Waiting { job, done }| tell([done], work(vec![job]).await))).await;
+                let each = lot.into_iter().map(async |Waiting { job, done }| {
+                    if let Ok(answer) = work_on(vec![job]).await {
+                        tell([done], answer);
+                    }
+                });
+                join_all(each).await;
             }
             done => tell(lot.into_iter().map(|waiting| waiting.done), done),
         }
@@ -189,6 +202,17 @@ mod tests {
         }
         assert_eq!(answers, [Some(Ok(4)), Some(Err("unlucky")), Some(Ok(8))]);
         assert_eq!(work.lots(), [vec![1], vec![2, 13, 4], vec![2], vec![13], vec![4]]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lot_that_never_ends_keeps_nobody_else_waiting() {
+        let (together, work) = (Together::at_most(10), Work::new());
+        let stuck = work.join(&together, 1);
+        settle().await;
+        let next = work.join(&together, 2);
+        assert_eq!(stuck.await.unwrap(), None);
+        work.leave.add_permits(100);
+        assert_eq!(next.await.unwrap(), Some(Ok(4)));
     }
 
     #[tokio::test]

@@ -46,7 +46,7 @@ impl Participants {
         let told = Arc::<Mutex<Vec<String>>>::default();
         let handler = Obedient { told: Arc::clone(&told), publisher: broker.publisher(), refusing };
         let subscription = Subscription::to_commands("test.participants", COMMANDS).partitions(1);
-        let consumer = Consumer::new(&broker, subscription, ledger::memory(), handler);
+        let consumer = Consumer::new(&broker, subscription, ledger::memory(async || Ok(())), handler);
         consumer.declare().await.unwrap();
         let running = tokio::spawn(consumer.run(CancellationToken::new()));
         Self { told, _consumer: AbortOnDropHandle::new(running) }

@@ -60,6 +60,14 @@ impl Select {
             Self::Subject(subject) => letter.subject.as_ref() == Some(subject),
         }
     }
+
+    /// Whether there can be no others than these: the queue may be a long one.
+    fn is_complete(&self, chosen: &[(DeadLetter, Delivery)]) -> bool {
+        match self {
+            Self::Ids(ids) => ids.iter().all(|id| chosen.iter().any(|(letter, _)| letter.id == Some(*id))),
+            Self::Subject(_) => false,
+        }
+    }
 }
 
 /// What is to become of dead letters.
@@ -146,7 +154,9 @@ impl DeadLetters {
         let _turn = self.turn.lock().await;
         let view = View::open(&self.broker, &self.consumer).await?;
         let mut chosen = Vec::new();
-        while let Some((letter, delivery)) = view.next().await? {
+        while !select.is_complete(&chosen)
+            && let Some((letter, delivery)) = view.next().await?
+        {
             if select.matches(&letter) {
                 chosen.push((letter, delivery));
             }
@@ -184,7 +194,7 @@ impl DeadLetters {
     }
 
     async fn deliver_again(&self, letter: &DeadLetter, delivery: &Delivery, actor: &str) -> Result<()> {
-        let frame = Frame::forward(&delivery.properties, delivery.data.clone())
+        let frame = Frame::forward(delivery)
             .without(wire::ATTEMPT)
             .without(wire::REASON)
             .without(wire::DIED_AT)

@@ -74,7 +74,9 @@ impl Lock {
     }
 }
 
+/// Whether the queue is another's, and not one that this login may not use: the broker has one number for both.
 fn held_elsewhere(error: &anyhow::Error) -> bool {
     let amqp = error.downcast_ref::<lapin::Error>().map(lapin::Error::kind);
-    matches!(amqp, Some(lapin::ErrorKind::ProtocolError(refusal)) if refusal.get_id() == 403)
+    matches!(amqp, Some(lapin::ErrorKind::ProtocolError(refusal))
+        if refusal.get_id() == 403 && refusal.get_message().as_str().contains("exclusive"))
 }

@@ -39,8 +39,19 @@ pub use publisher::Publisher;
 
 pub use crate::scope::cause;
 
+use anyhow::Context as _;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a store may take to answer.
+const STORE_LIMIT: Duration = Duration::from_secs(10);
+
+/// Waits for what was asked of a store, but not for ever: a host that vanishes says nothing, and a connection to it would
+/// be waited on for a quarter of an hour.
+async fn in_time<T>(question: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    timeout(STORE_LIMIT, question).await.context("the store did not answer in time")?
+}
 
 /// The delays between attempts to reach an engine that is away: 100 ms, doubling to 10 s, with jitter.
 pub(crate) fn delays() -> impl Iterator<Item = Duration> + Send {

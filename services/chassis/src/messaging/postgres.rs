@@ -44,7 +44,7 @@ pub async fn upkeep(pool: PgPool, shutdown: CancellationToken) -> Result<()> {
 }
 
 /// Makes the inbox's weekly partitions from `KEPT_DAYS` before `today` to `AHEAD_DAYS` after it, and
-/// drops older ones. An event that is older still finds `inbox_other`.
+/// drops older ones. An event that is older still, or from further ahead, finds `inbox_other`.
 pub(super) async fn partition(pool: &PgPool, today: NaiveDate) -> Result<()> {
     let first = (today - Days::new(KEPT_DAYS)).week(Weekday::Mon).first_day();
     let mut transaction = crate::postgres::begin(pool).await?;
@@ -62,8 +62,7 @@ pub(super) async fn partition(pool: &PgPool, today: NaiveDate) -> Result<()> {
     for week in weeks {
         let name = partition_name(week);
         if !existing.contains(&name) {
-            let next = week + Days::new(7);
-            let create = format!("CREATE TABLE {name} PARTITION OF inbox FOR VALUES FROM ('{week}') TO ('{next}')");
+            let create = partition_of(&name, week);
             sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut *transaction).await?;
         }
     }
@@ -75,6 +74,19 @@ pub(super) async fn partition(pool: &PgPool, today: NaiveDate) -> Result<()> {
         .execute(&mut *transaction)
         .await?;
     Ok(transaction.commit().await?)
+}
+
+/// Makes a week's partition, and takes over what `inbox_other` has of it: events whose time was further ahead than any
+/// partition. Left there, they would forbid the partition.
+fn partition_of(name: &str, week: NaiveDate) -> String {
+    let next = week + Days::new(7);
+    format!(
+        "LOCK TABLE inbox_other IN ACCESS EXCLUSIVE MODE;
+         CREATE TABLE {name} (LIKE inbox INCLUDING ALL);
+         WITH early AS (DELETE FROM inbox_other WHERE event_day >= '{week}' AND event_day < '{next}' RETURNING *)
+         INSERT INTO {name} SELECT * FROM early;
+         ALTER TABLE inbox ATTACH PARTITION {name} FOR VALUES FROM ('{week}') TO ('{next}')"
+    )
 }
 
 fn partition_name(week: NaiveDate) -> String {

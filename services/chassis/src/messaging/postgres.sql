@@ -16,14 +16,6 @@ CREATE TABLE IF NOT EXISTS outbox_claims (
     claimed_until timestamptz NOT NULL
 );
 
--- Claims once stood in the rows that they are of, each of which was so written twice.
-DROP INDEX IF EXISTS outbox_leased;
-ALTER TABLE outbox DROP COLUMN IF EXISTS leased_by, DROP COLUMN IF EXISTS leased_until;
-
--- Relays were once woken by NOTIFY: transactions that notify commit one after the other.
-DROP TRIGGER IF EXISTS outbox_wake ON outbox;
-DROP FUNCTION IF EXISTS outbox_wake();
-
 -- What was handled. Partitioned by the day on which the event was made, which every delivery of it
 -- has in common: so the key is unique across partitions, and an old day is dropped at once.
 CREATE TABLE IF NOT EXISTS inbox (

@@ -5,6 +5,7 @@ use futures::future::join_all;
 use lapin::{
     Channel, Confirmation,
     options::{BasicPublishOptions, ConfirmSelectOptions},
+    types::ShortString,
 };
 use std::{collections::HashSet, time::Duration};
 use tokio::{
@@ -29,8 +30,8 @@ pub struct Publisher {
 }
 
 struct Request {
-    exchange: String,
-    routing_key: String,
+    exchange: ShortString,
+    routing_key: ShortString,
     frame: Frame,
     done: oneshot::Sender<Result<(), PublishError>>,
 }
@@ -57,8 +58,12 @@ impl Publisher {
     }
 
     pub(super) async fn send(&self, exchange: String, routing_key: String, frame: Frame) -> Result<(), PublishError> {
+        // AMQP has no room for longer ones, so no queue can be bound by them.
+        let (Ok(to), Ok(key)) = (ShortString::try_new(&exchange), ShortString::try_new(&routing_key)) else {
+            return Err(PublishError::Unroutable { exchange, routing_key });
+        };
         let (done, confirmed) = oneshot::channel();
-        let request = Request { exchange, routing_key, frame, done };
+        let request = Request { exchange: to, routing_key: key, frame, done };
         let gone = |_| PublishError::unavailable("the publisher has stopped");
         self.requests.send(request).await.map_err(|_| gone(()))?;
         confirmed.await.map_err(|_| gone(()))?
@@ -133,8 +138,8 @@ async fn publish(channel: &Channel, window: &[Request]) -> (bool, Vec<Result<(),
         Err(error) => Err(PublishError::unavailable(error)),
         Ok(false) => Err(PublishError::Refused),
         Ok(true) if returned.contains(request.frame.message_id()) => Err(PublishError::Unroutable {
-            exchange: request.exchange.clone(),
-            routing_key: request.routing_key.clone(),
+            exchange: request.exchange.to_string(),
+            routing_key: request.routing_key.to_string(),
         }),
         Ok(true) => Ok(()),
     });
@@ -147,8 +152,8 @@ async fn hand_over(
 ) -> lapin::Result<impl Future<Output = lapin::Result<Confirmation>> + use<>> {
     channel
         .basic_publish(
-            request.exchange.as_str().into(),
-            request.routing_key.as_str().into(),
+            request.exchange.clone(),
+            request.routing_key.clone(),
             BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() },
             &request.frame.body,
             request.frame.properties.clone(),

@@ -19,6 +19,8 @@ const RETRY: Duration = Duration::from_millis(250);
 pub enum Start {
     /// With the oldest message that is kept.
     First,
+    /// With the newest messages that are kept, of those the oldest that the broker wrote together with the newest.
+    Last,
     /// With the first message after this offset.
     After(u64),
     /// With what is published from now on.
@@ -234,7 +236,7 @@ impl Reader {
     fn after(&self) -> Option<u64> {
         match self.start {
             Start::After(last) => Some(last),
-            Start::First | Start::Next => None,
+            Start::First | Start::Last | Start::Next => None,
         }
     }
 
@@ -255,6 +257,7 @@ impl Reader {
         answer(channel.basic_qos(self.prefetch, BasicQosOptions::default())).await?;
         let offset = match self.start {
             Start::First => AMQPValue::LongString("first".into()),
+            Start::Last => AMQPValue::LongString("last".into()),
             Start::Next => AMQPValue::LongString("next".into()),
             Start::After(last) => AMQPValue::LongLongInt(last.try_into()?),
         };

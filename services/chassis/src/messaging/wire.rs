@@ -9,6 +9,7 @@ use contracts::{
 };
 use lapin::{
     BasicProperties,
+    message::Delivery,
     types::{AMQPValue, FieldTable, LongString, ShortString},
 };
 use std::collections::BTreeMap;
@@ -61,11 +62,9 @@ impl Frame {
 
     /// Takes over a delivery, without the broker's own notes: its `x-death` would make it drop a
     /// message that comes by the same delay queue twice, taking that for a loop.
-    pub(super) fn forward(properties: &BasicProperties, body: Vec<u8>) -> Self {
-        let mut table = headers(properties);
-        table.retain(|name, _| !name.as_str().starts_with("x-"));
-        let table = FieldTable::from(table);
-        Self { properties: properties.clone().with_headers(table).with_delivery_mode(PERSISTENT), body }
+    pub(super) fn forward(delivery: &Delivery) -> Self {
+        let properties = without_notes(&delivery.properties).with_delivery_mode(PERSISTENT);
+        Self { properties, body: delivery.data.clone() }
     }
 
     /// Adds or replaces a header.
@@ -88,6 +87,12 @@ impl Frame {
     pub(super) fn message_id(&self) -> &str {
         self.properties.message_id().as_ref().map_or("", ShortString::as_str)
     }
+}
+
+fn without_notes(properties: &BasicProperties) -> BasicProperties {
+    let mut table = headers(properties);
+    table.retain(|name, _| !name.as_str().starts_with("x-"));
+    properties.clone().with_headers(table.into())
 }
 
 fn headers(properties: &BasicProperties) -> BTreeMap<ShortString, AMQPValue> {
@@ -184,9 +189,9 @@ mod tests {
     #[test]
     fn forwarding_keeps_the_event_and_drops_the_brokers_notes() {
         let frame = Frame::of(&event()).unwrap().with("x-first-death-reason", "expired").with(ATTEMPT, "2");
-        let forwarded = Frame::forward(&frame.properties, frame.body);
-        assert_eq!(attempt(&forwarded.properties), 2);
-        assert_eq!(text(&forwarded.properties, "x-first-death-reason"), None);
-        assert!(envelope(&forwarded.properties, &forwarded.body).is_ok());
+        let forwarded = without_notes(&frame.properties);
+        assert_eq!(attempt(&forwarded), 2);
+        assert_eq!(text(&forwarded, "x-first-death-reason"), None);
+        assert!(envelope(&forwarded, &frame.body).is_ok());
     }
 }

@@ -47,7 +47,7 @@ impl Orders {
         let broker = Broker::new(&sandbox.amqp("orders").into(), "orders");
         let (replies, end) = (Replies::default(), CancellationToken::new());
         let subscription = Subscription::to_commands("orders.saga", [REPLY_TO]);
-        let consumer = Consumer::new(&broker, subscription, ledger::memory(), replies.clone());
+        let consumer = Consumer::new(&broker, subscription, ledger::memory(async || Ok(())), replies.clone());
         consumer.declare().await.unwrap();
         tokio::spawn(consumer.run(end.clone()));
         Self { publisher: broker.publisher(), broker, replies, end }

@@ -70,12 +70,12 @@ impl Participants {
         let publisher = broker.publisher();
         let commands = Subscription::to_commands("played.commands", COMMANDS);
         let plays = Plays(Arc::clone(&inner), publisher.clone());
-        let plays = Consumer::new(&broker, commands, ledger::memory(), plays);
+        let plays = Consumer::new(&broker, commands, ledger::memory(async || Ok(())), plays);
         let replies = Subscription::to_commands("played.replies", ["auth.saga.replied"]);
-        let hears = Consumer::new(&broker, replies, ledger::memory(), Listens(Arc::clone(&inner)));
+        let hears = Consumer::new(&broker, replies, ledger::memory(async || Ok(())), Listens(Arc::clone(&inner)));
         let told = TYPES.iter().copied().filter(|kind| kind.starts_with("orders."));
         let events = Subscription::new("played.events", told);
-        let listens = Consumer::new(&broker, events, ledger::memory(), Listens(Arc::clone(&inner)));
+        let listens = Consumer::new(&broker, events, ledger::memory(async || Ok(())), Listens(Arc::clone(&inner)));
         plays.declare().await.unwrap();
         hears.declare().await.unwrap();
         listens.declare().await.unwrap();

@@ -41,7 +41,8 @@ impl Wire {
         let told = TYPES.iter().copied().filter(|kind| kind.starts_with("payments."));
         let events = Subscription::new("orders.payments", told).partitions(1);
         for subscription in [replies, events] {
-            let consumer = Consumer::new(&broker, subscription, ledger::memory(), Listen(Arc::clone(&heard)));
+            let consumer =
+                Consumer::new(&broker, subscription, ledger::memory(async || Ok(())), Listen(Arc::clone(&heard)));
             consumer.declare().await.unwrap();
             let end = shutdown.clone();
             tokio::spawn(async move { consumer.run(end).await });

@@ -59,7 +59,7 @@ impl World {
         let broker = Broker::new(&SecretString::from(sandbox.amqp("orders")), "saga-tests");
         let participants = Participants::new(broker.publisher());
         let subscription = Subscription::to_commands("orders.participants", COMMANDS).partitions(4);
-        let consumer = Consumer::new(&broker, subscription, ledger::memory(), participants.clone());
+        let consumer = Consumer::new(&broker, subscription, ledger::memory(async || Ok(())), participants.clone());
         consumer.declare().await.unwrap();
         engine.consumer(&broker, ledger::postgres(pool.clone())).declare().await.unwrap();
         let mut tasks = JoinSet::new();

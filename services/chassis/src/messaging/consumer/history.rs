@@ -21,7 +21,7 @@ impl<H: Handler> Consumer<H> {
     /// A queue takes what is published once it is there. What came before is only in the log, which is read from its
     /// beginning to where it ended after the queues were declared: so every event is in the log, in the queues, or in
     /// both, and the handler must let the newest version win whatever their order. One that can't be read is passed
-    /// over: the log is no queue.
+    /// over: the log is no queue. Silence is taken for its end only once what was the newest record has come.
     ///
     /// # Errors
     /// Fails when the broker is away, or handling fails for a while; to be started again.
@@ -31,19 +31,34 @@ impl<H: Handler> Consumer<H> {
         let read_from = |start| Reader::open(&self.shared.broker, EVENTS_LOG, start);
         let (mut log, mut since, mut read) = (read_from(Start::First), read_from(Start::Next), 0);
         since.attach().await?;
+        let newest = self.newest().await?;
         let mut next = pin!(maybe_done(since.next()));
-        while let Some(records) = log.next_many_or_end(at_once, CALM / 10, CALM).await? {
+        let mut last = None;
+        loop {
+            let Some(records) = log.next_many_or_end(at_once, CALM / 10, CALM).await? else {
+                if last >= newest {
+                    break;
+                }
+                continue;
+            };
+            last = records.last().map(|record| record.offset).max(last);
             try_join_all(records.iter().map(|record| self.keep(record))).await?;
             read += records.len();
             // What came since is in the queues. Without this a log that is never silent is read for ever.
             let _ = next.as_mut().now_or_never();
-            if let (Some(last), Some(Ok(next))) = (records.last(), next.as_mut().output_mut())
-                && last.offset + 1 >= next.offset
+            if let (Some(last), Some(Ok(next))) = (last, next.as_mut().output_mut())
+                && last + 1 >= next.offset
             {
                 break;
             }
         }
         Ok(read)
+    }
+
+    /// A place at the end of the log; nothing when it is empty.
+    async fn newest(&self) -> anyhow::Result<Option<u64>> {
+        let mut end = Reader::open(&self.shared.broker, EVENTS_LOG, Start::Last);
+        Ok(end.next_or_end(2 * CALM).await?.map(|record| record.offset))
     }
 
     async fn keep(&self, record: &Record) -> anyhow::Result<()> {

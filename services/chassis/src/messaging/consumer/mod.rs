@@ -65,6 +65,14 @@ struct Shared<H> {
     handler: H,
 }
 
+impl<H> Shared<H> {
+    async fn declare(&self) -> anyhow::Result<()> {
+        let channel = self.broker.channel().await?;
+        topology::declare_shared(&channel).await?;
+        topology::declare_consumer(&channel, &self.subscription).await
+    }
+}
+
 impl<H: Handler> Consumer<H> {
     /// Makes a consumer; [`run`](Self::run) starts it.
     #[must_use]
@@ -79,10 +87,7 @@ impl<H: Handler> Consumer<H> {
     /// # Errors
     /// Fails when the broker is away, or knows one of the queues with other arguments.
     pub async fn declare(&self) -> anyhow::Result<()> {
-        let channel = self.shared.broker.channel().await?;
-        topology::declare_shared(&channel).await?;
-        topology::declare_consumer(&channel, &self.shared.subscription).await?;
-        Ok(())
+        self.shared.declare().await
     }
 
     /// Declares and consumes until `shutdown` is cancelled; then finishes the messages under way.

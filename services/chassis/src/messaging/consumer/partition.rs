@@ -34,6 +34,11 @@ use tracing::Instrument;
 
 /// How long a subscription must have lasted for its end to count as the first.
 const HEALTHY_AFTER: Duration = Duration::from_secs(60);
+/// How much of why a message failed goes with a dead letter, in characters: a header has to fit into one frame.
+const REASON_LIMIT: usize = 1_000;
+
+/// Why nothing is delivered any more, when the broker has not said.
+const CANCELLED: &str = "the broker cancelled the subscription";
 
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +78,8 @@ impl<H: Handler> Partition<H> {
         Self { shared, queue }
     }
 
-    /// Consumes until `shutdown` is cancelled, subscribing again when the channel is lost.
+    /// Consumes until `shutdown` is cancelled, subscribing again when the channel is lost. What it subscribes to is
+    /// declared again then: the broker may have come back without its data.
     pub(super) async fn run(self, shutdown: CancellationToken) {
         let mut delays = delays();
         loop {
@@ -91,6 +97,13 @@ impl<H: Handler> Partition<H> {
                 () = sleep(delays.next().unwrap_or_default()) => {}
                 () = shutdown.cancelled() => return,
             }
+            if let Err(error) = self.shared.declare().await {
+                tracing::warn!(
+                    queue.name = self.queue,
+                    error = format!("{error:#}"),
+                    "A queue could not be declared again."
+                );
+            }
         }
     }
 
@@ -107,12 +120,15 @@ impl<H: Handler> Partition<H> {
             let first = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
-                next = deliveries.next() => next.context("the broker cancelled the subscription")??,
+                next = deliveries.next() => next.context(CANCELLED)??,
             };
             linger.wait().await;
-            let come = self.gather(first, &mut deliveries);
+            let (come, ended) = self.gather(first, &mut deliveries);
             if !active.settle_all(&come).await? {
                 break;
+            }
+            if let Some(error) = ended {
+                return Err(error);
             }
             linger.note(come.len());
         }
@@ -120,15 +136,19 @@ impl<H: Handler> Partition<H> {
         answer(channel.close(200, "done".into())).await
     }
 
-    /// Adds to a delivery those that have come meanwhile, as many as are handled together.
-    fn gather(&self, first: Delivery, deliveries: &mut lapin::Consumer) -> Vec<Delivery> {
+    /// Adds to a delivery those that have come meanwhile, as many as are handled together. Tells also why no more will
+    /// come, if so: the client says that once.
+    fn gather(&self, first: Delivery, deliveries: &mut lapin::Consumer) -> (Vec<Delivery>, Option<anyhow::Error>) {
         let mut come = vec![first];
         while come.len() < self.shared.subscription.together
-            && let Some(Some(Ok(next))) = deliveries.next().now_or_never()
+            && let Some(next) = deliveries.next().now_or_never()
         {
-            come.push(next);
+            match next.context(CANCELLED).and_then(|next| Ok(next?)) {
+                Ok(next) => come.push(next),
+                Err(error) => return (come, Some(error)),
+            }
         }
-        come
+        (come, None)
     }
 }
 
@@ -189,12 +209,11 @@ impl<H: Handler> Active<'_, H> {
 
     async fn process(&mut self, delivery: &Delivery, message: Result<Message, String>) -> Outcome {
         let began = Instant::now();
-        let frame = Frame::forward(&delivery.properties, delivery.data.clone());
         let message = match message {
             Ok(message) => message,
-            Err(error) => return self.bury_foreign(&frame, &error).await,
+            Err(error) => return self.bury_foreign(delivery, &error).await,
         };
-        let outcome = self.settle(&message, &frame).instrument(message.span().clone()).await;
+        let outcome = self.settle(&message, delivery).instrument(message.span().clone()).await;
         self.report(&message, outcome, began);
         outcome
     }
@@ -240,10 +259,10 @@ impl<H: Handler> Active<'_, H> {
 
     /// Brings a message to where it belongs. Only a confirmed move ends it: while the store or the
     /// broker is away the partition waits, because climbing the ladder would not bring them back.
-    async fn settle(&mut self, message: &Message, frame: &Frame) -> Outcome {
+    async fn settle(&mut self, message: &Message, delivery: &Delivery) -> Outcome {
         let mut delays = delays();
         loop {
-            let error = match self.step(message, frame).await {
+            let error = match self.step(message, delivery).await {
                 Ok(outcome) => return outcome,
                 Err(error) => error,
             };
@@ -255,19 +274,22 @@ impl<H: Handler> Active<'_, H> {
         }
     }
 
-    async fn step(&mut self, message: &Message, frame: &Frame) -> anyhow::Result<Outcome> {
+    async fn step(&mut self, message: &Message, delivery: &Delivery) -> anyhow::Result<Outcome> {
         let turn = self.turn(message).await?;
         let subscription = &self.shared.subscription;
         if let Turn::Behind { rung } = turn
             && let Some(delay) = subscription.ladder.get(rung)
         {
-            self.delay(message, frame.clone(), rung, *delay).await?;
+            self.delay(message, Frame::forward(delivery), rung, *delay).await?;
             return Ok(Outcome::Waiting);
         }
         let tried = tries::attempt(&self.shared.handler, message, subscription, self.shutdown).await;
         let (reason, rung) = match tried {
             Ok(()) => {
-                self.leave(message, turn).await?;
+                // One that came again may stand in line without this process knowing, put there by one that ended.
+                if turn == Turn::First || message.attempt > 0 || message.redelivered {
+                    self.leave(message).await?;
+                }
                 return Ok(Outcome::Done);
             }
             Err(HandleError::Transient(_)) if self.shutdown.is_cancelled() => return Ok(Outcome::Kept),
@@ -277,12 +299,14 @@ impl<H: Handler> Active<'_, H> {
         if let Some(delay) = subscription.ladder.get(rung) {
             tracing::warn!(message.id = %message.id, error = reason, delay_s = delay.as_secs_f64(), "A message failed and will be tried again.");
             let next = (message.attempt + 1).to_string();
-            self.delay(message, frame.clone().with(wire::ATTEMPT, &next), rung, *delay).await?;
+            self.delay(message, Frame::forward(delivery).with(wire::ATTEMPT, &next), rung, *delay).await?;
             return Ok(Outcome::Retried);
         }
         tracing::error!(message.id = %message.id, error = reason, "A message failed for good and is a dead letter.");
-        self.bury(frame.clone(), &reason).await?;
-        self.leave(message, turn).await?;
+        // In line first: while the store is away, nothing is known to fail for good.
+        self.line_up(message, 0).await?;
+        self.bury(delivery, &reason).await?;
+        self.leave(message).await?;
         Ok(Outcome::Dead)
     }
 
@@ -306,6 +330,13 @@ impl<H: Handler> Active<'_, H> {
     /// Puts a message in line, then into a delay queue: in this order, so that none of its subject
     /// can overtake it.
     async fn delay(&mut self, message: &Message, frame: Frame, rung: usize, delay: Duration) -> anyhow::Result<()> {
+        self.line_up(message, rung).await?;
+        let name = self.shared.subscription.name();
+        Ok(self.shared.publisher.send(direct(name), delay_queue(name, delay), frame).await?)
+    }
+
+    /// Puts a message in line, which only a store that is there can note.
+    async fn line_up(&mut self, message: &Message, rung: usize) -> anyhow::Result<()> {
         let name = self.shared.subscription.name();
         let lines = self.lines.get_or_insert_default();
         let subject = message.subject.clone();
@@ -313,36 +344,32 @@ impl<H: Handler> Active<'_, H> {
         let waiting = Waiting { subject, id: message.id, position };
         self.shared.ledger.put(name, &waiting).await?;
         lines.put(&message.subject, message.id, rung);
-        let queue = delay_queue(name, delay);
-        Ok(self.shared.publisher.send(direct(name), queue, frame).await?)
-    }
-
-    /// Takes a message that is dealt with out of its line. One that came again may stand there
-    /// without this process knowing, put by one that ended.
-    async fn leave(&mut self, message: &Message, turn: Turn) -> anyhow::Result<()> {
-        if turn == Turn::First || message.attempt > 0 || message.redelivered {
-            let name = self.shared.subscription.name();
-            self.shared.ledger.remove(name, message.id).await?;
-            self.lines.get_or_insert_default().remove(&message.subject, message.id);
-        }
         Ok(())
     }
 
-    async fn bury(&self, frame: Frame, reason: &str) -> anyhow::Result<()> {
+    /// Takes a message that is dealt with out of its line.
+    async fn leave(&mut self, message: &Message) -> anyhow::Result<()> {
+        self.shared.ledger.remove(self.shared.subscription.name(), message.id).await?;
+        self.lines.get_or_insert_default().remove(&message.subject, message.id);
+        Ok(())
+    }
+
+    async fn bury(&self, delivery: &Delivery, reason: &str) -> anyhow::Result<()> {
         let name = self.shared.subscription.name();
-        let frame = frame.with(wire::REASON, reason).with(wire::DIED_AT, &Utc::now().to_rfc3339());
+        let reason: String = reason.chars().take(REASON_LIMIT).collect();
+        let frame = Frame::forward(delivery).with(wire::REASON, &reason).with(wire::DIED_AT, &Utc::now().to_rfc3339());
         Ok(self.shared.publisher.send(direct(name), dead_queue(name), frame).await?)
     }
 
     /// Buries what is not one of our events.
-    async fn bury_foreign(&self, frame: &Frame, reason: &str) -> Outcome {
+    async fn bury_foreign(&self, delivery: &Delivery, reason: &str) -> Outcome {
         tracing::error!(
             consumer.name = self.shared.subscription.name(),
             error = reason,
             "A delivery is not an event and is a dead letter."
         );
         let mut delays = delays();
-        while let Err(error) = self.bury(frame.clone(), reason).await {
+        while let Err(error) = self.bury(delivery, reason).await {
             tracing::warn!(error = format!("{error:#}"), "A dead letter could not be moved; the partition waits.");
             tokio::select! {
                 () = sleep(delays.next().unwrap_or_default()) => {}

@@ -15,7 +15,11 @@ use mongodb::{
     options::ReadConcern,
 };
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 use uuid::Uuid;
 
 /// The outbox, for writers and for a relay. Clones share the client.
@@ -23,7 +27,12 @@ use uuid::Uuid;
 pub struct Outbox {
     entries: Collection<Entry>,
     lease: Collection<Document>,
+    claims: Arc<Mutex<Claims>>,
 }
+
+/// What the relay of this process has claimed: message, subject, and until when. Only one relay leads, so nobody else
+/// need know.
+type Claims = HashMap<Uuid, (String, Instant)>;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Entry {
@@ -63,7 +72,8 @@ impl Outbox {
     /// The outbox of a database.
     #[must_use]
     pub fn new(database: &Database) -> Self {
-        Self { entries: database.collection(OUTBOX), lease: database.collection(OUTBOX_LEASE) }
+        let (entries, lease) = (database.collection(OUTBOX), database.collection(OUTBOX_LEASE));
+        Self { entries, lease, claims: Arc::default() }
     }
 
     /// Writes a message into the outbox, in the transaction of `session`. Trace, request and cause
@@ -114,13 +124,24 @@ impl Outbox {
         let taken = self.lease.update_one(free_or_mine, vec![take]).await?;
         Ok(taken.matched_count == 1)
     }
+
+    fn claims(&self) -> MutexGuard<'_, Claims> {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The subjects of which something is claimed. Claims whose time is over count no more.
+    fn held(&self) -> Vec<String> {
+        let mut claims = self.claims();
+        claims.retain(|_, (_, until)| *until > Instant::now());
+        claims.values().map(|(subject, _)| subject.clone()).collect()
+    }
 }
 
 impl Store for Outbox {
     type Wake = Changes;
 
-    /// Claims everything at once: one relay leads, the others stand by. MongoDB has no rows to lock
-    /// past, and one relay keeps order by itself.
+    /// Claims for the one relay that leads; the others stand by. MongoDB has no rows to lock past, and one relay keeps
+    /// order by itself.
     async fn claim(&self, relay: Uuid, limit: u32, lease: Duration) -> anyhow::Result<Vec<Claimed>> {
         if !self.lead(relay, lease).await? {
             return Ok(Vec::new());
@@ -129,7 +150,7 @@ impl Store for Outbox {
         // passed the place of an earlier one.
         let entries = self
             .entries
-            .find(doc! {})
+            .find(doc! { "subject": { "$nin": self.held() } })
             .sort(doc! { "_id": 1 })
             .limit(limit.into())
             .read_concern(ReadConcern::snapshot())
@@ -141,16 +162,24 @@ impl Store for Outbox {
             let Entry { id, subject, exchange, routing_key, envelope, .. } = entry;
             Ok(Claimed { id: id.parse()?, subject, exchange, routing_key, envelope })
         });
-        claimed.collect::<anyhow::Result<_>>().context("the outbox cannot be read")
+        let claimed: Vec<Claimed> = claimed.collect::<anyhow::Result<_>>().context("the outbox cannot be read")?;
+        let until = Instant::now() + lease;
+        self.claims().extend(claimed.iter().map(|claimed| (claimed.id, (claimed.subject.clone(), until))));
+        Ok(claimed)
     }
 
-    async fn settle(&self, _: Uuid, published: &[Uuid], _: &[Uuid]) -> anyhow::Result<()> {
+    async fn settle(&self, _: Uuid, published: &[Uuid], back: &[Uuid]) -> anyhow::Result<()> {
         let ids: Vec<String> = published.iter().map(Uuid::to_string).collect();
         self.entries.delete_many(doc! { "_id": { "$in": ids } }).await?;
+        let mut claims = self.claims();
+        for id in published.iter().chain(back) {
+            claims.remove(id);
+        }
         Ok(())
     }
 
     async fn release(&self, relay: Uuid) -> anyhow::Result<()> {
+        self.claims().clear();
         let mine = doc! { "_id": "relay", "holder": relay.to_string() };
         self.lease.update_one(mine, doc! { "$set": { "until": DateTime::from_millis(0) } }).await?;
         Ok(())

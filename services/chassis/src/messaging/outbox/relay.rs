@@ -3,7 +3,7 @@
 use super::{Claimed, Store, Wake};
 use crate::{
     linger::Linger,
-    messaging::{PublishError, Publisher, delays, metrics, topology, wire::Frame},
+    messaging::{PublishError, Publisher, delays, in_time, metrics, topology, wire::Frame},
 };
 use futures::future::join_all;
 use std::{
@@ -107,7 +107,7 @@ impl<S: Store> Relay<S> {
                 () = shutdown.cancelled() => {}
             }
         }
-        self.store.release(self.id).await
+        in_time(self.store.release(self.id)).await
     }
 
     async fn declare(&self) -> anyhow::Result<()> {
@@ -115,7 +115,7 @@ impl<S: Store> Relay<S> {
         topology::declare_shared(&channel).await
     }
 
-    /// Claims and publishes one batch; says how many were published. What the broker refuses, because
+    /// Claims and publishes one batch; says how many were claimed. What the broker refuses, because
     /// nobody has declared a queue for it or that queue is full, holds back its subject and nothing
     /// else: it stays claimed until the lease ends.
     async fn round(&self, declared: &mut bool) -> anyhow::Result<usize> {
@@ -123,7 +123,7 @@ impl<S: Store> Relay<S> {
             self.declare().await?;
             *declared = true;
         }
-        let claimed = self.store.claim(self.id, self.batch, self.lease).await?;
+        let claimed = in_time(self.store.claim(self.id, self.batch, self.lease)).await?;
         if claimed.is_empty() {
             return Ok(0);
         }
@@ -133,13 +133,11 @@ impl<S: Store> Relay<S> {
         let back: Vec<Uuid> =
             ids.iter().filter(|id| !published.contains(id) && !refused.contains(id)).copied().collect();
         let done: Vec<Uuid> = published.into_iter().collect();
-        self.store.settle(self.id, &done, &back).await?;
-        if !refused.is_empty() || failure.is_some() {
-            ::metrics::counter!(metrics::OUTBOX_FAILED).increment((ids.len() - done.len()) as u64);
-            // A broker that came back without its data does not know the exchange any more.
-            *declared = false;
-        }
-        failure.map_or(Ok(done.len()), Err)
+        in_time(self.store.settle(self.id, &done, &back)).await?;
+        ::metrics::counter!(metrics::OUTBOX_FAILED).increment((ids.len() - done.len()) as u64);
+        // A broker that came back without its data does not know the exchange any more.
+        *declared = failure.is_none();
+        failure.map_or(Ok(ids.len()), Err)
     }
 
     /// Publishes the subjects side by side, the messages of each one after the other: the next goes
@@ -183,7 +181,7 @@ impl<S: Store> Relay<S> {
     }
 
     async fn measure(&self) {
-        match self.store.pending().await {
+        match in_time(self.store.pending()).await {
             Ok(pending) => {
                 ::metrics::gauge!(metrics::OUTBOX_PENDING).set(pending.count as f64);
                 ::metrics::gauge!(metrics::OUTBOX_OLDEST).set(pending.oldest);

@@ -1,7 +1,11 @@
 use super::{Bench, Handling, PATIENCE, Running, Seen, counted, proxy::Proxy, publish, subscription};
 use chassis::messaging::{Broker, DeadLetters, HandleError, Message, ledger, ledger::Ledger};
 use kit::Engine;
-use lapin::{BasicProperties, options::BasicPublishOptions};
+use lapin::{
+    BasicProperties,
+    options::{BasicPublishOptions, ExchangeDeleteOptions, QueueDeleteOptions},
+};
+use rstest::rstest;
 use std::{
     sync::{
         Arc,
@@ -9,7 +13,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 const ENGINES: &[Engine] = &[Engine::Rabbitmq];
 
@@ -37,7 +41,8 @@ async fn later_messages_of_a_failing_subject_wait_and_other_subjects_go_on() {
         };
         async { outcome }
     });
-    let running = Running::start(&bench.broker, subscription().partitions(1), &ledger::memory(), handler).await;
+    let running =
+        Running::start(&bench.broker, subscription().partitions(1), &ledger::memory(async || Ok(())), handler).await;
     let events = (1..=5).flat_map(|version| [counted("a", version), counted("b", version)]);
     publish(&bench.broker.publisher(), events).await.unwrap();
     seen.until("all messages", |seen| seen.len() == 10).await;
@@ -53,7 +58,7 @@ async fn later_messages_of_a_failing_subject_wait_and_other_subjects_go_on() {
 #[tokio::test]
 async fn a_message_that_fails_to_the_end_is_a_dead_letter_and_those_behind_it_go_on() {
     let bench = Bench::new(ENGINES).await;
-    let (seen, tries, ledger) = (Seen::default(), Arc::new(AtomicUsize::new(0)), ledger::memory());
+    let (seen, tries, ledger) = (Seen::default(), Arc::new(AtomicUsize::new(0)), ledger::memory(async || Ok(())));
     let (noting, counting) = (seen.clone(), Arc::clone(&tries));
     let handler = Handling(move |message: Message| {
         let fails = message.version == 1;
@@ -78,7 +83,7 @@ async fn a_message_that_fails_to_the_end_is_a_dead_letter_and_those_behind_it_go
 #[tokio::test]
 async fn a_permanent_error_is_a_dead_letter_at_once_and_a_panic_is_tried_again() {
     let bench = Bench::new(ENGINES).await;
-    let (seen, ledger) = (Seen::default(), ledger::memory());
+    let (seen, ledger) = (Seen::default(), ledger::memory(async || Ok(())));
     let noting = seen.clone();
     let handler = Handling(move |message: Message| {
         let seen = noting.clone();
@@ -103,7 +108,7 @@ async fn a_permanent_error_is_a_dead_letter_at_once_and_a_panic_is_tried_again()
 #[tokio::test]
 async fn what_is_not_an_event_is_a_dead_letter() {
     let bench = Bench::new(ENGINES).await;
-    let (seen, ledger) = (Seen::default(), ledger::memory());
+    let (seen, ledger) = (Seen::default(), ledger::memory(async || Ok(())));
     let noting = seen.clone();
     let handler = Handling(move |message: Message| {
         noting.add(&message);
@@ -134,7 +139,7 @@ async fn stopping_finishes_the_message_under_way_and_leaves_the_rest() {
             Ok(())
         }
     });
-    let ledger = ledger::memory();
+    let ledger = ledger::memory(async || Ok(()));
     let first = Running::start(&bench.broker, subscription(), &ledger, handler).await;
     publish(&bench.broker.publisher(), (1..=3).map(|version| counted("a", version))).await.unwrap();
     begun.notified().await;
@@ -166,7 +171,7 @@ async fn a_connection_that_is_cut_repeats_messages_but_loses_and_reorders_none()
         noting.add(&message);
         async { Ok(()) }
     });
-    let running = Running::start(&fragile, subscription(), &ledger::memory(), handler).await;
+    let running = Running::start(&fragile, subscription(), &ledger::memory(async || Ok(())), handler).await;
     let publisher = bench.broker.publisher();
     for round in 0..3 {
         let events = (1..=40).map(|number| counted(format!("s-{}", number % 5), round * 40 + number));
@@ -183,6 +188,41 @@ async fn a_connection_that_is_cut_repeats_messages_but_loses_and_reorders_none()
     }
 }
 
+#[rstest]
+#[case::one_by_one(1)]
+#[case::together(8)]
+#[tokio::test]
+async fn queues_that_the_broker_has_lost_are_declared_and_consumed_from_again(#[case] together: u16) {
+    let bench = Bench::new(ENGINES).await;
+    let (seen, begun, go_on) = (Seen::default(), Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
+    let (noting, beginning, going_on) = (seen.clone(), Arc::clone(&begun), Arc::clone(&go_on));
+    let handler = Handling(move |message: Message| {
+        let (seen, begun, go_on) = (noting.clone(), Arc::clone(&beginning), Arc::clone(&going_on));
+        async move {
+            begun.notify_one();
+            let _leave = go_on.acquire().await?;
+            seen.add(&message);
+            Ok(())
+        }
+    });
+    let lots = subscription().partitions(1).together(together);
+    let running = Running::start(&bench.broker, lots, &ledger::memory(async || Ok(())), handler).await;
+    let publisher = bench.broker.publisher();
+    // Behind the first, which is being handled, the others are fetched ahead when the broker says that it is over.
+    publish(&publisher, (1..=3).map(|version| counted("a", version))).await.unwrap();
+    begun.notified().await;
+    let (channel, name) = (bench.broker.channel().await.unwrap(), subscription());
+    channel.queue_delete(format!("{}.0", name.name()).into(), QueueDeleteOptions::default()).await.unwrap();
+    channel.exchange_delete(name.name().into(), ExchangeDeleteOptions::default()).await.unwrap();
+    go_on.add_permits(1);
+    let since = async || {
+        publish(&publisher, [counted("since", 1)]).await?;
+        Ok((!seen.versions("since").is_empty()).then_some(()))
+    };
+    kit::eventually(PATIENCE, "what is published since to be handled", since).await.unwrap();
+    running.stop().await;
+}
+
 /// The versions that are newer than all before them.
 fn first_times(versions: &[u64]) -> Vec<u64> {
     let mut newest = Vec::new();
@@ -197,7 +237,7 @@ fn first_times(versions: &[u64]) -> Vec<u64> {
 #[tokio::test]
 async fn a_message_that_its_consumers_crash_on_is_a_dead_letter_in_the_end() {
     let bench = Bench::new(ENGINES).await;
-    let ledger = ledger::memory();
+    let ledger = ledger::memory(async || Ok(()));
     let subscription = || subscription().delivery_limit(2);
     let begun = Arc::new(Notify::new());
     for crash in 0..3 {
@@ -242,7 +282,7 @@ async fn a_try_that_takes_too_long_is_ended() {
         }
     });
     let hasty = subscription().tries(1, Duration::ZERO, Duration::from_millis(50));
-    let running = Running::start(&bench.broker, hasty, &ledger::memory(), handler).await;
+    let running = Running::start(&bench.broker, hasty, &ledger::memory(async || Ok(())), handler).await;
     publish(&bench.broker.publisher(), [counted("a", 1)]).await.unwrap();
     seen.until("the second try", |seen| seen.len() == 1).await;
     running.stop().await;

@@ -33,7 +33,7 @@ impl Refusing {
         let ledger: Ledger = match engine {
             Engine::Postgres => ledger::postgres(bench.postgres().await),
             Engine::Mongo => ledger::mongo(&bench.mongo().await.1),
-            _ => ledger::memory(),
+            _ => ledger::memory(async || Ok(())),
         };
         let (seen, refuses) = (Seen::default(), Arc::new(AtomicBool::new(true)));
         let (noting, refusing) = (seen.clone(), Arc::clone(&refuses));

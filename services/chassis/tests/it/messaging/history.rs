@@ -28,7 +28,7 @@ async fn a_log_that_is_never_silent_is_read_to_where_it_ended_when_the_queues_we
         let poisoned = message.subject == "before" && message.version == 7;
         async move { if poisoned { Err(HandleError::permanent("poison")) } else { Ok(()) } }
     });
-    let consumer = Consumer::new(&bench.broker, subscription(), ledger::memory(), handler);
+    let consumer = Consumer::new(&bench.broker, subscription(), ledger::memory(async || Ok(())), handler);
     let read = timeout(PATIENCE, consumer.catch_up(8)).await.expect("an end").unwrap();
     assert!(!going_on.is_finished(), "events went on while the log was read");
     going_on.abort();
@@ -42,6 +42,6 @@ async fn a_log_that_is_never_silent_is_read_to_where_it_ended_when_the_queues_we
 async fn an_empty_log_is_read_at_once() {
     let bench = Bench::new(ENGINES).await;
     let handler = Handling(async |_: Message| Ok(()));
-    let consumer = Consumer::new(&bench.broker, subscription(), ledger::memory(), handler);
+    let consumer = Consumer::new(&bench.broker, subscription(), ledger::memory(async || Ok(())), handler);
     assert_eq!(timeout(PATIENCE, consumer.catch_up(8)).await.expect("an end").unwrap(), 0);
 }

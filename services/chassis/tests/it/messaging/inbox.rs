@@ -12,7 +12,7 @@ async fn messages(bench: &Bench, events: &[Event<Counted>]) -> Vec<Message> {
         noting.lock().unwrap().push(message);
         async { Ok(()) }
     });
-    let running = Running::start(&bench.broker, subscription(), &ledger::memory(), handler).await;
+    let running = Running::start(&bench.broker, subscription(), &ledger::memory(async || Ok(())), handler).await;
     publish(&bench.broker.publisher(), events.iter().cloned()).await.unwrap();
     let all = async || Ok((came.lock().unwrap().len() == events.len()).then_some(()));
     kit::eventually(PATIENCE, "all messages", all).await.unwrap();
@@ -117,6 +117,26 @@ async fn weeks_that_are_long_past_are_dropped() {
     let before = weeks().await;
     chassis::messaging::postgres::prepare(&pool).await.unwrap();
     assert_eq!(weeks().await, before - 1);
+}
+
+#[tokio::test]
+async fn an_event_of_a_week_that_has_no_partition_yet_moves_there_and_stays_handled() {
+    let bench = Bench::new(&[Engine::Postgres, Engine::Rabbitmq]).await;
+    let pool = bench.postgres().await;
+    let newest = "SELECT max(inhrelid::regclass::text) FROM pg_inherits
+                  WHERE inhparent = 'inbox'::regclass AND inhrelid <> 'inbox_other'::regclass";
+    let newest: String = sqlx::query_scalar(newest).fetch_one(&pool).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("DROP TABLE {newest}"))).execute(&pool).await.unwrap();
+    let mut early = counted("a", 1);
+    early.time = format!("{}-{}-{}T12:00:00Z", &newest[6..10], &newest[10..12], &newest[12..]).parse().unwrap();
+    let messages = messages(&bench, &[early]).await;
+    let inbox = inbox::postgres::Inbox::new("auth.counting");
+    let mut connection = pool.acquire().await.unwrap();
+    assert!(inbox.accept(&mut connection, &messages[0]).await.unwrap());
+    chassis::messaging::postgres::prepare(&pool).await.unwrap();
+    let moved = format!("SELECT count(*) FROM {newest}");
+    assert_eq!(sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(moved)).fetch_one(&pool).await.unwrap(), 1);
+    assert!(!inbox.accept(&mut connection, &messages[0]).await.unwrap());
 }
 
 #[tokio::test]

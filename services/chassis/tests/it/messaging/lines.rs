@@ -1,7 +1,7 @@
 //! A subject stays in order when the process dies while its messages wait.
 
 use super::{Bench, Handling, PATIENCE, Running, Seen, counted, publish, subscription};
-use chassis::messaging::{HandleError, Message, Subscription, ledger, ledger::Ledger};
+use chassis::messaging::{DeadLetters, HandleError, Message, Subscription, ledger, ledger::Ledger};
 use kit::Engine;
 use rstest::rstest;
 use std::{
@@ -63,8 +63,11 @@ async fn a_process_that_dies_while_messages_wait_leaves_them_in_order(#[case] en
     assert_eq!(seen.versions("a"), [1, 2, 3, 4, 5, 6]);
 }
 
+#[rstest]
+#[case::with_rungs_left(&[Duration::from_secs(2)])]
+#[case::at_its_end(&[])]
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_ledger_is_away_nobody_climbs_the_ladder() {
+async fn while_the_ledger_is_away_nobody_climbs_the_ladder(#[case] ladder: &[Duration]) {
     let bench = Bench::new(&[Engine::Postgres, Engine::Rabbitmq]).await;
     let pool = bench.postgres().await;
     let rename = |from: &str, to: &str| {
@@ -82,7 +85,9 @@ async fn while_the_ledger_is_away_nobody_climbs_the_ladder() {
         async move { if fails { Err(HandleError::transient(anyhow::anyhow!("no database"))) } else { Ok(()) } }
     });
     let ledger = ledger::postgres(pool.clone());
-    let running = Running::start(&bench.broker, patient(), &ledger, handler).await;
+    let subscription = patient().ladder(ladder.iter().copied());
+    let letters = DeadLetters::new(&bench.broker, &subscription, ledger.clone());
+    let running = Running::start(&bench.broker, subscription, &ledger, handler).await;
     publish(&bench.broker.publisher(), [counted("other", 1)]).await.unwrap();
     seen.until("another subject", |seen| seen.len() == 1).await;
     rename("messages_waiting", "away").await;
@@ -92,4 +97,5 @@ async fn while_the_ledger_is_away_nobody_climbs_the_ladder() {
     running.stop().await;
     assert_eq!(seen.versions("a"), [1, 2, 3]);
     assert!(seen.0.lock().unwrap().iter().all(|(_, _, attempt)| *attempt == 0));
+    assert_eq!(letters.list(None, 10).await.unwrap(), []);
 }

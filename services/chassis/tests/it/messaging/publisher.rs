@@ -35,6 +35,11 @@ async fn every_type_of_event_is_kept_in_a_log_clicks_in_one_of_their_own() {
     assert_eq!(kept, all_but_clicks);
 }
 
+/// A routing key that no queue is bound by, or can be: AMQP has no room for it.
+fn nobodys(number: u64) -> String {
+    if number.is_multiple_of(2) { "nobody.listens".to_owned() } else { "long".repeat(100) }
+}
+
 #[tokio::test]
 async fn an_unroutable_message_is_an_error_for_itself_only() {
     let bench = Bench::new(&[Engine::Rabbitmq]).await;
@@ -44,7 +49,7 @@ async fn an_unroutable_message_is_an_error_for_itself_only() {
     let published = (1..=300).map(|number| {
         let mut message = Outgoing::event(counted("some", number)).unwrap();
         if number % 3 == 0 {
-            message.routing_key = "nobody.listens".to_owned();
+            message.routing_key = nobodys(number);
         }
         let publisher = publisher.clone();
         async move { (number, publisher.publish(message).await) }
@@ -53,7 +58,7 @@ async fn an_unroutable_message_is_an_error_for_itself_only() {
         match outcome {
             Ok(()) => assert_ne!(number % 3, 0, "{number} has no queue"),
             Err(PublishError::Unroutable { routing_key, .. }) => {
-                assert_eq!((number % 3, &*routing_key), (0, "nobody.listens"));
+                assert_eq!((number % 3, routing_key), (0, nobodys(number)));
             }
             Err(other) => panic!("{number}: {other}"),
         }

@@ -35,6 +35,9 @@ async fn a_reader_resumes_after_any_offset() {
     );
     let rest = timeout(PATIENCE, reader.next_many(100, Duration::from_millis(500))).await.unwrap().unwrap();
     assert_eq!(rest.len(), 30);
+    let mut reader = Reader::open(&bench.broker, EVENTS_LOG, Start::Last);
+    let newest = timeout(PATIENCE, reader.next()).await.unwrap().unwrap();
+    assert!(newest.offset > log[0].offset, "{}", newest.offset);
 }
 
 #[tokio::test]

@@ -57,7 +57,7 @@ fn lots_of(most: u16) -> Subscription {
 
 /// Declares the queue, and lets messages pile up in it.
 async fn pile_up(bench: &Bench, subjects: &[&str]) {
-    let consumer = Consumer::new(&bench.broker, lots_of(1), ledger::memory(), Lots::default());
+    let consumer = Consumer::new(&bench.broker, lots_of(1), ledger::memory(async || Ok(())), Lots::default());
     consumer.declare().await.unwrap();
     let events = (1..).zip(subjects).map(|(version, subject)| counted(*subject, version));
     publish(&bench.broker.publisher(), events).await.unwrap();
@@ -68,7 +68,7 @@ async fn what_has_piled_up_is_handled_together_in_order_and_each_in_its_own_scop
     let bench = Bench::new(ENGINES).await;
     pile_up(&bench, &["a"; 40]).await;
     let handler = Lots::default();
-    let running = Running::start(&bench.broker, lots_of(8), &ledger::memory(), handler.clone()).await;
+    let running = Running::start(&bench.broker, lots_of(8), &ledger::memory(async || Ok(())), handler.clone()).await;
     handler.all.until("all messages", |seen| seen.len() == 40).await;
     running.stop().await;
     assert_eq!(handler.all.versions("a"), (1..=40).collect::<Vec<_>>());
@@ -76,7 +76,7 @@ async fn what_has_piled_up_is_handled_together_in_order_and_each_in_its_own_scop
     assert!(lots.iter().any(|lot| *lot > 1) && lots.iter().all(|lot| *lot <= 8), "{lots:?}");
     assert_eq!(handler.astray.load(Ordering::SeqCst), 0);
     let again = Lots::default();
-    let running = Running::start(&bench.broker, lots_of(8), &ledger::memory(), again.clone()).await;
+    let running = Running::start(&bench.broker, lots_of(8), &ledger::memory(async || Ok(())), again.clone()).await;
     publish(&bench.broker.publisher(), [counted("a", 41)]).await.unwrap();
     again.all.until("the last message", |seen| seen.len() == 1).await;
     running.stop().await;
@@ -87,7 +87,7 @@ async fn what_has_piled_up_is_handled_together_in_order_and_each_in_its_own_scop
 async fn one_that_fails_is_a_dead_letter_and_the_others_of_its_lot_are_handled() {
     let bench = Bench::new(ENGINES).await;
     pile_up(&bench, &["a", "b", "poison", "a", "b"]).await;
-    let (handler, ledger) = (Lots::default(), ledger::memory());
+    let (handler, ledger) = (Lots::default(), ledger::memory(async || Ok(())));
     let running = Running::start(&bench.broker, lots_of(8), &ledger, handler.clone()).await;
     handler.all.until("the others", |seen| seen.len() == 4).await;
     let letters = chassis::messaging::DeadLetters::new(&bench.broker, &lots_of(8), ledger);
@@ -102,7 +102,7 @@ async fn what_does_not_go_together_is_handled_one_by_one() {
     let bench = Bench::new(ENGINES).await;
     pile_up(&bench, &["a"; 6]).await;
     let handler = Lots { declines: true, ..Lots::default() };
-    let running = Running::start(&bench.broker, lots_of(8), &ledger::memory(), handler.clone()).await;
+    let running = Running::start(&bench.broker, lots_of(8), &ledger::memory(async || Ok(())), handler.clone()).await;
     handler.all.until("all messages", |seen| seen.len() == 6).await;
     running.stop().await;
     assert_eq!(handler.alone.versions("a"), [1, 2, 3, 4, 5, 6]);
