@@ -9,6 +9,7 @@ pub mod guard;
 pub mod http;
 pub mod link;
 pub mod load;
+pub mod long;
 pub mod moment;
 pub mod money;
 pub mod mutation;

@@ -1,5 +1,6 @@
 //! Amounts of money.
 
+use super::long::Long;
 use async_graphql::{InputObject, SimpleObject};
 use chassis::http::Fields;
 use contracts::money::{self, Currency};
@@ -8,7 +9,7 @@ use contracts::money::{self, Currency};
 #[derive(SimpleObject)]
 pub struct Money {
     /// The amount in the currency's minor unit: centavos, cents.
-    minor: i64,
+    minor: Long,
     /// ISO 4217.
     currency: &'static str,
     /// The amount with its decimals: `12.90 BRL`.
@@ -17,7 +18,7 @@ pub struct Money {
 
 impl From<money::Money> for Money {
     fn from(money: money::Money) -> Self {
-        Self { minor: money.minor, currency: money.currency.code(), formatted: money.to_string() }
+        Self { minor: Long(money.minor), currency: money.currency.code(), formatted: money.to_string() }
     }
 }
 
@@ -25,7 +26,7 @@ impl From<money::Money> for Money {
 #[derive(InputObject)]
 pub struct MoneyInput {
     /// The amount in the currency's minor unit: centavos, cents.
-    minor: i64,
+    minor: Long,
     /// ISO 4217, in capital letters.
     currency: String,
 }
@@ -36,6 +37,6 @@ impl MoneyInput {
         let currency = Currency::from_code(&self.currency);
         let currency = currency.ok_or("It must be a currency of ISO 4217, in capital letters.");
         let currency = wrong.take(format!("{field}.currency"), currency)?;
-        Some(money::Money::new(self.minor, currency))
+        Some(money::Money::new(self.minor.0, currency))
     }
 }

@@ -200,7 +200,7 @@ fn the_schema_has_the_names_that_frontends_rely_on() {
         "unitPrice: Money!",
         "orders: LinkSales\n",
         "revenue: [Money!]!",
-        "minor: Int!",
+        "minor: Long!",
         "formatted: String!",
         "onHand: Int\n",
     ] {

@@ -232,14 +232,15 @@ async fn what_links_sold_costs_one_call_and_is_missing_alone() {
         .mount(&gate.shortener)
         .await;
     let sold = |code: &str| {
-        let revenue = json!([{ "minor": 5160, "currency": "BRL" }, { "minor": 70, "currency": "JPY" }]);
+        let revenue = json!([{ "minor": 5_160_000_000_i64, "currency": "BRL" }, { "minor": 70, "currency": "JPY" }]);
         json!({ "code": if code == "code3" { "other" } else { code }, "count": 2, "revenue": revenue })
     };
     batch(&gate.orders, "/v1/links/sales/batch", "codes", "links", sold).await;
-    let query = "{ links { edges { node { code orders { count revenue { formatted } } } } } }";
+    let query = "{ links { edges { node { code orders { count revenue { minor formatted } } } } } }";
     let answer = gate.ask(query).await;
     let node = |number: usize| &answer["data"]["links"]["edges"][number]["node"]["orders"];
-    let revenue = json!([{ "formatted": "51.60 BRL" }, { "formatted": "70 JPY" }]);
+    let revenue =
+        json!([{ "minor": 5_160_000_000_i64, "formatted": "51600000.00 BRL" }, { "minor": 70, "formatted": "70 JPY" }]);
     assert_eq!(*node(0), json!({ "count": 2, "revenue": revenue }), "{answer}");
     assert_eq!(*node(3), json!({ "count": 0, "revenue": [] }), "one that orders does not know yet");
     assert_eq!(requests(&gate.orders, "POST", "/v1/links/sales/batch").await, 1);

@@ -1,0 +1,42 @@
+//! Whole numbers of up to 64 bits.
+
+use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+
+/// A whole number of up to 64 bits. `Int` has 32, and clients that keep to it fail at R$ 21,474,836.48.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Long(pub i64);
+
+/// A whole number of up to 64 bits, as a JSON number.
+#[Scalar(name = "Long")]
+impl ScalarType for Long {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        read(&value).ok_or_else(|| InputValueError::custom("It is not a whole number of up to 64 bits."))
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        read(value).is_some()
+    }
+
+    fn to_value(&self) -> Value {
+        self.0.into()
+    }
+}
+
+fn read(value: &Value) -> Option<Long> {
+    let Value::Number(number) = value else { return None };
+    number.as_i64().map(Long)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_numbers_of_64_bits_are_taken() {
+        assert!(Long::is_valid(&Value::from(i64::MAX)));
+        assert!(Long::is_valid(&Value::from(-1)));
+        for other in [Value::from(u64::MAX), Value::from(1.5), Value::from("1")] {
+            assert!(!Long::is_valid(&other), "{other}");
+        }
+    }
+}
