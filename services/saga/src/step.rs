@@ -23,7 +23,8 @@ const TRIES: u32 = 3;
 pub trait Definition: Send + Sync + 'static {
     /// The kind's name, for example `checkout`.
     const KIND: &'static str;
-    /// What a saga of this kind knows. It is stored for as long as the saga is: no personal data.
+    /// What a saga of this kind knows. It is stored for as long as the saga is: no personal data, but what a local
+    /// step forgets in time.
     type Data: Serialize + DeserializeOwned + Send + Sync;
 
     /// The steps, in the order in which they are done.

@@ -85,23 +85,23 @@ impl Story {
 
     fn log(&self, note: &Note) {
         let (id, kind, subject) = (self.id, &*self.kind, &*self.subject);
-        let (code, message) = (note.code.as_deref(), note.message.as_deref());
-        let (step, by) = (self.step.as_deref(), note.by.as_deref());
+        // Messages stay out: they hold what people wrote about people, and a log cannot be erased.
+        let (code, step, by) = (note.code.as_deref(), self.step.as_deref(), note.by.as_deref());
         match note.event {
             SagaEvent::NeedsAttention => {
                 tracing::error!(saga.id = %id, saga.kind = kind, saga.subject = subject, saga.step = step, "A saga needs an operator.");
             }
             SagaEvent::TurnedBack => {
-                tracing::info!(saga.id = %id, saga.kind = kind, saga.step = step, saga.code = code, reason = message, by, "A saga turned back.");
+                tracing::info!(saga.id = %id, saga.kind = kind, saga.step = step, saga.code = code, by, "A saga turned back.");
             }
             SagaEvent::TimedOut => {
                 tracing::warn!(saga.id = %id, saga.kind = kind, saga.step = step, saga.attempt = note.attempt, "A step of a saga was not answered in time.");
             }
             SagaEvent::Retried => {
-                tracing::info!(saga.id = %id, saga.kind = kind, saga.step = step, reason = message, by, "An operator had a step of a saga tried again.");
+                tracing::info!(saga.id = %id, saga.kind = kind, saga.step = step, by, "An operator had a step of a saga tried again.");
             }
             SagaEvent::Settled => {
-                tracing::info!(saga.id = %id, saga.kind = kind, saga.step = step, reason = message, by, "An operator settled a step of a saga.");
+                tracing::info!(saga.id = %id, saga.kind = kind, saga.step = step, by, "An operator settled a step of a saga.");
             }
             SagaEvent::Completed | SagaEvent::Compensated => {
                 let status = self.status.as_str();
@@ -125,4 +125,46 @@ fn name(direction: Option<Direction>) -> &'static str {
 fn code(note: &Note) -> &'static str {
     const OWN: [&str; 4] = [Cause::TIMEOUT, Cause::DEADLINE, Cause::CANCELLED, Cause::FAILED];
     OWN.into_iter().find(|own| note.code.as_deref() == Some(own)).unwrap_or("refused")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::Utc;
+    use std::{
+        io::{Read as _, pipe},
+        sync::Arc,
+    };
+    use tracing::Level;
+
+    #[test]
+    fn what_people_wrote_stays_out_of_the_log() {
+        let note = |event| Note {
+            event,
+            step: None,
+            direction: None,
+            attempt: None,
+            by: Some("an operator".to_owned()),
+            code: Some(Cause::CANCELLED.to_owned()),
+            message: Some("Teresa is ill".to_owned()),
+        };
+        let story = Story {
+            id: Uuid::nil(),
+            kind: "checkout".to_owned(),
+            subject: "an order".to_owned(),
+            status: SagaStatus::Settled,
+            notes: SagaEvent::ALL.iter().copied().map(note).collect(),
+            waited: None,
+            step: Some("charge_payment".to_owned()),
+            started_at: Utc::now(),
+            now: Utc::now(),
+        };
+        let (mut log, writer) = pipe().unwrap();
+        let subscriber = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_writer(Arc::new(writer)).finish();
+        tracing::subscriber::with_default(subscriber, || story.tell());
+        let mut lines = String::new();
+        log.read_to_string(&mut lines).unwrap();
+        assert_eq!(lines.lines().count(), SagaEvent::ALL.len());
+        assert!(lines.contains("an operator") && !lines.contains("Teresa"), "{lines}");
+    }
 }

@@ -64,7 +64,7 @@ const SAVE: &str = "
             direction = now.direction, attempt = now.attempt, counted_from = now.counted_from,
             waits_since = now.waits_since, due_at = now.due_at, settled = now.settled,
             cause_code = now.cause_code, cause_message = now.cause_message, cause_step = now.cause_step,
-            cause_by = now.cause_by, version = now.version, ended_at = now.ended_at, data = now.data
+            cause_by = now.cause_by, version = now.version, ended_at = now.ended_at, data = now.data, not_before = NULL
         FROM now WHERE s.id = now.id AND now.version > 1)
     INSERT INTO saga_history (saga_id, at, event, step, direction, attempt, actor, code, message)
     SELECT * FROM unnest($23::uuid[], $24::timestamptz[], $25::text[], $26::text[], $27::text[], $28::int[], $29::text[],

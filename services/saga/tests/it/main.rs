@@ -9,5 +9,6 @@ mod operators;
 mod participants;
 mod path;
 mod purge;
+mod sweep;
 mod timeouts;
 mod world;

@@ -3,7 +3,7 @@
 use crate::{
     checkout::{CHARGE, Checkout, RELEASE},
     participants::Mood,
-    world::World,
+    world::{PATIENCE, World, engine},
 };
 use axum::{
     Router,
@@ -17,8 +17,10 @@ use contracts::{
 };
 use http_body_util::BodyExt as _;
 use kit::Issuer;
+use saga::Filter;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use sqlx::postgres::PgPoolOptions;
 use tower::ServiceExt as _;
 use utoipa::OpenApi as _;
 use uuid::Uuid;
@@ -147,6 +149,29 @@ async fn sagas_are_listed_by_pages_and_filters() {
     desk.get("/v1/sagas?first=many").await.refuses(&["first"]);
     desk.get("/v1/sagas?after=nonsense").await.problem(Code::InvalidCursor);
     desk.get("/v1/sagas/nonsense").await.problem(Code::NotFound);
+}
+
+#[tokio::test]
+async fn a_list_is_read_by_the_index_of_what_is_asked_for() {
+    let world = World::asleep(Checkout::default()).await;
+    let plans = [("enable_seqscan", "off"), ("plan_cache_mode", "force_generic_plan")];
+    let options = (*world.pool.connect_options()).clone().options(plans);
+    // One connection tells of its own uses.
+    let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+    let engine = engine(&pool, Checkout::default());
+    let all = Filter { status: None, kind: None, subject: None, after: None, limit: 21 };
+    let of_subject = Filter { subject: Some("x".to_owned()), ..all.clone() };
+    let stuck = Filter { status: Some(SagaStatus::NeedsAttention), ..all };
+    for (filter, index) in [(of_subject, "sagas_of_subject"), (stuck, "sagas_needing_attention")] {
+        engine.list(&filter).await.unwrap();
+        kit::eventually(PATIENCE, index, async || {
+            let used =
+                sqlx::query_scalar::<_, bool>("SELECT idx_scan > 0 FROM pg_stat_user_indexes WHERE indexrelname = $1");
+            Ok(used.bind(index).fetch_one(&pool).await?.then_some(()))
+        })
+        .await
+        .unwrap();
+    }
 }
 
 #[tokio::test]
