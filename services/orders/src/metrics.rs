@@ -2,7 +2,8 @@
 
 /// Counts events of orders that were stored, by `type`.
 pub const ORDER_EVENTS: &str = "orders_events_total";
-/// Measures the time from placing to confirmation, in seconds.
+/// Measures the time from placing to confirmation, in seconds. Measured before the commit: one that is rolled back and
+/// made again counts twice.
 pub const CONFIRMATION: &str = "orders_confirmation_duration_seconds";
 /// Measures how many events were read beyond the snapshot to load an order.
 pub const LOADED_EVENTS: &str = "orders_loaded_events";

@@ -7,13 +7,19 @@ const LENGTHS: std::ops::RangeInclusive<usize> = 13..=19;
 pub const REFUSED: &str = "must not hold a card number: only the payment provider may have it";
 
 /// Whether `text` contains a card number: 13 to 19 digits that pass Luhn's check, in one group or in
-/// several that are parted by blanks, hyphens, dots or the like.
+/// several that are parted by blanks, punctuation or the like.
 ///
 /// Only whole groups are put together, so that what follows a number (a month, a code) does not hide
 /// it; within a group that is longer than any card number, every part of it is tried.
 #[must_use]
 pub fn is_in(text: &str) -> bool {
     runs(text).iter().any(|groups| run_holds_one(groups))
+}
+
+/// Whether `text` is a card number and nothing else but blanks, punctuation or the like.
+#[must_use]
+pub fn is_one(text: &str) -> bool {
+    text.chars().all(|character| digit(character).is_some() || is_separator(character)) && is_in(text)
 }
 
 fn run_holds_one(groups: &[Vec<u8>]) -> bool {
@@ -60,7 +66,8 @@ fn digit(character: char) -> Option<u8> {
 
 fn is_separator(character: char) -> bool {
     character.is_whitespace()
-        || matches!(character, '-' | '.' | '_' | '\u{200b}'..='\u{200d}' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+        || character.is_ascii_punctuation()
+        || matches!(character, '\u{200b}'..='\u{200d}' | '\u{2010}'..='\u{2015}' | '\u{2212}')
 }
 
 /// Luhn's check (ISO/IEC 7812-1, annex B); all zeros are no number.
@@ -108,8 +115,26 @@ mod tests {
     #[case::parted_by_more_than_a_separator("4111 1111 x 1111 1111")]
     #[case::address("Rua 25 de Março, 1234, 01021-000")]
     #[case::token("tok_1Nv0FGQ9RKHgCVdK")]
+    #[case::token_with_last_four("tok_visa_ok_4111")]
+    #[case::date_and_time("2026-11-21, 14:35")]
     fn other_texts_are_left_alone(#[case] text: &str) {
         assert!(!is_in(text), "{text}");
+    }
+
+    #[test]
+    fn all_ascii_punctuation_parts_groups() {
+        for separator in ('!'..='~').filter(char::is_ascii_punctuation) {
+            let text = ["4111", "1111", "1111", "1111"].join(&separator.to_string());
+            assert!(is_in(&text), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_and_nothing_else_is_told_from_one_in_a_text() {
+        assert!(is_one("4111/1111/1111/1111"));
+        for other in ["tok_4111111111111111", "4111-1111", "--", ""] {
+            assert!(!is_one(other), "{other}");
+        }
     }
 
     fn number() -> impl Strategy<Value = String> {

@@ -4,7 +4,7 @@ use super::Refusals;
 use contracts::{
     event::orders::OrderItem,
     money::{Money, MoneyError},
-    rest::orders::{ITEMS_LIMIT, PlaceOrder, QUANTITY_LIMIT},
+    rest::orders::{ITEMS_LIMIT, PlaceItem, QUANTITY_LIMIT},
 };
 use uuid::Uuid;
 
@@ -21,15 +21,6 @@ pub struct Product {
     pub active: bool,
 }
 
-/// So many pieces of one product.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Line {
-    /// The product.
-    pub product_id: Uuid,
-    /// How many, from 1.
-    pub quantity: u32,
-}
-
 /// What is to be ordered, with its price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cart {
@@ -40,43 +31,25 @@ pub struct Cart {
 }
 
 impl Cart {
-    /// Reads what is wanted, without regard to products.
+    /// Reads what is wanted.
     ///
     /// # Errors
-    /// Tells every field that is not acceptable.
-    pub fn lines(request: &PlaceOrder) -> Result<Vec<Line>, Refusals> {
+    /// Tells every quantity that cannot be; every product that is there twice, unknown, inactive, or priced in another
+    /// currency than the first; and when the total does not fit or is not what was expected.
+    pub fn read(wanted: &[PlaceItem], products: &[Product], expected: Option<Money>) -> Result<Self, Refusals> {
         let mut fields = Refusals::default();
-        let items = &request.items;
-        if !(1..=ITEMS_LIMIT).contains(&items.len()) {
+        if !(1..=ITEMS_LIMIT).contains(&wanted.len()) {
             fields.refuse("items", format!("must be 1 to {ITEMS_LIMIT}"));
             return Err(fields);
         }
-        for (index, item) in items.iter().enumerate() {
-            if !(1..=QUANTITY_LIMIT).contains(&item.quantity) {
-                fields.refuse(format!("items[{index}].quantity"), format!("must be 1 to {QUANTITY_LIMIT}"));
-            }
-            if items[..index].iter().any(|other| other.product_id == item.product_id) {
-                fields.refuse(format!("items[{index}].product_id"), "is there twice");
-            }
-        }
-        let line =
-            |item: &contracts::rest::orders::PlaceItem| Line { product_id: item.product_id, quantity: item.quantity };
-        if fields.is_empty() { Ok(items.iter().map(line).collect()) } else { Err(fields) }
-    }
-
-    /// Prices the lines.
-    ///
-    /// # Errors
-    /// Tells every product that is unknown, inactive, or priced in another currency than the first, and
-    /// when the total does not fit or is not what was expected.
-    pub fn price(lines: &[Line], products: &[Product], expected: Option<Money>) -> Result<Self, Refusals> {
-        let mut fields = Refusals::default();
         let (mut items, mut total) = (Vec::new(), None);
-        for (index, line) in lines.iter().enumerate() {
+        for (index, item) in wanted.iter().enumerate() {
+            let quantity = fields.take(format!("items[{index}].quantity"), quantity_of(item));
             let name = format!("items[{index}].product_id");
-            let known = products.iter().find(|product| product.id == line.product_id && product.active);
-            let Some(product) = fields.take(&name, known.ok_or("is no product that can be ordered")) else { continue };
-            match add(total, product, line.quantity) {
+            let product = fields.take(&name, product_of(item, &wanted[..index], products));
+            let Some(product) = product else { continue };
+            // A quantity that cannot be adds nothing, and the currency is looked at all the same.
+            match add(total, product, quantity.unwrap_or_default()) {
                 Ok((item, sum)) => {
                     items.push(item);
                     total = Some(sum);
@@ -100,6 +73,26 @@ impl Cart {
     }
 }
 
+fn quantity_of(item: &PlaceItem) -> Result<u32, String> {
+    if (1..=QUANTITY_LIMIT).contains(&item.quantity) {
+        Ok(item.quantity)
+    } else {
+        Err(format!("must be 1 to {QUANTITY_LIMIT}"))
+    }
+}
+
+fn product_of<'a>(
+    item: &PlaceItem,
+    before: &[PlaceItem],
+    products: &'a [Product],
+) -> Result<&'a Product, &'static str> {
+    if before.iter().any(|other| other.product_id == item.product_id) {
+        return Err("is there twice");
+    }
+    let known = products.iter().find(|product| product.id == item.product_id && product.active);
+    known.ok_or("is no product that can be ordered")
+}
+
 fn add(before: Option<Money>, product: &Product, quantity: u32) -> Result<(OrderItem, Money), MoneyError> {
     let total = product.price.times(quantity)?;
     let sum = before.map_or(Ok(total), |before| before.plus(total))?;
@@ -116,15 +109,15 @@ fn add(before: Option<Money>, product: &Product, quantity: u32) -> Result<(Order
 #[cfg(test)]
 mod tests {
     use super::*;
-    use contracts::{money::Currency, rest::orders::PlaceItem};
+    use contracts::money::Currency;
     use proptest::prelude::*;
 
     fn product(n: u128, minor: i64, currency: Currency) -> Product {
         Product { id: Uuid::from_u128(n), name: n.to_string(), price: Money::new(minor, currency), active: true }
     }
 
-    fn line(n: u128, quantity: u32) -> Line {
-        Line { product_id: Uuid::from_u128(n), quantity }
+    fn item(n: u128, quantity: u32) -> PlaceItem {
+        PlaceItem { product_id: Uuid::from_u128(n), quantity }
     }
 
     fn named(refusals: Refusals) -> Vec<String> {
@@ -134,7 +127,7 @@ mod tests {
     #[test]
     fn prices_and_names_of_now_are_taken_and_added() {
         let products = [product(1, 250, Currency::BRL), product(2, 1_000, Currency::BRL)];
-        let cart = Cart::price(&[line(2, 1), line(1, 3)], &products, Some(Money::new(1_750, Currency::BRL))).unwrap();
+        let cart = Cart::read(&[item(2, 1), item(1, 3)], &products, Some(Money::new(1_750, Currency::BRL))).unwrap();
         assert_eq!(cart.total, Money::new(1_750, Currency::BRL));
         assert_eq!(cart.items.iter().map(|item| item.total.minor).collect::<Vec<_>>(), [1_000, 750]);
     }
@@ -143,24 +136,32 @@ mod tests {
     fn what_cannot_be_ordered_is_named() {
         let inactive = Product { active: false, ..product(2, 1, Currency::BRL) };
         let products = [product(1, 250, Currency::BRL), inactive, product(3, 1, Currency::EUR)];
-        let refused = Cart::price(&[line(1, 1), line(2, 1), line(3, 1), line(4, 1)], &products, None).unwrap_err();
+        let refused = Cart::read(&[item(1, 1), item(2, 1), item(3, 1), item(4, 1)], &products, None).unwrap_err();
         assert_eq!(named(refused), ["items[1].product_id", "items[2].product_id", "items[3].product_id"]);
         let dear = [product(1, i64::MAX, Currency::BRL), product(2, 1, Currency::BRL)];
-        assert_eq!(named(Cart::price(&[line(1, 2)], &dear, None).unwrap_err()), ["items"]);
-        assert_eq!(named(Cart::price(&[line(1, 1), line(2, 1)], &dear, None).unwrap_err()), ["items"]);
+        assert_eq!(named(Cart::read(&[item(1, 2)], &dear, None).unwrap_err()), ["items"]);
+        assert_eq!(named(Cart::read(&[item(1, 1), item(2, 1)], &dear, None).unwrap_err()), ["items"]);
         let shown = Some(Money::new(1, Currency::EUR));
-        assert_eq!(named(Cart::price(&[line(2, 1)], &dear, shown).unwrap_err()), ["expected_total"]);
+        assert_eq!(named(Cart::read(&[item(2, 1)], &dear, shown).unwrap_err()), ["expected_total"]);
     }
 
     #[test]
-    fn quantities_and_repeated_products_are_refused() {
-        let items = [(1, 1), (1, 0), (2, 1_001)];
-        let items = items.map(|(n, quantity)| PlaceItem { product_id: Uuid::from_u128(n), quantity }).to_vec();
-        let request =
-            |items| PlaceOrder { items, payment_method_id: Uuid::nil(), link_code: None, expected_total: None };
-        let refused = Cart::lines(&request(items)).unwrap_err();
-        assert_eq!(named(refused), ["items[1].quantity", "items[1].product_id", "items[2].quantity"]);
-        assert_eq!(named(Cart::lines(&request(Vec::new())).unwrap_err()), ["items"]);
+    fn everything_that_is_wrong_is_named_in_the_order_of_the_items() {
+        let products = [product(1, 250, Currency::BRL), product(2, 1, Currency::EUR)];
+        let wanted = [item(1, 0), item(3, 1), item(2, 1_001), item(1, 1_001), item(4, 0)];
+        let refused = Cart::read(&wanted, &products, Some(Money::new(1, Currency::BRL))).unwrap_err();
+        let expected = [
+            "items[0].quantity",
+            "items[1].product_id",
+            "items[2].quantity",
+            "items[2].product_id",
+            "items[3].quantity",
+            "items[3].product_id",
+            "items[4].quantity",
+            "items[4].product_id",
+        ];
+        assert_eq!(named(refused), expected);
+        assert_eq!(named(Cart::read(&[], &products, None).unwrap_err()), ["items"]);
     }
 
     proptest! {
@@ -168,9 +169,9 @@ mod tests {
         fn a_total_is_the_sum_of_its_items_or_refused(prices in proptest::collection::vec((0_i64..i64::MAX / 500, 1_u32..=1_000), 1..100)) {
             let products: Vec<_> =
                 prices.iter().enumerate().map(|(n, (price, _))| product(n as u128, *price, Currency::BRL)).collect();
-            let lines: Vec<_> = prices.iter().enumerate().map(|(n, (_, quantity))| line(n as u128, *quantity)).collect();
+            let wanted: Vec<_> = prices.iter().enumerate().map(|(n, (_, quantity))| item(n as u128, *quantity)).collect();
             let sum: i128 = prices.iter().map(|(price, quantity)| i128::from(*price) * i128::from(*quantity)).sum();
-            match Cart::price(&lines, &products, None) {
+            match Cart::read(&wanted, &products, None) {
                 Ok(cart) => {
                     prop_assert_eq!(i128::from(cart.total.minor), sum);
                     prop_assert_eq!(cart.items.iter().map(|item| i128::from(item.total.minor)).sum::<i128>(), sum);

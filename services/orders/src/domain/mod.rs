@@ -10,7 +10,7 @@ mod payment_method;
 mod phone;
 mod refusals;
 
-pub use cart::{Cart, Line, Product};
+pub use cart::{Cart, Product};
 pub use contracts::person::{Email, FullName};
 pub use customer::{Wish, changed};
 pub use document::Document;

@@ -15,6 +15,13 @@ impl Refusals {
         parsed.map_err(|refused| self.0.extend(refused.0)).ok()
     }
 
+    /// These, and then the others.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
     /// Notes what is wrong with `field`.
     pub fn refuse(&mut self, field: impl Into<String>, message: impl Into<String>) {
         self.0.push((field.into(), message.into()));

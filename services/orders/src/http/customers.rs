@@ -75,8 +75,10 @@ pub(super) async fn batch(
 )]
 pub(super) async fn key(
     State(shop): State<Shop>,
-    _: Operator,
+    Operator(operator): Operator,
     Path(id): Path<Uuid>,
 ) -> Result<Json<CustomerKey>, Failure> {
-    Ok(Json(shop.customer_key(id).await?))
+    let key = shop.customer_key(id).await?;
+    tracing::info!(customer.id = %id, audit.actor = %operator.user_id, "A customer's data key was handed out.");
+    Ok(Json(key))
 }

@@ -1,6 +1,9 @@
 //! `/v1/orders`.
 
-use super::{Elsewhere, Gone, Operators, Unknown, Unread, Usual, bounded, screen::Screened};
+use super::{
+    Elsewhere, Gone, Operators, Unknown, Unread, Usual, bounded,
+    screen::{self, Screened},
+};
 use crate::app::Shop;
 use axum::{
     extract::State,
@@ -8,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chassis::{
-    http::{Failure, IdempotencyKey, Json, Path, Query},
+    http::{Failure, Json, Path, Query},
     jwt::{Caller, Operator},
 };
 use contracts::{
@@ -37,9 +40,7 @@ pub(super) async fn place(
     headers: HeaderMap,
     Screened(body): Screened<PlaceOrder>,
 ) -> Result<Response, Failure> {
-    let key = IdempotencyKey::of(&headers).ok_or_else(|| Failure::field("Idempotency-Key", "must be given"))?;
-    let key = key.map_err(|why| Failure::field("Idempotency-Key", why))?;
-    let order = shop.place(caller.user_id, key, body).await?;
+    let order = shop.place(caller.user_id, screen::key(&headers), body).await?;
     let location = HeaderValue::from_str(&format!("/v1/orders/{}", order.id)).map_err(Failure::internal)?;
     Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(order)).into_response())
 }

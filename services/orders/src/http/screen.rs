@@ -1,4 +1,4 @@
-//! Bodies that are searched for card numbers before anything else is done with them.
+//! Bodies and keys that are searched for card numbers before anything else is done with them.
 
 use crate::{
     domain::{Document, Phone, card},
@@ -7,11 +7,10 @@ use crate::{
 use axum::{
     body::{Body, Bytes},
     extract::{FromRequest, Request},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::IntoResponse,
 };
-use chassis::http::{Failure, Fields, Json};
-
+use chassis::http::{Failure, Fields, IdempotencyKey, Json};
 use contracts::problem::Code;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -40,6 +39,16 @@ where
         let request = Request::from_parts(parts, Body::from(bytes));
         Json::from_request(request, state).await.map(|Json(body)| Self(body))
     }
+}
+
+/// Reads the `Idempotency-Key`, which is kept as it is and must be no card number.
+pub(super) fn key(headers: &HeaderMap) -> Result<IdempotencyKey, String> {
+    let key = IdempotencyKey::of(headers).unwrap_or_else(|| Err("must be given".to_owned()))?;
+    if card::is_one(key.as_str()) && !is_uuid(key.as_str()) {
+        metrics::counter!(names::CARD_NUMBERS).increment(1);
+        return Err(card::REFUSED.to_owned());
+    }
+    Ok(key)
 }
 
 fn unread(status: StatusCode) -> Failure {
@@ -80,13 +89,18 @@ fn is_known_otherwise(path: &str, text: &str) -> bool {
     match path {
         "document" => Document::parse(text).is_ok(),
         "phone" => Phone::parse(text).is_ok_and(|phone| !phone.could_be_a_card()),
-        _ => text.len() == 36 && Uuid::try_parse(text).is_ok(),
+        _ => is_uuid(text),
     }
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36 && Uuid::try_parse(text).is_ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::HeaderValue;
     use serde_json::json;
 
     fn found(value: &Value) -> Vec<String> {
@@ -106,6 +120,23 @@ mod tests {
         let expected =
             ["", "full_name", "payment_methods[0].provider_token", "payment_methods[1].last_four", "unknown.deep[1]"];
         assert_eq!(found(&body), expected);
+    }
+
+    #[test]
+    fn a_key_that_is_a_card_number_is_refused() {
+        let read = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("idempotency-key", HeaderValue::from_str(text).unwrap());
+            key(&headers)
+        };
+        for text in ["4111111111111111", "4111-1111-1111-1111", "#4111/1111/1111/1111"] {
+            assert_eq!(read(text), Err(card::REFUSED.to_owned()), "{text}");
+        }
+        // The second and the third hold digits that pass Luhn's check, as one in ten does.
+        for text in ["a-1", "01900000-0000-7000-8000-000000000018", "order-4111111111111111"] {
+            assert_eq!(read(text).unwrap().as_str(), text);
+        }
+        assert!(key(&HeaderMap::new()).is_err());
     }
 
     #[test]

@@ -10,6 +10,10 @@ use contracts::{
 };
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use serde_json::{Value, json};
+use std::{
+    io::{Read, pipe},
+    sync::Arc,
+};
 use uuid::Uuid;
 
 fn open(key: &CustomerKey, sealed: &Value) -> Person {
@@ -86,6 +90,23 @@ async fn customers_are_their_own_and_operators() {
 }
 
 #[tokio::test]
+async fn who_gets_a_customers_key_is_written_down() {
+    let world = World::new().await;
+    let (buyer, operator) = (world.buyer().await, Uuid::now_v7());
+    let path = format!("/v1/customers/{}/key", buyer.customer.id);
+    let (mut log, writer) = pipe().unwrap();
+    let lines = tracing_subscriber::fmt().with_env_filter("orders::http=info").with_ansi(false);
+    let guard = tracing::subscriber::set_default(lines.with_writer(Arc::new(writer)).finish());
+    world.get::<CustomerKey>(&path, &world.issuer.token(operator, &["user", "operator"])).await;
+    world.ask("GET", &path, &buyer.token, None).await.problem(Code::Forbidden);
+    drop(guard);
+    let mut lines = String::new();
+    log.read_to_string(&mut lines).unwrap();
+    let expected = format!("customer.id={} audit.actor={operator}", buyer.customer.id);
+    assert!(lines.lines().count() == 1 && lines.contains(&expected), "{lines}");
+}
+
+#[tokio::test]
 async fn two_requests_of_a_new_customer_at_once_make_one() {
     let world = World::new().await;
     let token = world.stranger();
@@ -135,7 +156,7 @@ async fn a_card_number_is_refused_wherever_it_stands() {
         assert_eq!(world.ask("PUT", "/v1/customer", &buyer.token, Some(body)).await.refused(), [field]);
     }
     let mut body = ana();
-    body["payment_methods"][0]["provider_token"] = json!("4111111111111111");
+    body["payment_methods"][0]["provider_token"] = json!("4111/1111/1111/1111");
     body["shipping_address"]["street"] = json!(format!("Rua {card}"));
     body["card_number"] = json!(4_111_111_111_111_111_u64);
     let refused = world.ask("PUT", "/v1/customer", &buyer.token, Some(body)).await;

@@ -73,6 +73,12 @@ async fn everything_that_is_wrong_is_told_at_once_and_nothing_is_stored() {
     });
     let refused = world.place(&buyer, "key", body).await.refused();
     assert_eq!(refused, ["items[0].quantity", "items[1].quantity", "items[1].product_id"]);
+    let body = json!({
+        "items": [{"product_id": MUG, "quantity": 0}, {"product_id": nobody, "quantity": 1}],
+        "payment_method_id": buyer.card, "link_code": "nobodys",
+    });
+    let refused = world.place(&buyer, "key", body).await.refused();
+    assert_eq!(refused, ["items[0].quantity", "items[1].product_id", "link_code"]);
     let mut body = cart(&buyer);
     body["expected_total"] = json!({"minor": 1, "currency": "BRL"});
     assert_eq!(world.place(&buyer, "key", body).await.refused(), ["expected_total"]);
@@ -136,9 +142,15 @@ async fn an_order_needs_a_key() {
     let buyer = world.buyer().await;
     let without = request("POST", "/v1/orders", Some(&buyer.token), Some(cart(&buyer)));
     assert_eq!(world.send(without).await.refused(), ["Idempotency-Key"]);
-    for key in ["", "with space", &"x".repeat(256)] {
+    for key in ["", "with space", &"x".repeat(256), "4111-1111-1111-1111"] {
         assert_eq!(world.place(&buyer, key, cart(&buyer)).await.refused(), ["Idempotency-Key"]);
     }
+    assert_eq!(world.count("SELECT count(*) FROM idempotency_keys").await, 0);
+    let mut wrong = cart(&buyer);
+    wrong["payment_method_id"] = json!(Uuid::nil());
+    wrong["items"] = json!([{"product_id": MUG, "quantity": 0}, {"product_id": Uuid::nil(), "quantity": 1}]);
+    let refused = world.place(&buyer, "with space", wrong).await.refused();
+    assert_eq!(refused, ["Idempotency-Key", "payment_method_id", "items[0].quantity", "items[1].product_id"]);
     let mut odd = cart(&buyer);
     odd["total"] = json!(1);
     world.place(&buyer, "k", odd).await.problem(Code::ValidationFailed);

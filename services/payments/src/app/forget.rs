@@ -3,7 +3,7 @@
 use super::Payments;
 use crate::{
     error::Error,
-    store::{calls, erased_customers, payments},
+    store::{calls, erased_customers, payments, refunds},
 };
 use chassis::{
     failpoint,
@@ -12,18 +12,20 @@ use chassis::{
 use contracts::event::orders::CustomerErased;
 
 impl Payments {
-    /// Forgets the tokens and last digits of a customer's means of payment.
+    /// Forgets the tokens and last digits of a customer's means of payment, and why operators gave money back.
     ///
     /// # Errors
     /// Fails when the database does.
     pub async fn forget(&self, inbox: &Inbox, message: &Message, erased: &CustomerErased) -> Result<(), Error> {
         // Committed before the rest begins: a payment that is being recorded meanwhile either sees this, or is seen
-        // below, or sees it when it is settled.
+        // below, or sees it when it is settled. A refund, whose payment is held, sees this or is seen.
         erased_customers::insert(&self.pool, erased.customer_id, erased.erased_at).await?;
         failpoint!("payments.forget.after_note");
         let mut tx = chassis::postgres::begin(&self.pool).await?;
         if inbox.accept(&mut tx, message).await? {
+            payments::hold_customer(&mut tx, erased.customer_id).await?;
             payments::forget_customer(&mut tx, erased.customer_id).await?;
+            refunds::forget_customer(&mut tx, erased.customer_id).await?;
             calls::forget_customer(&mut tx, erased.customer_id).await?;
         }
         tx.commit().await?;

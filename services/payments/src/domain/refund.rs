@@ -63,7 +63,7 @@ pub struct Refund {
     pub status: RefundStatus,
     /// How much.
     pub amount: Money,
-    /// Why.
+    /// Why; empty where an operator said so and the customer was erased.
     pub reason: String,
     /// When it was asked for.
     pub created_at: DateTime<Utc>,

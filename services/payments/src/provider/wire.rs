@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use contracts::money::Money;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::Value;
 
 /// Asks for a charge. Not `Debug`: it holds the token.
@@ -24,15 +24,17 @@ pub(super) struct NewRefund {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Charge {
     /// The provider's id of it.
+    #[serde(deserialize_with = "text")]
     pub id: String,
     /// The key that it was asked for with.
+    #[serde(deserialize_with = "text")]
     pub idempotency_key: String,
     /// How much.
     pub amount: Money,
     /// What came of it.
     pub status: ChargeStatus,
     /// Why it was declined.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_none")]
     pub decline_reason: Option<String>,
 }
 
@@ -50,8 +52,10 @@ pub enum ChargeStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Refund {
     /// The provider's id of it.
+    #[serde(deserialize_with = "text")]
     pub id: String,
     /// The key that it was asked for with.
+    #[serde(deserialize_with = "text")]
     pub idempotency_key: String,
     /// How much.
     pub amount: Money,
@@ -61,6 +65,7 @@ pub struct Refund {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Event {
     /// The same however often the event comes.
+    #[serde(deserialize_with = "text")]
     pub id: String,
     /// `charge.captured`, `charge.declined`, `refund.succeeded`, or what we do not know yet.
     #[serde(rename = "type")]
@@ -69,4 +74,17 @@ pub struct Event {
     pub data: Value,
     /// When it happened.
     pub created_at: DateTime<Utc>,
+}
+
+/// Reads a text that Postgres can store: without the character U+0000.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    text_or_none(deserializer)?.ok_or_else(|| D::Error::custom("a text is null"))
+}
+
+fn text_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    if text.as_ref().is_some_and(|text| text.contains('\0')) {
+        return Err(D::Error::custom("a text contains the character U+0000"));
+    }
+    Ok(text)
 }

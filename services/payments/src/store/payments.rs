@@ -326,6 +326,18 @@ pub async fn add_refunded(connection: &mut PgConnection, id: Uuid, minor: i64) -
     whole(query.bind(id).bind(minor).fetch_optional(connection).await?)
 }
 
+/// Holds a customer's payments: until the transaction ends nobody changes them or adds refunds.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn hold_customer(connection: &mut PgConnection, customer: Uuid) -> sqlx::Result<()> {
+    sqlx::query("SELECT FROM payments WHERE orders_customer_id = $1 ORDER BY id FOR UPDATE")
+        .bind(customer)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
 /// Forgets the last digits of a customer's means of payment.
 ///
 /// # Errors

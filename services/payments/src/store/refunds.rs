@@ -52,7 +52,7 @@ pub struct Requested<'a> {
     pub key: &'a str,
 }
 
-/// Adds a refund that is to be made.
+/// Adds a refund that is to be made. Of an erased customer's it is not kept why an operator wants it.
 ///
 /// # Errors
 /// Fails when the database does; with a violation of `refunds_idempotency_key` when the operator used the key.
@@ -65,9 +65,11 @@ pub async fn insert(
 ) -> sqlx::Result<Refund> {
     let kind = if requested.is_some() { RefundKind::Operator } else { RefundKind::Compensation };
     let id = Uuid::now_v7();
-    let created_at = sqlx::query_scalar(
+    let (reason, created_at) = sqlx::query_as(
         "INSERT INTO refunds (id, payment_id, kind, status, amount_minor, reason, requested_by, idempotency_key)
-         VALUES ($1, $2, $3, 'pending', $4, $5, $6, $7) RETURNING created_at",
+         VALUES ($1, $2, $3, 'pending', $4, CASE WHEN $3 = 'operator'
+             AND EXISTS (SELECT FROM erased_customers WHERE orders_customer_id = $8) THEN '' ELSE $5 END, $6, $7)
+         RETURNING reason, created_at",
     )
     .bind(id)
     .bind(payment.id)
@@ -76,9 +78,10 @@ pub async fn insert(
     .bind(reason)
     .bind(requested.map(|requested| requested.by))
     .bind(requested.map(|requested| requested.key))
+    .bind(payment.orders_customer_id)
     .fetch_one(connection)
     .await?;
-    let (status, reason) = (RefundStatus::Pending, reason.to_owned());
+    let status = RefundStatus::Pending;
     Ok(Refund { id, payment_id: payment.id, kind, status, amount, reason, created_at, settled_at: None })
 }
 
@@ -140,4 +143,19 @@ pub async fn settle(connection: &mut PgConnection, id: Uuid, made: Option<&str>)
     .execute(connection)
     .await?;
     Ok(settled.rows_affected() == 1)
+}
+
+/// Forgets why operators gave money back to a customer: people write about people.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn forget_customer(connection: &mut PgConnection, customer: Uuid) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE refunds SET reason = '' WHERE kind = 'operator' AND reason <> ''
+           AND payment_id IN (SELECT id FROM payments WHERE orders_customer_id = $1)",
+    )
+    .bind(customer)
+    .execute(connection)
+    .await
+    .map(drop)
 }

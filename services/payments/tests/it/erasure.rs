@@ -4,8 +4,11 @@ use crate::{
     wire::charge,
     world::{SOON, World, is_done, is_refused},
 };
+use axum::http::StatusCode;
 use chrono::Utc;
-use contracts::{command::checkout::ChargePayment, envelope::Event, event::orders::CustomerErased};
+use contracts::{
+    command::checkout::ChargePayment, envelope::Event, event::orders::CustomerErased, rest::payments::Refund,
+};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -63,4 +66,33 @@ async fn a_refund_needs_no_token() {
     is_done(&world.wire.reply(&back.step).await);
     let ledger = world.provider.ledger().await;
     assert_eq!(json!(ledger.refunds[0].amount), json!(ledger.charges[0].amount));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_operators_gave_money_back_is_forgotten_and_the_refund_is_not() {
+    let world = World::new().await;
+    let (paid, other) = (charge("tok_visa_ok", 100), charge("tok_visa_ok", 100));
+    is_done(&world.charged(&paid).await);
+    is_done(&world.charged(&other).await);
+    let (of_erased, of_other) = (world.payment(&paid).await.id, world.payment(&other).await.id);
+    let refund: Refund = world.refund(of_erased, "before", 30).await.json(StatusCode::ACCEPTED);
+    world.refund(of_other, "other", 30).await.json::<Refund>(StatusCode::ACCEPTED);
+    world.erase(paid.orders_customer_id).await;
+    let forgotten = kit::eventually(SOON, "the reason to be forgotten", async || {
+        Ok((world.count("SELECT count(*) FROM refunds WHERE reason = ''").await == 1).then_some(()))
+    });
+    forgotten.await.unwrap();
+    let told = world.payment(&paid).await.refunds;
+    assert_eq!((told[0].id, &*told[0].reason, told[0].amount.minor), (refund.id, "", 30));
+    assert_eq!(world.payment(&other).await.refunds[0].reason, "a dent");
+    // The same request again is the same refund; of one that comes later it is not kept why.
+    let again: Refund = world.refund(of_erased, "before", 30).await.json(StatusCode::ACCEPTED);
+    assert_eq!(again.id, refund.id);
+    let late: Refund = world.refund(of_erased, "after", 10).await.json(StatusCode::ACCEPTED);
+    assert_eq!((&*late.reason, world.count("SELECT count(*) FROM refunds WHERE reason = ''").await), ("", 2));
+    // What was kept before there was this rule goes, too.
+    world.execute("UPDATE refunds SET reason = 'a dent'").await;
+    world.execute(include_str!("../../migrations/0002_forgotten_reasons.sql")).await;
+    assert_eq!(world.count("SELECT count(*) FROM refunds WHERE reason = ''").await, 2);
+    assert_eq!(world.payment(&other).await.refunds[0].reason, "a dent");
 }

@@ -140,6 +140,14 @@ async fn forged_old_and_unreadable_webhooks_are_refused() {
     }
     let signature = sign(&SECRET.into(), now, b"{}");
     world.tell(Some(signature), "{}").await.problem(Code::MalformedRequest);
+    for path in ["/id", "/data/id", "/data/idempotency_key", "/data/decline_reason"] {
+        let mut unstorable = event(&command, "evt_nul", "declined");
+        let text = unstorable.pointer_mut(path).unwrap();
+        *text = json!(format!("{}\0", text.as_str().unwrap()));
+        let body = unstorable.to_string();
+        let signature = sign(&SECRET.into(), now, body.as_bytes());
+        world.tell(Some(signature), &body).await.problem(Code::MalformedRequest);
+    }
     let mut other = event(&command, "evt_2", "captured");
     other["data"]["amount"]["minor"] = json!(1);
     world.tell_signed(&other).await;

@@ -1,6 +1,5 @@
 //! What is known of what is wanted: read once for all who are placed together.
 
-use super::Wish;
 use crate::{
     domain::{Cart, Means, Product, Refusals},
     error::Error,
@@ -8,6 +7,7 @@ use crate::{
     store::{customers, links, products},
 };
 use chrono::Utc;
+use contracts::rest::orders::PlaceOrder;
 use sqlx::PgConnection;
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
@@ -27,12 +27,12 @@ pub(super) struct Buyer {
 }
 
 impl Known {
-    /// Reads what these wishes speak of; holds off the erasure of the buyers until the transaction ends.
-    pub(super) async fn read(connection: &mut PgConnection, wishes: &[&Wish]) -> sqlx::Result<Self> {
-        let payers: HashSet<_> = wishes.iter().map(|wish| (wish.user, wish.order.payment_method_id)).collect();
-        let items = wishes.iter().flat_map(|wish| wish.order.items.iter());
+    /// Reads what these users' orders speak of; holds off the erasure of the buyers until the transaction ends.
+    pub(super) async fn read(connection: &mut PgConnection, wanted: &[(Uuid, &PlaceOrder)]) -> sqlx::Result<Self> {
+        let payers: HashSet<_> = wanted.iter().map(|(user, order)| (*user, order.payment_method_id)).collect();
+        let items = wanted.iter().flat_map(|(_, order)| order.items.iter());
         let ids: HashSet<_> = items.map(|item| item.product_id).collect();
-        let codes: HashSet<_> = wishes.iter().filter_map(|wish| wish.order.link_code.clone()).collect();
+        let codes: HashSet<_> = wanted.iter().filter_map(|(_, order)| order.link_code.clone()).collect();
         Ok(Self {
             buyers: customers::buyers(connection, &Vec::from_iter(payers)).await?,
             products: products::by_ids(connection, &Vec::from_iter(ids)).await?,
@@ -40,15 +40,14 @@ impl Known {
         })
     }
 
-    /// Reads a wish against what is known, and tells everything that is wrong at once.
+    /// Reads a user's order against what is known, and tells everything that is wrong at once.
     ///
     /// # Errors
     /// Tells the fields that are not acceptable, or that the customer was erased.
-    pub(super) fn consider(&self, wish: &Wish, keyring: &Keyring) -> Result<(Buyer, Cart), Error> {
-        let (mut fields, order) = (Refusals::default(), &wish.order);
-        let buyer = fields.take("payment_method_id", self.buyer(wish, keyring)?);
-        let cart = Cart::lines(order).and_then(|lines| Cart::price(&lines, &self.products, order.expected_total));
-        let cart = fields.hold(cart);
+    pub(super) fn consider(&self, user: Uuid, order: &PlaceOrder, keyring: &Keyring) -> Result<(Buyer, Cart), Error> {
+        let mut fields = Refusals::default();
+        let buyer = fields.take("payment_method_id", self.buyer(user, order.payment_method_id, keyring)?);
+        let cart = fields.hold(Cart::read(&order.items, &self.products, order.expected_total));
         if order.link_code.as_ref().is_some_and(|code| !self.links.contains(code)) {
             fields.refuse("link_code", "is no link's");
         }
@@ -59,9 +58,8 @@ impl Known {
     }
 
     /// Who pays, and how; or what is wrong with the means of payment.
-    fn buyer(&self, wish: &Wish, keyring: &Keyring) -> Result<Result<Buyer, &'static str>, Error> {
-        let means = wish.order.payment_method_id;
-        let Some(row) = self.buyers.get(&(wish.user, means)) else {
+    fn buyer(&self, user: Uuid, means: Uuid, keyring: &Keyring) -> Result<Result<Buyer, &'static str>, Error> {
+        let Some(row) = self.buyers.get(&(user, means)) else {
             return Ok(Err("is none of yours: save your data first"));
         };
         let (false, Some(key_id), Some(wrapped)) = (row.is_erased, row.key_id, &row.wrapped) else {

@@ -61,7 +61,7 @@ impl Shop {
         let requests: Vec<_> = wishes.iter().map(|wish| wish.request()).collect();
         let begun = idempotency::begin(tx, &requests).await?;
         let fresh = wishes.iter().zip(&begun).filter(|(_, begun)| matches!(begun, Ok(None)));
-        let known = Known::read(tx, &fresh.map(|(wish, _)| &**wish).collect::<Vec<_>>()).await?;
+        let known = Known::read(tx, &fresh.map(|(wish, _)| (wish.user, &wish.order)).collect::<Vec<_>>()).await?;
         let (mut lot, mut answers) = (Lot::default(), Vec::with_capacity(wishes.len()));
         for (wish, begun) in wishes.iter().zip(begun) {
             answers.push(match begun {
@@ -78,7 +78,7 @@ impl Shop {
 
     /// Adds an order to the lot, if nothing is wrong with it.
     fn add<'a>(&self, lot: &mut Lot<'a>, wish: &'a Wish, known: &Known) -> Result<Order, Error> {
-        let (Buyer { customer_id, means }, cart) = known.consider(wish, &self.keyring)?;
+        let (Buyer { customer_id, means }, cart) = known.consider(wish.user, &wish.order, &self.keyring)?;
         let placed = Placed {
             order_id: Uuid::now_v7(),
             customer_id,

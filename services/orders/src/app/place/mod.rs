@@ -4,9 +4,10 @@ mod known;
 mod lot;
 
 use super::Shop;
-use crate::{error::Error, metrics as names, store::idempotency::Request};
+use crate::{domain::Refusals, error::Error, metrics as names, store::idempotency::Request};
 use chassis::{Scope, http::IdempotencyKey, together::Together};
 use contracts::rest::orders::{Order, PlaceOrder};
+use known::Known;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -40,8 +41,17 @@ impl Shop {
     /// the first command of its checkout are one transaction.
     ///
     /// # Errors
-    /// Fails when a field is not acceptable, the customer was erased, or the key was used otherwise.
-    pub async fn place(&self, user: Uuid, key: IdempotencyKey, order: PlaceOrder) -> Result<Order, Error> {
+    /// Fails when the key or a field is not acceptable, the customer was erased, or the key was used otherwise.
+    pub async fn place(
+        &self,
+        user: Uuid,
+        key: Result<IdempotencyKey, String>,
+        order: PlaceOrder,
+    ) -> Result<Order, Error> {
+        let key = match key {
+            Ok(key) => key,
+            Err(why) => return Err(self.refuse(user, why, &order).await?.into()),
+        };
         let fingerprint = Sha256::digest(serde_json::to_vec(&order)?).to_vec();
         let wish = Wish { user, key, fingerprint, order, scope: Scope::current() };
         let shop = self.clone();
@@ -58,5 +68,18 @@ impl Shop {
         };
         metrics::counter!(names::REPEATED, "outcome" => repeated).increment(1);
         placed
+    }
+
+    /// Everything that is wrong with an order whose key is not acceptable.
+    async fn refuse(&self, user: Uuid, why: String, order: &PlaceOrder) -> Result<Refusals, Error> {
+        let mut fields = Refusals::default();
+        fields.refuse("Idempotency-Key", why);
+        let mut connection = self.pool.acquire().await?;
+        let known = Known::read(&mut connection, &[(user, order)]).await?;
+        match known.consider(user, order, &self.keyring) {
+            Ok(_) => Ok(fields),
+            Err(Error::Refused(others)) => Ok(fields.and(others)),
+            Err(error) => Err(error),
+        }
     }
 }
