@@ -4,7 +4,7 @@
 //! From then on it only goes forward.
 
 use crate::store::{deletions, users};
-use chassis::messaging::outbox;
+use chassis::{failpoint, messaging::outbox};
 use chrono::Utc;
 use contracts::{
     command::accounts::{AttachStatistics, DetachStatistics, DisableLinks, EnableLinks, EraseCustomer},
@@ -77,6 +77,7 @@ async fn refuse(local: Local<'_, Data>) -> anyhow::Result<()> {
 async fn close(local: Local<'_, Data>) -> anyhow::Result<Verdict> {
     let user_id = local.data.user_id;
     if users::delete(local.connection, user_id).await? {
+        failpoint!("auth.close_account.after_account");
         let deleted = UserDeleted { user_id, deleted_at: Utc::now() };
         let event = Event::new(user_id.to_string(), DELETED_VERSION, deleted);
         outbox::postgres::enqueue(local.connection, event).await?;

@@ -10,7 +10,8 @@ pub const REFRESHES: &str = "auth_refreshes_total";
 pub const SESSIONS_ENDED: &str = "auth_sessions_ended_total";
 /// Counts attempts that were refused by a limit, by `limit`.
 pub const LIMITED: &str = "auth_limited_total";
-/// Counts accounts whose deletion ended, by `outcome`: `deleted` or `refused`.
+/// Counts accounts whose deletion ended, by `outcome`: `deleted` or `refused`. Counted before the commit, so once more
+/// when the step is run again; `sagas_ended_total` of the kind `account_deletion` counts what was committed.
 pub const DELETIONS: &str = "auth_account_deletions_total";
 /// Measures computations of Argon2id, without the wait for their turn.
 pub const HASH_DURATION: &str = "auth_password_hash_duration_seconds";

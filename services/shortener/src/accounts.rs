@@ -3,7 +3,10 @@
 //! A command that comes again does what is left of its work and is answered again: no inbox is needed.
 
 use crate::app::Catalogue;
-use chassis::messaging::{Broker, Consumer, HandleError, Handler, Message, Subscription, ledger::Ledger};
+use chassis::{
+    failpoint,
+    messaging::{Broker, Consumer, HandleError, Handler, Message, Subscription, ledger::Ledger},
+};
 use contracts::{
     command::accounts::{DisableLinks, EnableLinks},
     envelope::EventData,
@@ -47,6 +50,7 @@ impl Handler for Accounts {
             }
             _ => {}
         }
+        failpoint!("shortener.accounts.after_reply");
         Ok(())
     }
 }

@@ -4,8 +4,9 @@
 //! is acknowledged. A command that comes again writes the same row and is answered again.
 
 use crate::store::{Database, detachments::Stage};
-use chassis::messaging::{
-    Broker, Consumer, HandleError, Handler, Message, Outgoing, Publisher, Subscription, ledger::Ledger,
+use chassis::{
+    failpoint,
+    messaging::{Broker, Consumer, HandleError, Handler, Message, Outgoing, Publisher, Subscription, ledger::Ledger},
 };
 use contracts::{
     command::{
@@ -49,18 +50,22 @@ impl Handler for Accounts {
             AttachStatistics::TYPE => {
                 let command = message.decode::<AttachStatistics>()?.data;
                 self.database.bring_to(command.auth_user_id, command.step.saga_id, Stage::Attached).await?;
+                failpoint!("analytics.attach.after_row");
                 (command.step, Outcome::Done { answer: Value::Null })
             }
             _ => return Ok(()),
         };
         let reply = Outgoing::reply(Replied { step, outcome }).map_err(HandleError::permanent)?;
-        Ok(self.publisher.publish(reply).await?)
+        self.publisher.publish(reply).await?;
+        failpoint!("analytics.accounts.after_reply");
+        Ok(())
     }
 }
 
 impl Accounts {
     async fn detach(&self, owner: Uuid, step: &StepRef) -> Result<Outcome, HandleError> {
         self.database.bring_to(owner, step.saga_id, Stage::Detached).await?;
+        failpoint!("analytics.detach.after_row");
         // Asked after writing: whichever of the two commands comes last, what undoes wins.
         if self.database.is_attached_again(owner, step.saga_id).await? {
             let message = "The statistics were attached again before they were detached.".to_owned();

@@ -2,10 +2,12 @@
 
 mod accounts;
 mod coverage;
+mod crashes;
 mod export;
 mod faults;
 mod ingest;
 mod links;
 mod live;
+mod saga;
 mod stats;
 mod support;

@@ -169,12 +169,23 @@ impl World {
     }
 
     pub(crate) async fn within(sandbox: Sandbox) -> Result<Self> {
+        Self::doomed(sandbox, "").await
+    }
+
+    /// One that dies at a failpoint, if there is one.
+    pub(crate) async fn doomed(sandbox: Sandbox, failpoint: &str) -> Result<Self> {
         let issuer = Issuer::start().await?;
         let shortener = Shortener::new(&sandbox).await?;
-        let stack = Stack::builder(&sandbox)
-            .env("analytics", "ANALYTICS_JWT__JWKS_URL", issuer.jwks_url())
-            .start(&["analytics"])
-            .await?;
+        let stack = program(&sandbox, &issuer, failpoint).await?;
+        Ok(Self { stack, sandbox, issuer, shortener })
+    }
+
+    /// Sees the program die, and starts it again without a failpoint.
+    pub(crate) async fn revived(self) -> Result<Self> {
+        let Self { shortener, issuer, sandbox, stack } = self;
+        eventually(PATIENCE, "the program to die", async || Ok(stack.pid("analytics").is_err().then_some(()))).await?;
+        drop(stack);
+        let stack = program(&sandbox, &issuer, "").await?;
         Ok(Self { stack, sandbox, issuer, shortener })
     }
 
@@ -222,6 +233,11 @@ impl World {
         })
         .await
     }
+}
+
+async fn program(sandbox: &Sandbox, issuer: &Issuer, failpoint: &str) -> Result<Stack> {
+    let builder = Stack::builder(sandbox).env("analytics", "ANALYTICS_JWT__JWKS_URL", issuer.jwks_url());
+    builder.env("analytics", "FAILPOINTS", failpoint).start(&["analytics"]).await
 }
 
 /// The problem that an answer holds.

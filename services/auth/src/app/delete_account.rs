@@ -8,7 +8,7 @@ use crate::{
     limits::Attempt,
     store::{deletions, users},
 };
-use chassis::{jwt::Caller, messaging::outbox};
+use chassis::{failpoint, jwt::Caller, messaging::outbox};
 use contracts::rest::auth::{Deletion, DeletionStatus};
 use saga::Start;
 use uuid::Uuid;
@@ -29,10 +29,12 @@ impl Accounts {
             return Err(Error::InvalidCredentials);
         }
         if deletions::request(&mut tx, user_id, saga_id).await? {
+            failpoint!("auth.delete_account.after_request");
             let start = Start { id: saga_id, subject: user_id.to_string(), data: Data { user_id } };
             self.sagas.start::<AccountDeletion>(&mut tx, start).await?;
         }
         outbox::postgres::commit(tx).await?;
+        failpoint!("auth.delete_account.after_commit");
         self.limiter.forget(Attempt::LoginTo(&account.user.email)).await;
         Ok(())
     }

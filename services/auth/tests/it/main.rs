@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod change_password;
+mod crashes;
 mod deletion;
 mod events;
 mod isolation;

@@ -5,7 +5,7 @@ use crate::{
     domain::{Link, ShortCode},
     error::Error,
 };
-use chassis::messaging::Outgoing;
+use chassis::{failpoint, messaging::Outgoing};
 use chrono::{SubsecRound, Utc};
 use contracts::command::{Outcome, Replied, StepRef};
 use mongodb::ClientSession;
@@ -35,6 +35,7 @@ impl Catalogue {
     pub async fn disable_all(&self, owner: Uuid, step: StepRef) -> Result<(), Error> {
         let saga = step.saga_id;
         let outcome = if self.store.disablings.begin(owner, saga).await? {
+            failpoint!("shortener.disable.after_begin");
             while self.switch(Switch { owner, among: None, from: None, to: Some(saga) }).await? {}
             Outcome::Done { answer: Value::Null }
         } else {
@@ -51,6 +52,7 @@ impl Catalogue {
     pub async fn enable_all(&self, owner: Uuid, step: StepRef) -> Result<(), Error> {
         let saga = step.saga_id;
         self.store.disablings.end(owner, saga).await?;
+        failpoint!("shortener.enable.after_end");
         while self.switch(Switch { owner, among: None, from: Some(saga), to: None }).await? {}
         self.reply(Replied { step, outcome: Outcome::Done { answer: Value::Null } }).await
     }
@@ -79,7 +81,9 @@ impl Catalogue {
                 break outcome?;
             }
         };
+        failpoint!("shortener.switch.after_commit");
         self.lookup.announce(&links).await;
+        failpoint!("shortener.switch.after_announce");
         Ok(!links.is_empty())
     }
 
@@ -96,8 +100,10 @@ impl Catalogue {
                 return Err(Error::Conflict);
             }
         }
+        failpoint!("shortener.switch.after_links");
         let events = links.iter().map(|link| updated(link, &["active"]));
         self.store.outbox.enqueue_all(session, events).await?;
+        failpoint!("shortener.switch.after_outbox");
         Ok(links)
     }
 

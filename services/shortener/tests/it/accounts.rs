@@ -1,85 +1,21 @@
 //! The part in deleting accounts: commands over the broker, links gone and back.
 
-use crate::world::{TARGET, World, request};
-use axum::http::StatusCode;
-use chassis::messaging::{Broker, Consumer, HandleError, Handler, Message, Outgoing, Subscription, ledger};
-use contracts::{
-    command::{
-        Command, Direction, Outcome, Replied, StepRef,
-        accounts::{DisableLinks, EnableLinks},
-    },
-    problem::Code,
+use crate::{
+    saga::{PATIENCE, Saga, disable, enable},
+    world::{TARGET, World, request},
 };
+use axum::http::StatusCode;
+use contracts::{command::Outcome, problem::Code};
 use futures::future::join_all;
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
-use std::time::Duration;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use uuid::Uuid;
-
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The owner of the saga: sends commands and hears the replies.
-struct Saga {
-    broker: Broker,
-    replies: UnboundedReceiver<Replied>,
-    _consumer: AbortOnDropHandle<anyhow::Result<()>>,
-}
-
-struct Ear(UnboundedSender<Replied>);
-
-impl Handler for Ear {
-    async fn handle(&self, message: &Message) -> Result<(), HandleError> {
-        let _ = self.0.send(message.decode::<Replied>()?.data);
-        Ok(())
-    }
-}
-
-impl Saga {
-    async fn of(world: &World) -> Self {
-        let broker = Broker::new(&world.sandbox.amqp("auth").into(), "auth");
-        let (heard, replies) = unbounded_channel();
-        let subscription = Subscription::to_commands("auth.test", ["auth.saga.replied"]).partitions(1);
-        let consumer = Consumer::new(&broker, subscription, ledger::memory(), Ear(heard));
-        consumer.declare().await.unwrap();
-        let running = tokio::spawn(consumer.run(CancellationToken::new()));
-        Self { broker, replies, _consumer: AbortOnDropHandle::new(running) }
-    }
-
-    /// Sends a command, and waits for the reply to it.
-    async fn tell<T: Command + Clone>(&mut self, command: T) -> Outcome {
-        let (step, outgoing) = (command.step().clone(), Outgoing::command(command).unwrap());
-        let publisher = self.broker.publisher();
-        let sent = kit::eventually(PATIENCE, "the broker to take the command", async || {
-            publisher.publish(outgoing.clone()).await?;
-            Ok(Some(()))
-        });
-        sent.await.unwrap();
-        let reply = tokio::time::timeout(PATIENCE, self.replies.recv()).await.unwrap().unwrap();
-        assert_eq!(reply.step, step);
-        reply.outcome
-    }
-}
-
-fn step(saga_id: Uuid, direction: Direction) -> StepRef {
-    let (step, reply_to) = ("disable_links".to_owned(), "auth.saga.replied".to_owned());
-    StepRef { saga_id, step, direction, attempt: 1, reply_to }
-}
-
-fn disable(owner: Uuid, saga_id: Uuid) -> DisableLinks {
-    DisableLinks { step: step(saga_id, Direction::Forward), auth_user_id: owner }
-}
-
-fn enable(owner: Uuid, saga_id: Uuid) -> EnableLinks {
-    EnableLinks { step: step(saga_id, Direction::Backward), auth_user_id: owner }
-}
 
 #[tokio::test]
 async fn all_links_lead_nowhere_and_come_back_as_they_were() {
     let world = World::new().await;
     let other = world.beside().await;
-    let mut saga = Saga::of(&world).await;
+    let mut saga = Saga::of(&world.sandbox).await;
     let links: Vec<_> = (0..250).map(|number| json!({"url": TARGET, "code": format!("link-{number}")})).collect();
     world.ask("POST", "/v1/links/bulk", Some(json!({"links": links}))).await;
     let theirs = json!({"url": TARGET, "code": "theirs"});
@@ -88,8 +24,8 @@ async fn all_links_lead_nowhere_and_come_back_as_they_were() {
     other.follow("link-7").await.leads_to(TARGET);
 
     let id = Uuid::now_v7();
-    for _ in 0..2 {
-        assert!(matches!(saga.tell(disable(world.owner, id)).await, Outcome::Done { .. }));
+    for attempt in 1..=2 {
+        assert!(matches!(saga.tell(disable(world.owner, id, attempt)).await, Outcome::Done { .. }));
     }
     for code in ["link-0", "link-7", "link-249"] {
         world.follow(code).await.problem(Code::Gone);
@@ -102,7 +38,7 @@ async fn all_links_lead_nowhere_and_come_back_as_they_were() {
     assert!(!world.read("link-7").await.active);
     world.ask("POST", "/v1/links", Some(json!({"url": TARGET}))).await.problem(Code::Conflict);
 
-    assert!(matches!(saga.tell(enable(world.owner, id)).await, Outcome::Done { .. }));
+    assert!(matches!(saga.tell(enable(world.owner, id, 1)).await, Outcome::Done { .. }));
     for code in ["link-0", "link-7", "link-249"] {
         world.follow(code).await.leads_to(TARGET);
     }
@@ -114,26 +50,26 @@ async fn all_links_lead_nowhere_and_come_back_as_they_were() {
 #[tokio::test]
 async fn what_was_undone_before_it_was_done_is_refused_and_disables_nothing() {
     let world = World::new().await;
-    let mut saga = Saga::of(&world).await;
+    let mut saga = Saga::of(&world.sandbox).await;
     let link = world.link().await;
     let id = Uuid::now_v7();
-    assert!(matches!(saga.tell(enable(world.owner, id)).await, Outcome::Done { .. }));
-    let late = saga.tell(disable(world.owner, id)).await;
+    assert!(matches!(saga.tell(enable(world.owner, id, 1)).await, Outcome::Done { .. }));
+    let late = saga.tell(disable(world.owner, id, 1)).await;
     assert!(matches!(&late, Outcome::Refused { code, .. } if code == "undone"), "{late:?}");
     world.follow(&link.code).await.leads_to(TARGET);
     // Links that another saga disabled are not this one's to enable.
-    assert!(matches!(saga.tell(disable(world.owner, Uuid::now_v7())).await, Outcome::Done { .. }));
-    assert!(matches!(saga.tell(enable(world.owner, id)).await, Outcome::Done { .. }));
+    assert!(matches!(saga.tell(disable(world.owner, Uuid::now_v7(), 1)).await, Outcome::Done { .. }));
+    assert!(matches!(saga.tell(enable(world.owner, id, 1)).await, Outcome::Done { .. }));
     world.follow(&link.code).await.problem(Code::Gone);
 }
 
 #[tokio::test]
 async fn links_that_are_made_in_that_very_moment_are_disabled_too() {
     let world = World::new().await;
-    let mut saga = Saga::of(&world).await;
+    let mut saga = Saga::of(&world.sandbox).await;
     let disabled = async {
         world.link().await;
-        saga.tell(disable(world.owner, Uuid::now_v7())).await
+        saga.tell(disable(world.owner, Uuid::now_v7(), 1)).await
     };
     let one = json!({"url": TARGET});
     let many = json!({"links": vec![one.clone(); 20]});

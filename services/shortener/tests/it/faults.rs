@@ -1,9 +1,9 @@
 //! Engines and processes that go away.
 
-use crate::world::{TARGET, World};
+use crate::world::{TARGET, World, program};
 use axum::http::StatusCode;
 use contracts::{problem::Code, rest::shortener::Link};
-use kit::{Engine, Issuer, Sandbox, Stack, engines::Private, eventually};
+use kit::{Engine, Issuer, Sandbox, engines::Private, eventually};
 use serde_json::{Value, json};
 use std::{
     sync::{
@@ -142,11 +142,7 @@ async fn killing_the_process_under_load_loses_no_answered_click() {
     let engines = [Engine::Mongo, Engine::Redis, Engine::Rabbitmq];
     let sandbox = Sandbox::only(&engines).await.unwrap();
     let issuer = Issuer::start().await.unwrap();
-    let stack = Stack::builder(&sandbox)
-        .env("shortener", "SHORTENER_JWT__JWKS_URL", issuer.jwks_url())
-        .start(&["shortener"])
-        .await
-        .unwrap();
+    let stack = program(&sandbox, &issuer, "").await;
     let (url, token) = (stack.url("shortener"), issuer.token(Uuid::now_v7(), &["user"]));
     let client = reqwest::Client::new();
     let created = client.post(format!("{url}/v1/links")).bearer_auth(&token);

@@ -14,7 +14,7 @@ use chassis::{
     jwt::Verifier,
 };
 use contracts::rest::shortener::Link;
-use kit::{Issuer, Sandbox};
+use kit::{Issuer, Sandbox, Stack};
 use mongodb::Database;
 use serde_json::{Value, json};
 use shortener::{Shortener, config::Config};
@@ -95,9 +95,7 @@ impl World {
     }
 
     pub(crate) async fn database(&self) -> Database {
-        let login = self.sandbox.mongo("shortener");
-        let client = mongodb::Client::with_uri_str(&login.url).await.unwrap();
-        client.database(&login.database)
+        database(&self.sandbox).await
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
@@ -135,6 +133,18 @@ impl Drop for World {
     fn drop(&mut self) {
         self.shutdown.cancel();
     }
+}
+
+pub(crate) async fn database(sandbox: &Sandbox) -> Database {
+    let login = sandbox.mongo("shortener");
+    let client = mongodb::Client::with_uri_str(&login.url).await.unwrap();
+    client.database(&login.database)
+}
+
+/// Starts the program itself, which dies at a failpoint, if there is one.
+pub(crate) async fn program(sandbox: &Sandbox, issuer: &Issuer, failpoint: &str) -> Stack {
+    let builder = Stack::builder(sandbox).env("shortener", "SHORTENER_JWT__JWKS_URL", issuer.jwks_url());
+    builder.env("shortener", "FAILPOINTS", failpoint).start(&["shortener"]).await.unwrap()
 }
 
 fn config(sandbox: &Sandbox, spool: &TempDir, changes: &Value) -> Config {
