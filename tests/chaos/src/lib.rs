@@ -1,7 +1,9 @@
 //! Load that goes on while things are killed, and keeps the books of what was answered.
 //!
-//! * [`shop`]: products, buyers, and what they order; [`rush`]: their orders, at a steady rate.
-//! * [`books`]: what must be true of all orders afterwards, read from the databases and from the provider.
+//! * [`shop`]: products, buyers, and what they order; [`rush`]: their orders, at a steady rate;
+//!   [`purchase`]: one order, placed and maybe called off.
+//! * [`books`]: what must be true of all orders afterwards, read from the databases; [`money`]: the same of money, read
+//!   from the payment provider, too.
 //! * [`visitors`]: redirects at a steady rate; counts what was answered and what may have been.
 //! * [`merchant`]: links that are made over and over with idempotency keys, repeated until answered.
 //! * [`ledger`]: what the services say afterwards.
@@ -9,6 +11,8 @@
 pub mod books;
 pub mod ledger;
 pub mod merchant;
+pub mod money;
+pub mod purchase;
 pub mod rush;
 pub mod shop;
 pub mod visitors;

@@ -39,6 +39,7 @@ async fn the_provider_misbehaves() -> Result<()> {
     let buyer = platform.buyer("Bia", "tok_visa_ok").await?;
     provider::slow(&platform, &buyer, &product).await?;
     provider::answer_lost(&platform, &buyer, &product).await?;
+    provider::silent(&platform, &buyer, &product).await?;
     provider::webhook_repeated(&platform, &buyer, &product).await?;
     provider::down(&platform, &buyer, &product).await
 }
