@@ -80,6 +80,9 @@ async fn everything_that_is_wrong_is_told_at_once_and_nothing_is_stored() {
     let refused = world.place(&buyer, "key", body).await.refused();
     assert_eq!(refused, ["items[0].quantity", "items[1].product_id", "link_code"]);
     let mut body = cart(&buyer);
+    body["link_code"] = json!("promo\0");
+    assert_eq!(world.place(&buyer, "key", body).await.refused(), ["link_code"]);
+    let mut body = cart(&buyer);
     body["expected_total"] = json!({"minor": 1, "currency": "BRL"});
     assert_eq!(world.place(&buyer, "key", body).await.refused(), ["expected_total"]);
 
