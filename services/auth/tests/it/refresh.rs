@@ -65,7 +65,7 @@ async fn what_is_no_token_of_ours_is_refused() {
     let world = World::new().await;
     let session = world.register("ana@exemplo.com").await;
     let unknown = "A".repeat(43);
-    for token in ["", "nonsense", &*unknown, &*session.access_token, "\0", &*format!("{} ", session.refresh_token)] {
+    for token in ["", "nonsense", &*unknown, &*session.access_token, "\u{1}", &*format!("{} ", session.refresh_token)] {
         world.refresh(token).await.problem(Code::InvalidRefreshToken);
     }
     let _: Session = world.refresh(&session.refresh_token).await.json(StatusCode::OK);

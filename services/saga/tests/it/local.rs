@@ -73,6 +73,7 @@ async fn piled_up(checkout: &Checkout, count: usize) -> (World, Vec<Uuid>) {
     }
     let replies = world.participants.until_held(count).await;
     process.kill();
+    world.until_nobody_consumes().await;
     for reply in replies {
         world.participants.reply(reply).await;
     }

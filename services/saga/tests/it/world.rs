@@ -7,6 +7,7 @@ use crate::{
 use chassis::messaging::{Broker, Consumer, Relay, Subscription, ledger, outbox};
 use contracts::{command::Direction, rest::sagas::SagaStatus};
 use kit::Sandbox;
+use lapin::{options::QueueDeclareOptions, types::FieldTable};
 use saga::{Engine, Record, Start};
 use secrecy::SecretString;
 use sqlx::{PgPool, postgres::PgPoolOptions};
@@ -17,6 +18,9 @@ use uuid::Uuid;
 
 /// How long a condition may take to come true on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where an engine's replies come in.
+const QUEUES: [&str; 2] = ["orders.sagas.0", "orders.sagas.1"];
 
 pub(crate) struct World {
     pub(crate) pool: PgPool,
@@ -65,6 +69,22 @@ impl World {
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { consumer.run(CancellationToken::new()).await.unwrap() });
         Self { pool, engine, participants, broker, tasks, _sandbox: sandbox }
+    }
+
+    /// Waits until the broker knows that no process takes replies: what one that ends was sent, comes again, and is
+    /// handled alone.
+    pub(crate) async fn until_nobody_consumes(&self) {
+        let channel = self.broker.channel().await.unwrap();
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
+        let alone = async || {
+            for queue in QUEUES {
+                if channel.queue_declare(queue.into(), passive, FieldTable::default()).await?.consumer_count() > 0 {
+                    return Ok(None);
+                }
+            }
+            Ok(Some(()))
+        };
+        kit::eventually(PATIENCE, "nobody to consume", alone).await.unwrap();
     }
 
     /// Starts a process that runs this world's engine.
