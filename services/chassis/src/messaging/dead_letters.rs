@@ -14,19 +14,20 @@ use lapin::{
     message::Delivery,
     options::{BasicAckOptions, BasicGetOptions},
 };
+use ring::digest;
 use serde::Serialize;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 use utoipa::ToSchema;
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 /// A message that failed for good. Its data is not shown: operators need not see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DeadLetter {
     /// The consumer that failed.
     pub consumer: String,
-    /// The message; nothing when it is not one of our events.
-    pub id: Option<Uuid>,
+    /// The message; one made of its bytes when it is not one of our events.
+    pub id: Uuid,
     /// The kind of event.
     #[serde(rename = "type")]
     pub kind: Option<String>,
@@ -56,7 +57,7 @@ pub enum Select {
 impl Select {
     fn matches(&self, letter: &DeadLetter) -> bool {
         match self {
-            Self::Ids(ids) => letter.id.is_some_and(|id| ids.contains(&id)),
+            Self::Ids(ids) => ids.contains(&letter.id),
             Self::Subject(subject) => letter.subject.as_ref() == Some(subject),
         }
     }
@@ -64,7 +65,7 @@ impl Select {
     /// Whether there can be no others than these: the queue may be a long one.
     fn is_complete(&self, chosen: &[(DeadLetter, Delivery)]) -> bool {
         match self {
-            Self::Ids(ids) => ids.iter().all(|id| chosen.iter().any(|(letter, _)| letter.id == Some(*id))),
+            Self::Ids(ids) => ids.iter().all(|id| chosen.iter().any(|(letter, _)| letter.id == *id)),
             Self::Subject(_) => false,
         }
     }
@@ -164,27 +165,26 @@ impl DeadLetters {
         chosen.sort_by_key(|(letter, _)| letter.version);
         let mut done = Vec::with_capacity(chosen.len());
         for (letter, delivery) in chosen {
-            let Some(id) = letter.id else { continue };
             // First the note, so that nothing is ever done without one.
-            self.ledger.note(&self.deed(action, id, &letter, actor, reason)).await?;
+            self.ledger.note(&self.deed(action, &letter, actor, reason)).await?;
             if action == Action::Redrive {
                 self.deliver_again(&letter, &delivery, actor).await?;
             }
             answer(delivery.ack(BasicAckOptions::default())).await?;
-            done.push(id);
+            done.push(letter.id);
         }
         view.close().await?;
         Ok(done)
     }
 
-    fn deed(&self, action: Action, id: Uuid, letter: &DeadLetter, actor: &str, reason: &str) -> Deed {
+    fn deed(&self, action: Action, letter: &DeadLetter, actor: &str, reason: &str) -> Deed {
         let action = match action {
             Action::Redrive => "redrive",
             Action::Discard => "discard",
         };
         Deed {
             consumer: self.consumer.clone(),
-            message_id: id,
+            message_id: letter.id,
             subject: letter.subject.clone().unwrap_or_default(),
             action: action.to_owned(),
             actor: actor.to_owned(),
@@ -231,6 +231,12 @@ impl View {
     }
 }
 
+/// An id for what has none, so that operators can name it: always the same for the same bytes.
+fn id_of(body: &[u8]) -> Uuid {
+    let digest = digest::digest(&digest::SHA256, body);
+    Builder::from_custom_bytes(std::array::from_fn(|index| digest.as_ref()[index])).into_uuid()
+}
+
 fn read(consumer: &str, delivery: &Delivery) -> DeadLetter {
     let properties = &delivery.properties;
     let event = wire::envelope(properties, &delivery.data).ok();
@@ -240,7 +246,7 @@ fn read(consumer: &str, delivery: &Delivery) -> DeadLetter {
         .unwrap_or_else(|| "unknown".to_owned());
     DeadLetter {
         consumer: consumer.to_owned(),
-        id: event.as_ref().map(|event| event.id),
+        id: event.as_ref().map_or_else(|| id_of(&delivery.data), |event| event.id),
         kind: event.as_ref().map(|event| event.kind.clone()),
         subject: event.as_ref().map(|event| event.subject.clone()),
         version: event.as_ref().map(|event| event.version),

@@ -10,9 +10,10 @@ pub const OUTBOX_OLDEST: &str = "outbox_oldest_seconds";
 pub const OUTBOX_PUBLISHED: &str = "outbox_published_total";
 /// Rows of the outbox that could not be published this time.
 pub const OUTBOX_FAILED: &str = "outbox_failed_total";
-/// Messages by `consumer` and `outcome` (`done`, `retried`, `waiting`, `dead`).
+/// Messages by `consumer` and `outcome` (`done`, `retried`, `waiting`, `dead`, or `kept` when the process ended before).
 pub const HANDLED: &str = "messages_handled_total";
-/// How long handling a message took, by `consumer`, in seconds.
+/// How long handling a message took, by `consumer`, in seconds; for one of several that were handled together, what all
+/// of them took.
 pub const HANDLING: &str = "message_handling_seconds";
 /// How old a message was when it was done, by `consumer`, in seconds.
 pub const AGE: &str = "message_age_seconds";

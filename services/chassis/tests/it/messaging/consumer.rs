@@ -1,5 +1,5 @@
 use super::{Bench, Handling, PATIENCE, Running, Seen, counted, proxy::Proxy, publish, subscription};
-use chassis::messaging::{Broker, DeadLetters, HandleError, Message, ledger, ledger::Ledger};
+use chassis::messaging::{Broker, DeadLetters, HandleError, Message, dead_letters::Select, ledger, ledger::Ledger};
 use kit::Engine;
 use lapin::{
     BasicProperties,
@@ -76,7 +76,7 @@ async fn a_message_that_fails_to_the_end_is_a_dead_letter_and_those_behind_it_go
     running.stop().await;
     assert_eq!(seen.versions("a"), [2, 3]);
     assert_eq!(tries.load(Ordering::SeqCst), 2 * 4, "two tries at first and on each of three rungs");
-    assert_eq!((dead[0].id, dead[0].attempts), (Some(ids[0]), 3));
+    assert_eq!((dead[0].id, dead[0].attempts), (ids[0], 3));
     assert!(dead[0].reason.contains("the moon is full"));
 }
 
@@ -122,7 +122,12 @@ async fn what_is_not_an_event_is_a_dead_letter() {
     publish(&bench.broker.publisher(), [counted("a", 1)]).await.unwrap();
     seen.until("the event", |seen| seen.len() == 1).await;
     running.stop().await;
-    assert_eq!(dead[0].id, None);
+    assert_eq!((&dead[0].kind, &dead[0].subject), (&None, &None));
+    // It can be named all the same.
+    let (letters, named) =
+        (DeadLetters::new(&bench.broker, &subscription(), ledger.clone()), Select::Ids(vec![dead[0].id]));
+    assert_eq!(letters.discard(&named, "op", "not ours").await.unwrap(), [dead[0].id]);
+    dead_letters(&bench, &ledger, 0).await;
 }
 
 #[tokio::test]
