@@ -1,7 +1,7 @@
 //! What can go wrong in a use case, and what the client is told of it.
 
-use crate::domain::{InvalidCursor, StockError};
-use chassis::{http::Failure, postgres::is_away};
+use crate::domain::StockError;
+use chassis::{http::Failure, page::InvalidCursor, postgres::is_away};
 use contracts::{problem::Code, rest::inventory::ReservationStatus};
 
 /// Why a use case failed.
@@ -31,8 +31,8 @@ pub enum Error {
         message: String,
     },
     /// The cursor is not one of ours.
-    #[error("the cursor is not valid")]
-    InvalidCursor,
+    #[error(transparent)]
+    Cursor(#[from] InvalidCursor),
     /// The stock does not allow it.
     #[error(transparent)]
     Stock(#[from] StockError),
@@ -48,12 +48,6 @@ pub enum Error {
     /// Something that must not happen.
     #[error(transparent)]
     Internal(#[from] anyhow::Error),
-}
-
-impl From<InvalidCursor> for Error {
-    fn from(_: InvalidCursor) -> Self {
-        Self::InvalidCursor
-    }
 }
 
 impl From<serde_json::Error> for Error {
@@ -73,7 +67,7 @@ impl From<Error> for Failure {
             Error::StillShort => Self::new(Code::Conflict, "Too few pieces are there: restock, or cancel the order."),
             Error::SkuTaken => Self::new(Code::SkuTaken, "Another product has this SKU."),
             Error::Field { field, message } => Self::field(field, message),
-            Error::InvalidCursor => Self::new(Code::InvalidCursor, "Take cursors from the answers of this list."),
+            Error::Cursor(refused) => refused.into(),
             Error::Stock(cause @ (StockError::NotEnough { .. } | StockError::TooMany)) => {
                 Self::new(Code::Conflict, format!("The stock does not allow it: {cause}."))
             }

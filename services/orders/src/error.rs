@@ -4,7 +4,7 @@ use crate::domain::{
     Refusals,
     order::{Broken, Refused, Unreadable},
 };
-use chassis::{http::Failure, postgres::is_away};
+use chassis::{http::Failure, page::InvalidCursor, postgres::is_away};
 use contracts::problem::{Code, Problem};
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ pub enum Error {
     #[error("some fields are not acceptable")]
     Refused(Refusals),
     /// The cursor is not one of ours.
-    #[error("the cursor is not valid")]
-    InvalidCursor,
+    #[error(transparent)]
+    Cursor(#[from] InvalidCursor),
     /// There is no such thing, or it is another's.
     #[error("there is no such thing")]
     NotFound,
@@ -74,7 +74,7 @@ impl From<Error> for Failure {
                 let problem = Problem::new(Code::ValidationFailed, "See the field errors.");
                 refusals.into_iter().fold(problem, |problem, (field, why)| problem.with_field(field, why)).into()
             }
-            Error::InvalidCursor => Self::new(Code::InvalidCursor, "Take cursors from the answers of this list."),
+            Error::Cursor(refused) => refused.into(),
             Error::NotFound => Self::new(Code::NotFound, "There is no such thing, or it is not yours."),
             Error::Erased => Self::new(Code::Erased, "The customer's data was erased."),
             Error::Transition(refused) => Self::new(Code::Conflict, capitalised(&refused.to_string())),

@@ -1,7 +1,7 @@
 //! What can go wrong, and how clients are told.
 
 use crate::{domain::Refusals, store};
-use chassis::http::Failure;
+use chassis::{http::Failure, page::InvalidCursor};
 use contracts::problem::{Code, Problem};
 
 /// Why something could not be done.
@@ -11,8 +11,8 @@ pub enum Error {
     #[error("some fields are not acceptable")]
     Refused(Refusals),
     /// The cursor is not one of ours.
-    #[error("the cursor is not valid")]
-    InvalidCursor,
+    #[error(transparent)]
+    Cursor(#[from] InvalidCursor),
     /// The code exists or existed.
     #[error("the code is taken")]
     CodeTaken,
@@ -51,7 +51,7 @@ impl Error {
                     .fold(problem, |problem, (field, why)| problem.with_field(format!("{prefix}{field}"), why));
                 told.into()
             }
-            Self::InvalidCursor => Failure::new(Code::InvalidCursor, "Take cursors from the answers of this list."),
+            Self::Cursor(refused) => refused.into(),
             Self::CodeTaken => Failure::new(Code::CodeTaken, "A link has or had this code. Choose another."),
             Self::NotFound => Failure::new(Code::NotFound, "You have no such link."),
             Self::Conflict => Failure::new(Code::Conflict, "The link was changed meanwhile. Read it again."),

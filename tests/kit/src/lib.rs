@@ -7,6 +7,7 @@
 //! - [`environment`] turns logins into the environment that a service reads.
 //! - [`Stack`] runs the real binaries with that environment.
 //! - [`answer`] is what tests of one service look at.
+//! - [`operation`] reads what a service describes, so that every operation is tried.
 //! - [`Issuer`] stands in for auth: tokens, and the key set that verifies them.
 //! - [`eventually`] waits for a condition. Tests never sleep.
 //!
@@ -20,6 +21,7 @@ pub mod environment;
 pub mod http;
 pub mod issuer;
 mod lock;
+pub mod operation;
 pub mod paths;
 pub mod ports;
 pub mod process;
@@ -36,6 +38,7 @@ mod wait;
 pub use answer::Answer;
 pub use engines::Engine;
 pub use issuer::Issuer;
+pub use operation::Operation;
 pub use sandbox::Sandbox;
 pub use stack::{Builder, Stack};
 pub use trouble::Trouble;

@@ -74,7 +74,7 @@ fn direction(package: &str, folder: &Path, manifest: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (section, name) in dependencies(manifest) {
         // The tests of who talks to the outside world run against it.
-        let in_tests = section == "dev-dependencies" && ["kit", "providers"].contains(&name.as_str());
+        let in_tests = section == "dev-dependencies" && ["counterpart", "kit", "providers"].contains(&name.as_str());
         if known.contains(&name) && name != package && !in_tests && !allowed.contains(&name.as_str()) {
             let may = if allowed.is_empty() { "no crate of ours".to_owned() } else { allowed.join(", ") };
             found.push(format!("{package} depends on {name} ({section}); it may depend on {may}"));

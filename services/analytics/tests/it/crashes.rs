@@ -1,11 +1,12 @@
 //! The program dies between two writes of its part in deleting an account, is started again, and does everything once.
 
 use crate::{
-    saga::{Saga, attach, detach},
+    saga::{attach, detach},
     support::{World, ask, sandbox},
 };
 use anyhow::Result;
 use contracts::command::{Command, Outcome};
+use counterpart::Counterpart;
 use reqwest::StatusCode;
 use rstest::rstest;
 use uuid::Uuid;
@@ -16,7 +17,7 @@ const STAGE: &str = "SELECT count(), max(stage) FROM statistics_detachments FINA
 /// An owner with statistics, of whose saga the program dies.
 struct Doomed {
     world: World,
-    saga: Saga,
+    saga: Counterpart,
     owner: Uuid,
 }
 
@@ -24,15 +25,15 @@ impl Doomed {
     async fn at(failpoint: &str) -> Result<Self> {
         let (world, owner) = (World::doomed(sandbox().await?, failpoint).await?, Uuid::now_v7());
         world.link(owner, "boots").await?;
-        Ok(Self { saga: Saga::of(&world.sandbox).await?, world, owner })
+        Ok(Self { saga: Counterpart::new(&world.sandbox, "auth").await, world, owner })
     }
 
     /// Dies of a command, is started again without the failpoint, and says of this and the next attempt that it is done.
     async fn survives<T: Command + Clone>(self, first: T, next: T) -> Result<Self> {
         let Self { world, mut saga, owner } = self;
-        saga.send(first.clone()).await?;
+        saga.command(&first).await;
         let world = world.revived().await?;
-        let replies = saga.replies(next).await?;
+        let replies = saga.replies(&next).await;
         assert!(replies.iter().any(|reply| reply.step == *first.step()), "{replies:?}");
         assert!(replies.iter().all(|reply| matches!(reply.outcome, Outcome::Done { .. })), "{replies:?}");
         Ok(Self { world, saga, owner })
@@ -64,9 +65,9 @@ async fn statistics_that_were_being_hidden_are_hidden_once(#[case] failpoint: &s
 async fn statistics_that_were_coming_back_come_back_once(#[case] failpoint: &str) -> Result<()> {
     let (mut doomed, id) = (Doomed::at(failpoint).await?, Uuid::now_v7());
     let owner = doomed.owner;
-    assert!(matches!(doomed.saga.tell(detach(owner, id, 1)).await?, Outcome::Done { .. }));
+    assert!(matches!(doomed.saga.tell(&detach(owner, id, 1)).await, Outcome::Done { .. }));
     let mut doomed = doomed.survives(attach(owner, id, 1), attach(owner, id, 2)).await?;
-    let late = doomed.saga.replies(detach(owner, id, 2)).await?.pop().map(|reply| reply.outcome);
+    let late = doomed.saga.replies(&detach(owner, id, 2)).await.pop().map(|reply| reply.outcome);
     assert!(matches!(&late, Some(Outcome::Refused { code, .. }) if code == "undone"), "{late:?}");
     assert_eq!(ask(&doomed.world.sandbox, STAGE).await?, "1\t2");
     assert_eq!(doomed.statistics().await?, StatusCode::OK);

@@ -2,10 +2,10 @@
 
 use super::Inventory;
 use crate::{
-    domain::{PageRequest, read_cursor},
     error::Error,
     store::{operations, products, reservations},
 };
+use chassis::page::{PageRequest, cursor, read_cursor};
 use contracts::rest::inventory as rest;
 use uuid::Uuid;
 
@@ -32,7 +32,7 @@ impl Inventory {
     /// A page of products, newest first.
     ///
     /// # Errors
-    /// [`Error::InvalidCursor`].
+    /// [`Error::Cursor`].
     pub async fn list(
         &self,
         page: PageRequest,
@@ -42,18 +42,18 @@ impl Inventory {
     ) -> Result<rest::ProductPage, Error> {
         let before = read_cursor(after)?.map(Uuid::from_bytes);
         let filter = products::Filter { before, search, all: by_operator };
-        let found = page.page(products::list(&self.pool, &filter, page.limit()).await?);
-        let (items, has_next_page) = found.items(
-            |product| product.id.as_bytes().to_vec(),
-            |cursor, product| rest::ProductItem { cursor, product: product.seen(by_operator) },
-        );
-        Ok(rest::ProductPage { items, has_next_page })
+        let found = page.page(products::list(&self.pool, &filter, page.limit().into()).await?);
+        let items = found.rows.into_iter().map(|product| {
+            let cursor = cursor(product.id);
+            rest::ProductItem { cursor, product: product.seen(by_operator) }
+        });
+        Ok(rest::ProductPage { items: items.collect(), has_next_page: found.has_next_page })
     }
 
     /// A page of what happened to a product's stock, newest first.
     ///
     /// # Errors
-    /// [`Error::UnknownProduct`]; [`Error::InvalidCursor`].
+    /// [`Error::UnknownProduct`]; [`Error::Cursor`].
     pub async fn operations(
         &self,
         product: Uuid,
@@ -62,18 +62,18 @@ impl Inventory {
     ) -> Result<rest::StockOperationPage, Error> {
         let before = read_cursor(after)?.map(i64::from_be_bytes);
         self.product(product, true).await?;
-        let found = page.page(operations::list(&self.pool, product, before, page.limit()).await?);
-        let (items, has_next_page) = found.items(
-            |operation| operation.product_version.to_be_bytes().to_vec(),
-            |cursor, operation| rest::StockOperationItem { cursor, operation },
-        );
-        Ok(rest::StockOperationPage { items, has_next_page })
+        let found = page.page(operations::list(&self.pool, product, before, page.limit().into()).await?);
+        let items = found.rows.into_iter().map(|operation| {
+            let cursor = cursor(operation.product_version.to_be_bytes());
+            rest::StockOperationItem { cursor, operation }
+        });
+        Ok(rest::StockOperationPage { items: items.collect(), has_next_page: found.has_next_page })
     }
 
     /// A page of reservations, newest first.
     ///
     /// # Errors
-    /// [`Error::InvalidCursor`].
+    /// [`Error::Cursor`].
     pub async fn reservations(
         &self,
         page: PageRequest,
@@ -81,11 +81,11 @@ impl Inventory {
     ) -> Result<rest::ReservationPage, Error> {
         let before = read_cursor(request.after.as_deref())?.map(Uuid::from_bytes);
         let filter = reservations::Filter { status: request.status, saga: request.saga, before };
-        let found = page.page(reservations::list(&self.pool, filter, page.limit()).await?);
-        let (items, has_next_page) = found.items(
-            |reservation| reservation.id.as_bytes().to_vec(),
-            |cursor, reservation| rest::ReservationPageItem { cursor, reservation: reservation.into() },
-        );
-        Ok(rest::ReservationPage { items, has_next_page })
+        let found = page.page(reservations::list(&self.pool, filter, page.limit().into()).await?);
+        let items = found.rows.into_iter().map(|reservation| {
+            let cursor = cursor(reservation.id);
+            rest::ReservationPageItem { cursor, reservation: reservation.into() }
+        });
+        Ok(rest::ReservationPage { items: items.collect(), has_next_page: found.has_next_page })
     }
 }

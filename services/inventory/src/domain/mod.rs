@@ -1,12 +1,10 @@
 //! What products, stock and reservations are. No input or output.
 
-mod cursor;
 mod items;
 mod product;
 mod shelf;
 mod stock;
 
-pub use cursor::{InvalidCursor, Page, PageRequest, read_cursor};
 pub use items::Items;
 pub use product::{Description, Name, Price, Sku};
 pub use shelf::{Change, Refusal, Shelf, Shelved, What};

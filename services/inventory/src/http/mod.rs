@@ -16,12 +16,11 @@ use chassis::{
     http::{Failure, Fields},
     jwt::{Bearer, Verifier},
     messaging::operators,
+    page::PageRequest,
 };
 use contracts::problem::Problem;
 use utoipa::{IntoResponses, OpenApi};
 use utoipa_axum::{router::OpenApiRouter, routes};
-
-use crate::domain::PageRequest;
 
 /// What handlers work with.
 #[derive(Clone, FromRef)]

@@ -63,8 +63,8 @@ async fn a_command_takes_effect_once_and_every_attempt_has_its_reply() {
     // The very same message again.
     let command = saga::reserve(saga, 1, &[(shirt, 3)]);
     let again = Outgoing::command(command.clone()).unwrap();
-    orders.send(again.clone()).await;
-    orders.send(again).await;
+    orders.publish(again.clone()).await;
+    orders.publish(again).await;
     let all = kit::eventually(crate::world::PATIENCE, "a reply to each", async || {
         Ok((orders.replies_to(&command.step).len() == 3).then(|| orders.replies_to(&command.step)))
     });
@@ -124,8 +124,8 @@ async fn a_command_that_wants_nothing_is_a_dead_letter_that_operators_see() {
     let kind = "inventory.stock.count".to_owned();
     foreign.envelope = Event { id: Uuid::now_v7(), kind, ..foreign.envelope };
     let foreign_id = foreign.envelope.id;
-    orders.send(message).await;
-    orders.send(foreign).await;
+    orders.publish(message).await;
+    orders.publish(foreign).await;
     let path = "/v1/dead-letters?consumer=inventory.commands";
     let listed = kit::eventually(crate::world::PATIENCE, "the dead letters", async || {
         let list: serde_json::Value = world.operate("GET", path, None).await.json(axum::http::StatusCode::OK);

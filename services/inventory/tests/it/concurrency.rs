@@ -5,7 +5,6 @@ use crate::{
     world::{PATIENCE, World},
 };
 use axum::http::StatusCode;
-use chassis::messaging::Outgoing;
 use contracts::{command::Outcome, rest::inventory::StockChanged};
 use futures::future::join_all;
 use std::collections::BTreeSet;
@@ -31,11 +30,8 @@ async fn two_hundred_buyers_of_fifty_pieces_get_exactly_what_there_is() {
         })
         .collect();
     let sagas: Vec<Uuid> = wanted.iter().map(|_| Uuid::now_v7()).collect();
-    join_all(sagas.iter().zip(&wanted).map(|(saga, items)| {
-        let command = saga::reserve(*saga, 1, items);
-        orders.send(Outgoing::command(command).unwrap())
-    }))
-    .await;
+    let ask = async |(saga, items): (&Uuid, &Vec<_>)| orders.command(&saga::reserve(*saga, 1, items)).await;
+    join_all(sagas.iter().zip(&wanted).map(ask)).await;
     let replied = kit::eventually(PATIENCE, "a reply to everybody", async || {
         let told: BTreeSet<_> = orders.replies().iter().map(|reply| reply.step.saga_id).collect();
         Ok((told.len() == BUYERS).then_some(()))

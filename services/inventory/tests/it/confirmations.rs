@@ -5,7 +5,6 @@ use crate::{
     world::{PATIENCE, World},
 };
 use axum::http::StatusCode;
-use chassis::messaging::Outgoing;
 use chrono::{TimeDelta, Utc};
 use contracts::{
     envelope::EventData,
@@ -31,7 +30,7 @@ async fn a_confirmation_that_comes_twice_counts_once() {
     let saga = Uuid::now_v7();
     reserved(&orders.reserve(saga, 1, &[(shirt, 2)]).await);
     let event = orders.confirm(saga).await;
-    orders.send(Outgoing::event(event).unwrap()).await;
+    orders.event(event).await;
     // As if made anew by a producer that forgot: another id, the same order.
     orders.confirm(saga).await;
     handled(&world, 2).await;

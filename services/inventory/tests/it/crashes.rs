@@ -4,9 +4,8 @@ use crate::{
     saga::{self, Orders},
     world::PATIENCE,
 };
-use chassis::messaging::Outgoing;
 use contracts::{
-    command::{Outcome, StepRef},
+    command::Outcome,
     rest::inventory::{Product, StockChanged, StockRebuilt},
 };
 use kit::{Issuer, Sandbox, Stack};
@@ -87,11 +86,6 @@ async fn start(sandbox: &Sandbox, issuer: &Issuer, failpoint: Option<&str>) -> S
     builder.start(&["inventory"]).await.unwrap()
 }
 
-fn command(saga: Uuid, pieces: u32, product: Uuid) -> (StepRef, Outgoing) {
-    let command = saga::reserve(saga, 1, &[(product, pieces)]);
-    (command.step.clone(), Outgoing::command(command).unwrap())
-}
-
 #[rstest]
 #[case::after_claim("inventory.reserve.after_claim")]
 #[case::after_stock("inventory.reserve.after_stock")]
@@ -100,22 +94,22 @@ fn command(saga: Uuid, pieces: u32, product: Uuid) -> (StepRef, Outgoing) {
 #[tokio::test]
 async fn a_reservation_survives(#[case] failpoint: &str) {
     let doomed = Doomed::new().await;
-    let (step, message) = command(Uuid::now_v7(), 2, doomed.product);
-    let stack = doomed.die_at(failpoint, async |orders| orders.send(message).await).await;
-    saga::reserved(&doomed.orders.reply(&step).await);
+    let command = saga::reserve(Uuid::now_v7(), 1, &[(doomed.product, 2)]);
+    let stack = doomed.die_at(failpoint, async |orders| orders.command(&command).await).await;
+    saga::reserved(&doomed.orders.reply(&command.step).await);
     assert_eq!(doomed.stock(&stack).await, (7, 2));
     // Every reply, however many came, says the same.
-    let replies = doomed.orders.replies_to(&step);
+    let replies = doomed.orders.replies_to(&command.step);
     assert!(replies.iter().all(|reply| *reply == replies[0]), "{replies:?}");
 }
 
 #[tokio::test]
 async fn a_refusal_survives() {
     let doomed = Doomed::new().await;
-    let (step, message) = command(Uuid::now_v7(), 8, doomed.product);
-    let work = async |orders: &Orders| orders.send(message).await;
+    let command = saga::reserve(Uuid::now_v7(), 1, &[(doomed.product, 8)]);
+    let work = async |orders: &Orders| orders.command(&command).await;
     let stack = doomed.die_at("inventory.reserve.after_refusal", work).await;
-    assert_eq!(saga::refused(&doomed.orders.reply(&step).await).0, "out_of_stock");
+    assert_eq!(saga::refused(&doomed.orders.reply(&command.step).await).0, "out_of_stock");
     assert_eq!(doomed.stock(&stack).await, (7, 0));
     assert_eq!(doomed.orders.log(doomed.product, 3).await[2].0, "inventory.stock.unavailable");
 }
@@ -130,14 +124,12 @@ async fn an_undoing_survives(#[case] failpoint: &str) {
     let doomed = Doomed::new().await;
     let saga = Uuid::now_v7();
     let undo = saga::release(saga, 1);
-    let step = undo.step.clone();
-    let (_, message) = command(saga, 2, doomed.product);
     let work = async |orders: &Orders| {
-        orders.send(message).await;
-        orders.send(Outgoing::command(undo).unwrap()).await;
+        orders.command(&saga::reserve(saga, 1, &[(doomed.product, 2)])).await;
+        orders.command(&undo).await;
     };
     let stack = doomed.die_at(failpoint, work).await;
-    saga::done(&doomed.orders.reply(&step).await);
+    saga::done(&doomed.orders.reply(&undo.step).await);
     assert_eq!(doomed.stock(&stack).await, (7, 0));
 }
 
@@ -146,10 +138,9 @@ async fn a_tombstone_survives() {
     let doomed = Doomed::new().await;
     let saga = Uuid::now_v7();
     let undo = saga::release(saga, 1);
-    let step = undo.step.clone();
-    let work = async |orders: &Orders| orders.send(Outgoing::command(undo).unwrap()).await;
+    let work = async |orders: &Orders| orders.command(&undo).await;
     let stack = doomed.die_at("inventory.release.after_tombstone", work).await;
-    saga::done(&doomed.orders.reply(&step).await);
+    saga::done(&doomed.orders.reply(&undo.step).await);
     let late = doomed.orders.reserve(saga, 1, &[(doomed.product, 2)]).await;
     assert!(matches!(late, Outcome::Refused { .. }), "{late:?}");
     assert_eq!(doomed.stock(&stack).await, (7, 0));

@@ -4,38 +4,24 @@
 use crate::world::{World, request, with};
 use axum::{body::Body, http::Request};
 use contracts::problem::Code;
-use serde_json::{Value, json};
+use kit::{Operation, operation::unreadable};
+use serde_json::json;
 use uuid::Uuid;
 
-struct Operation {
-    method: String,
-    path: String,
-    needs_token: bool,
-    needs_operator: bool,
-    takes_body: bool,
-    statuses: Vec<String>,
+fn operations() -> Vec<Operation> {
+    // Those about dead letters are the chassis's.
+    let all = Operation::all(&inventory::http::openapi()).into_iter();
+    all.filter(|operation| !operation.path.contains("dead-letters")).collect()
 }
 
-fn operations() -> Vec<Operation> {
-    let description = serde_json::to_value(inventory::http::openapi()).unwrap();
-    let paths = description["paths"].as_object().unwrap();
-    let each = paths.iter().flat_map(|(path, item)| {
-        item.as_object().unwrap().iter().map(move |(method, operation)| Operation {
-            method: method.to_uppercase(),
-            path: path.replace("{id}", &Uuid::now_v7().to_string()),
-            needs_token: operation.get("security").is_some(),
-            needs_operator: operation["responses"].get("403").is_some(),
-            takes_body: operation.get("requestBody").is_some(),
-            statuses: operation["responses"].as_object().unwrap().keys().cloned().collect(),
-        })
-    });
-    // Those about dead letters are the chassis's.
-    each.filter(|operation| !operation.path.contains("dead-letters")).collect()
+/// About nothing that exists.
+fn path_of(operation: &Operation) -> String {
+    operation.path_of(&Uuid::now_v7().to_string())
 }
 
 fn asking(operation: &Operation, token: Option<&str>) -> Request<Body> {
     let body = operation.takes_body.then(|| json!({}));
-    with(request(&operation.method, &operation.path, token, body), "idempotency-key", "key")
+    with(request(&operation.method, &path_of(operation), token, body), "idempotency-key", "key")
 }
 
 #[test]
@@ -43,7 +29,7 @@ fn every_operation_needs_a_token_and_these_the_role() {
     let all = operations();
     assert!(all.iter().all(|operation| operation.needs_token));
     assert_eq!(all.len(), 11);
-    assert_eq!(all.iter().filter(|operation| operation.needs_operator).count(), 7);
+    assert_eq!(all.iter().filter(|operation| operation.needs_role).count(), 7);
 }
 
 #[tokio::test]
@@ -55,7 +41,7 @@ async fn without_a_good_token_every_operation_answers_401() {
     let dead_letters = request("GET", "/v1/dead-letters", None, None);
     world.send(dead_letters).await.problem(Code::Unauthenticated);
     for operation in operations() {
-        assert!(operation.statuses.contains(&"401".to_owned()), "{}", operation.path);
+        operation.tells_of(&["401"]);
         let answer = world.send(asking(&operation, None)).await;
         answer.problem(Code::Unauthenticated);
         assert_eq!(answer.headers["www-authenticate"], "Bearer");
@@ -69,7 +55,7 @@ async fn without_a_good_token_every_operation_answers_401() {
 async fn without_the_role_every_operators_operation_answers_403() {
     let world = World::new().await;
     world.look("/v1/dead-letters").await.problem(Code::Forbidden);
-    for operation in operations().iter().filter(|operation| operation.needs_operator) {
+    for operation in operations().iter().filter(|operation| operation.needs_role) {
         world.send(asking(operation, Some(&world.user))).await.problem(Code::Forbidden);
     }
     assert_eq!(world.count("SELECT count(*) FROM products").await, 0);
@@ -79,37 +65,27 @@ async fn without_the_role_every_operators_operation_answers_403() {
 async fn what_cannot_be_read_is_refused_by_every_operation_that_reads() {
     let world = World::new().await;
     for operation in operations().iter().filter(|operation| operation.takes_body) {
-        for status in ["400", "413", "415"] {
-            assert!(operation.statuses.contains(&status.to_owned()), "{} does not tell of {status}", operation.path);
+        operation.tells_of(&["400", "413", "415"]);
+        for (content_type, body, refused) in unreadable() {
+            let mut asked = asking(operation, Some(&world.operator));
+            asked.headers_mut().insert("content-type", content_type.parse().unwrap());
+            *asked.body_mut() = Body::from(body);
+            world.send(asked).await.problem(refused);
         }
-        let sending = |content: &str, body: String| {
-            let mut request = asking(operation, Some(&world.operator));
-            request.headers_mut().insert("content-type", content.parse().unwrap());
-            *request.body_mut() = Body::from(body);
-            request
-        };
-        let json = "application/json";
-        world.send(sending(json, "{".to_owned())).await.problem(Code::MalformedRequest);
-        world.send(sending(json, "[]".to_owned())).await.problem(Code::ValidationFailed);
-        world.send(sending(json, "{\"nonsense\":true}".to_owned())).await.problem(Code::ValidationFailed);
-        world.send(sending("text/plain", "{}".to_owned())).await.problem(Code::UnsupportedMediaType);
-        let large = Value::String("x".repeat(2 * 1024 * 1024)).to_string();
-        world.send(sending(json, large)).await.problem(Code::PayloadTooLarge);
     }
 }
 
 #[tokio::test]
 async fn what_does_not_exist_is_not_found_and_what_is_no_query_is_refused() {
     let world = World::new().await;
-    let named = operations();
-    let about_one = named.iter().filter(|operation| operation.statuses.contains(&"404".to_owned()));
-    for operation in about_one {
+    for operation in operations().iter().filter(|operation| operation.path.contains('{')) {
+        operation.tells_of(&["404"]);
         let body = match operation.method.as_str() {
             "POST" => Some(json!({"kind": "increase", "quantity": 1, "reason": "x"})),
             "PATCH" => Some(json!({})),
             _ => None,
         };
-        let asked = request(&operation.method, &operation.path, Some(&world.operator), body);
+        let asked = request(&operation.method, &path_of(operation), Some(&world.operator), body);
         world.send(with(asked, "idempotency-key", "key")).await.problem(Code::NotFound);
     }
     world.look("/v1/products/nonsense").await.problem(Code::NotFound);

@@ -9,16 +9,14 @@ use crate::{
     error::Error,
     store::{events, orders},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use chassis::jwt::Caller;
+use chassis::{
+    jwt::Caller,
+    page::{PageRequest, cursor, read_cursor},
+};
 use chrono::{DateTime, Utc};
 use contracts::rest::orders::{ListOrders, Order, OrderEdge, OrderEvent, OrderHistory, OrderPage};
 use serde_json::Value;
 use uuid::Uuid;
-
-/// How many orders a page holds when the request does not say, and at most.
-const USUAL: u32 = 20;
-const MOST: u32 = 100;
 
 impl Shop {
     /// The order of this id, if the caller may see it: as it is now, or was at a moment.
@@ -50,21 +48,15 @@ impl Shop {
     /// # Errors
     /// Fails when a field is not acceptable, or the cursor is not ours.
     pub async fn list(&self, caller: &Caller, wanted: &ListOrders) -> Result<OrderPage, Error> {
-        let first = wanted.first.unwrap_or(USUAL);
-        if !(1..=MOST).contains(&first) {
-            let mut fields = Refusals::default();
-            fields.refuse("first", format!("must be 1 to {MOST}"));
-            return Err(fields.into());
-        }
-        let after = wanted.after.as_deref().map(place).transpose()?;
+        let mut fields = Refusals::default();
+        let Some(page) = fields.take("first", PageRequest::parse(wanted.first)) else { return Err(fields.into()) };
+        let after = read_cursor(wanted.after.as_deref())?.map(Uuid::from_bytes);
         let mut connection = self.pool.acquire().await?;
-        let limit = i64::from(first) + 1;
-        let mut found = orders::page(&mut connection, caller.user_id, wanted.status, after, limit).await?;
-        let has_next_page = found.len() > first as usize;
-        found.truncate(first as usize);
-        let shown = self.all_shown(&mut connection, &found).await?;
+        let limit = page.limit().into();
+        let found = page.page(orders::page(&mut connection, caller.user_id, wanted.status, after, limit).await?);
+        let shown = self.all_shown(&mut connection, &found.rows).await?;
         let edge = |order: Order| OrderEdge { cursor: cursor(order.id), order };
-        Ok(OrderPage { items: shown.into_iter().map(edge).collect(), has_next_page })
+        Ok(OrderPage { items: shown.into_iter().map(edge).collect(), has_next_page: found.has_next_page })
     }
 
     /// Everything that happened to those of these orders that the caller may see.
@@ -111,27 +103,4 @@ fn told(stored: Stored, reason: Option<&String>) -> Result<OrderEvent, Error> {
         causation_id: stored.causation_id,
         correlation_id: stored.correlation_id,
     })
-}
-
-fn cursor(order: Uuid) -> String {
-    URL_SAFE_NO_PAD.encode(order.as_bytes())
-}
-
-fn place(cursor: &str) -> Result<Uuid, Error> {
-    let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| Error::InvalidCursor)?;
-    Uuid::from_slice(&bytes).map_err(|_| Error::InvalidCursor)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_reads_as_it_was_made_and_others_are_refused() {
-        let id = Uuid::now_v7();
-        assert_eq!(place(&cursor(id)).unwrap(), id);
-        for bad in ["", "x", "AAAA", "not base64!"] {
-            assert!(matches!(place(bad), Err(Error::InvalidCursor)), "{bad}");
-        }
-    }
 }

@@ -5,7 +5,7 @@ use crate::{
     world::{World, is_done, is_refused},
 };
 use contracts::{
-    command::{Direction, Outcome, checkout::PaymentChargedAnswer},
+    command::{Direction, Outcome, Replied, checkout::PaymentChargedAnswer},
     event::payments::{PaymentCaptured, PaymentDeclined},
     rest::payments::PaymentStatus,
 };
@@ -24,7 +24,7 @@ async fn a_captured_payment_replies_tells_its_event_and_keeps_no_token() {
     assert_eq!(payment.last_four.as_deref(), Some("4242"));
     world.has_one_charge(&command).await;
     let captured = eventually(crate::world::SOON, "the event", async || {
-        Ok(world.wire.events(|it: &PaymentCaptured| it.payment_id == payment.id).pop())
+        Ok(world.wire.heard(|it: &PaymentCaptured| it.payment_id == payment.id).pop())
     });
     let captured = captured.await.unwrap();
     assert_eq!((captured.orders_order_id, captured.amount), (command.orders_order_id, command.amount));
@@ -42,7 +42,7 @@ async fn a_decline_is_an_answer_of_the_business() {
         assert_eq!((payment.status, payment.decline_reason.as_deref()), (PaymentStatus::Declined, Some(reason)));
         world.has_one_charge(&command).await;
         let event = eventually(crate::world::SOON, "the event", async || {
-            Ok(world.wire.events(|it: &PaymentDeclined| it.payment_id == payment.id).pop())
+            Ok(world.wire.heard(|it: &PaymentDeclined| it.payment_id == payment.id).pop())
         });
         assert_eq!(event.await.unwrap().reason, reason);
     }
@@ -60,7 +60,7 @@ async fn a_repeated_command_has_one_effect_and_each_attempt_its_reply() {
         assert_eq!(world.charged(&attempt(&command, number)).await, first);
     }
     world.has_one_charge(&command).await;
-    assert_eq!(world.wire.events(|it: &PaymentCaptured| it.orders_order_id == command.orders_order_id).len(), 1);
+    assert_eq!(world.wire.heard(|it: &PaymentCaptured| it.orders_order_id == command.orders_order_id).len(), 1);
     assert_eq!(world.count("SELECT count(*) FROM payments").await, 1);
 }
 
@@ -82,11 +82,12 @@ async fn while_it_is_pending_only_the_newest_attempt_is_replied_to() {
         step: contracts::command::StepRef { step: "another".to_owned(), ..command.step.clone() },
         ..command.clone()
     });
-    world.wire.command(&probe).await;
-    is_done(&world.wire.reply(&probe.step).await);
+    is_done(&world.wire.ask(&probe).await);
     world.provider.faults(serde_json::json!([])).await;
     is_done(&world.wire.reply(&attempt(&command, 3).step).await);
-    assert_eq!(world.wire.replies(command.step.saga_id, Direction::Forward).len(), 1);
+    let (saga, forward) = (command.step.saga_id, Direction::Forward);
+    let replied = |it: &Replied| it.step.saga_id == saga && it.step.direction == forward;
+    assert_eq!(world.wire.heard(replied).len(), 1);
     world.has_one_charge(&command).await;
 }
 

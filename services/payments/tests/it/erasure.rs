@@ -62,8 +62,7 @@ async fn a_refund_needs_no_token() {
     });
     noted.await.unwrap();
     let back = crate::wire::undo(&paid);
-    world.wire.command(&back).await;
-    is_done(&world.wire.reply(&back.step).await);
+    is_done(&world.wire.ask(&back).await);
     let ledger = world.provider.ledger().await;
     assert_eq!(json!(ledger.refunds[0].amount), json!(ledger.charges[0].amount));
 }

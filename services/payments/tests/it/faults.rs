@@ -15,7 +15,7 @@ async fn is_charged_once_in_spite_of(faults: Value) {
     world.has_one_charge(&command).await;
     let payment = world.reaches(&command, PaymentStatus::Captured).await;
     let told = kit::eventually(crate::world::SOON, "the event", async || {
-        Ok(world.wire.events(|it: &PaymentCaptured| it.payment_id == payment.id).pop())
+        Ok(world.wire.heard(|it: &PaymentCaptured| it.payment_id == payment.id).pop())
     });
     told.await.unwrap();
 }

@@ -2,27 +2,26 @@
 
 use crate::{
     provider::{Provider, SECRET},
-    wire::{Wire, charge, undo},
+    wire::{self, charge, undo},
     world::{SOON, is_done},
 };
 use contracts::command::checkout::ChargePayment;
+use counterpart::Counterpart;
 use kit::{Issuer, Sandbox, Stack};
-use tokio_util::sync::CancellationToken;
 
 pub(crate) struct Scene {
     pub(crate) sandbox: Sandbox,
     pub(crate) provider: Provider,
-    pub(crate) wire: Wire,
+    pub(crate) wire: Counterpart,
     pub(crate) issuer: Issuer,
-    shutdown: CancellationToken,
 }
 
 impl Scene {
     pub(crate) async fn new() -> Self {
-        let (provider, shutdown) = (Provider::start().await, CancellationToken::new());
+        let provider = Provider::start().await;
         let sandbox = Sandbox::of("payments").await.unwrap();
-        let (wire, issuer) = (Wire::open(&sandbox, &shutdown).await, Issuer::start().await.unwrap());
-        Self { sandbox, provider, wire, issuer, shutdown }
+        let (wire, issuer) = (wire::open(&sandbox).await, Issuer::start().await.unwrap());
+        Self { sandbox, provider, wire, issuer }
     }
 
     pub(crate) async fn start(&self, failpoints: &str) -> Stack {
@@ -46,12 +45,6 @@ impl Scene {
         command(&stack.url("payments")).await;
         let died = kit::eventually(SOON, failpoint, async || Ok(stack.pid("payments").is_err().then_some(())));
         died.await.unwrap();
-    }
-}
-
-impl Drop for Scene {
-    fn drop(&mut self) {
-        self.shutdown.cancel();
     }
 }
 
@@ -100,8 +93,7 @@ async fn is_refunded_once_after_dying_at(failpoint: &str) {
     let back = undo(&command);
     scene
         .dies(failpoint, async |_| {
-            scene.wire.command(&command).await;
-            is_done(&scene.wire.reply(&command.step).await);
+            is_done(&scene.wire.ask(&command).await);
             scene.wire.command(&back).await;
         })
         .await;

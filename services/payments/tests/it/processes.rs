@@ -54,8 +54,7 @@ async fn an_operator_s_refund_is_made_once_whenever_it_dies() {
     let scene = Scene::new().await;
     let command = charge("tok_visa_ok", 100);
     let stack = scene.start("").await;
-    scene.wire.command(&command).await;
-    is_done(&scene.wire.reply(&command.step).await);
+    is_done(&scene.wire.ask(&command).await);
     let payment = scene.payment(&stack.url("payments"), &command).await.id;
     stack.stop("payments").await.unwrap();
     for failpoint in ["payments.operator_refund.after_refund", "payments.operator_refund.before_commit"] {
@@ -109,8 +108,7 @@ async fn an_erasure_it_dies_of_is_done_afterwards() {
     let customer_id = command.orders_customer_id;
     let erased = CustomerErased { customer_id, auth_user_id: Uuid::now_v7(), erased_at: Utc::now() };
     let erasing = async |_: &str| {
-        scene.wire.command(&command).await;
-        is_done(&scene.wire.reply(&command.step).await);
+        is_done(&scene.wire.ask(&command).await);
         scene.wire.event(Event::new(customer_id.to_string(), 2, erased)).await;
     };
     scene.dies("payments.forget.after_note", erasing).await;
@@ -130,8 +128,7 @@ async fn a_compensation_that_came_first_is_remembered_although_it_died() {
     scene.dies("payments.undo.after_tombstone", async |_| scene.wire.command(&back).await).await;
     let _stack = scene.start("").await;
     is_done(&scene.wire.reply(&back.step).await);
-    scene.wire.command(&command).await;
-    is_refused(&scene.wire.reply(&command.step).await, "undone", "The step was undone before.");
+    is_refused(&scene.wire.ask(&command).await, "undone", "The step was undone before.");
     assert!(scene.provider.ledger().await.charges.is_empty());
 }
 
@@ -153,7 +150,7 @@ async fn two_processes_charge_once_each_and_one_goes_on_when_the_other_is_killed
     has_one_charge_each(&scene, &commands).await;
     // Nobody was told twice.
     let told = kit::eventually(SOON, "every event", async || {
-        Ok((scene.wire.events(|_: &PaymentCaptured| true).len() == commands.len()).then_some(()))
+        Ok((scene.wire.heard(|_: &PaymentCaptured| true).len() == commands.len()).then_some(()))
     });
     told.await.unwrap();
     other.stop("payments").await.unwrap();

@@ -37,8 +37,7 @@ async fn concurrent_partial_refunds_never_exceed_the_capture() {
     assert!(payment.refunds.iter().all(|refund| refund.status == RefundStatus::Succeeded));
     // The compensation gives back the rest.
     let back = undo(&command);
-    world.wire.command(&back).await;
-    is_done(&world.wire.reply(&back.step).await);
+    is_done(&world.wire.ask(&back).await);
     let given: Vec<i64> = world.provider.ledger().await.refunds.iter().map(|refund| refund.amount.minor).collect();
     assert_eq!((given.iter().sum::<i64>(), given.last()), (100, Some(&10)));
     world.refund(id, "late", 1).await.problem(Code::Conflict);

@@ -20,15 +20,14 @@ async fn what_was_captured_is_given_back_once_however_often_it_is_asked() {
     for attempt in 1..4 {
         let back = undo(&command);
         let back = RefundPayment { step: StepRef { attempt, ..back.step }, ..back };
-        world.wire.command(&back).await;
-        is_done(&world.wire.reply(&back.step).await);
+        is_done(&world.wire.ask(&back).await);
     }
     let payment = world.reaches(&command, PaymentStatus::Refunded).await;
     assert_eq!(payment.refunded, command.amount);
     let refunds = world.provider.ledger().await.refunds;
     assert_eq!((refunds.len(), refunds[0].amount), (1, command.amount));
     let told = kit::eventually(SOON, "the event", async || {
-        Ok(world.wire.events(|it: &PaymentRefunded| it.payment_id == payment.id).pop())
+        Ok(world.wire.heard(|it: &PaymentRefunded| it.payment_id == payment.id).pop())
     });
     assert_eq!(told.await.unwrap().refunded_total, command.amount);
 }
@@ -38,8 +37,7 @@ async fn undone_before_it_came_a_charge_is_refused() {
     let world = World::new().await;
     let command = charge("tok_visa_ok", 900);
     let back = undo(&command);
-    world.wire.command(&back).await;
-    is_done(&world.wire.reply(&back.step).await);
+    is_done(&world.wire.ask(&back).await);
     is_refused(&world.charged(&command).await, "undone", "The step was undone before.");
     assert!(world.provider.ledger().await.charges.is_empty());
     let path = format!("/v1/orders/{}/payment", command.orders_order_id);
@@ -52,8 +50,7 @@ async fn a_declined_charge_leaves_nothing_to_undo() {
     let command = charge("tok_visa_declined", 900);
     world.charged(&command).await;
     let back = undo(&command);
-    world.wire.command(&back).await;
-    is_done(&world.wire.reply(&back.step).await);
+    is_done(&world.wire.ask(&back).await);
     assert!(world.provider.ledger().await.refunds.is_empty());
 }
 
@@ -66,8 +63,7 @@ async fn undone_while_the_provider_was_never_reached_it_is_never_charged() {
     world.reaches(&command, PaymentStatus::Pending).await;
     // Whether it waits or is in a worker's hands: no connection was ever made.
     let back = undo(&command);
-    world.wire.command(&back).await;
-    is_done(&world.wire.reply(&back.step).await);
+    is_done(&world.wire.ask(&back).await);
     assert_eq!(world.payment(&command).await.status, PaymentStatus::Undone);
     world.provider.come_back(None).await;
     is_refused(&world.charged(&attempt(&command, 2)).await, "undone", "The step was undone before.");
@@ -109,8 +105,7 @@ async fn a_lost_answer_to_a_refund_gives_nothing_back_twice() {
     is_done(&world.charged(&command).await);
     world.provider.faults(json!([{"kind": "answer_lost", "on": "refund", "remaining": 2}])).await;
     let back = undo(&command);
-    world.wire.command(&back).await;
-    is_done(&world.wire.reply(&back.step).await);
+    is_done(&world.wire.ask(&back).await);
     assert_eq!(world.provider.ledger().await.refunds.len(), 1);
     assert_eq!(world.reaches(&command, PaymentStatus::Refunded).await.refunds.len(), 1);
 }

@@ -57,8 +57,7 @@ async fn a_webhook_settles_what_no_answer_did() {
     assert_eq!(world.count("SELECT count(*) FROM provider_events").await, 1);
     world.provider.faults(json!([{"kind": "answer_lost", "on": "refund"}, {"kind": "hang", "on": "lookup"}])).await;
     let back = undo(&command);
-    world.wire.command(&back).await;
-    is_done(&world.wire.reply(&back.step).await);
+    is_done(&world.wire.ask(&back).await);
     world.has_one_charge(&command).await;
     assert_eq!(world.provider.ledger().await.refunds.len(), 1);
 }
@@ -87,10 +86,10 @@ async fn duplicates_beside_the_answer_are_one_outcome() {
         is_done(&world.wire.reply(&command.step).await);
     }
     let told = kit::eventually(SOON, "every event", async || {
-        Ok((world.wire.events(|_: &PaymentCaptured| true).len() >= 20).then_some(()))
+        Ok((world.wire.heard(|_: &PaymentCaptured| true).len() >= 20).then_some(()))
     });
     told.await.unwrap();
-    assert_eq!(world.wire.events(|_: &PaymentCaptured| true).len(), 20);
+    assert_eq!(world.wire.heard(|_: &PaymentCaptured| true).len(), 20);
     assert_eq!(world.provider.ledger().await.charges.len(), 20);
 }
 

@@ -4,7 +4,7 @@ pub(crate) use kit::Answer;
 
 use crate::{
     provider::{Provider, SECRET},
-    wire::Wire,
+    wire,
 };
 use axum::http::StatusCode;
 use chassis::{Context, config::Common, health::Health, http::Limits, jwt::Verifier};
@@ -12,6 +12,7 @@ use contracts::{
     command::{Outcome, checkout::ChargePayment},
     rest::payments::{Payment, PaymentStatus},
 };
+use counterpart::Counterpart;
 use kit::{Issuer, Sandbox};
 use payments::config::Config;
 use serde_json::{Value, json};
@@ -26,7 +27,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
     pub(crate) provider: Provider,
-    pub(crate) wire: Wire,
+    pub(crate) wire: Counterpart,
     pub(crate) issuer: Issuer,
     pub(crate) pool: PgPool,
     pub(crate) url: String,
@@ -47,7 +48,7 @@ impl World {
         let provider = Provider::start().await;
         let sandbox = Sandbox::of("payments").await.unwrap();
         let (issuer, shutdown) = (Issuer::start().await.unwrap(), CancellationToken::new());
-        let wire = Wire::open(&sandbox, &shutdown).await;
+        let wire = wire::open(&sandbox).await;
         let mut common = Common::default();
         common.jwt.jwks_url = issuer.jwks_url().parse().unwrap();
         let context = Context {
@@ -120,8 +121,7 @@ impl World {
 
     /// Sends the command and waits for the reply.
     pub(crate) async fn charged(&self, command: &ChargePayment) -> Outcome {
-        self.wire.command(command).await;
-        self.wire.reply(&command.step).await
+        self.wire.ask(command).await
     }
 
     /// The provider has exactly one charge for the command, and nothing waits to be called.

@@ -7,22 +7,18 @@ use crate::{
     store::{Filter, Record},
 };
 use axum::extract::State;
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chassis::{
     http::{Failure, Fields, Json, Path, Query},
     jwt::Operator,
+    page::{InvalidCursor, PageRequest, cursor, read_cursor},
 };
 use chrono::{DateTime, Utc};
 use contracts::{
-    problem::{Code, Problem},
+    problem::Problem,
     rest::sagas::{ListSagas, Saga, SagaCause, SagaDetail, SagaItem, SagaPage, SagaStatus},
 };
 use uuid::Uuid;
 
-/// How many sagas are listed when the request does not say.
-const LISTED: u32 = 20;
-/// How many are listed at most.
-const LISTED_AT_MOST: u32 = 100;
 /// How long a kind or a subject may be, in characters.
 const NAME_AT_MOST: usize = 200;
 
@@ -42,13 +38,10 @@ pub(super) async fn list(
     _: Operator,
     Query(request): Query<ListSagas>,
 ) -> Result<Json<SagaPage>, Failure> {
-    let first = request.first.unwrap_or(LISTED);
-    let filter = filter(&request, first)?;
-    let mut records = engine.list(&filter).await?;
-    let has_next_page = records.len() > first as usize;
-    records.truncate(first as usize);
-    let items = records.into_iter().map(|record| SagaItem { cursor: cursor(&record), saga: present(record) }).collect();
-    Ok(Json(SagaPage { items, has_next_page }))
+    let (page, filter) = wanted(&request)?;
+    let found = page.page(engine.list(&filter).await?);
+    let items = found.rows.into_iter().map(|record| SagaItem { cursor: cursor(place(&record)), saga: present(record) });
+    Ok(Json(SagaPage { items: items.collect(), has_next_page: found.has_next_page }))
 }
 
 /// Tells a saga step by step.
@@ -81,11 +74,9 @@ pub(super) async fn read(engine: &Engine, id: Uuid) -> Result<SagaDetail, Error>
     Ok(SagaDetail { saga: present(record), steps: steps::tell(shape, &history), history })
 }
 
-fn filter(request: &ListSagas, first: u32) -> Result<Filter, Failure> {
+fn wanted(request: &ListSagas) -> Result<(PageRequest, Filter), Failure> {
     let mut fields = Fields::default();
-    if !(1..=LISTED_AT_MOST).contains(&first) {
-        fields.refuse("first", format!("must be 1 to {LISTED_AT_MOST}"));
-    }
+    let page = fields.take("first", PageRequest::parse(request.first));
     let status = request.status.as_deref().and_then(|name| {
         let known = SagaStatus::parse(name);
         if known.is_none() {
@@ -100,24 +91,23 @@ fn filter(request: &ListSagas, first: u32) -> Result<Filter, Failure> {
         }
     }
     fields.finish()?;
-    let after = request.after.as_deref().map(place).transpose()?;
-    // One more than is shown tells whether more follow.
-    Ok(Filter { status, kind: request.kind.clone(), subject: request.subject.clone(), after, limit: first + 1 })
+    let page = page.unwrap_or_default();
+    let after = read_cursor(request.after.as_deref())?.map(read_place).transpose()?;
+    let filter =
+        Filter { status, kind: request.kind.clone(), subject: request.subject.clone(), after, limit: page.limit() };
+    Ok((page, filter))
 }
 
 /// A place in the list: when the saga was started, in microseconds, and its id.
-fn cursor(record: &Record) -> String {
-    let mut bytes = record.started_at.timestamp_micros().to_be_bytes().to_vec();
-    bytes.extend(record.id.as_bytes());
-    URL_SAFE_NO_PAD.encode(bytes)
+fn place(record: &Record) -> Vec<u8> {
+    let at = record.started_at.timestamp_micros().to_be_bytes();
+    [&at[..], record.id.as_bytes()].concat()
 }
 
-fn place(cursor: &str) -> Result<(DateTime<Utc>, Uuid), Failure> {
-    let invalid = || Failure::new(Code::InvalidCursor, "The cursor was not made for this list.");
-    let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| invalid())?;
-    let (at, id) = bytes.split_first_chunk::<8>().ok_or_else(invalid)?;
-    let at = DateTime::from_timestamp_micros(i64::from_be_bytes(*at)).ok_or_else(invalid)?;
-    Ok((at, Uuid::from_slice(id).map_err(|_| invalid())?))
+fn read_place(place: [u8; 24]) -> Result<(DateTime<Utc>, Uuid), InvalidCursor> {
+    let [at, first, second] = *place.as_chunks::<8>().0 else { return Err(InvalidCursor) };
+    let at = DateTime::from_timestamp_micros(i64::from_be_bytes(at)).ok_or(InvalidCursor)?;
+    Ok((at, Uuid::from_u64_pair(u64::from_be_bytes(first), u64::from_be_bytes(second))))
 }
 
 fn present(record: Record) -> Saga {
@@ -152,9 +142,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_that_is_not_ours_is_refused() {
-        for bad in ["", "x", "!!!", "AAAA", "AAAAAAAAAAAAAAAA"] {
-            assert_eq!(place(bad).unwrap_err().code(), Code::InvalidCursor, "{bad}");
-        }
+    fn a_cursor_of_no_time_is_refused() {
+        assert_eq!(read_place([0; 24]), Ok((DateTime::UNIX_EPOCH, Uuid::nil())));
+        assert_eq!(read_place([0x7f; 24]), Err(InvalidCursor));
     }
 }

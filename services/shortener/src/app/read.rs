@@ -6,14 +6,10 @@ use crate::{
     error::Error,
     store::Filter,
 };
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use chassis::page::{PageRequest, cursor, read_cursor};
 use contracts::rest::shortener as rest;
 use uuid::Uuid;
 
-/// How many links a page holds unless asked.
-const DEFAULT_PAGE: u32 = 20;
-/// How many it holds at most.
-const LARGEST_PAGE: u32 = 100;
 /// The longest tag or text that is searched for, in characters.
 const LONGEST_SEARCH: usize = 100;
 
@@ -41,22 +37,16 @@ impl Catalogue {
     /// # Errors
     /// Fails when the request is not acceptable, or the store is away.
     pub async fn list(&self, owner: Uuid, request: &rest::ListLinks) -> Result<rest::LinkPage, Error> {
-        let first = request.first.unwrap_or(DEFAULT_PAGE);
-        let filter = filter(request, first)?;
-        let mut links = self.store.links.list(owner, &filter, first + 1).await?;
-        let has_next_page = links.len() > first as usize;
-        links.truncate(first as usize);
-        let items =
-            links.iter().map(|link| rest::LinkItem { cursor: cursor(link.id), link: self.present(link) }).collect();
-        Ok(rest::LinkPage { items, has_next_page })
+        let (page, filter) = read(request)?;
+        let found = page.page(self.store.links.list(owner, &filter, page.limit()).await?);
+        let items = found.rows.iter().map(|link| rest::LinkItem { cursor: cursor(link.id), link: self.present(link) });
+        Ok(rest::LinkPage { items: items.collect(), has_next_page: found.has_next_page })
     }
 }
 
-fn filter(request: &rest::ListLinks, first: u32) -> Result<Filter, Error> {
+fn read(request: &rest::ListLinks) -> Result<(PageRequest, Filter), Error> {
     let mut refusals = Refusals::default();
-    if !(1..=LARGEST_PAGE).contains(&first) {
-        refusals.refuse("first", &format!("must be 1 to {LARGEST_PAGE}"));
-    }
+    let page = PageRequest::parse(request.first).map_err(|why| refusals.refuse("first", &why)).ok();
     let mut text = |name, given: &Option<String>| {
         let given = given.as_deref().map(str::trim).filter(|text| !text.is_empty())?;
         if given.chars().count() > LONGEST_SEARCH {
@@ -68,30 +58,6 @@ fn filter(request: &rest::ListLinks, first: u32) -> Result<Filter, Error> {
     if !refusals.is_empty() {
         return Err(Error::Refused(refusals));
     }
-    let before = request.after.as_deref().map(place).transpose()?;
-    Ok(Filter { before, tag, search })
-}
-
-/// What goes into `after`: opaque to clients.
-fn cursor(link: Uuid) -> String {
-    URL_SAFE_NO_PAD.encode(link.as_bytes())
-}
-
-fn place(cursor: &str) -> Result<Uuid, Error> {
-    let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| Error::InvalidCursor)?;
-    Uuid::from_slice(&bytes).map_err(|_| Error::InvalidCursor)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_reads_as_it_was_made_and_others_are_refused() {
-        let id = Uuid::now_v7();
-        assert_eq!(place(&cursor(id)).unwrap(), id);
-        for bad in ["", "x", "!!!", "AAAA"] {
-            assert!(matches!(place(bad), Err(Error::InvalidCursor)), "{bad}");
-        }
-    }
+    let before = read_cursor(request.after.as_deref())?.map(Uuid::from_bytes);
+    Ok((page.unwrap_or_default(), Filter { before, tag, search }))
 }

@@ -1,11 +1,12 @@
 //! The part in deleting accounts: commands over the broker, links gone and back.
 
 use crate::{
-    saga::{PATIENCE, Saga, disable, enable},
-    world::{TARGET, World, request},
+    saga::{disable, enable},
+    world::{PATIENCE, TARGET, World, request},
 };
 use axum::http::StatusCode;
 use contracts::{command::Outcome, problem::Code};
+use counterpart::Counterpart;
 use futures::future::join_all;
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use uuid::Uuid;
 async fn all_links_lead_nowhere_and_come_back_as_they_were() {
     let world = World::new().await;
     let other = world.beside().await;
-    let mut saga = Saga::of(&world.sandbox).await;
+    let mut saga = Counterpart::new(&world.sandbox, "auth").await;
     let links: Vec<_> = (0..250).map(|number| json!({"url": TARGET, "code": format!("link-{number}")})).collect();
     world.ask("POST", "/v1/links/bulk", Some(json!({"links": links}))).await;
     let theirs = json!({"url": TARGET, "code": "theirs"});
@@ -25,7 +26,7 @@ async fn all_links_lead_nowhere_and_come_back_as_they_were() {
 
     let id = Uuid::now_v7();
     for attempt in 1..=2 {
-        assert!(matches!(saga.tell(disable(world.owner, id, attempt)).await, Outcome::Done { .. }));
+        assert!(matches!(saga.tell(&disable(world.owner, id, attempt)).await, Outcome::Done { .. }));
     }
     for code in ["link-0", "link-7", "link-249"] {
         world.follow(code).await.problem(Code::Gone);
@@ -38,7 +39,7 @@ async fn all_links_lead_nowhere_and_come_back_as_they_were() {
     assert!(!world.read("link-7").await.active);
     world.ask("POST", "/v1/links", Some(json!({"url": TARGET}))).await.problem(Code::Conflict);
 
-    assert!(matches!(saga.tell(enable(world.owner, id, 1)).await, Outcome::Done { .. }));
+    assert!(matches!(saga.tell(&enable(world.owner, id, 1)).await, Outcome::Done { .. }));
     for code in ["link-0", "link-7", "link-249"] {
         world.follow(code).await.leads_to(TARGET);
     }
@@ -50,26 +51,26 @@ async fn all_links_lead_nowhere_and_come_back_as_they_were() {
 #[tokio::test]
 async fn what_was_undone_before_it_was_done_is_refused_and_disables_nothing() {
     let world = World::new().await;
-    let mut saga = Saga::of(&world.sandbox).await;
+    let mut saga = Counterpart::new(&world.sandbox, "auth").await;
     let link = world.link().await;
     let id = Uuid::now_v7();
-    assert!(matches!(saga.tell(enable(world.owner, id, 1)).await, Outcome::Done { .. }));
-    let late = saga.tell(disable(world.owner, id, 1)).await;
+    assert!(matches!(saga.tell(&enable(world.owner, id, 1)).await, Outcome::Done { .. }));
+    let late = saga.tell(&disable(world.owner, id, 1)).await;
     assert!(matches!(&late, Outcome::Refused { code, .. } if code == "undone"), "{late:?}");
     world.follow(&link.code).await.leads_to(TARGET);
     // Links that another saga disabled are not this one's to enable.
-    assert!(matches!(saga.tell(disable(world.owner, Uuid::now_v7(), 1)).await, Outcome::Done { .. }));
-    assert!(matches!(saga.tell(enable(world.owner, id, 1)).await, Outcome::Done { .. }));
+    assert!(matches!(saga.tell(&disable(world.owner, Uuid::now_v7(), 1)).await, Outcome::Done { .. }));
+    assert!(matches!(saga.tell(&enable(world.owner, id, 1)).await, Outcome::Done { .. }));
     world.follow(&link.code).await.problem(Code::Gone);
 }
 
 #[tokio::test]
 async fn links_that_are_made_in_that_very_moment_are_disabled_too() {
     let world = World::new().await;
-    let mut saga = Saga::of(&world.sandbox).await;
+    let mut saga = Counterpart::new(&world.sandbox, "auth").await;
     let disabled = async {
         world.link().await;
-        saga.tell(disable(world.owner, Uuid::now_v7(), 1)).await
+        saga.tell(&disable(world.owner, Uuid::now_v7(), 1)).await
     };
     let one = json!({"url": TARGET});
     let many = json!({"links": vec![one.clone(); 20]});

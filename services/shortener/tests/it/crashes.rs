@@ -1,8 +1,8 @@
 //! The program dies between two writes of its part in deleting an account, is started again, and does everything once.
 
 use crate::{
-    saga::{PATIENCE, Saga, disable, enable},
-    world::{TARGET, database, program},
+    saga::{disable, enable},
+    world::{PATIENCE, TARGET, database, program},
 };
 use axum::http::StatusCode;
 use chassis::messaging::{
@@ -15,6 +15,7 @@ use contracts::{
     envelope::EventData,
     event::shortener::UrlUpdated,
 };
+use counterpart::Counterpart;
 use kit::{Issuer, Sandbox, Stack};
 use mongodb::bson::{self, Document, doc};
 use rstest::rstest;
@@ -31,7 +32,7 @@ struct Doomed {
     stack: Stack,
     sandbox: Sandbox,
     issuer: Issuer,
-    saga: Saga,
+    saga: Counterpart,
     owner: Uuid,
 }
 
@@ -41,7 +42,7 @@ impl Doomed {
         let sandbox = Sandbox::of("shortener").await.unwrap();
         let (issuer, owner) = (Issuer::start().await.unwrap(), Uuid::now_v7());
         let stack = program(&sandbox, &issuer, failpoint).await;
-        let saga = Saga::of(&sandbox).await;
+        let saga = Counterpart::new(&sandbox, "auth").await;
         let links: Vec<_> = (0..LINKS).map(|number| json!({"url": TARGET, "code": format!("link-{number}")})).collect();
         let made = kit::http::client()
             .post(format!("{}/v1/links/bulk", stack.url("shortener")))
@@ -57,13 +58,13 @@ impl Doomed {
     /// Dies of a command, is started again without the failpoint, and says of this and the next attempt that it is done.
     async fn survives<T: Command + Clone>(self, first: T, next: T) -> Self {
         let Self { sandbox, issuer, mut saga, owner, stack } = self;
-        saga.send(first.clone()).await;
+        saga.command(&first).await;
         let died =
             kit::eventually(PATIENCE, "the program to die", async || Ok(stack.pid("shortener").is_err().then_some(())));
         died.await.unwrap();
         drop(stack);
         let stack = program(&sandbox, &issuer, "").await;
-        let replies = saga.replies(next).await;
+        let replies = saga.replies(&next).await;
         assert!(replies.iter().any(|reply| reply.step == *first.step()), "{replies:?}");
         assert!(replies.iter().all(|reply| matches!(reply.outcome, Outcome::Done { .. })), "{replies:?}");
         Self { stack, sandbox, issuer, saga, owner }
@@ -133,9 +134,9 @@ async fn links_that_were_being_disabled_are_disabled_once(#[case] failpoint: &st
 async fn links_that_were_being_enabled_are_enabled_once(#[case] failpoint: &str) {
     let (mut doomed, id) = (Doomed::at(failpoint).await, Uuid::now_v7());
     let owner = doomed.owner;
-    assert!(matches!(doomed.saga.tell(disable(owner, id, 1)).await, Outcome::Done { .. }));
+    assert!(matches!(doomed.saga.tell(&disable(owner, id, 1)).await, Outcome::Done { .. }));
     let mut doomed = doomed.survives(enable(owner, id, 1), enable(owner, id, 2)).await;
-    let late = doomed.saga.replies(disable(owner, id, 2)).await.pop().unwrap().outcome;
+    let late = doomed.saga.replies(&disable(owner, id, 2)).await.pop().unwrap().outcome;
     assert!(matches!(&late, Outcome::Refused { code, .. } if code == "undone"), "{late:?}");
     let enabled = doc! {"version": 3, "disabled_by": {"$exists": false}};
     assert_eq!(doomed.links(enabled).await, u64::from(LINKS));

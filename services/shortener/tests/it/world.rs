@@ -18,12 +18,14 @@ use kit::{Issuer, Sandbox, Stack};
 use mongodb::Database;
 use serde_json::{Value, json};
 use shortener::{Shortener, config::Config};
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 use uuid::Uuid;
 
+/// How long a condition may take to come true on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) const TARGET: &str = "https://shop.example/a";
 
 pub(crate) struct World {

@@ -1,6 +1,8 @@
-//! Pages of lists: newest first, each row with a cursor that is opaque to clients.
+//! Pages of lists: each row with a cursor that is opaque to clients.
 
+use crate::http::Failure;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use contracts::problem::Code;
 
 /// How many rows a page holds unless asked.
 const DEFAULT: u32 = 20;
@@ -8,12 +10,25 @@ const DEFAULT: u32 = 20;
 const LARGEST: u32 = 100;
 
 /// The cursor is not one of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the cursor is not valid")]
 pub struct InvalidCursor;
 
-/// How many rows are asked for.
+impl From<InvalidCursor> for Failure {
+    fn from(_: InvalidCursor) -> Self {
+        Self::new(Code::InvalidCursor, "Take cursors from the answers of this list.")
+    }
+}
+
+/// How many rows are asked for: 20 when the request does not say, 100 at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRequest(u32);
+
+impl Default for PageRequest {
+    fn default() -> Self {
+        Self(DEFAULT)
+    }
+}
 
 impl PageRequest {
     /// Reads how many rows are asked for.
@@ -27,8 +42,8 @@ impl PageRequest {
 
     /// How many rows to read: one more than the page holds, to know whether more follow.
     #[must_use]
-    pub fn limit(self) -> i64 {
-        i64::from(self.0) + 1
+    pub fn limit(self) -> u32 {
+        self.0 + 1
     }
 
     /// Makes a page of rows that were read up to [`limit`](Self::limit).
@@ -49,12 +64,9 @@ pub struct Page<T> {
     pub has_next_page: bool,
 }
 
-impl<T> Page<T> {
-    /// Makes each row an item with its cursor.
-    pub fn items<I>(self, place: impl Fn(&T) -> Vec<u8>, item: impl Fn(String, T) -> I) -> (Vec<I>, bool) {
-        let items = self.rows.into_iter().map(|row| item(URL_SAFE_NO_PAD.encode(place(&row)), row));
-        (items.collect(), self.has_next_page)
-    }
+/// Makes the cursor of a place in a list.
+pub fn cursor(place: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(place)
 }
 
 /// Reads the place that a cursor stands for.
@@ -73,12 +85,13 @@ mod tests {
     #[test]
     fn a_page_knows_whether_more_follow_and_its_cursors_read_as_they_were_made() {
         let page = PageRequest::parse(Some(2)).unwrap().page(vec![7_u64, 6, 5]);
-        let (items, has_next_page) = page.items(|row| row.to_be_bytes().into(), |cursor, row| (cursor, row));
-        assert!(has_next_page);
-        assert_eq!(items.len(), 2);
-        assert_eq!(read_cursor::<8>(Some(&items[1].0)), Ok(Some(6_u64.to_be_bytes())));
-        assert_eq!(read_cursor::<16>(Some(&items[1].0)), Err(InvalidCursor));
-        assert_eq!(read_cursor::<8>(Some("?")), Err(InvalidCursor));
+        assert_eq!((page.rows, page.has_next_page), (vec![7, 6], true));
+        let cursor = cursor(6_u64.to_be_bytes());
+        assert_eq!(read_cursor(Some(&cursor)), Ok(Some(6_u64.to_be_bytes())));
+        assert_eq!(read_cursor::<16>(Some(&cursor)), Err(InvalidCursor));
+        for bad in ["", "x", "AAAA", "not base64!"] {
+            assert_eq!(read_cursor::<8>(Some(bad)), Err(InvalidCursor), "{bad}");
+        }
         assert_eq!(read_cursor::<8>(None), Ok(None));
     }
 
