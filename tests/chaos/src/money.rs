@@ -71,12 +71,6 @@ impl Ledger {
         Ok(request.send().await?.error_for_status()?.json().await?)
     }
 
-    /// Whether any money was given back.
-    #[must_use]
-    pub fn has_refunds(&self) -> bool {
-        !self.refunds.is_empty()
-    }
-
     /// Money (5): captured less refunded is the sum of confirmed orders, so that all others have theirs back; no order
     /// is charged twice, and nothing is charged without one.
     ///

@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 /// How long a buyer waits before asking again, at first and at most.
 const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(4)];
-/// How long a buyer who thinks better of it waits for the order to come to rest.
-const SECOND_THOUGHTS: Duration = Duration::from_secs(5);
+/// How long a buyer who thinks better of it waits for the order to come to rest: longer than an engine takes to be back.
+const SECOND_THOUGHTS: Duration = Duration::from_secs(20);
 
 /// An order that was answered.
 #[derive(Debug, Clone, Copy)]
