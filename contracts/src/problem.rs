@@ -94,6 +94,8 @@ codes! {
     BadUpstream = "bad_upstream", 502, "A service gave a bad answer";
     /// A service, or the store that it needs, is away for the moment.
     Unavailable = "unavailable", 503, "The service is not available at the moment";
+    /// The service has more work than it can take on; it shed this request before it began.
+    Overloaded = "overloaded", 503, "The service has too much work at the moment";
     /// A service did not answer in time.
     Timeout = "timeout", 504, "The service did not answer in time";
 }
