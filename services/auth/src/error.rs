@@ -1,6 +1,6 @@
 //! What can go wrong in a use case, and what the client is told of it.
 
-use chassis::{http::Failure, postgres::is_away};
+use chassis::http::Failure;
 use contracts::problem::Code;
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ pub enum Error {
     #[error("too many hashes are under way")]
     Busy,
     /// The database failed.
-    #[error(transparent)]
+    #[error("the database failed")]
     Store(#[from] sqlx::Error),
     /// Something that must not happen.
     #[error(transparent)]
@@ -64,9 +64,6 @@ impl From<Error> for Failure {
             }
             Error::Busy => {
                 Self::new(Code::Unavailable, "Too many log-ins are under way.").retry_after(Duration::from_secs(2))
-            }
-            Error::Store(cause) if is_away(&cause) => {
-                Self::unavailable("Accounts cannot be reached at the moment.", cause)
             }
             Error::Store(cause) => Self::internal(cause),
             Error::Internal(cause) => Self::internal(cause),

@@ -12,6 +12,7 @@ pub mod http;
 pub mod jwt;
 mod linger;
 pub mod messaging;
+pub mod mongo;
 pub mod page;
 pub mod postgres;
 mod run;

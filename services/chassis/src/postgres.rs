@@ -33,9 +33,14 @@ const PLANS: [(&str, &str); 5] = [
 /// stands still, would keep its locks from all others.
 const LEFT_ALONE: (&str, &str) = ("idle_in_transaction_session_timeout", "30s");
 
-/// Failed serialisations, deadlocks, and transactions that the database ended because they were [left alone](LEFT_ALONE)
-/// or took too long.
-const PASSING: [&str; 4] = ["40001", "40P01", "25P03", "25P04"];
+/// Classes of SQLSTATEs that tell of the database's state: connection, resources (a full disk, no free connection),
+/// shutting down or cancelled by a time limit, and failures of the system below it.
+const STATES: [&str; 4] = ["08", "53", "57", "58"];
+
+/// Further SQLSTATEs that another try may not meet: failed serialisations, deadlocks, locks that were not had in time,
+/// a database that only reads (as during a failover), and transactions that the database ended because they were
+/// [left alone](LEFT_ALONE) or took too long.
+const PASSING: [&str; 6] = ["40001", "40P01", "55P03", "25006", "25P03", "25P04"];
 
 /// Connects a service to its database: migrates it, makes the tables of messaging, and tells the probes how it is.
 ///
@@ -95,15 +100,15 @@ pub async fn begin_with(pool: &PgPool, statement: &'static str) -> sqlx::Result<
     begun.await.map_err(|_| Error::WorkerCrashed)?
 }
 
-/// Whether the database is away, rather than asked something wrong.
+/// Whether the database is away or cannot do its work for the moment, rather than asked something wrong: another try may
+/// succeed. [`Failure::internal`](crate::http::Failure::internal) asks this, so that handlers need not.
 #[must_use]
 pub fn is_away(error: &Error) -> bool {
     match error {
         Error::Io(_) | Error::Tls(_) | Error::PoolTimedOut | Error::PoolClosed => true,
-        // Classes 08 (connection), 53 (resources), 57 (shutting down, cancelled), and what another try survives.
-        Error::Database(error) => error.code().is_some_and(|code| {
-            ["08", "53", "57"].iter().any(|class| code.starts_with(class)) || PASSING.contains(&&*code)
-        }),
+        Error::Database(error) => error
+            .code()
+            .is_some_and(|code| STATES.iter().any(|class| code.starts_with(class)) || PASSING.contains(&&*code)),
         _ => false,
     }
 }

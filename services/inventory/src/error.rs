@@ -1,7 +1,7 @@
 //! What can go wrong in a use case, and what the client is told of it.
 
 use crate::domain::StockError;
-use chassis::{http::Failure, page::InvalidCursor, postgres::is_away};
+use chassis::{http::Failure, page::InvalidCursor};
 use contracts::{problem::Code, rest::inventory::ReservationStatus};
 
 /// Why a use case failed.
@@ -43,7 +43,7 @@ pub enum Error {
     #[error("the command is malformed: {0}")]
     Malformed(&'static str),
     /// The database failed.
-    #[error(transparent)]
+    #[error("the database failed")]
     Store(#[from] sqlx::Error),
     /// Something that must not happen.
     #[error(transparent)]
@@ -74,9 +74,6 @@ impl From<Error> for Failure {
             Error::Stock(cause) => Self::internal(cause),
             Error::IdempotencyMismatch => {
                 Self::new(Code::IdempotencyMismatch, "This Idempotency-Key came before, with another request.")
-            }
-            Error::Store(cause) if is_away(&cause) => {
-                Self::unavailable("The inventory cannot be reached at the moment.", cause)
             }
             Error::Store(cause) => Self::internal(cause),
             Error::Malformed(cause) => Self::internal(anyhow::anyhow!(cause)),

@@ -4,7 +4,7 @@ use crate::domain::{
     Refusals,
     order::{Broken, Refused, Unreadable},
 };
-use chassis::{http::Failure, page::InvalidCursor, postgres::is_away};
+use chassis::{http::Failure, page::InvalidCursor};
 use contracts::problem::{Code, Problem};
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub enum Error {
     #[error("a request with this key is under way")]
     IdempotencyInProgress,
     /// The database failed.
-    #[error(transparent)]
+    #[error("the database failed")]
     Store(#[from] sqlx::Error),
     /// Something that must not happen.
     #[error(transparent)]
@@ -85,9 +85,6 @@ impl From<Error> for Failure {
             Error::IdempotencyInProgress => {
                 Self::new(Code::IdempotencyInProgress, "The first request with this Idempotency-Key has not ended yet.")
                     .retry_after(Duration::from_secs(1))
-            }
-            Error::Store(cause) if is_away(&cause) => {
-                Self::unavailable("Orders cannot be reached at the moment.", cause)
             }
             Error::Store(cause) => Self::internal(cause),
             Error::Internal(cause) => Self::internal(cause),

@@ -1,6 +1,6 @@
 //! What can go wrong in a use case, and what the client is told of it.
 
-use chassis::{http::Failure, postgres::is_away};
+use chassis::http::Failure;
 use contracts::{money::Money, problem::Code};
 
 /// Why a use case failed.
@@ -34,7 +34,7 @@ pub enum Error {
     #[error("the webhook cannot be read")]
     Unreadable(#[source] serde_json::Error),
     /// The database failed.
-    #[error(transparent)]
+    #[error("the database failed")]
     Store(#[from] sqlx::Error),
 }
 
@@ -56,9 +56,6 @@ impl From<Error> for Failure {
             Error::TooOld => Self::field("Provider-Signature", "is too old, or of the future"),
             Error::Unreadable(cause) => {
                 Self::new(Code::MalformedRequest, "This is not an event of the provider.").caused_by(cause)
-            }
-            Error::Store(cause) if is_away(&cause) => {
-                Self::unavailable("Payments cannot be reached at the moment.", cause)
             }
             Error::Store(cause) => Self::internal(cause),
         }

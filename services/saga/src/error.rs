@@ -14,7 +14,7 @@ pub enum Error {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// The database failed.
-    #[error(transparent)]
+    #[error("the database failed")]
     Store(#[from] sqlx::Error),
     /// A local step failed: everything is to be rolled back.
     #[error("the local step {} failed: {:#}", .0.name, .0.error)]
@@ -48,9 +48,6 @@ impl From<Error> for http::Failure {
         match error {
             Error::NotFound => Self::new(Code::NotFound, "There is no such saga."),
             Error::Refused(refusal) => Self::new(Code::Conflict, format!("Not now: {refusal}.")),
-            Error::Store(cause) if is_away(&cause) => {
-                Self::unavailable("Sagas cannot be reached at the moment.", cause)
-            }
             error => Self::internal(error),
         }
     }

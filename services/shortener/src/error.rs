@@ -1,6 +1,6 @@
 //! What can go wrong, and how clients are told.
 
-use crate::{domain::Refusals, store};
+use crate::domain::Refusals;
 use chassis::{http::Failure, page::InvalidCursor};
 use contracts::problem::{Code, Problem};
 
@@ -64,9 +64,6 @@ impl Error {
                 "The first request with this Idempotency-Key has not ended yet.",
             )
             .retry_after(std::time::Duration::from_secs(1)),
-            Self::Store(cause) if store::is_passing(&cause) => {
-                Failure::unavailable("Links cannot be read or changed at the moment.", cause)
-            }
             Self::Store(cause) => Failure::internal(cause),
             Self::Internal(cause) => Failure::internal(cause),
         }

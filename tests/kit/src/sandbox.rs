@@ -146,6 +146,15 @@ impl Sandbox {
         self.logins(unit).clickhouse.as_ref().expect("a login on ClickHouse")
     }
 
+    /// Changes a unit's role on Postgres, as `SET default_transaction_read_only = on` or `CONNECTION LIMIT 0`, and cuts
+    /// off who is connected as it: the change is for connections that begin.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub async fn alter_role(&self, unit: &str, change: &str) -> Result<()> {
+        provision::postgres::alter(&self.addresses.postgres, &self.realm.database(unit), change).await
+    }
+
     /// Connection string of the administrator for this sandbox's virtual host.
     pub fn amqp_admin(&self) -> String {
         format!("{}/{}", self.addresses.rabbitmq.url("amqp"), self.name())

@@ -50,18 +50,27 @@ impl From<Error> for StoreError {
     fn from(error: Error) -> Self {
         match &error {
             Error::Network(_) | Error::TimedOut => Self::Unavailable(error),
-            Error::BadResponse(text) if is_overload(text) => Self::Unavailable(error),
+            Error::BadResponse(text) if is_passing(text) => Self::Unavailable(error),
             _ => Self::Refused(error),
         }
     }
 }
 
-/// Whether an error of the server is about its load or its state rather than about the statement:
-/// a timeout, too many queries or parts, no memory, going down, aborted, or not ClickHouse speaking.
-fn is_overload(text: &str) -> bool {
+/// Whether an error of the server is about its load or its state rather than about the statement, or is not ClickHouse
+/// speaking at all.
+fn is_passing(text: &str) -> bool {
     let code = text.strip_prefix("Code: ").and_then(|rest| rest.split('.').next()?.parse().ok());
-    matches!(code, None | Some(159 | 160 | 202 | 210 | 236 | 241 | 242 | 252 | 394 | 439))
+    code.is_none_or(|code: u32| PASSING.contains(&code))
 }
+
+/// Codes of a server that another try may find otherwise.
+const PASSING: [u32; 25] = [
+    // Too slow, too many queries or parts, no thread, no memory.
+    159, 160, 173, 202, 241, 252, 439, 745, // No disk, or one that fails; tables or a server that only read.
+    74, 75, 164, 242, 243, // Going down, cancelled, or not reached.
+    203, 209, 210, 236, 279, 394, // Too few replicas, or no keeper.
+    225, 285, 286, 289, 319, 999,
+];
 
 impl Database {
     /// Names a database; opens no connection yet.
@@ -138,6 +147,8 @@ mod tests {
     #[rstest]
     #[case("Code: 241. DB::Exception: Memory limit exceeded", true)]
     #[case("Code: 252. DB::Exception: Too many parts", true)]
+    #[case("Code: 243. DB::Exception: Cannot reserve 1.00 MiB, not enough space", true)]
+    #[case("Code: 164. DB::Exception: Cannot execute query in readonly mode", true)]
     #[case("502 Bad Gateway", true)]
     #[case("Code: 60. DB::Exception: Table does not exist", false)]
     #[case("Code: 62. DB::Exception: Syntax error", false)]

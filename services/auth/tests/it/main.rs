@@ -5,6 +5,7 @@ mod change_password;
 mod crashes;
 mod deletion;
 mod events;
+mod faults;
 mod isolation;
 mod keys;
 mod limits;

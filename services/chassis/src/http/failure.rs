@@ -1,6 +1,7 @@
 //! Problems as answers.
 
 use super::RequestId;
+use crate::{mongo, postgres};
 use axum::response::{IntoResponse, Response};
 use contracts::problem::{Code, MEDIA_TYPE, Problem};
 use http::{HeaderValue, StatusCode, header};
@@ -26,8 +27,13 @@ impl Failure {
         Problem::field(field, message).into()
     }
 
-    /// Makes a [`Code::Internal`]; `cause` is logged and not told.
+    /// Makes a [`Code::Internal`], or a [`Code::Unavailable`] where a store that is away is behind it; `cause` is logged
+    /// and not told.
     pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
+        let cause = cause.into();
+        if is_store_away(&cause) {
+            return Self::unavailable("The service's store cannot do this at the moment: try again.", cause);
+        }
         Self::new(Code::Internal, "The request id leads us to what happened.").caused_by(cause)
     }
 
@@ -102,6 +108,13 @@ impl IntoResponse for Failure {
         }
         response
     }
+}
+
+/// Whether a store that is away for the moment is among the causes.
+fn is_store_away(cause: &anyhow::Error) -> bool {
+    cause.chain().any(|cause| {
+        cause.downcast_ref().is_some_and(postgres::is_away) || cause.downcast_ref().is_some_and(mongo::is_away)
+    })
 }
 
 /// Gathers what is wrong with the fields of one request, so that all is told at once.

@@ -3,3 +3,4 @@
 mod jwt;
 mod messaging;
 mod postgres;
+mod stores;

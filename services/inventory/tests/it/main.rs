@@ -5,6 +5,7 @@ mod concurrency;
 mod confirmations;
 mod crashes;
 mod expiry;
+mod faults;
 mod isolation;
 mod operations;
 mod products;

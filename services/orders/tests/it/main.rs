@@ -7,6 +7,7 @@ mod copies;
 mod crashes;
 mod customers;
 mod erasure;
+mod faults;
 mod idempotency;
 mod isolation;
 mod operations;

@@ -44,7 +44,7 @@ pub(crate) struct World {
     router: Router,
     shutdown: CancellationToken,
     // Last, so that it is dropped last.
-    _sandbox: Sandbox,
+    pub(crate) sandbox: Sandbox,
 }
 
 /// Somebody who buys.
@@ -84,7 +84,7 @@ impl World {
         let pool = PgPool::connect(sandbox.postgres("orders")).await.unwrap();
         let operator = issuer.token(Uuid::now_v7(), &["user", "operator"]);
         let Context { health, shutdown, .. } = context;
-        let world = Self { _sandbox: sandbox, issuer, pool, health, played, operator, router, shutdown };
+        let world = Self { sandbox, issuer, pool, health, played, operator, router, shutdown };
         world.eventually("the products to be known", "SELECT count(*) = 2 FROM products").await;
         world
     }
@@ -105,6 +105,15 @@ impl World {
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str, token: &str) -> T {
         self.ask("GET", path, token, None).await.json(StatusCode::OK)
+    }
+
+    /// Waits until this is answered with 200; until then, with 503.
+    pub(crate) async fn is_read(&self, token: &str, path: &str) {
+        let read = async || match self.ask("GET", path, token, None).await {
+            answer if answer.status == StatusCode::OK => Ok(Some(())),
+            answer => Ok(drop(answer.problem(contracts::problem::Code::Unavailable))).map(|()| None),
+        };
+        kit::eventually(PATIENCE, "connections that were cut off to be made again", read).await.unwrap();
     }
 
     /// A token of somebody new.

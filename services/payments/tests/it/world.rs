@@ -35,7 +35,7 @@ pub(crate) struct World {
     pub(crate) health: Health,
     shutdown: CancellationToken,
     // Dropped after all that uses it.
-    _sandbox: Sandbox,
+    pub(crate) sandbox: Sandbox,
 }
 
 impl World {
@@ -70,7 +70,7 @@ impl World {
         tokio::spawn(async move { end.run_until_cancelled(axum::serve(listener, router).into_future()).await });
         let pool = PgPool::connect(sandbox.postgres("payments")).await.unwrap();
         let (client, health) = (chassis::client::new(), context.health);
-        Self { provider, wire, issuer, pool, url, client, health, shutdown, _sandbox: sandbox }
+        Self { provider, wire, issuer, pool, url, client, health, shutdown, sandbox }
     }
 
     /// Has the provider tell this payments of outcomes.

@@ -10,7 +10,7 @@ use crate::{
     lookup::{Answer, Lookup, Target},
     metrics,
     spool::{Line, Spool},
-    store::{self, Links},
+    store::Links,
     visitor::{Countries, Visitors, language, referrer, user_agent},
 };
 use axum::{
@@ -22,7 +22,10 @@ use axum::{
     },
     response::Response,
 };
-use chassis::http::{ClientAddr, Express, Failure};
+use chassis::{
+    http::{ClientAddr, Express, Failure},
+    mongo,
+};
 use chrono::Utc;
 use contracts::problem::{Code, Problem};
 use futures::future::BoxFuture;
@@ -187,7 +190,7 @@ impl Redirects {
             async { if is_click { self.links.grant(target.id).await } else { self.links.has_left(target.id).await } };
         let is_open = match timeout(GRANT_LIMIT, asked).await {
             Ok(Ok(is_open)) => is_open,
-            Ok(Err(error)) if !store::is_away(&error) => return Err(Failure::internal(error)),
+            Ok(Err(error)) if !mongo::is_away(&error) => return Err(Failure::internal(error)),
             Ok(Err(error)) => return Err(self.refuse(UNCOUNTABLE, error.into())),
             Err(late) => return Err(self.refuse(UNCOUNTABLE, late.into())),
         };

@@ -23,13 +23,9 @@ use chassis::{
         ledger::{self, Ledger},
         outbox::mongo::Outbox,
     },
+    mongo::code,
 };
-use mongodb::{
-    Client, Database,
-    bson::doc,
-    error::{ErrorKind, TRANSIENT_TRANSACTION_ERROR},
-    options::ClientOptions,
-};
+use mongodb::{Client, Database, bson::doc, error::ErrorKind, options::ClientOptions};
 use secrecy::ExposeSecret;
 use std::time::Duration;
 
@@ -118,37 +114,6 @@ const WRITE_CONFLICT: i32 = 112;
 #[must_use]
 pub fn is_duplicate(error: &mongodb::error::Error) -> bool {
     code(error) == Some(DUPLICATE)
-}
-
-/// Whether the database could not be reached (in time): another try may succeed.
-#[must_use]
-pub fn is_away(error: &mongodb::error::Error) -> bool {
-    /// Codes of a server that is starting, stepping down, or shutting down, or was too slow.
-    const AWAY: &[i32] = &[50, 89, 91, 189, 262, 9_001, 10_107, 11_600, 11_602, 13_435, 13_436];
-    match &*error.kind {
-        ErrorKind::Io(_)
-        | ErrorKind::ServerSelection { .. }
-        | ErrorKind::ConnectionPoolCleared { .. }
-        | ErrorKind::DnsResolve { .. } => true,
-        _ => code(error).is_some_and(|code| AWAY.contains(&code)),
-    }
-}
-
-/// Whether another try may succeed: the database was away, or others kept writing the same.
-#[must_use]
-pub fn is_passing(error: &mongodb::error::Error) -> bool {
-    is_away(error) || error.contains_label(TRANSIENT_TRANSACTION_ERROR)
-}
-
-fn code(error: &mongodb::error::Error) -> Option<i32> {
-    use mongodb::error::WriteFailure;
-    match &*error.kind {
-        ErrorKind::Command(command) => Some(command.code),
-        ErrorKind::Write(WriteFailure::WriteError(write)) => Some(write.code),
-        ErrorKind::Write(WriteFailure::WriteConcernError(concern)) => Some(concern.code),
-        ErrorKind::InsertMany(many) => many.write_errors.as_ref()?.first().map(|write| write.code),
-        _ => None,
-    }
 }
 
 /// The places, in an unordered insert of many, of those that a unique index knows already.

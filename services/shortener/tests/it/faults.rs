@@ -1,6 +1,6 @@
 //! Engines and processes that go away.
 
-use crate::world::{TARGET, World, program};
+use crate::world::{TARGET, World, program, request};
 use axum::http::StatusCode;
 use contracts::{problem::Code, rest::shortener::Link};
 use kit::{Engine, Issuer, Sandbox, engines::Private, eventually};
@@ -89,7 +89,7 @@ async fn while_the_broker_is_away_clicks_and_events_wait() {
 }
 
 #[tokio::test]
-async fn a_full_spool_answers_503_and_says_so() {
+async fn a_full_spool_refuses_clicks_with_503_and_nothing_else() {
     let engines = [Engine::Mongo, Engine::Redis];
     // Without a broker nothing is shipped.
     let sandbox = Arc::new(Sandbox::only(&[engines[0], engines[1], Engine::Rabbitmq]).await.unwrap());
@@ -112,6 +112,14 @@ async fn a_full_spool_answers_503_and_says_so() {
     assert!(led > 10);
     assert_eq!(world.health.report().await.status, chassis::health::Status::Degraded);
     assert!(!world.health.report().await.dependencies["spool"].up);
+    // Only clicks need the spool: owners read and change their links, and who asks for no click is answered.
+    for path in ["/v1/links".to_owned(), format!("/v1/links/{}", link.code), format!("/v1/links/{}/qr", link.code)] {
+        assert_eq!(world.ask("GET", &path, None).await.status, StatusCode::OK, "{path}");
+    }
+    let changed = world.ask("PATCH", &format!("/v1/links/{}", link.code), Some(json!({"title": "Loja"}))).await;
+    assert_eq!(changed.status, StatusCode::OK);
+    world.link().await;
+    world.send(request("HEAD", &format!("/{}", link.code), None, None)).await.leads_to(TARGET);
 }
 
 /// Follows a link over HTTP until told to stop; tells how many were led, and how many may have been.

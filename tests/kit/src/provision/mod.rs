@@ -5,7 +5,7 @@
 
 mod clickhouse;
 mod mongo;
-mod postgres;
+pub(crate) mod postgres;
 mod rabbitmq;
 mod realm;
 mod redis;

@@ -27,6 +27,16 @@ pub(super) async fn drop(address: &Address, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Changes a role, and cuts off who is connected as it: the change is for connections that begin.
+pub(crate) async fn alter(address: &Address, name: &str, change: &str) -> Result<()> {
+    let mut connection = connect(address).await?;
+    run(&mut connection, format!("ALTER ROLE {name} {change}")).await?;
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1";
+    sqlx::query(cut).bind(name).execute(&mut connection).await?;
+    connection.close().await?;
+    Ok(())
+}
+
 pub(super) async fn names(address: &Address) -> Result<Vec<String>> {
     let mut connection = connect(address).await?;
     let query = "SELECT datname::text FROM pg_database UNION SELECT rolname::text FROM pg_roles";
