@@ -3,6 +3,7 @@
 //! * [`envelope`]: CloudEvents 1.0 around every event.
 //! * [`event`]: the data of every event, by owner.
 //! * [`command`]: what sagas tell services to do, and the replies.
+//! * [`moment`]: points in time as clients send them.
 //! * [`money`] and [`person`]: values that events and REST share.
 //! * [`amqp`]: names of exchanges, streams and queues.
 //! * [`rest`]: requests and answers of every service's REST API, by owner.
@@ -16,6 +17,7 @@ pub mod asyncapi;
 pub mod command;
 pub mod envelope;
 pub mod event;
+pub mod moment;
 pub mod money;
 pub mod person;
 pub mod problem;

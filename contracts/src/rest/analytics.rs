@@ -1,5 +1,6 @@
 //! REST types of analytics.
 
+use crate::moment;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -15,10 +16,10 @@ pub const BATCH_FACETS_LIMIT: usize = 20;
 #[into_params(parameter_in = Query)]
 pub struct Window {
     /// From when on, inclusive. 30 days before `to` when absent.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "moment::optional")]
     pub from: Option<DateTime<Utc>>,
     /// Until when, exclusive. Now when absent. At most 400 days after `from`.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "moment::optional")]
     pub to: Option<DateTime<Utc>>,
     /// IANA name of the zone in which days begin, for example `America/Sao_Paulo`.
     #[serde(default = "utc")]

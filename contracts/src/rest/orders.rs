@@ -1,6 +1,6 @@
 //! REST types of orders.
 
-use crate::{command::checkout::PaymentMethodKind, event::orders::CancelledBy, money::Money, person::Address};
+use crate::{command::checkout::PaymentMethodKind, event::orders::CancelledBy, moment, money::Money, person::Address};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -302,7 +302,7 @@ pub struct OrderEdge {
 #[serde(deny_unknown_fields)]
 pub struct ReadOrder {
     /// The moment whose state is told; now when absent.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "moment::optional")]
     pub at: Option<DateTime<Utc>>,
 }
 

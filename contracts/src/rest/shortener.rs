@@ -1,6 +1,6 @@
 //! REST types of shortener.
 
-use crate::problem::Problem;
+use crate::{moment, problem::Problem};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -27,7 +27,7 @@ pub struct CreateLink {
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub tags: Vec<String>,
     /// From then on the link answers 410. In the future.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "moment::optional")]
     pub expires_at: Option<DateTime<Utc>>,
     /// After so many redirects the link answers 410. From 1.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -88,7 +88,7 @@ pub struct UpdateLink {
     #[schema(nullable = false)]
     pub tags: Option<Vec<String>>,
     /// The expiry; `null` clears it.
-    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "present")]
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "moment::present")]
     #[schema(value_type = Option<DateTime<Utc>>)]
     pub expires_at: Option<Option<DateTime<Utc>>>,
     /// The limit; `null` clears it.

@@ -2,6 +2,7 @@
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{DateTime, Utc};
+use contracts::moment;
 
 /// A point in time.
 ///
@@ -10,11 +11,11 @@ use chrono::{DateTime, Utc};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment(pub DateTime<Utc>);
 
-/// A point in time, as RFC 3339 writes it.
+/// A point in time, as RFC 3339 writes it, in the years 1970 to 9999.
 #[Scalar(name = "DateTime")]
 impl ScalarType for Moment {
     fn parse(value: Value) -> InputValueResult<Self> {
-        read(&value).ok_or_else(|| InputValueError::custom("It is not a point in time as RFC 3339 writes it."))
+        read(&value).ok_or_else(|| InputValueError::custom(format!("It {}.", moment::REFUSED)))
     }
 
     fn is_valid(value: &Value) -> bool {
@@ -28,7 +29,7 @@ impl ScalarType for Moment {
 
 fn read(value: &Value) -> Option<Moment> {
     let Value::String(text) = value else { return None };
-    text.parse().ok().map(Moment)
+    moment::parse(text).map(Moment)
 }
 
 impl From<DateTime<Utc>> for Moment {
@@ -55,6 +56,9 @@ mod tests {
             ("2026-02-30T00:00:00Z", false),
             ("2026-02-01", false),
             ("yesterday", false),
+            ("2026-02-01 00:00:00Z", false),
+            ("-9999-01-01T00:00:00Z", false),
+            ("+262142-12-31T23:59:59Z", false),
         ] {
             assert_eq!(Moment::is_valid(&Value::from(text)), is_one, "{text}");
         }

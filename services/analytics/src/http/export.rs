@@ -19,7 +19,10 @@ use chassis::{
 };
 use chrono::{DateTime, SecondsFormat, Utc};
 use clickhouse::query::RowCursor;
-use contracts::rest::analytics::{ClickRow, Window};
+use contracts::{
+    moment,
+    rest::analytics::{ClickRow, Window},
+};
 use futures::{Stream, stream};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -50,8 +53,10 @@ pub(super) struct Wanted {
     #[param(inline)]
     format: Format,
     /// From when on, inclusive. 30 days before `to` when absent.
+    #[serde(default, deserialize_with = "moment::optional")]
     from: Option<DateTime<Utc>>,
     /// Until when, exclusive. Now when absent. At most 400 days after `from`.
+    #[serde(default, deserialize_with = "moment::optional")]
     to: Option<DateTime<Utc>>,
     /// Whether clicks of bots are told too.
     #[serde(default)]

@@ -4,7 +4,7 @@ mod export;
 mod live;
 mod stats;
 
-use crate::{events::live::Live, store::Database};
+use crate::{domain::is_code, events::live::Live, store::Database};
 use axum::extract::FromRef;
 use chassis::{
     http::Failure,
@@ -60,8 +60,12 @@ pub fn routes() -> OpenApiRouter<State> {
 
 /// Finds the caller's link with this code; somebody else's is as unknown as one that never was.
 async fn owned(database: &Database, caller: &Caller, code: &str) -> Result<Uuid, Failure> {
+    let unknown = || Failure::new(Code::NotFound, "You have no link with this code.");
+    if !is_code(code) {
+        return Err(unknown());
+    }
     let links = database.links_of(caller.user_id, &[code.to_owned()]).await?;
-    links.into_values().next().ok_or_else(|| Failure::new(Code::NotFound, "You have no link with this code."))
+    links.into_values().next().ok_or_else(unknown)
 }
 
 /// The answers that every route may give besides its own.

@@ -2,7 +2,7 @@
 
 use super::{Answer, State, Unknown, Usual, owned};
 use crate::{
-    domain::{Refusal, facet, facet::Count, series, window::Span},
+    domain::{Refusal, facet, facet::Count, is_code, series, window::Span},
     error::refuse,
     statistics::Answers,
     store::stats::Scope,
@@ -13,9 +13,12 @@ use chassis::{
     jwt::Caller,
 };
 use chrono::{DateTime, Utc};
-use contracts::rest::analytics::{
-    BATCH_LINKS_LIMIT, Dimension, FacetValue, Granularity, LinkStats, NamedCount, StatsBatch, StatsBatchRequest,
-    StatsPoint, Totals, Window,
+use contracts::{
+    moment,
+    rest::analytics::{
+        BATCH_LINKS_LIMIT, Dimension, FacetValue, Granularity, LinkStats, NamedCount, StatsBatch, StatsBatchRequest,
+        StatsPoint, Totals, Window,
+    },
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -44,10 +47,10 @@ pub(super) async fn batch(
     caller: Caller,
     Json(request): Json<StatsBatchRequest>,
 ) -> Answer<StatsBatch> {
-    let codes = request.codes.len();
-    facts::note("codes", codes);
+    let asked = request.codes.len();
+    facts::note("codes", asked);
     let mut refusals = Vec::new();
-    if codes == 0 || codes > BATCH_LINKS_LIMIT {
+    if asked == 0 || asked > BATCH_LINKS_LIMIT {
         refusals.push(Refusal {
             field: "codes".to_owned(),
             message: format!("Name 1 to {BATCH_LINKS_LIMIT} short codes."),
@@ -65,8 +68,10 @@ pub(super) async fn batch(
         return Err(refuse("", refusals));
     }
     let database = &state.database;
+    // What cannot be a code names no link.
+    let codes: Vec<_> = request.codes.into_iter().filter(|code| is_code(code)).collect();
     // Told before anything is counted, so that it never promises too much.
-    let (links, as_of) = tokio::try_join!(database.links_of(caller.user_id, &request.codes), database.as_of())?;
+    let (links, as_of) = tokio::try_join!(database.links_of(caller.user_id, &codes), database.as_of())?;
     if links.is_empty() {
         return Ok(Json(StatsBatch { links: [].into(), as_of }));
     }
@@ -82,8 +87,10 @@ pub(super) async fn batch(
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     /// From when on, inclusive. 30 days before `to` when absent.
+    #[serde(default, deserialize_with = "moment::optional")]
     from: Option<DateTime<Utc>>,
     /// Until when, exclusive. Now when absent. At most 400 days after `from`.
+    #[serde(default, deserialize_with = "moment::optional")]
     to: Option<DateTime<Utc>>,
     /// IANA name of the zone in which days begin. UTC when absent.
     time_zone: Option<String>,
