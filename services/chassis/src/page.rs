@@ -64,18 +64,30 @@ pub struct Page<T> {
     pub has_next_page: bool,
 }
 
-/// Makes the cursor of a place in a list.
-pub fn cursor(place: impl AsRef<[u8]>) -> String {
-    URL_SAFE_NO_PAD.encode(place)
+/// Makes the cursor of a place in the list of this name.
+pub fn cursor(list: &str, place: impl AsRef<[u8]>) -> String {
+    let place = place.as_ref();
+    URL_SAFE_NO_PAD.encode([place, &seal(list, place)].concat())
 }
 
-/// Reads the place that a cursor stands for.
+/// Reads the place that a cursor stands for in the list of this name.
 ///
 /// # Errors
-/// Fails when it is not a cursor of this kind of list.
-pub fn read_cursor<const N: usize>(cursor: Option<&str>) -> Result<Option<[u8; N]>, InvalidCursor> {
-    let read = |cursor| URL_SAFE_NO_PAD.decode(cursor).ok()?.try_into().ok();
+/// Fails when it was made for another list, or not by us.
+pub fn read_cursor<const N: usize>(list: &str, cursor: Option<&str>) -> Result<Option<[u8; N]>, InvalidCursor> {
+    let read = |cursor| {
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let (place, sealed) = bytes.split_last_chunk()?;
+        if *sealed == seal(list, place) { place.try_into().ok() } else { None }
+    };
     cursor.map(|cursor| read(cursor).ok_or(InvalidCursor)).transpose()
+}
+
+/// Tells cursors of one list from those of others, and from texts that are none (FNV-1a). It is no secret: who
+/// computes it reaches a place in a list that is the caller's to read anyway.
+fn seal(list: &str, place: &[u8]) -> [u8; 4] {
+    let bytes = list.bytes().chain([0]).chain(place.iter().copied());
+    bytes.fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)).to_be_bytes()
 }
 
 #[cfg(test)]
@@ -86,13 +98,15 @@ mod tests {
     fn a_page_knows_whether_more_follow_and_its_cursors_read_as_they_were_made() {
         let page = PageRequest::parse(Some(2)).unwrap().page(vec![7_u64, 6, 5]);
         assert_eq!((page.rows, page.has_next_page), (vec![7, 6], true));
-        let cursor = cursor(6_u64.to_be_bytes());
-        assert_eq!(read_cursor(Some(&cursor)), Ok(Some(6_u64.to_be_bytes())));
-        assert_eq!(read_cursor::<16>(Some(&cursor)), Err(InvalidCursor));
-        for bad in ["", "x", "AAAA", "not base64!"] {
-            assert_eq!(read_cursor::<8>(Some(bad)), Err(InvalidCursor), "{bad}");
+        let cursor = cursor("links", 6_u64.to_be_bytes());
+        assert_eq!(read_cursor("links", Some(&cursor)), Ok(Some(6_u64.to_be_bytes())));
+        assert_eq!(read_cursor::<8>("orders", Some(&cursor)), Err(InvalidCursor), "another list's");
+        assert_eq!(read_cursor::<16>("links", Some(&cursor)), Err(InvalidCursor));
+        let forged = URL_SAFE_NO_PAD.encode([0x7f; 12]);
+        for bad in ["", "x", "AAAA", "not base64!", &forged, &cursor[1..], &"A".repeat(9_000)] {
+            assert_eq!(read_cursor::<8>("links", Some(bad)), Err(InvalidCursor), "{bad}");
         }
-        assert_eq!(read_cursor::<8>(None), Ok(None));
+        assert_eq!(read_cursor::<8>("links", None), Ok(None));
     }
 
     #[test]

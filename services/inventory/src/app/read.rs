@@ -9,6 +9,11 @@ use chassis::page::{PageRequest, cursor, read_cursor};
 use contracts::rest::inventory as rest;
 use uuid::Uuid;
 
+/// What cursors of products are told from others by.
+const PRODUCTS: &str = "products";
+/// What cursors of reservations are told from others by.
+const RESERVATIONS: &str = "reservations";
+
 impl Inventory {
     /// The product; one that is not active only for operators.
     ///
@@ -40,11 +45,11 @@ impl Inventory {
         search: Option<String>,
         by_operator: bool,
     ) -> Result<rest::ProductPage, Error> {
-        let before = read_cursor(after)?.map(Uuid::from_bytes);
+        let before = read_cursor(PRODUCTS, after)?.map(Uuid::from_bytes);
         let filter = products::Filter { before, search, all: by_operator };
         let found = page.page(products::list(&self.pool, &filter, page.limit().into()).await?);
         let items = found.rows.into_iter().map(|product| {
-            let cursor = cursor(product.id);
+            let cursor = cursor(PRODUCTS, product.id);
             rest::ProductItem { cursor, product: product.seen(by_operator) }
         });
         Ok(rest::ProductPage { items: items.collect(), has_next_page: found.has_next_page })
@@ -60,11 +65,12 @@ impl Inventory {
         page: PageRequest,
         after: Option<&str>,
     ) -> Result<rest::StockOperationPage, Error> {
-        let before = read_cursor(after)?.map(i64::from_be_bytes);
+        let list = format!("stock operations of {product}");
+        let before = read_cursor(&list, after)?.map(i64::from_be_bytes);
         self.product(product, true).await?;
         let found = page.page(operations::list(&self.pool, product, before, page.limit().into()).await?);
         let items = found.rows.into_iter().map(|operation| {
-            let cursor = cursor(operation.product_version.to_be_bytes());
+            let cursor = cursor(&list, operation.product_version.to_be_bytes());
             rest::StockOperationItem { cursor, operation }
         });
         Ok(rest::StockOperationPage { items: items.collect(), has_next_page: found.has_next_page })
@@ -79,11 +85,11 @@ impl Inventory {
         page: PageRequest,
         request: &rest::ListReservations,
     ) -> Result<rest::ReservationPage, Error> {
-        let before = read_cursor(request.after.as_deref())?.map(Uuid::from_bytes);
+        let before = read_cursor(RESERVATIONS, request.after.as_deref())?.map(Uuid::from_bytes);
         let filter = reservations::Filter { status: request.status, saga: request.saga, before };
         let found = page.page(reservations::list(&self.pool, filter, page.limit().into()).await?);
         let items = found.rows.into_iter().map(|reservation| {
-            let cursor = cursor(reservation.id);
+            let cursor = cursor(RESERVATIONS, reservation.id);
             rest::ReservationPageItem { cursor, reservation: reservation.into() }
         });
         Ok(rest::ReservationPage { items: items.collect(), has_next_page: found.has_next_page })

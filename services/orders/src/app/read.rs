@@ -18,6 +18,9 @@ use contracts::rest::orders::{ListOrders, Order, OrderEdge, OrderEvent, OrderHis
 use serde_json::Value;
 use uuid::Uuid;
 
+/// What cursors of this list are told from others by.
+const LIST: &str = "orders";
+
 impl Shop {
     /// The order of this id, if the caller may see it: as it is now, or was at a moment.
     ///
@@ -50,12 +53,12 @@ impl Shop {
     pub async fn list(&self, caller: &Caller, wanted: &ListOrders) -> Result<OrderPage, Error> {
         let mut fields = Refusals::default();
         let Some(page) = fields.take("first", PageRequest::parse(wanted.first)) else { return Err(fields.into()) };
-        let after = read_cursor(wanted.after.as_deref())?.map(Uuid::from_bytes);
+        let after = read_cursor(LIST, wanted.after.as_deref())?.map(Uuid::from_bytes);
         let mut connection = self.pool.acquire().await?;
         let limit = page.limit().into();
         let found = page.page(orders::page(&mut connection, caller.user_id, wanted.status, after, limit).await?);
         let shown = self.all_shown(&mut connection, &found.rows).await?;
-        let edge = |order: Order| OrderEdge { cursor: cursor(order.id), order };
+        let edge = |order: Order| OrderEdge { cursor: cursor(LIST, order.id), order };
         Ok(OrderPage { items: shown.into_iter().map(edge).collect(), has_next_page: found.has_next_page })
     }
 

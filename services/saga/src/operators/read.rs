@@ -14,11 +14,14 @@ use chassis::{
 };
 use chrono::{DateTime, Utc};
 use contracts::{
+    moment::is_kept,
     problem::Problem,
     rest::sagas::{ListSagas, Saga, SagaCause, SagaDetail, SagaItem, SagaPage, SagaStatus},
 };
 use uuid::Uuid;
 
+/// What cursors of this list are told from others by.
+const LIST: &str = "sagas";
 /// How long a kind or a subject may be, in characters.
 const NAME_AT_MOST: usize = 200;
 
@@ -40,7 +43,8 @@ pub(super) async fn list(
 ) -> Result<Json<SagaPage>, Failure> {
     let (page, filter) = wanted(&request)?;
     let found = page.page(engine.list(&filter).await?);
-    let items = found.rows.into_iter().map(|record| SagaItem { cursor: cursor(place(&record)), saga: present(record) });
+    let items =
+        found.rows.into_iter().map(|record| SagaItem { cursor: cursor(LIST, place(&record)), saga: present(record) });
     Ok(Json(SagaPage { items: items.collect(), has_next_page: found.has_next_page }))
 }
 
@@ -92,7 +96,7 @@ fn wanted(request: &ListSagas) -> Result<(PageRequest, Filter), Failure> {
     }
     fields.finish()?;
     let page = page.unwrap_or_default();
-    let after = read_cursor(request.after.as_deref())?.map(read_place).transpose()?;
+    let after = read_cursor(LIST, request.after.as_deref())?.map(read_place).transpose()?;
     let filter =
         Filter { status, kind: request.kind.clone(), subject: request.subject.clone(), after, limit: page.limit() };
     Ok((page, filter))
@@ -106,7 +110,7 @@ fn place(record: &Record) -> Vec<u8> {
 
 fn read_place(place: [u8; 24]) -> Result<(DateTime<Utc>, Uuid), InvalidCursor> {
     let [at, first, second] = *place.as_chunks::<8>().0 else { return Err(InvalidCursor) };
-    let at = DateTime::from_timestamp_micros(i64::from_be_bytes(at)).ok_or(InvalidCursor)?;
+    let at = DateTime::from_timestamp_micros(i64::from_be_bytes(at)).filter(|at| is_kept(*at)).ok_or(InvalidCursor)?;
     Ok((at, Uuid::from_u64_pair(u64::from_be_bytes(first), u64::from_be_bytes(second))))
 }
 
@@ -145,5 +149,9 @@ mod tests {
     fn a_cursor_of_no_time_is_refused() {
         assert_eq!(read_place([0; 24]), Ok((DateTime::UNIX_EPOCH, Uuid::nil())));
         assert_eq!(read_place([0x7f; 24]), Err(InvalidCursor));
+        // A time that chrono knows, and Postgres does not.
+        let mut ancient = [0; 24];
+        ancient[..8].copy_from_slice(&(-300_000_000_000_000_000_i64).to_be_bytes());
+        assert_eq!(read_place(ancient), Err(InvalidCursor));
     }
 }

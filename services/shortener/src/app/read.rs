@@ -10,6 +10,8 @@ use chassis::page::{PageRequest, cursor, read_cursor};
 use contracts::rest::shortener as rest;
 use uuid::Uuid;
 
+/// What cursors of this list are told from others by.
+const LIST: &str = "links";
 /// The longest tag or text that is searched for, in characters.
 const LONGEST_SEARCH: usize = 100;
 
@@ -39,7 +41,8 @@ impl Catalogue {
     pub async fn list(&self, owner: Uuid, request: &rest::ListLinks) -> Result<rest::LinkPage, Error> {
         let (page, filter) = read(request)?;
         let found = page.page(self.store.links.list(owner, &filter, page.limit()).await?);
-        let items = found.rows.iter().map(|link| rest::LinkItem { cursor: cursor(link.id), link: self.present(link) });
+        let items =
+            found.rows.iter().map(|link| rest::LinkItem { cursor: cursor(LIST, link.id), link: self.present(link) });
         Ok(rest::LinkPage { items: items.collect(), has_next_page: found.has_next_page })
     }
 }
@@ -58,6 +61,6 @@ fn read(request: &rest::ListLinks) -> Result<(PageRequest, Filter), Error> {
     if !refusals.is_empty() {
         return Err(Error::Refused(refusals));
     }
-    let before = read_cursor(request.after.as_deref())?.map(Uuid::from_bytes);
+    let before = read_cursor(LIST, request.after.as_deref())?.map(Uuid::from_bytes);
     Ok((page.unwrap_or_default(), Filter { before, tag, search }))
 }
