@@ -132,6 +132,9 @@ pub struct Guard {
     /// Values in the answer, with each list as long as it may become.
     #[garde(range(min = 100))]
     pub cost: u64,
+    /// What analytics has to count: 10 for a window, 5 for a series, 3 for a list of the most frequent values.
+    #[garde(range(min = 10))]
+    pub statistics: u64,
 }
 
 impl Default for Guard {
@@ -145,6 +148,8 @@ impl Default for Guard {
             roots: 20,
             directives: 50,
             cost: 100_000,
+            // Three windows with everything, or ten with totals.
+            statistics: 100,
         }
     }
 }

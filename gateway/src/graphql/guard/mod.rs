@@ -3,9 +3,10 @@
 //! async-graphql's own limits are checked during validation, which expands fragments again and again: a document of
 //! 985 bytes, in which each fragment spreads the next one twice, keeps it busy for 26.9 s. Here two passes, both
 //! linear in the size of the document, come first: [`scan`] counts tokens and brackets before the parser runs, and
-//! [`walk`] weighs the parsed document, each fragment once. `docs/adr/0004-linear-query-guard.md` has the reasons.
+//! [`walk`] weighs the parsed document, each fragment once; [`statistics`] adds what analytics has to count. `docs/adr/0004-linear-query-guard.md` has the reasons.
 
 mod scan;
+mod statistics;
 mod walk;
 
 use async_graphql::Variables;
@@ -62,6 +63,7 @@ pub fn parse(query: &str, variables: &Variables, guard: &Guard) -> Result<Execut
         let parsed = async_graphql::parser::parse_query(query);
         let document = parsed.map_err(|error| Refused::Malformed(error.to_string()))?;
         walk::check(&document, variables, guard)?;
+        statistics::check(&document, variables, guard)?;
         Ok(document)
     });
     if let Err(Refused::TooComplex { limit, .. }) = &document {

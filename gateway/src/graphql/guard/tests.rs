@@ -67,6 +67,50 @@ fn the_time_is_linear_in_the_size_of_the_document() {
     assert!(took < Duration::from_millis(200), "{took:?}");
 }
 
+/// A window that no other number gives.
+fn window(number: usize) -> String {
+    format!("s{number}: stats(from: \"2026-01-{:02}T00:00:00Z\")", number + 1)
+}
+
+#[test]
+fn statistics_count_as_what_they_cost() {
+    let everything = "{ clicks uniqueVisitors series { at clicks } topReferrers { name } topCountries { name }
+        browsers { name } devices { name } asOf stale }";
+    let windows = |number: usize, inside: &str| {
+        let windows: Vec<_> = (0..number).map(|number| format!("{} {inside}", window(number))).collect();
+        format!("{{ link(code: \"promo\") {{ {} }} }}", windows.join(" "))
+    };
+    for (query, is_too_much) in [
+        (windows(3, everything), false),
+        (windows(4, everything), true),
+        (windows(10, "{ clicks stale }"), false),
+        (windows(11, "{ clicks stale }"), true),
+        (windows(31, "{ clicks series { clicks } }"), true),
+        // One window is asked for once, however many links and fields want it.
+        (format!("{{ {} }}", "a: link(code: \"b\") { stats { clicks series { at } } } ".repeat(20)), false),
+        (format!("{{ links {{ edges {{ node {{ stats {everything} a: stats {everything} }} }} }} }}"), false),
+        // Facets are told apart by their arguments.
+        (format!("{{ link(code: \"a\") {{ stats {{ {} }} }} }}", each(29, "topReferrers(first: #) { name }")), false),
+        (format!("{{ link(code: \"a\") {{ stats {{ {} }} }} }}", each(31, "topReferrers(first: #) { name }")), true),
+    ] {
+        let told = refused(&query);
+        let expected = Refused::TooComplex { limit: "units of statistics", allowed: 100 };
+        assert_eq!(told, is_too_much.then_some(expected), "{query}");
+    }
+    // Fragments hide nothing.
+    let facets = each(31, "topReferrers(first: #) { name }");
+    let query = format!(
+        "{{ link(code: \"a\") {{ ...l }} }} fragment l on Link {{ stats {{ ... on LinkStats {{ ...f }} }} }}
+         fragment f on LinkStats {{ {facets} }}"
+    );
+    assert_eq!(limit(&query), "units of statistics");
+}
+
+/// So many aliases of a field, each with its number in place of `#`.
+fn each(number: usize, field: &str) -> String {
+    (0..number).map(|number| format!("f{number}: {} ", field.replace('#', &number.to_string()))).collect()
+}
+
 #[test]
 fn each_limit_is_named() {
     assert_eq!(limit(&format!("{{ {} }}", "__typename ".repeat(10_001))), "tokens");
@@ -221,7 +265,7 @@ proptest! {
             let _ = write!(query, " fragment f{number} on Query {{ {} }}", write(fragment, number + 1));
         }
         let (fields, aliases) = expand(&operation, 0, &fragments);
-        let exact = Guard { fields: u64::MAX, aliases: u64::MAX, roots: u64::MAX, depth: 64, cost: u64::MAX, tokens: usize::MAX, directives: 0 };
+        let exact = Guard { fields: u64::MAX, aliases: u64::MAX, roots: u64::MAX, depth: 64, cost: u64::MAX, tokens: usize::MAX, directives: 0, statistics: u64::MAX };
         let document = async_graphql::parser::parse_query(&query).expect("it is well-formed");
         let weight = walk::weigh(&document, &Variables::default());
         prop_assert_eq!((weight.fields, weight.aliases), (fields, aliases), "{}", query);
