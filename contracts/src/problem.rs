@@ -80,12 +80,16 @@ codes! {
     Gone = "gone", 410, "The link leads nowhere any more";
     /// The body is larger than the route takes.
     PayloadTooLarge = "payload_too_large", 413, "The body is too large";
+    /// Path and query together are longer than the address of a request may be.
+    TargetTooLong = "target_too_long", 414, "The address is too long";
     /// The body's media type is not one that the route reads.
     UnsupportedMediaType = "unsupported_media_type", 415, "The media type is not supported";
     /// The idempotency key was used with another request.
     IdempotencyMismatch = "idempotency_mismatch", 422, "The key was used with another request";
     /// The caller or the address made too many requests.
     RateLimited = "rate_limited", 429, "Too many requests";
+    /// The request has more headers, or longer ones, than a request may have.
+    HeadersTooLarge = "headers_too_large", 431, "The headers are too large";
     /// The GraphQL query is larger than the limits allow.
     QueryTooComplex = "query_too_complex", 400, "The query is too complex";
     /// Something broke on our side; the request id leads to the log.

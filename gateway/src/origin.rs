@@ -6,7 +6,7 @@ use axum::Extension;
 use axum::extract::{FromRequestParts, OptionalFromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use chassis::http::{ClientAddr, Failure, RequestId};
+use chassis::http::{ClientAddr, Failure, IdempotencyKey, RequestId};
 use chassis::jwt::{Caller, Verifier};
 use contracts::problem::Code;
 use http::header::{AUTHORIZATION, HeaderName};
@@ -32,8 +32,8 @@ pub struct Origin {
     pub address: IpAddr,
     /// The request's id.
     pub request_id: Option<RequestId>,
-    /// The client's own key for the creations in this request.
-    pub idempotency_key: Option<String>,
+    /// The client's own key for the creations in this request, or what is wrong with it.
+    pub idempotency_key: Option<Result<IdempotencyKey, String>>,
     headers: HeaderMap,
 }
 
@@ -108,8 +108,7 @@ pub async fn admit(State((limits, verifier)): State<(Limits, Verifier)>, request
         }
     }
     let mut origin = Origin::new(caller, address);
-    let key = parts.headers.get(IDEMPOTENCY_KEY).and_then(|key| key.to_str().ok());
-    origin.idempotency_key = key.map(str::to_owned);
+    origin.idempotency_key = IdempotencyKey::of(&parts.headers);
     parts.extensions.insert(origin);
     let mut response = next.run(Request::from_parts(parts, body)).await;
     verdict.tell(response.headers_mut());

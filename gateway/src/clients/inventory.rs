@@ -27,7 +27,7 @@ impl Client<'_> {
         let first = wanted.first.map(|first| first.to_string());
         let pairs =
             [("first", first.as_deref()), ("after", wanted.after.as_deref()), ("search", wanted.search.as_deref())];
-        self.read(self.get(with_query("/v1/products", &pairs))).await
+        self.read(self.get(with_query("/v1/products", &pairs)?)).await
     }
 
     /// Returns those of the products that the user may see.

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use axum::body::to_bytes;
 use bytes::Bytes;
+use chassis::http::{IdempotencyKey, LONGEST_PARAMETER};
 use contracts::problem::Code;
 use futures::{Stream, TryStreamExt};
 use http::header::{ACCEPT, CONTENT_TYPE};
@@ -82,8 +83,9 @@ impl<'a> Client<'a> {
         argument: &str,
     ) -> Result<T, ServiceError> {
         let mut call = self.send_json(Method::POST, path, body)?;
-        let unusable = |_| ServiceError::argument(argument, "It holds characters that a header must not.");
-        call.headers.insert(IDEMPOTENCY_KEY, HeaderValue::try_from(key).map_err(unusable)?);
+        let key = IdempotencyKey::parse(key.as_bytes()).map_err(|why| ServiceError::argument(argument, why))?;
+        let key = HeaderValue::try_from(key.as_str()).map_err(|error| ServiceError::internal(&error))?;
+        call.headers.insert(IDEMPOTENCY_KEY, key);
         call.idempotent = true;
         self.read(call).await.map_err(|error: ServiceError| error.renamed("Idempotency-Key", argument))
     }
@@ -142,13 +144,32 @@ impl<'a> Client<'a> {
     }
 }
 
-/// Adds to a path what is wanted, as its query.
-fn with_query(path: &str, pairs: &[(&str, Option<&str>)]) -> String {
+/// Adds to a path what is wanted, as its query. Parameters are named as the arguments that they come from. One that is
+/// longer than services take never becomes part of an address: that might be longer than any can be.
+fn with_query(path: &str, pairs: &[(&str, Option<&str>)]) -> Result<String, ServiceError> {
     let path = format!("{path}?");
     let start = path.len();
     let mut query = Serializer::for_suffix(path, start);
     for (name, value) in pairs.iter().filter_map(|(name, value)| Some((name, (*value)?))) {
+        if value.len() > LONGEST_PARAMETER {
+            return Err(ServiceError::argument(name, format!("must have at most {LONGEST_PARAMETER} bytes")));
+        }
         query.append_pair(name, value);
     }
-    query.finish()
+    Ok(query.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_argument_that_no_address_can_hold_is_named() {
+        let path = |length: usize| with_query("/v1/links", &[("first", None), ("search", Some(&"x".repeat(length)))]);
+        assert!(path(LONGEST_PARAMETER).is_ok_and(|path| path.starts_with("/v1/links?search=xx")));
+        for length in [LONGEST_PARAMETER + 1, 70_000] {
+            let refused = path(length).expect_err("too long");
+            assert_eq!(refused.problem.errors[0].field, "search");
+        }
+    }
 }

@@ -22,7 +22,7 @@ impl Client<'_> {
     pub async fn order(&self, id: Uuid, at: Option<DateTime<Utc>>) -> Result<Option<Order>, ServiceError> {
         let path = format!("/v1/orders/{id}");
         let at = at.map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true));
-        let path = if at.is_some() { with_query(&path, &[("at", at.as_deref())]) } else { path };
+        let path = if at.is_some() { with_query(&path, &[("at", at.as_deref())])? } else { path };
         self.find(path).await
     }
 
@@ -34,7 +34,7 @@ impl Client<'_> {
         let first = wanted.first.map(|first| first.to_string());
         let status = wanted.status.map(contracts::rest::orders::OrderStatus::as_str);
         let pairs = [("first", first.as_deref()), ("after", wanted.after.as_deref()), ("status", status)];
-        self.read(self.get(with_query("/v1/orders", &pairs))).await
+        self.read(self.get(with_query("/v1/orders", &pairs)?)).await
     }
 
     /// Returns what happened to those of the orders that the user may see.

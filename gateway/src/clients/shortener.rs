@@ -46,7 +46,7 @@ impl Client<'_> {
             ("tag", wanted.tag.as_deref()),
             ("search", wanted.search.as_deref()),
         ];
-        self.read(self.get(with_query("/v1/links", &pairs))).await
+        self.read(self.get(with_query("/v1/links", &pairs)?)).await
     }
 
     /// Creates a link. The key makes it repeatable, for us as for the client.

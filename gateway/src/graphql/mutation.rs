@@ -4,6 +4,7 @@ use async_graphql::{Context, ID, Object, QueryPathSegment, Result};
 use contracts::rest::auth::{DeleteAccount, RefreshToken};
 use contracts::rest::orders::CancelOrder;
 use contracts::rest::shortener::CreateLink;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::customer::{Customer, CustomerInput};
@@ -46,7 +47,7 @@ impl Mutation {
     /// Creates a link. With an `Idempotency-Key` header the request can be sent again without creating another.
     async fn create_link(&self, ctx: &Context<'_>, input: CreateLinkInput) -> Result<Link> {
         origin(ctx).user()?;
-        let key = idempotency_key(ctx);
+        let key = idempotency_key(ctx)?;
         Ok(client(ctx, "shortener")?.create_link(&input.into(), &key).await?.into())
     }
 
@@ -129,14 +130,21 @@ impl Mutation {
 }
 
 /// Returns the key of a creation: the client's own, told apart by field where one request creates several, or else one
-/// that serves our own second try.
-fn idempotency_key(ctx: &Context<'_>) -> String {
+/// that serves our own second try. The hash keeps it as short as a key must be, whatever the field is called.
+///
+/// # Errors
+/// Names the header when it holds no key.
+fn idempotency_key(ctx: &Context<'_>) -> Result<String, ServiceError> {
     let field = match ctx.path_node.as_ref().map(|node| node.segment) {
         Some(QueryPathSegment::Name(name)) => name,
         _ => "createLink",
     };
     match &origin(ctx).idempotency_key {
-        Some(key) => format!("{key}.{field}"),
-        None => Uuid::now_v7().to_string(),
+        Some(Ok(key)) => {
+            let hash = Sha256::digest(format!("{}.{field}", key.as_str()));
+            Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
+        }
+        Some(Err(why)) => Err(ServiceError::argument("Idempotency-Key", why)),
+        None => Ok(Uuid::now_v7().to_string()),
     }
 }

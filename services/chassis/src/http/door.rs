@@ -1,10 +1,10 @@
 //! The door of a unit. What must be fast is answered here; everything else is the router's.
 
-use super::{Limits, RequestId, address, guard::guarded};
+use super::{Limits, RequestId, address, guard::guarded, limit};
 use axum::{
     Router,
     extract::{ConnectInfo, Request},
-    response::Response,
+    response::{IntoResponse, Response},
     serve::{IncomingStream, Listener},
 };
 use futures::future::BoxFuture;
@@ -84,6 +84,10 @@ impl Service<Request> for Doorway {
 
     fn call(&mut self, mut request: Request) -> Self::Future {
         let inner = &self.door.0;
+        if let Err(failure) = limit::check(&request) {
+            let id = RequestId::of(request.headers());
+            return Box::pin(async move { Ok(guarded(id, async { failure.into_response() }).await) });
+        }
         match &inner.express {
             Some(express) if express.takes(&request) => {
                 let id = RequestId::of(request.headers());

@@ -1,6 +1,6 @@
 //! Extractors that refuse with problems, naming the field where there is one.
 
-use super::{Failure, nul};
+use super::{Failure, limit, nul};
 use axum::{
     body::Bytes,
     extract::{
@@ -124,9 +124,11 @@ where
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        if let Some(field) = nul::in_query(parts.uri.query().unwrap_or_default()) {
+        let query = parts.uri.query().unwrap_or_default();
+        if let Some(field) = nul::in_query(query) {
             return Err(Failure::field(field, nul::REASON));
         }
+        limit::check_query(query)?;
         match axum::extract::Query::<T>::from_request_parts(parts, state).await {
             Ok(axum::extract::Query(value)) => Ok(Self(value)),
             Err(rejection) => {
@@ -152,7 +154,7 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         let nothing = || Failure::new(Code::NotFound, "There is nothing at this address.");
-        if parts.uri.path().contains(nul::ESCAPED) {
+        if parts.uri.path().contains(nul::ESCAPED) || limit::is_beyond_names(parts.uri.path()) {
             return Err(nothing());
         }
         let read = axum::extract::Path::<T>::from_request_parts(parts, state).await;

@@ -24,6 +24,10 @@ use uuid::Uuid;
 const LISTED: u32 = 100;
 /// How many are listed at most.
 const LISTED_AT_MOST: u32 = 1000;
+/// How many ids one decision may name.
+const DECIDED_AT_MOST: usize = 1_000;
+/// How long a subject may be, in bytes.
+const LONGEST_SUBJECT: usize = 255;
 /// How long a reason may be, in bytes.
 const REASON_AT_MOST: usize = 500;
 
@@ -70,13 +74,15 @@ struct Listing {
     consumer: Option<String>,
     /// Only those about this subject.
     subject: Option<String>,
-    /// How many per consumer: 100 if not given, 1,000 at most.
+    /// How many per consumer: 1 to 1,000; 100 if not given.
     limit: Option<u32>,
 }
 
 impl Listing {
-    fn limit(&self) -> u32 {
-        self.limit.unwrap_or(LISTED).min(LISTED_AT_MOST)
+    fn limit(&self) -> Result<u32, Failure> {
+        let limit = self.limit.unwrap_or(LISTED);
+        let refused = || Failure::field("limit", format!("must be 1 to {LISTED_AT_MOST}"));
+        (1..=LISTED_AT_MOST).contains(&limit).then_some(limit).ok_or_else(refused)
     }
 
     fn consumers<'a>(&self, operated: &'a Operated) -> Result<Vec<&'a DeadLetters>, Failure> {
@@ -121,7 +127,13 @@ impl Decision {
             return Err(Problem::field("reason", "must have 1 to 500 bytes").into());
         }
         match (&self.ids, &self.subject) {
+            (Some(ids), None) if ids.len() > DECIDED_AT_MOST => {
+                Err(Problem::field("ids", format!("must be at most {DECIDED_AT_MOST}")).into())
+            }
             (Some(ids), None) if !ids.is_empty() => Ok(Select::Ids(ids.clone())),
+            (None, Some(subject)) if subject.len() > LONGEST_SUBJECT => {
+                Err(Problem::field("subject", format!("must have at most {LONGEST_SUBJECT} bytes")).into())
+            }
             (None, Some(subject)) => Ok(Select::Subject(subject.clone())),
             _ => Err(Problem::field("ids", "give either ids or a subject").into()),
         }
@@ -143,9 +155,9 @@ async fn list(
     _: Operator,
     Query(listing): Query<Listing>,
 ) -> Result<Json<DeadLetterList>, Failure> {
-    let mut items = Vec::new();
+    let (mut items, limit) = (Vec::new(), listing.limit()?);
     for letters in listing.consumers(&operated)? {
-        let found = letters.list(listing.subject.as_deref(), listing.limit() as usize).await;
+        let found = letters.list(listing.subject.as_deref(), limit as usize).await;
         items.extend(found.map_err(away)?);
     }
     Ok(Json(DeadLetterList { items }))
@@ -185,9 +197,9 @@ async fn audit(
     _: Operator,
     Query(listing): Query<Listing>,
 ) -> Result<Json<DeedList>, Failure> {
-    let mut items = Vec::new();
+    let (mut items, limit) = (Vec::new(), listing.limit()?);
     for letters in listing.consumers(&operated)? {
-        items.extend(letters.audit(listing.limit()).await.map_err(away)?);
+        items.extend(letters.audit(limit).await.map_err(away)?);
     }
     if let Some(subject) = &listing.subject {
         items.retain(|deed| deed.subject == *subject);
