@@ -4,6 +4,9 @@ use crate::http::{REQUEST_ID, RequestId};
 use http::HeaderMap;
 use std::time::Duration;
 
+/// How long an idle connection is kept.
+pub(crate) const KEPT: Duration = Duration::from_secs(10);
+
 /// Makes a client that speaks to other units: no redirects, no proxies, bounded connection times.
 ///
 /// # Panics
@@ -15,7 +18,8 @@ pub fn new() -> reqwest::Client {
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .connect_timeout(Duration::from_secs(1))
-        .pool_idle_timeout(Duration::from_secs(30))
+        // Sooner than a unit closes connections that are idle, or a request could meet the close on its way.
+        .pool_idle_timeout(KEPT)
         .tcp_nodelay(true)
         .build()
         .expect("the TLS provider is compiled in")

@@ -40,6 +40,9 @@ pub struct Http {
     pub request_timeout_ms: u64,
     /// Addresses whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<std::net::IpAddr>,
+    /// What a client may cost.
+    #[garde(dive)]
+    pub clients: Clients,
 }
 
 impl Default for Http {
@@ -49,6 +52,7 @@ impl Default for Http {
             body_limit: 1024 * 1024,
             request_timeout_ms: 10_000,
             trusted_proxies: vec![std::net::Ipv4Addr::LOCALHOST.into(), std::net::Ipv6Addr::LOCALHOST.into()],
+            clients: Clients::default(),
         }
     }
 }
@@ -58,6 +62,48 @@ impl Http {
     #[must_use]
     pub fn request_timeout(&self) -> Duration {
         Duration::from_millis(self.request_timeout_ms)
+    }
+}
+
+/// What a client may cost, at each address that the unit listens on.
+#[derive(Debug, Clone, Deserialize, Validate)]
+#[serde(default)]
+pub struct Clients {
+    /// How many connections may be open.
+    #[garde(range(min = 1, max = 1_000_000))]
+    pub connections: usize,
+    /// How many connections one address may have open (of IPv6, one /64). Trusted proxies may have all.
+    #[garde(range(min = 1, max = 1_000_000))]
+    pub connections_per_address: usize,
+    /// How long a connection may be without a request, in milliseconds: silent, idle, or with half of a header. It must
+    /// be longer than [`crate::client`] keeps idle connections.
+    #[garde(range(min = 10, max = 600_000))]
+    pub idle_ms: u64,
+    /// How long a request's body may take to come, in milliseconds, whatever its size.
+    #[garde(range(min = 10, max = 600_000))]
+    pub body_ms: u64,
+    /// At how many bytes a second a longer body must come.
+    #[garde(range(min = 1, max = 1_000_000_000))]
+    pub body_bytes_per_second: u64,
+    /// How long a client may take nothing of its answer, in milliseconds.
+    #[garde(range(min = 10, max = 600_000))]
+    pub stalled_ms: u64,
+    /// How long a connection without a request is still served after the unit was told to end, in milliseconds.
+    #[garde(range(min = 0, max = 60_000))]
+    pub farewell_ms: u64,
+}
+
+impl Default for Clients {
+    fn default() -> Self {
+        Self {
+            connections: 4_096,
+            connections_per_address: 256,
+            idle_ms: 15_000,
+            body_ms: 5_000,
+            body_bytes_per_second: 16 * 1024,
+            stalled_ms: 30_000,
+            farewell_ms: 250,
+        }
     }
 }
 

@@ -17,6 +17,7 @@ pub mod page;
 pub mod postgres;
 mod run;
 mod scope;
+pub mod server;
 pub mod tasks;
 pub mod telemetry;
 pub mod together;

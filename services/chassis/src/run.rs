@@ -5,6 +5,7 @@ use crate::{
     health::{self, Health},
     http::{Door, Express, Limits, joined},
     jwt::{Verifier, crypto},
+    server::{self, Patience},
     tasks,
     telemetry::Telemetry,
 };
@@ -14,7 +15,7 @@ use clap::{Parser, Subcommand};
 use garde::Validate;
 use serde::de::DeserializeOwned;
 use std::{future::Future, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// A unit that [`run`] can start.
@@ -144,7 +145,7 @@ async fn serve<S: Service>(common: Common, config: S::Config, telemetry: &Teleme
         Some(bind) => bind,
         None => S::BIND.parse().context("the default address is not valid")?,
     };
-    let limits = Limits::from(&common.http);
+    let (limits, patience) = (Limits::from(&common.http), Patience::from(&common.http));
     let grace = Duration::from_millis(common.shutdown.grace_ms);
     let context = Context {
         verifier: Verifier::new(&common.jwt),
@@ -163,38 +164,28 @@ async fn serve<S: Service>(common: Common, config: S::Config, telemetry: &Teleme
         // Last, so that its answer to unknown addresses is the one that is heard.
         .merge(joined(app.router, app.bare, &limits));
     let door = Door::new(router, app.express, &limits);
-    let mut servers = vec![server(bind, door, &context.shutdown).await?];
+    let mut servers = vec![open(bind, door, &patience, &context.shutdown).await?];
     for (address, router) in app.listeners {
         let door = Door::new(router, None, &limits);
-        servers.push(server(address, door, &context.shutdown).await?);
+        servers.push(open(address, door, &patience, &context.shutdown).await?);
     }
     tracing::info!(address = %bind, "The unit is listening.");
     drain(servers, &context, grace).await
 }
 
 /// Binds now, so that a taken port is an error at start; serves in a task of its own.
-async fn server(
+async fn open(
     address: SocketAddr,
     door: Door,
+    patience: &Patience,
     shutdown: &CancellationToken,
-) -> anyhow::Result<tokio::task::JoinHandle<std::io::Result<()>>> {
+) -> anyhow::Result<JoinHandle<()>> {
     let listener = TcpListener::bind(address).await.with_context(|| format!("the address {address} is not free"))?;
-    let end = shutdown.clone().cancelled_owned();
-    use axum::serve::ListenerExt;
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(error = %error, "TCP_NODELAY could not be set.");
-        }
-    });
-    Ok(tokio::spawn(axum::serve(listener, door).with_graceful_shutdown(end).into_future()))
+    Ok(tokio::spawn(server::serve(listener, door, patience.clone(), shutdown.clone())))
 }
 
 /// Waits for the end: first of requests, then of tasks, each as long as `grace` allows.
-async fn drain(
-    servers: Vec<tokio::task::JoinHandle<std::io::Result<()>>>,
-    context: &Context,
-    grace: Duration,
-) -> anyhow::Result<()> {
+async fn drain(servers: Vec<JoinHandle<()>>, context: &Context, grace: Duration) -> anyhow::Result<()> {
     context.shutdown.cancelled().await;
     tracing::info!("The unit is draining.");
     let requests = futures::future::join_all(servers);

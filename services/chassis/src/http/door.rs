@@ -5,12 +5,10 @@ use axum::{
     Router,
     extract::{ConnectInfo, Request},
     response::{IntoResponse, Response},
-    serve::{IncomingStream, Listener},
 };
 use futures::future::BoxFuture;
 use std::{
     convert::Infallible,
-    future::{Ready, ready},
     net::{IpAddr, SocketAddr},
     sync::Arc,
     task::{Context, Poll},
@@ -49,20 +47,6 @@ impl Door {
     #[must_use]
     pub fn facing(&self, peer: SocketAddr) -> Doorway {
         Doorway { door: self.clone(), peer }
-    }
-}
-
-impl<L: Listener<Addr = SocketAddr>> Service<IncomingStream<'_, L>> for Door {
-    type Response = Doorway;
-    type Error = Infallible;
-    type Future = Ready<Result<Doorway, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, stream: IncomingStream<'_, L>) -> Self::Future {
-        ready(Ok(self.facing(*stream.remote_addr())))
     }
 }
 

@@ -83,6 +83,9 @@ fn refuse_bytes(rejection: &BytesRejection) -> Failure {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
         return Failure::new(Code::PayloadTooLarge, "The body is larger than this route takes.");
     }
+    if crate::server::is_late(rejection) {
+        return Failure::new(Code::MalformedRequest, "The body came too slowly.");
+    }
     Failure::new(Code::MalformedRequest, "The body did not come whole.")
 }
 

@@ -3,4 +3,5 @@
 mod jwt;
 mod messaging;
 mod postgres;
+mod server;
 mod stores;

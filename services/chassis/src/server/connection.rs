@@ -1,0 +1,188 @@
+//! One connection, from its first byte to its last.
+
+use super::{
+    Patience,
+    body::{Arriving, Leaving},
+    socket::Socket,
+};
+use crate::http::Doorway;
+use axum::{body::Body, response::Response};
+use futures::future::BoxFuture;
+use http::{HeaderValue, Request, StatusCode, Version, header::CONNECTION};
+use hyper::body::{Body as _, Incoming};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+};
+use std::{
+    convert::Infallible,
+    pin::{Pin, pin},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tower::Service as _;
+
+/// The largest head of a request, in bytes. It is more than any address that the unit takes, so that the unit itself
+/// says what is too long.
+const HEAD: usize = 96 * 1024;
+/// How many requests an HTTP/2 connection may have under way.
+const STREAMS: u32 = 128;
+/// How often a silent HTTP/2 peer is asked whether it is there, and how long it may think about it.
+const PING: Duration = Duration::from_secs(20);
+/// How long a connection that is cut off may take to say so.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
+/// What a connection is served with, and how busy it is. Clones are the same connection.
+#[derive(Clone)]
+pub(super) struct Connection {
+    patience: Arc<Patience>,
+    shutdown: CancellationToken,
+    requests: Arc<Mutex<Requests>>,
+}
+
+struct Requests {
+    under_way: usize,
+    /// When the last one ended; at first, when the connection was made.
+    since: Instant,
+}
+
+impl Connection {
+    pub(super) fn new(patience: Arc<Patience>, shutdown: CancellationToken) -> Self {
+        let requests = Arc::new(Mutex::new(Requests { under_way: 0, since: Instant::now() }));
+        Self { patience, shutdown, requests }
+    }
+
+    /// Serves the connection until either side ends it.
+    pub(super) async fn serve(self, socket: Socket, doorway: Doorway) {
+        let mut builder = Builder::new(TokioExecutor::new());
+        // The time that a header may take is limited below, together with silence: hyper's own timer does not run
+        // before it knows the protocol.
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(HEAD);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS)
+            .max_header_list_size(HEAD as u32)
+            .keep_alive_interval(PING)
+            .keep_alive_timeout(PING)
+            .enable_connect_protocol();
+        let requests = Door { doorway, connection: self.clone() };
+        let mut served = pin!(builder.serve_connection_with_upgrades(TokioIo::new(socket), requests));
+        let mut idle = pin!(sleep(self.patience.idle));
+        let mut farewell = pin!(async {
+            self.shutdown.cancelled().await;
+            sleep(self.patience.farewell).await;
+        });
+        let (mut is_ending, mut is_over) = (false, false);
+        loop {
+            tokio::select! {
+                biased;
+                result = served.as_mut() => {
+                    if let Err(error) = result {
+                        tracing::debug!(error, "A connection broke off.");
+                    }
+                    return;
+                }
+                () = &mut farewell, if !is_ending => {
+                    is_ending = true;
+                    served.as_mut().graceful_shutdown();
+                }
+                () = &mut idle => match self.rest() {
+                    Some(rest) => idle.as_mut().reset(Instant::now() + rest),
+                    None if is_over => return,
+                    None => {
+                        // HTTP/2 says farewell, and HTTP/1 closes if it is not within a header.
+                        served.as_mut().graceful_shutdown();
+                        (is_ending, is_over) = (true, true);
+                        idle.as_mut().reset(Instant::now() + LAST_WORD);
+                    }
+                },
+            }
+        }
+    }
+
+    /// How much longer the connection may be without a request; nothing when it is over.
+    fn rest(&self) -> Option<Duration> {
+        let requests = self.requests();
+        if requests.under_way > 0 {
+            return Some(self.patience.idle);
+        }
+        let rest = self.patience.idle.checked_sub(requests.since.elapsed())?;
+        (!rest.is_zero()).then_some(rest)
+    }
+
+    fn begin(&self) -> UnderWay {
+        self.requests().under_way += 1;
+        UnderWay(self.clone())
+    }
+
+    fn requests(&self) -> std::sync::MutexGuard<'_, Requests> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request that is under way until this is dropped.
+pub(super) struct UnderWay(Connection);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let mut requests = self.0.requests();
+        requests.under_way -= 1;
+        requests.since = Instant::now();
+    }
+}
+
+/// Answers the requests of a connection.
+struct Door {
+    doorway: Doorway,
+    connection: Connection,
+}
+
+impl hyper::service::Service<Request<Incoming>> for Door {
+    type Response = Response<Leaving>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn call(&self, request: Request<Incoming>) -> Answer {
+        let is_http1 = request.version() < Version::HTTP_2;
+        let (parts, body) = request.into_parts();
+        let (body, is_whole) = if body.is_end_stream() {
+            (Body::empty(), None)
+        } else {
+            let (body, is_whole) = Arriving::new(body, Arc::clone(&self.connection.patience));
+            (Body::new(body), Some(is_whole))
+        };
+        let answer = self.doorway.clone().call(Request::from_parts(parts, body));
+        Answer { answer, is_whole, is_http1, request: Some(self.connection.begin()) }
+    }
+}
+
+/// An answer that is being made.
+struct Answer {
+    answer: BoxFuture<'static, Result<Response, Infallible>>,
+    /// Whether the request's body has been read, where it has one.
+    is_whole: Option<Arc<AtomicBool>>,
+    is_http1: bool,
+    request: Option<UnderWay>,
+}
+
+impl Future for Answer {
+    type Output = Result<Response<Leaving>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Ok(mut response) = ready!(self.answer.as_mut().poll(context));
+        let Some(request) = self.request.take() else { return Poll::Pending };
+        let is_unread = self.is_whole.as_ref().is_some_and(|is_whole| !is_whole.load(Ordering::Acquire));
+        let is_last = is_unread || request.0.shutdown.is_cancelled();
+        if self.is_http1 && is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Poll::Ready(Ok(response.map(|inner| Leaving { inner, _request: request })))
+    }
+}
