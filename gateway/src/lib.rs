@@ -87,14 +87,16 @@ fn look_after(context: &chassis::Context, breakers: &Registry, store: &Store, up
             Ok(())
         }
     });
-    let (moves, asked, shutdown) = (breakers.clone(), upstreams.clone(), context.shutdown.clone());
-    context.spawn("breaker prober", move || {
-        let (moves, asked, shutdown) = (moves.clone(), asked.clone(), shutdown.clone());
-        async move {
-            shutdown.run_until_cancelled(operators::prober::run(moves, asked)).await;
-            Ok(())
-        }
-    });
+    for upstream in upstreams.iter() {
+        let (upstream, shutdown) = (upstream.clone(), context.shutdown.clone());
+        context.spawn("breaker prober", move || {
+            let (upstream, shutdown) = (upstream.clone(), shutdown.clone());
+            async move {
+                shutdown.run_until_cancelled(operators::prober::run(upstream)).await;
+                Ok(())
+            }
+        });
+    }
     let store = store.clone();
     context.health.register_optional("redis", move || {
         let store = store.clone();

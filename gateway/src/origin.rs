@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use secrecy::ExposeSecret;
 
 use crate::clients::ServiceError;
-use crate::limits::Limits;
+use crate::limits::{Limits, subscriber};
 use crate::upstream::call::Call;
 
 /// The header that says to upstreams who the client is.
@@ -69,12 +69,12 @@ impl Origin {
         &self.headers
     }
 
-    /// Returns what tells this client from others: the user, or else the address.
+    /// Returns what tells this client from others: the user, or else the address (of IPv6, its /64).
     #[must_use]
     pub fn key(&self) -> String {
         match &self.caller {
             Some(caller) => caller.user_id.to_string(),
-            None => format!("anonymous {}", self.address),
+            None => format!("anonymous {}", subscriber(self.address)),
         }
     }
 

@@ -7,12 +7,13 @@ use futures::future::BoxFuture;
 
 use crate::config;
 use crate::upstream::call::{Answer, Call};
+use crate::upstream::connect::Client;
 use crate::upstream::error::UpstreamError;
 use crate::upstream::layers::{Bulkhead, Circuit, Deadline, Measure, Retry, SingleFlight, TryTimeout};
 use crate::upstream::transport::Transport;
 
 /// Builds the stack towards one upstream, outermost layer first.
-pub fn towards(name: &str, config: &config::Upstream, breaker: &Breaker, client: reqwest::Client) -> Stack {
+pub fn towards(name: &str, config: &config::Upstream, breaker: &Breaker, client: Client) -> Stack {
     Stack::of([
         // Everything is measured as the caller feels it, retries and waiting included.
         Arc::new(Measure::new(name)) as Arc<dyn Layer>,
@@ -21,10 +22,11 @@ pub fn towards(name: &str, config: &config::Upstream, breaker: &Breaker, client:
         // Equal reads of one caller become one: inside the deadline, so that each caller keeps its own; outside the
         // retry, so that one flight is retried once and not once per caller.
         Arc::new(SingleFlight::default()),
-        // A second try meets the breaker like the first, and is not made when the first was refused there.
+        // A second try meets the breaker like the first, and is not made when the first was refused there. A connection
+        // that is refused is tried again and again: a service that restarts loses nobody's call.
         Arc::new(Retry::new(name, config.try_timeout())),
         // The breaker sees every try, for it judges the upstream and not our patience; what it refuses costs nothing
-        // further in.
+        // further in. It judges by class of call, and by how many callers fare badly: see ADR 3.
         Arc::new(Circuit::new(breaker.clone())),
         // The bulkhead stands inside the breaker: what is shed here is our own fullness and says nothing about the
         // upstream, and an open breaker needs no places.

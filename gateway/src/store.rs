@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use breaker::{Breaker, Outcome, Registry, Settings};
+use breaker::{Breaker, Outcome, Recovery, Registry};
 use chassis::config;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, RedisResult};
@@ -31,15 +31,9 @@ impl Store {
             .set_number_of_retries(1)
             .set_connection_timeout(Some(Duration::from_secs(1)))
             .set_response_timeout(Some(Duration::from_secs(1)));
-        let breaker = breakers.breaker(
-            "redis",
-            Settings {
-                slow_after: Duration::from_millis(100),
-                open_base: Duration::from_secs(1),
-                open_max: Duration::from_secs(10),
-                ..Settings::default()
-            },
-        );
+        // Nobody asks Redis how it is: after a pause, the next call does.
+        let recovery = Recovery::Pause { base: Duration::from_secs(1), longest: Duration::from_secs(10) };
+        let breaker = breakers.breaker("redis", &["all"], recovery);
         let connection = ConnectionManager::new_lazy_with_config(client, settings)?;
         Ok(Self { connection, prefix: config.prefix.clone(), breaker })
     }
@@ -55,7 +49,7 @@ impl Store {
     where
         F: Future<Output = RedisResult<T>>,
     {
-        let permit = self.breaker.acquire().ok()?;
+        let permit = self.breaker.acquire(0, "").ok()?;
         let error = match timeout(PATIENCE, work(self.connection.clone())).await {
             Ok(Ok(value)) => {
                 permit.finish(Outcome::Success);

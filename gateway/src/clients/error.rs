@@ -55,6 +55,9 @@ impl ServiceError {
         let wait = told.as_ref().and_then(|problem| problem.retry_after_ms).or(wait.map(|s: u64| s * 1_000));
         let mut problem = match (status.as_u16(), told) {
             (400..=499, Some(problem)) => problem,
+            (503, Some(Problem { code: Code::Overloaded, .. })) => {
+                Problem::new(Code::Overloaded, format!("{service} is busy at the moment."))
+            }
             (503, _) => Problem::new(Code::Unavailable, format!("{service} is not available at the moment.")),
             (504, _) => Problem::new(Code::Timeout, format!("{service} did not answer in time.")),
             _ => Problem::new(Code::BadUpstream, format!("{service} gave an answer that makes no sense.")),
@@ -89,7 +92,7 @@ impl ServiceError {
     /// Whether an older answer may serve in place of this error: the service is away, rather than of another opinion.
     #[must_use]
     pub fn is_absence(&self) -> bool {
-        matches!(self.problem.code, Code::Unavailable | Code::Timeout | Code::BadUpstream)
+        matches!(self.problem.code, Code::Unavailable | Code::Overloaded | Code::Timeout | Code::BadUpstream)
     }
 }
 

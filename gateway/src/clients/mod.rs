@@ -27,7 +27,7 @@ use tokio::time::timeout;
 use url::form_urlencoded::Serializer;
 
 use crate::origin::{IDEMPOTENCY_KEY, Origin};
-use crate::upstream::call::{Answer, AnswerBody, Call, Payload, Reply};
+use crate::upstream::call::{Answer, AnswerBody, Call, Class, Payload, Reply};
 use crate::upstream::error::UpstreamError;
 use crate::upstream::events::events;
 use crate::upstream::{Upstream, Upstreams};
@@ -70,7 +70,7 @@ impl<'a> Client<'a> {
     /// Asks about many things at once: a POST for its length; it reads.
     async fn look_up<T: DeserializeOwned>(&self, path: &str, wanted: &impl Serialize) -> Result<T, ServiceError> {
         let mut call = self.send_json(Method::POST, path, wanted)?;
-        call.idempotent = true;
+        (call.class, call.idempotent) = (Class::Read, true);
         self.read(call).await
     }
 

@@ -71,9 +71,6 @@ pub struct Upstream {
     pub concurrency: Option<usize>,
     /// What the paths begin with (or are) that may be reached from outside: `/v1/` unless said otherwise.
     pub paths: Option<Vec<String>>,
-    /// How long the breaker stays open the first time, in milliseconds: 5,000 unless said otherwise.
-    #[garde(inner(range(min = 10, max = 60_000)))]
-    pub open_ms: Option<u64>,
 }
 
 impl Upstream {
@@ -112,13 +109,6 @@ impl Upstream {
             Some(paths) => paths.iter().any(|allowed| open(allowed)),
             None => open("/v1/"),
         }
-    }
-
-    /// Returns the thresholds of its breaker.
-    #[must_use]
-    pub fn breaker(&self) -> breaker::Settings {
-        let usual = breaker::Settings::default();
-        breaker::Settings { open_base: self.open_ms.map_or(usual.open_base, Duration::from_millis), ..usual }
     }
 }
 

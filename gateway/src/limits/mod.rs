@@ -101,7 +101,7 @@ impl Limits {
 }
 
 /// What stands for an address: a subscriber has a whole /64 of IPv6 to himself.
-fn subscriber(address: IpAddr) -> String {
+pub(crate) fn subscriber(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => {

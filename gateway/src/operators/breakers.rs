@@ -3,9 +3,9 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::State as Shared;
 use axum::routing::{get, post};
-use breaker::{Breaker, Force, Forced, Transition};
+use breaker::{Breaker, Force, Forced, Snapshot, State, Transition};
 use chassis::http::{Failure, Json, Path};
 use chassis::jwt::{Caller, Operator};
 use chrono::{DateTime, Utc};
@@ -35,28 +35,41 @@ pub(super) fn routes() -> Router<Operators> {
 pub struct BreakerView {
     /// Its name: the upstream's, or `redis`.
     pub name: String,
-    /// What calls meet: `closed`, `open` or `half_open`.
+    /// The worst of what calls meet: `closed`, `half_open` or `open`.
     pub state: &'static str,
     /// An operator's order in force.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forced: Option<ForcedView>,
     /// Calls of the last ten seconds that ended well or badly.
     pub calls: u32,
-    /// Those that failed.
+    /// Those that found no connection, were late or broken.
     pub failures: u32,
-    /// Those that took over a second.
-    pub slow: u32,
-    /// The share of failures.
-    pub failure_ratio: f64,
-    /// The share of slow calls.
-    pub slow_ratio: f64,
-    /// Failures in a row.
+    /// Connections in a row that could not be made.
     pub consecutive_failures: u32,
-    /// How many times in a row it has opened without closing in between.
-    pub times_opened: u32,
     /// In how many milliseconds the timer moves it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moves_in_ms: Option<u64>,
+    /// Each class of calls.
+    pub classes: Vec<ClassView>,
+}
+
+/// One class of calls at a breaker.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ClassView {
+    /// `read`, `write` or `redirect`; `all` where there is only one.
+    pub class: &'static str,
+    /// What its calls meet: `closed`, `half_open` or `open`.
+    pub state: &'static str,
+    /// Calls of the last ten seconds that ended well or badly.
+    pub calls: u32,
+    /// Those that found no connection, were late or broken.
+    pub failures: u32,
+    /// Callers of the last ten seconds.
+    pub callers: usize,
+    /// Those whose last call was late or broken.
+    pub failing_callers: usize,
+    /// How many times in a row it has opened without closing in between.
+    pub times_opened: u32,
 }
 
 /// An operator's order.
@@ -79,6 +92,8 @@ pub struct TransitionView {
     pub at: DateTime<Utc>,
     /// Which breaker.
     pub breaker: String,
+    /// The classes that moved together.
+    pub classes: Vec<&'static str>,
     /// The state before.
     pub from: &'static str,
     /// The state after.
@@ -125,7 +140,7 @@ pub(crate) struct BreakerList {
 
 /// Tells how every breaker stands.
 #[utoipa::path(get, path = "/breakers", tag = "operators", responses((status = 200, body = BreakerList)))]
-pub(crate) async fn list(_: Operator, State(operators): State<Operators>) -> Json<BreakerList> {
+pub(crate) async fn list(_: Operator, Shared(operators): Shared<Operators>) -> Json<BreakerList> {
     Json(BreakerList { breakers: operators.breakers.all().iter().map(BreakerView::of).collect() })
 }
 
@@ -134,7 +149,7 @@ pub(crate) async fn list(_: Operator, State(operators): State<Operators>) -> Jso
     responses((status = 200, body = BreakerView), (status = 404, body = Problem)))]
 pub(crate) async fn one(
     _: Operator,
-    State(operators): State<Operators>,
+    Shared(operators): Shared<Operators>,
     Path(name): Path<String>,
 ) -> Result<Json<BreakerView>, Failure> {
     Ok(Json(BreakerView::of(&operators.find(&name)?)))
@@ -145,7 +160,7 @@ pub(crate) async fn one(
     request_body = ForceRequest, responses((status = 200, body = BreakerView), (status = 400, body = Problem)))]
 pub(crate) async fn force(
     Operator(operator): Operator,
-    State(operators): State<Operators>,
+    Shared(operators): Shared<Operators>,
     Path(name): Path<String>,
     Json(request): Json<ForceRequest>,
 ) -> Result<Json<BreakerView>, Failure> {
@@ -158,7 +173,7 @@ pub(crate) async fn force(
         ForcedState::Open => (Forced::Open, "force_open"),
         ForcedState::Closed => (Forced::Closed, "force_closed"),
     };
-    breaker.force(Force { to, ttl: Duration::from_secs(request.ttl_seconds), reason: reason.clone() });
+    breaker.force(&Force { to, ttl: Duration::from_secs(request.ttl_seconds), reason: reason.clone() });
     operators.audit(&operator, &name, action, reason, Some(request.ttl_seconds)).await;
     Ok(Json(BreakerView::of(&breaker)))
 }
@@ -168,13 +183,13 @@ pub(crate) async fn force(
     request_body = ReasonRequest, responses((status = 200, body = BreakerView), (status = 400, body = Problem)))]
 pub(crate) async fn reset(
     Operator(operator): Operator,
-    State(operators): State<Operators>,
+    Shared(operators): Shared<Operators>,
     Path(name): Path<String>,
     Json(request): Json<ReasonRequest>,
 ) -> Result<Json<BreakerView>, Failure> {
     operators
         .order(&operator, &name, "reset", &request, |breaker, reason| {
-            breaker.reset(reason);
+            breaker.reset(&reason);
             Ok(())
         })
         .await
@@ -185,14 +200,14 @@ pub(crate) async fn reset(
     request_body = ReasonRequest, responses((status = 200, body = BreakerView), (status = 409, body = Problem)))]
 pub(crate) async fn probe(
     Operator(operator): Operator,
-    State(operators): State<Operators>,
+    Shared(operators): Shared<Operators>,
     Path(name): Path<String>,
     Json(request): Json<ReasonRequest>,
 ) -> Result<Json<BreakerView>, Failure> {
     let refused = || Failure::new(Code::Conflict, "Only a breaker that is open of its own accord can be probed.");
     operators
         .order(&operator, &name, "probe", &request, |breaker, reason| {
-            breaker.probe(reason).then_some(()).ok_or_else(refused)
+            breaker.probe(&reason).then_some(()).ok_or_else(refused)
         })
         .await
 }
@@ -236,27 +251,41 @@ fn checked(reason: &str) -> Result<String, Failure> {
 
 impl BreakerView {
     pub(super) fn of(breaker: &Breaker) -> Self {
-        let snapshot = breaker.snapshot();
-        let forced = snapshot.force.map(|force| ForcedView {
+        let (snapshots, consecutive_failures) = breaker.snapshots();
+        let classes: Vec<_> = breaker.classes().iter().zip(&snapshots).map(ClassView::of).collect();
+        // An order holds all classes alike.
+        let force = snapshots.iter().find_map(|class| class.force.as_ref());
+        let forced = force.map(|force| ForcedView {
             state: match force.to {
                 Forced::Open => "open",
                 Forced::Closed => "closed",
             },
             ends_in_ms: millis(force.ttl),
-            reason: force.reason,
+            reason: force.reason.clone(),
         });
         Self {
             name: breaker.name().to_owned(),
-            state: snapshot.state.as_str(),
+            state: snapshots.iter().map(|class| class.state).max().unwrap_or(State::Closed).as_str(),
             forced,
+            calls: classes.iter().map(|class| class.calls).sum(),
+            failures: classes.iter().map(|class| class.failures).sum(),
+            consecutive_failures,
+            moves_in_ms: snapshots.iter().filter_map(|class| class.moves_in).min().map(millis),
+            classes,
+        }
+    }
+}
+
+impl ClassView {
+    fn of((class, snapshot): (&&'static str, &Snapshot)) -> Self {
+        Self {
+            class,
+            state: snapshot.state.as_str(),
             calls: snapshot.totals.calls,
             failures: snapshot.totals.failures,
-            slow: snapshot.totals.slow,
-            failure_ratio: snapshot.totals.failure_ratio(),
-            slow_ratio: snapshot.totals.slow_ratio(),
-            consecutive_failures: snapshot.consecutive_failures,
+            callers: snapshot.callers,
+            failing_callers: snapshot.failing_callers,
             times_opened: snapshot.streak,
-            moves_in_ms: snapshot.moves_in.map(millis),
         }
     }
 }
@@ -268,6 +297,7 @@ impl TransitionView {
             number: transition.number,
             at: DateTime::from_timestamp_millis(i64::try_from(since.as_millis()).unwrap_or(0)).unwrap_or_default(),
             breaker: transition.breaker.to_string(),
+            classes: transition.classes.clone(),
             from: transition.change.from.as_str(),
             to: transition.change.to.as_str(),
             cause: transition.change.cause.as_str(),

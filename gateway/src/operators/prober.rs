@@ -1,54 +1,47 @@
-//! Asks half-open upstreams how they are, so that a breaker closes by itself where no traffic would try it.
+//! Asks an upstream how it is, whenever its breaker wants to know. So an open breaker closes by itself where no traffic
+//! would try it, and one caller's bad luck opens nothing as long as the upstream says that it lives.
 
-use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
-use breaker::{Breaker, Outcome, Registry, State};
-use parking_lot::Mutex;
-use tokio::time::{sleep, timeout};
+use breaker::{Question, Word};
+use http::StatusCode;
+use tokio::time::sleep;
 
-use crate::upstream::{Upstream, Upstreams};
+use crate::upstream::Upstream;
+use crate::upstream::transport::lacks_descriptors;
 
 /// How long between two questions.
-const PAUSE: Duration = Duration::from_millis(500);
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(250);
+/// How long an answer may take: both are answered from memory.
+const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Watches the breakers and asks each upstream that is half-open until it is no more. Runs until dropped.
-pub async fn run(breakers: Registry, upstreams: Upstreams) {
+/// Asks one upstream whatever its breaker wants to know, one question at a time. Runs until dropped.
+pub async fn run(upstream: Upstream) {
     let client = chassis::client::new();
-    let asked: Arc<Mutex<HashSet<String>>> = Arc::default();
-    let mut moves = breakers.journal().subscribe(breakers.journal().latest());
+    let breaker = upstream.breaker();
     loop {
-        let transition = moves.next().await;
-        let Some(upstream) = upstreams.get(&transition.breaker) else { continue };
-        let is_news = transition.change.to == State::HalfOpen && asked.lock().insert(upstream.name().to_owned());
-        if is_news {
-            let (upstream, client, asked) = (upstream.clone(), client.clone(), Arc::clone(&asked));
-            tokio::spawn(async move {
-                ask_until_moved(&upstream, &client).await;
-                asked.lock().remove(upstream.name());
-            });
+        breaker.doubted().await;
+        let question = if breaker.asks(Question::Live) { Question::Live } else { Question::Ready };
+        if let Some(word) = ask(&upstream, &client, question).await {
+            breaker.answered(question, word);
         }
-    }
-}
-
-async fn ask_until_moved(upstream: &Upstream, client: &reqwest::Client) {
-    while upstream.breaker().state() == State::HalfOpen {
-        ask(upstream.breaker(), upstream.config().url(), client).await;
         sleep(PAUSE).await;
     }
 }
 
-/// Takes one of the half-open permits for one question. An upstream that says that it is not ready may be so for
-/// reasons that its callers never meet: only silence counts against it.
-async fn ask(breaker: &Breaker, base: &url::Url, client: &reqwest::Client) {
-    let (Ok(permit), Ok(url)) = (breaker.acquire(), base.join("/health/ready")) else { return };
-    let outcome = match timeout(PATIENCE, client.get(url).send()).await {
-        Ok(Ok(answer)) if answer.status().is_success() => Outcome::Success,
-        Ok(Ok(_)) => Outcome::Neutral,
-        Ok(Err(_)) | Err(_) => Outcome::Failure,
+/// Returns nothing when the upstream could not be asked for a reason of our own.
+async fn ask(upstream: &Upstream, client: &reqwest::Client, question: Question) -> Option<Word> {
+    let path = match question {
+        Question::Live => "/health/live",
+        Question::Ready => "/health/ready",
     };
-    permit.finish(outcome);
+    let url = upstream.config().url().join(path).ok()?;
+    match client.get(url).timeout(PATIENCE).send().await {
+        Ok(answer) if question == Question::Ready && answer.status() == StatusCode::SERVICE_UNAVAILABLE => {
+            Some(Word::No)
+        }
+        Ok(_) => Some(Word::Yes),
+        Err(error) if lacks_descriptors(&error) => None,
+        Err(_) => Some(Word::Nothing),
+    }
 }

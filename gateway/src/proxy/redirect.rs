@@ -11,9 +11,10 @@ use http::{HeaderValue, Method};
 
 use super::headers::{strip_answer, strip_request};
 use crate::clients::shortener::is_code;
+use crate::limits::subscriber;
 use crate::origin::{FORWARDED_FOR, client_address};
 use crate::upstream::Upstream;
-use crate::upstream::call::{Answer, AnswerBody, Call, Reply};
+use crate::upstream::call::{Answer, AnswerBody, Call, Class, Reply};
 
 /// Addresses of shortener that look like codes and are none.
 const NOT_CODES: [&str; 3] = ["metrics", "health", "v1"];
@@ -40,10 +41,11 @@ pub(crate) async fn redirect(State(shortener): State<Upstream>, request: Request
     let (mut parts, _) = request.into_parts();
     let method = if parts.method == Method::HEAD { Method::HEAD } else { Method::GET };
     let mut call = Call::new(method, path);
-    call.reply = Reply::Stream;
+    (call.class, call.reply) = (Class::Redirect, Reply::Stream);
     // Each redirect answered is a click counted: one that is asked for again is not the same click.
     call.idempotent = false;
     let address = client_address(&mut parts).await;
+    call.caller = subscriber(address);
     call.headers = parts.headers;
     strip_request(&mut call.headers);
     if let Ok(value) = HeaderValue::try_from(address.to_string()) {

@@ -11,7 +11,6 @@ use bytes::Bytes;
 use chassis::http::{Failure, facts};
 use contracts::problem::Code;
 use futures::StreamExt;
-use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method};
 use hyper::body::Body as _;
 use tokio_util::sync::CancellationToken;
@@ -73,11 +72,12 @@ impl Proxy {
     }
 
     fn respond(&self, answer: Answer) -> Response {
+        let is_live = answer.is_live();
         let Answer { status, mut headers, body } = answer;
         strip_answer(&mut headers);
         let body = match body {
             AnswerBody::Whole(bytes) => Body::from(bytes),
-            AnswerBody::Stream(body) if is_live(&headers) => {
+            AnswerBody::Stream(body) if is_live => {
                 // A live stream has no end of its own; it must not hold up ours.
                 let end = self.shutdown.clone().cancelled_owned();
                 Body::from_stream(body.into_data_stream().take_until(Box::pin(end)))
@@ -103,11 +103,6 @@ fn is_plain(path: &str) -> bool {
     let has_coded_separator = ["%2f", "%5c", "%00", "\\"].iter().any(|coded| path.contains(coded));
     let steps = path.split('/').skip(1).map(|segment| segment.replace("%2e", "."));
     !has_coded_separator && steps.into_iter().all(|segment| !matches!(&*segment, "" | "." | ".."))
-}
-
-fn is_live(headers: &HeaderMap) -> bool {
-    let media = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    media.is_some_and(|media| media.starts_with("text/event-stream"))
 }
 
 #[cfg(test)]

@@ -4,13 +4,59 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
+use contracts::problem::{Code, MEDIA_TYPE, Problem};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, StatusCode};
 
 use super::upload::Upload;
 
-/// A call to an upstream, independent of which one.
-#[derive(Debug)]
+/// What a call is for. Each class of an upstream has a breaker of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// It changes nothing.
+    Read,
+    /// It may change something.
+    Write,
+    /// It leads a visitor to where a short link leads.
+    Redirect,
+}
+
+impl Class {
+    /// The names, each at the class's place.
+    pub const NAMES: &'static [&'static str] = &["read", "write", "redirect"];
+
+    /// Returns the place of the class in a breaker.
+    #[must_use]
+    pub const fn place(self) -> usize {
+        self as usize
+    }
+
+    /// Judges a request by its method; a POST reads where its path says so.
+    #[must_use]
+    pub fn of(method: &Method, path: &str) -> Self {
+        let path = path.split('?').next().unwrap_or_default();
+        let is_look_up = *method == Method::POST && LOOK_UPS.contains(&path);
+        if method.is_safe() || is_look_up { Self::Read } else { Self::Write }
+    }
+}
+
+/// The POSTs that read: they ask about more things than an address can name.
+const LOOK_UPS: [&str; 8] = [
+    "/v1/customers/batch",
+    "/v1/links/batch",
+    "/v1/links/sales/batch",
+    "/v1/orders/batch",
+    "/v1/orders/events/batch",
+    "/v1/payments/batch",
+    "/v1/products/batch",
+    "/v1/stats/batch",
+];
+
+/// A call to an upstream, independent of which one. A copy is the same call, to be made again.
+#[derive(Debug, Clone)]
 pub struct Call {
+    /// What it is for.
+    pub class: Class,
     /// The method.
     pub method: Method,
     /// Path and query, as the upstream sees them.
@@ -23,14 +69,15 @@ pub struct Call {
     pub reply: Reply,
     /// Whether making the call twice is the same as making it once.
     pub idempotent: bool,
-    /// Who asks: only calls of the same caller share one flight.
+    /// Who asks, as far as we know: only calls of the same caller share one flight, and a caller's late or broken calls
+    /// are held against that caller before they are held against the upstream.
     pub caller: String,
     /// How long the whole may take, where the upstream's own deadline does not fit.
     pub deadline: Option<Duration>,
 }
 
 /// The body of a call.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Payload {
     /// All of it, so that it can be sent again.
     Whole(Bytes),
@@ -71,10 +118,12 @@ impl Call {
     /// Starts a call without a body. GET, HEAD, PUT and DELETE are idempotent (RFC 9110, 9.2.2).
     #[must_use]
     pub fn new(method: Method, path: impl Into<String>) -> Self {
+        let path = path.into();
         Self {
+            class: Class::of(&method, &path),
             idempotent: method.is_idempotent(),
             method,
-            path: path.into(),
+            path,
             headers: HeaderMap::new(),
             payload: Payload::Whole(Bytes::new()),
             reply: Reply::Json,
@@ -82,25 +131,38 @@ impl Call {
             deadline: None,
         }
     }
+}
 
-    /// Makes the same call again, unless its body went with the first.
+impl Payload {
+    /// Whether all of it can still be sent.
     #[must_use]
-    pub fn again(&self) -> Option<Self> {
-        let Payload::Whole(bytes) = &self.payload else { return None };
-        Some(Self {
-            method: self.method.clone(),
-            path: self.path.clone(),
-            headers: self.headers.clone(),
-            payload: Payload::Whole(bytes.clone()),
-            reply: self.reply,
-            idempotent: self.idempotent,
-            caller: self.caller.clone(),
-            deadline: self.deadline,
-        })
+    pub fn is_unsent(&self) -> bool {
+        match self {
+            Self::Whole(_) => true,
+            Self::Stream(upload) => upload.is_unsent(),
+        }
     }
 }
 
 impl Answer {
+    /// Whether the service says that it is well and has too much work: a problem with the code `overloaded`.
+    #[must_use]
+    pub fn sheds(&self) -> bool {
+        self.is_a(MEDIA_TYPE)
+            && serde_json::from_slice::<Problem>(&self.bytes()).is_ok_and(|problem| problem.code == Code::Overloaded)
+    }
+
+    /// Whether the body is a live feed, which ends when the service does.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.is_a("text/event-stream")
+    }
+
+    fn is_a(&self, media: &str) -> bool {
+        let told = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        told.is_some_and(|told| told.starts_with(media))
+    }
+
     /// Returns the body of an answer that was asked for as a whole.
     #[must_use]
     pub fn bytes(&self) -> Bytes {

@@ -3,23 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use breaker::Refusal;
 use chassis::http::Failure;
 use contracts::problem::Code;
 
 /// Why a call to an upstream has no answer. Clones share the cause: several callers may have waited for one flight.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum UpstreamError {
-    /// The breaker is open.
-    #[error("the breaker is {state}")]
+    /// The breaker does not let the call through.
+    #[error("the breaker refuses the call: {why:?}")]
     Refused {
-        /// The breaker's state.
-        state: &'static str,
+        /// Why not.
+        why: Refusal,
         /// When it is worth asking again.
         retry_after: Duration,
     },
-    /// Too many calls are under way.
+    /// Too many calls are under way, or we have no descriptor left for another connection.
     #[error("too many calls are under way")]
     Shed,
+    /// The call cannot be put into HTTP: its address is longer than any may be.
+    #[error("the call cannot be built: {0:#}")]
+    Unbuildable(Arc<anyhow::Error>),
     /// No answer came in time.
     #[error("no answer came in time")]
     Late,
@@ -38,28 +42,39 @@ pub enum UpstreamError {
     /// The client's upload is larger than allowed.
     #[error("the client's body is too large")]
     TooLarge,
+    /// The connection broke off before the upload was whole, and no answer came: nobody knows why.
+    #[error("the connection broke off during the upload: {0:#}")]
+    UploadCut(Arc<anyhow::Error>),
+    /// A write without an answer: it may have been done.
+    #[error("it may have been done: {0}")]
+    OutcomeUnknown(Box<UpstreamError>),
 }
 
 impl UpstreamError {
     /// Returns the code that clients are told.
     #[must_use]
-    pub const fn code(&self) -> Code {
+    pub fn code(&self) -> Code {
         match self {
-            Self::Refused { .. } | Self::Shed | Self::Unreachable(_) | Self::Reset(_) => Code::Unavailable,
+            Self::Refused { .. } | Self::Unreachable(_) | Self::Reset(_) | Self::UploadCut(_) => Code::Unavailable,
+            Self::Shed => Code::Overloaded,
             Self::Late => Code::Timeout,
             Self::BadBody(_) => Code::BadUpstream,
-            Self::NoUpload => Code::MalformedRequest,
+            Self::NoUpload | Self::Unbuildable(_) => Code::MalformedRequest,
             Self::TooLarge => Code::PayloadTooLarge,
+            Self::OutcomeUnknown(error) => error.code(),
         }
     }
 
     /// Returns after how long another try may succeed.
     #[must_use]
-    pub const fn retry_after(&self) -> Option<Duration> {
+    pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused { retry_after, .. } => Some(*retry_after),
-            Self::Shed | Self::Late | Self::Unreachable(_) | Self::Reset(_) => Some(Duration::from_secs(1)),
-            Self::BadBody(_) | Self::NoUpload | Self::TooLarge => None,
+            Self::Shed | Self::Late | Self::Unreachable(_) | Self::Reset(_) | Self::UploadCut(_) => {
+                Some(Duration::from_secs(1))
+            }
+            Self::BadBody(_) | Self::NoUpload | Self::TooLarge | Self::Unbuildable(_) => None,
+            Self::OutcomeUnknown(error) => error.retry_after(),
         }
     }
 
@@ -67,6 +82,9 @@ impl UpstreamError {
     #[must_use]
     pub fn detail(&self, service: &str) -> String {
         match self {
+            Self::Refused { why: Refusal::Caller, .. } => {
+                format!("Too many of your calls to {service} had no answer in time: wait a little.")
+            }
             Self::Refused { .. } | Self::Unreachable(_) | Self::Reset(_) => {
                 format!("{service} is not available at the moment.")
             }
@@ -75,6 +93,13 @@ impl UpstreamError {
             Self::BadBody(_) => format!("{service} gave an answer that cannot be read."),
             Self::NoUpload => "The body did not arrive.".to_owned(),
             Self::TooLarge => "The body is larger than this route takes.".to_owned(),
+            Self::Unbuildable(_) => "The address is longer than any may be.".to_owned(),
+            Self::UploadCut(_) => format!("{service} stopped reading the body and gave no answer."),
+            Self::OutcomeUnknown(error) => format!(
+                "{} Whether it was done is not known. To repeat it with the same Idempotency-Key is safe, where the \
+                 route takes one; else look first.",
+                error.detail(service)
+            ),
         }
     }
 

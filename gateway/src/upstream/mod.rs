@@ -1,6 +1,7 @@
 //! The services behind the gateway and how they are called.
 
 pub mod call;
+pub mod connect;
 pub mod error;
 pub mod events;
 pub mod layers;
@@ -10,11 +11,15 @@ pub mod upload;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use breaker::{Breaker, Registry};
+use breaker::{Breaker, Recovery, Registry};
 
 use crate::config;
 use crate::stack::{self, Outcome, Stack};
-use call::Call;
+use call::{Call, Class};
+use error::UpstreamError;
+
+/// The one upstream that redirects.
+const REDIRECTS: &str = "shortener";
 
 /// One service behind the gateway.
 #[derive(Clone)]
@@ -28,8 +33,9 @@ pub struct Upstream {
 impl Upstream {
     /// Creates the upstream with its own stack of layers.
     #[must_use]
-    pub fn new(name: &str, config: config::Upstream, breakers: &Registry, client: reqwest::Client) -> Self {
-        let breaker = breakers.breaker(name, config.breaker());
+    pub fn new(name: &str, config: config::Upstream, breakers: &Registry, client: connect::Client) -> Self {
+        let classes = if name == REDIRECTS { Class::NAMES } else { &Class::NAMES[..Class::Redirect.place()] };
+        let breaker = breakers.breaker(name, classes, Recovery::Probe);
         let stack = stack::towards(name, &config, &breaker, client);
         Self { name: name.into(), stack, breaker, config: Arc::new(config) }
     }
@@ -57,7 +63,14 @@ impl Upstream {
     /// # Errors
     /// Fails when there is no answer. An answer of 4xx or 5xx is an answer.
     pub async fn call(&self, call: Call) -> Outcome {
-        self.stack.call(call).await
+        let writes = call.class == Class::Write;
+        self.stack.call(call).await.map_err(|error| match error {
+            // It was sent, and may have been done: whoever takes this for a refusal does it twice.
+            UpstreamError::Late | UpstreamError::Reset(_) | UpstreamError::BadBody(_) if writes => {
+                UpstreamError::OutcomeUnknown(Box::new(error))
+            }
+            error => error,
+        })
     }
 }
 
@@ -71,7 +84,7 @@ impl Upstreams {
     /// Creates every upstream that is configured.
     #[must_use]
     pub fn new(configured: &config::Upstreams, breakers: &Registry) -> Self {
-        let client = chassis::client::new();
+        let client = connect::client();
         let create = |(name, config): (String, config::Upstream)| {
             let upstream = Upstream::new(&name, config, breakers, client.clone());
             (name, upstream)

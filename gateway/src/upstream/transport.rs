@@ -1,22 +1,32 @@
 //! The call itself, over HTTP.
 
+use std::error::Error;
+use std::io;
 use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
+use contracts::problem::MEDIA_TYPE;
 use futures::future::BoxFuture;
+use http::header::CONTENT_TYPE;
+use http::{Request, Response, Uri};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 
 use super::call::{Answer, AnswerBody, Call, Payload, Reply};
+use super::connect::Client;
 use super::error::UpstreamError;
 use super::upload::Progress;
 use crate::stack::{Layer, Next, Outcome};
 
 /// The largest answer that is read as a whole, in bytes: 5,000 links of the longest kind.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+/// The process, or the machine, has no descriptor left (Linux).
+const NO_DESCRIPTOR: [i32; 2] = [24, 23];
 
 /// The innermost layer: it makes the call.
 pub struct Transport {
-    client: reqwest::Client,
+    client: Client,
     /// Scheme and authority, without the slash.
     base: String,
 }
@@ -24,34 +34,24 @@ pub struct Transport {
 impl Transport {
     /// Creates the transport to the upstream at `base`.
     #[must_use]
-    pub fn new(client: reqwest::Client, base: &url::Url) -> Self {
+    pub fn new(client: Client, base: &url::Url) -> Self {
         Self { client, base: base.as_str().trim_end_matches('/').to_owned() }
     }
 
     async fn send(&self, call: Call) -> Outcome {
-        let url = url::Url::parse(&format!("{}{}", self.base, call.path)).map_err(|error| {
-            UpstreamError::BadBody(Arc::new(anyhow::Error::new(error).context("the address cannot be made")))
-        })?;
-        let mut request = reqwest::Request::new(call.method, url);
-        *request.headers_mut() = call.headers;
-        let watch = match call.payload {
-            Payload::Whole(bytes) if bytes.is_empty() => None,
-            Payload::Whole(bytes) => {
-                *request.body_mut() = Some(bytes.into());
-                None
-            }
+        let address = Uri::try_from(format!("{}{}", self.base, call.path));
+        let address = address.map_err(|error| UpstreamError::Unbuildable(Arc::new(error.into())))?;
+        let (body, upload) = match call.payload {
+            Payload::Whole(bytes) => (Body::from(bytes), None),
             Payload::Stream(upload) => {
                 let watch = upload.watch();
-                *request.body_mut() = Some(reqwest::Body::wrap_stream(upload.into_stream()));
-                Some(watch)
+                (upload.into_body(), Some(watch))
             }
         };
-        let sent = self.client.execute(request).await;
-        let answer = sent.map_err(|error| match watch.map(|watch| watch.progress()) {
-            Some(Progress::BrokenOff) => UpstreamError::NoUpload,
-            Some(Progress::TooLarge) => UpstreamError::TooLarge,
-            _ => no_answer(error),
-        })?;
+        let mut request = Request::new(body);
+        (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (call.method, address, call.headers);
+        let sent = self.client.request(request).await;
+        let answer = sent.map_err(|error| no_answer(error, upload.map(|upload| upload.progress())))?;
         receive(answer, call.reply).await
     }
 }
@@ -62,25 +62,43 @@ impl Layer for Transport {
     }
 }
 
-fn no_answer(error: reqwest::Error) -> UpstreamError {
-    // The address is ours, not the client's to know, and it is in the log's fields already.
-    let error = error.without_url();
-    let (timed_out, unconnected) = (error.is_timeout(), error.is_connect());
+fn no_answer(error: hyper_util::client::legacy::Error, upload: Option<Progress>) -> UpstreamError {
+    let unconnected = error.is_connect();
+    if unconnected && lacks_descriptors(&error) {
+        return UpstreamError::Shed;
+    }
     let cause = Arc::new(anyhow::Error::new(error));
-    match (timed_out, unconnected) {
-        (_, true) => UpstreamError::Unreachable(cause),
-        (true, false) => UpstreamError::Late,
-        (false, false) => UpstreamError::Reset(cause),
+    match upload {
+        _ if unconnected => UpstreamError::Unreachable(cause),
+        Some(Progress::BrokenOff) => UpstreamError::NoUpload,
+        Some(Progress::TooLarge) => UpstreamError::TooLarge,
+        Some(Progress::UnderWay) => UpstreamError::UploadCut(cause),
+        Some(Progress::Whole) | None => UpstreamError::Reset(cause),
     }
 }
 
-async fn receive(mut answer: reqwest::Response, reply: Reply) -> Outcome {
-    let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
-    if reply == Reply::Stream {
-        let body = AnswerBody::Stream(Body::from_stream(answer.bytes_stream()));
-        return Ok(Answer { status, headers, body });
+/// Whether a connection could not be made because we have no descriptor left: that is no fault of the upstream.
+pub fn lacks_descriptors(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let code = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
+        if code.is_some_and(|code| NO_DESCRIPTOR.contains(&code)) {
+            return true;
+        }
+        next = error.source();
     }
-    let bytes = read(answer).await?;
+    false
+}
+
+async fn receive(answer: Response<Incoming>, reply: Reply) -> Outcome {
+    let (parts, body) = answer.into_parts();
+    let (status, headers) = (parts.status, parts.headers);
+    // A problem is read in any case: its code says more than its status.
+    let is_problem = headers.get(CONTENT_TYPE).is_some_and(|media| media == MEDIA_TYPE);
+    if reply == Reply::Stream && !(status.is_server_error() && is_problem) {
+        return Ok(Answer { status, headers, body: AnswerBody::Stream(Body::new(body)) });
+    }
+    let bytes = read(body).await?;
     if status.is_success() && !bytes.is_empty() {
         serde_json::from_slice::<serde::de::IgnoredAny>(&bytes)
             .map_err(|error| UpstreamError::BadBody(Arc::new(error.into())))?;
@@ -88,10 +106,11 @@ async fn receive(mut answer: reqwest::Response, reply: Reply) -> Outcome {
     Ok(Answer { status, headers, body: AnswerBody::Whole(bytes) })
 }
 
-async fn read(mut answer: reqwest::Response) -> Result<Bytes, UpstreamError> {
+async fn read(mut body: Incoming) -> Result<Bytes, UpstreamError> {
     let mut whole = BytesMut::new();
-    let broken = |error: reqwest::Error| UpstreamError::Reset(Arc::new(error.without_url().into()));
-    while let Some(piece) = answer.chunk().await.map_err(broken)? {
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| UpstreamError::Reset(Arc::new(error.into())))?;
+        let Ok(piece) = frame.into_data() else { continue };
         if whole.len() + piece.len() > LARGEST_ANSWER {
             let cause = anyhow::anyhow!("it is longer than {LARGEST_ANSWER} bytes");
             return Err(UpstreamError::BadBody(Arc::new(cause)));

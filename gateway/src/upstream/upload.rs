@@ -1,12 +1,15 @@
 //! A client's body on its way to an upstream.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
 use bytes::Bytes;
-use futures::{Stream, StreamExt, future, stream};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::{LengthLimitError, Limited};
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use parking_lot::Mutex;
 
 /// How far an upload has come. Until it is whole, the time that passes is the client's: a slow or broken upload must
 /// never look like a slow or broken upstream, or anybody could open a breaker.
@@ -22,11 +25,13 @@ pub enum Progress {
     TooLarge,
 }
 
-/// A body that is passed on as it comes, and watched.
-#[derive(Debug)]
+/// A body that is passed on as it comes, and watched. Clones are the same body: it can be passed on once, but to another
+/// connection when the first was never made.
+#[derive(Debug, Clone)]
 pub struct Upload {
-    body: Body,
+    body: Arc<Mutex<Option<Body>>>,
     limit: usize,
+    size: SizeHint,
     watch: Watch,
 }
 
@@ -61,7 +66,8 @@ impl Upload {
     /// Takes a client's body of at most `limit` bytes.
     #[must_use]
     pub fn new(body: Body, limit: usize) -> Self {
-        Self { body, limit, watch: Watch(Arc::default()) }
+        let size = body.size_hint();
+        Self { body: Arc::new(Mutex::new(Some(body))), limit, size, watch: Watch(Arc::default()) }
     }
 
     /// Returns the means to watch it.
@@ -70,23 +76,110 @@ impl Upload {
         self.watch.clone()
     }
 
+    /// Whether nobody has begun to pass it on.
+    #[must_use]
+    pub fn is_unsent(&self) -> bool {
+        self.body.lock().is_some()
+    }
+
     /// Passes the body on, piece by piece.
-    pub fn into_stream(self) -> impl Stream<Item = std::io::Result<Bytes>> + Send + 'static {
-        let (watch, end) = (self.watch.clone(), self.watch);
-        let pieces = Limited::new(self.body, self.limit).into_data_stream();
-        let pieces = pieces.map(move |piece| {
-            piece.map_err(|error| {
-                let too_large = error.is::<LengthLimitError>();
-                watch.set(if too_large { Progress::TooLarge } else { Progress::BrokenOff });
-                std::io::Error::other(error)
-            })
-        });
-        let finish = stream::once(future::lazy(move |_| {
-            if end.progress() == Progress::UnderWay {
-                end.set(Progress::Whole);
+    #[must_use]
+    pub fn into_body(self) -> Body {
+        Body::new(Passing { left: self.size.exact(), upload: self, body: None })
+    }
+}
+
+/// An upload that is being passed on.
+struct Passing {
+    upload: Upload,
+    /// Taken from the upload with the first piece.
+    body: Option<Limited<Body>>,
+    /// How many bytes are to come, where that was said.
+    left: Option<u64>,
+}
+
+impl HttpBody for Passing {
+    type Data = Bytes;
+    type Error = axum::BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let this = &mut *self;
+        let body = match &mut this.body {
+            Some(body) => body,
+            None => {
+                let taken = this.upload.body.lock().take().ok_or("the upload was passed on before")?;
+                this.body.insert(Limited::new(taken, this.upload.limit))
             }
-            Ok(Bytes::new())
-        }));
-        pieces.chain(finish)
+        };
+        let piece = ready!(Pin::new(&mut *body).poll_frame(context));
+        match &piece {
+            Some(Ok(frame)) => {
+                let length = frame.data_ref().map_or(0, Bytes::len) as u64;
+                this.left = this.left.map(|left| left.saturating_sub(length));
+                // Once all has come that was said, nobody asks for more.
+                if this.left == Some(0) || body.is_end_stream() {
+                    this.upload.watch.set(Progress::Whole);
+                }
+            }
+            Some(Err(error)) => {
+                let too_large = error.is::<LengthLimitError>();
+                this.upload.watch.set(if too_large { Progress::TooLarge } else { Progress::BrokenOff });
+            }
+            None => this.upload.watch.set(Progress::Whole),
+        }
+        Poll::Ready(piece)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_some_and(HttpBody::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    async fn pass(upload: Upload) -> Progress {
+        let watch = upload.watch();
+        let _ = upload.into_body().collect().await;
+        watch.progress()
+    }
+
+    #[tokio::test]
+    async fn an_upload_with_a_length_is_whole_with_its_last_byte_and_not_before() {
+        let upload = Upload::new(Body::from("four"), 4);
+        let (watch, mut body) = (upload.watch(), upload.into_body());
+        assert_eq!(body.size_hint().exact(), Some(4));
+        assert_eq!(watch.progress(), Progress::UnderWay);
+        body.frame().await.expect("a piece").expect("whole");
+        assert_eq!(watch.progress(), Progress::Whole, "nobody asks for the end");
+    }
+
+    #[tokio::test]
+    async fn uploads_without_a_length_end_whole_too_large_or_broken_off() {
+        let pieces = |last: Result<&'static str, std::io::Error>| Body::from_stream(stream::iter([Ok("four"), last]));
+        assert_eq!(pass(Upload::new(pieces(Ok("more")), 8)).await, Progress::Whole);
+        assert_eq!(pass(Upload::new(pieces(Ok("more")), 7)).await, Progress::TooLarge);
+        assert_eq!(pass(Upload::new(pieces(Err(std::io::Error::other("gone"))), 8)).await, Progress::BrokenOff);
+    }
+
+    #[tokio::test]
+    async fn an_upload_is_there_until_somebody_begins_to_pass_it_on() {
+        let upload = Upload::new(Body::from("once"), 4);
+        drop(upload.clone().into_body());
+        assert!(upload.is_unsent(), "the connection was never made");
+        assert_eq!(pass(upload.clone()).await, Progress::Whole);
+        assert!(!upload.is_unsent());
+        assert!(upload.into_body().collect().await.is_err());
     }
 }

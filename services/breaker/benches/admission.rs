@@ -1,6 +1,6 @@
 //! What a call pays for its breaker.
 
-use breaker::{Outcome, Registry, Settings};
+use breaker::{Outcome, Recovery, Registry};
 
 fn main() {
     divan::main();
@@ -8,9 +8,9 @@ fn main() {
 
 #[divan::bench(threads = [1, 2])]
 fn one_call(bencher: divan::Bencher<'_, '_>) {
-    let breaker = Registry::new(1).breaker("upstream", Settings::default());
+    let breaker = Registry::new(1).breaker("upstream", &["read"], Recovery::Probe);
     bencher.bench(|| {
-        if let Ok(permit) = breaker.acquire() {
+        if let Ok(permit) = breaker.acquire(0, "somebody") {
             permit.finish(Outcome::Success);
         }
     });

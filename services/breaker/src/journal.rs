@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::machine::Change;
+use crate::state::Change;
 
 /// One move of one breaker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Transition {
     pub at: SystemTime,
     /// The breaker's name.
     pub breaker: Arc<str>,
+    /// The classes that moved together.
+    pub classes: Vec<&'static str>,
     /// What happened.
     pub change: Change,
 }
@@ -39,13 +41,14 @@ impl Journal {
         Self { ring: Mutex::new(VecDeque::with_capacity(capacity)), capacity, latest: watch::Sender::new(0) }
     }
 
-    pub(crate) fn append(&self, breaker: &Arc<str>, change: Change) {
+    pub(crate) fn append(&self, breaker: &Arc<str>, classes: Vec<&'static str>, change: Change) {
         let mut ring = self.ring.lock();
         let number = ring.back().map_or(1, |last| last.number + 1);
         if ring.len() == self.capacity {
             ring.pop_front();
         }
-        ring.push_back(Arc::new(Transition { number, at: SystemTime::now(), breaker: Arc::clone(breaker), change }));
+        let breaker = Arc::clone(breaker);
+        ring.push_back(Arc::new(Transition { number, at: SystemTime::now(), breaker, classes, change }));
         self.latest.send_replace(number);
     }
 

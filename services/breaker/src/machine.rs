@@ -1,293 +1,205 @@
-//! The rule: when a breaker opens, half-opens and closes. Pure; the caller says what time it is.
+//! The rule for one upstream: its classes of calls, and what counts for all of them. Pure, with time passed in.
 
 use std::time::{Duration, Instant};
 
+use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use rand::{Rng, SeedableRng};
 
-use crate::settings::Settings;
-use crate::state::{Cause, Force, Forced, Outcome, Snapshot, State};
-use crate::window::{Window, share};
+use crate::callers::Caller;
+use crate::class::Class;
+use crate::state::{Change, Force, Outcome, Question, Refused, Snapshot, State, Word};
 
-/// What a refused caller is told to wait when all half-open permits are taken: nobody knows how long those calls take.
-const TRIAL_WAIT: Duration = Duration::from_secs(1);
+/// How far back calls and callers count.
+pub(crate) const WINDOW: Duration = Duration::from_secs(10);
+/// How many failures in a row open all classes.
+const FAILURES_IN_A_ROW: u32 = 5;
+/// How long failures go on before they open: a planned restart is over by then, and its callers are still waiting.
+const FAILING_FOR: Duration = Duration::from_secs(2);
+/// How many callers must be failing, and with them half of all callers, to open a class.
+pub(crate) const CALLERS: usize = 5;
+/// How many late or broken calls of one caller in the window, and with them half of its calls, bar that caller.
+pub(crate) const CALLER_FAILURES: usize = 5;
+/// How long such a caller is refused.
+pub(crate) const BARRED_FOR: Duration = Duration::from_secs(5);
+/// How many calls may be under way at once while half-open.
+pub(crate) const HALF_OPEN_PERMITS: u32 = 3;
+/// How long half-open calls alone may say whether the upstream is well; then its own word counts, too. A little longer
+/// than a call to most upstreams may take.
+pub(crate) const TRIAL_TIME: Duration = Duration::from_millis(1_750);
+/// What a refused caller is told to wait where no timer says when the breaker moves.
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// The largest share of a pause that jitter adds, so that breakers of many processes don't try at once.
+const JITTER: f64 = 0.1;
+
+/// How an open breaker finds out that the upstream is well again.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Recovery {
+    /// Somebody asks the upstream what [`Machine::asks`] wants to know. Failures must go on for two seconds to open.
+    Probe,
+    /// Nobody can ask: it waits, and then tries calls. Five failures in a row open at once.
+    Pause {
+        /// The first pause.
+        base: Duration,
+        /// The longest pause, before jitter; each opening in a row doubles up to here.
+        longest: Duration,
+    },
+}
+
+impl Recovery {
+    /// Returns how long the `streak`-th opening in a row lasts (the first is 1); `random` is 0 to 1.
+    pub(crate) fn pause(self, streak: u32, random: f64) -> Option<Duration> {
+        let Self::Pause { base, longest } = self else { return None };
+        let doubled = base.saturating_mul(1 << streak.saturating_sub(1).min(31));
+        Some(doubled.min(longest).mul_f64(1.0 + JITTER * random))
+    }
+
+    const fn failing_for(self) -> Duration {
+        match self {
+            Self::Probe => FAILING_FOR,
+            Self::Pause { .. } => Duration::ZERO,
+        }
+    }
+}
 
 /// The right to make one call. It belongs to the phase in which it was given: a call that outlives its phase
 /// says nothing about the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ticket {
+    class: usize,
+    caller: Caller,
     epoch: u64,
 }
 
-/// A call that may not be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refused {
-    /// The state that refused it.
-    pub state: State,
-    /// When it is worth asking again.
-    pub retry_after: Duration,
-    /// Whether an operator wants it so.
-    pub forced: bool,
-}
+/// The moves of classes, by their places.
+pub type Moves = Vec<(usize, Change)>;
 
-/// The answer to the question whether a call may be made.
-pub type Admission = Result<Ticket, Refused>;
-
-/// A move from one state to another.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// The state before.
-    pub from: State,
-    /// The state after.
-    pub to: State,
-    /// Why.
-    pub cause: Cause,
-    /// The operator's words, where an operator caused it.
-    pub reason: Option<String>,
-}
-
-#[derive(Debug)]
-enum Phase {
-    Closed,
-    Open { until: Instant },
-    HalfOpen { under_way: u32, succeeded: u32, slow: u32 },
-}
-
-impl Phase {
-    const fn state(&self) -> State {
-        match self {
-            Self::Closed => State::Closed,
-            Self::Open { .. } => State::Open,
-            Self::HalfOpen { .. } => State::HalfOpen,
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Hold {
-    until: Instant,
-    force: Force,
-}
-
-/// One breaker's state machine.
+/// One upstream's state machine.
 #[derive(Debug)]
 pub struct Machine {
-    settings: Settings,
-    window: Window,
-    phase: Phase,
-    hold: Option<Hold>,
-    consecutive: u32,
-    streak: u32,
-    epoch: u64,
+    recovery: Recovery,
+    classes: Vec<Class>,
+    /// Failures since the last success, and when they began.
+    row: Option<(u32, Instant)>,
     random: SmallRng,
 }
 
 impl Machine {
-    /// Creates a closed breaker. `seed` decides the jitter.
+    /// Creates a closed breaker for so many classes. `seed` decides the jitter.
     #[must_use]
-    pub fn new(settings: Settings, now: Instant, seed: u64) -> Self {
-        let window = Window::new(now, settings.window, settings.buckets);
-        Self {
-            settings,
-            window,
-            phase: Phase::Closed,
-            hold: None,
-            consecutive: 0,
-            streak: 0,
-            epoch: 0,
-            random: SmallRng::seed_from_u64(seed),
-        }
+    pub fn new(recovery: Recovery, classes: usize, now: Instant, seed: u64) -> Self {
+        let classes = (0..classes).map(|_| Class::new(recovery, now)).collect();
+        Self { recovery, classes, row: None, random: SmallRng::seed_from_u64(seed) }
     }
 
-    /// Returns the state that calls meet.
+    /// Returns the state that calls of a class meet.
     #[must_use]
-    pub const fn state(&self) -> State {
-        self.phase.state()
+    pub fn state(&self, class: usize) -> State {
+        self.classes[class].state()
     }
 
     /// Asks to make a call.
     ///
     /// # Errors
-    /// Refuses while open, and while half-open once the permits are out.
-    pub fn admit(&mut self, now: Instant) -> Admission {
-        let permits = self.settings.half_open_permits;
-        let retry_after = match &mut self.phase {
-            Phase::Closed => return Ok(Ticket { epoch: self.epoch }),
-            // A success keeps its place: the fourth caller has nothing to add to three trials.
-            Phase::HalfOpen { under_way, succeeded, .. } if *under_way + *succeeded < permits => {
-                *under_way += 1;
-                return Ok(Ticket { epoch: self.epoch });
+    /// Refuses while open, while half-open once the permits are out, and callers who are barred.
+    pub fn admit(&mut self, now: Instant, class: usize, caller: Caller) -> Result<Ticket, Refused> {
+        let epoch = self.classes[class].admit(now, caller)?;
+        Ok(Ticket { class, caller, epoch })
+    }
+
+    /// Takes note of how a call ended. A neutral end only gives the permit back.
+    pub fn finish(&mut self, now: Instant, ticket: Ticket, outcome: Outcome) -> Moves {
+        let Ticket { class, caller, epoch } = ticket;
+        let moved = self.classes[class].finish(now, epoch, caller, outcome, &mut self.random);
+        self.count(now, outcome, moved.map(|change| (class, change)))
+    }
+
+    /// Takes note of something learnt about the upstream outside any call, such as a body that broke off after its
+    /// call had been counted.
+    pub fn record(&mut self, now: Instant, class: usize, caller: Caller, outcome: Outcome) -> Moves {
+        let moved = self.classes[class].record(now, caller, outcome, &mut self.random);
+        self.count(now, outcome, moved.map(|change| (class, change)))
+    }
+
+    /// Whether any class wants to know this of the upstream.
+    #[must_use]
+    pub fn asks(&self, question: Question) -> bool {
+        self.classes.iter().any(|class| class.asks() == Some(question))
+    }
+
+    /// Takes note of what the upstream answered when it was asked.
+    pub fn answered(&mut self, now: Instant, question: Question, word: Word) -> Moves {
+        let random = &mut self.random;
+        let each = self.classes.iter_mut().enumerate();
+        let mut moves: Moves = each
+            .filter_map(|(place, class)| Some((place, class.answered(now, question, word, random)?)))
+            .collect();
+        // Our own question that is not answered counts like a connection that is refused: no caller can cause it.
+        let outcome = if word == Word::Nothing { Outcome::Failure } else { Outcome::Success };
+        moves.extend(self.count(now, outcome, None));
+        moves
+    }
+
+    /// Counts what no caller can cause: it holds for all classes.
+    fn count(&mut self, now: Instant, outcome: Outcome, moved: Option<(usize, Change)>) -> Moves {
+        let mut moves = Vec::from_iter(moved);
+        match outcome {
+            Outcome::Success => self.row = None,
+            Outcome::Failure => {
+                let (count, since) = self.row.unwrap_or((0, now));
+                let (count, lasts) = (count.saturating_add(1), now.saturating_duration_since(since));
+                self.row = Some((count, since));
+                if count >= FAILURES_IN_A_ROW && lasts >= self.recovery.failing_for() {
+                    self.row = None;
+                    let random = &mut self.random;
+                    let each = self.classes.iter_mut().enumerate();
+                    moves.extend(each.filter_map(|(place, class)| Some((place, class.give_up(now, random)?))));
+                }
             }
-            Phase::HalfOpen { .. } => TRIAL_WAIT,
-            Phase::Open { until } => until.saturating_duration_since(now),
-        };
-        Err(Refused { state: self.state(), retry_after, forced: self.hold.is_some() })
+            Outcome::Broken | Outcome::Unable | Outcome::Neutral => {}
+        }
+        moves
     }
 
-    /// Takes note of how a call ended and how long it took. A neutral end only gives the permit back.
-    pub fn finish(&mut self, now: Instant, ticket: Ticket, outcome: Outcome, took: Duration) -> Option<Change> {
-        if ticket.epoch != self.epoch {
-            return None;
-        }
-        if let Phase::HalfOpen { under_way, .. } = &mut self.phase {
-            *under_way = under_way.saturating_sub(1);
-        }
-        self.record(now, outcome, took)
-    }
-
-    /// Takes note of something learnt about the upstream outside any call, such as a body that broke off after
-    /// its call had been counted.
-    pub fn record(&mut self, now: Instant, outcome: Outcome, took: Duration) -> Option<Change> {
-        let failed = match outcome {
-            Outcome::Neutral => return None,
-            Outcome::Failure => true,
-            Outcome::Success => false,
-        };
-        let slow = took > self.settings.slow_after;
-        match self.phase {
-            Phase::Closed => self.count(now, failed, slow),
-            Phase::HalfOpen { .. } => self.try_out(now, failed, slow),
-            Phase::Open { .. } => None,
-        }
-    }
-
-    /// Moves the breaker if its time has come. Called by a timer at [`Machine::deadline`].
-    pub fn tick(&mut self, now: Instant) -> Option<Change> {
-        if let Some(hold) = self.hold.take_if(|hold| hold.until <= now) {
-            let reason = Some(hold.force.reason);
-            return Some(match hold.force.to {
-                // Whatever the operator kept traffic away from has to prove itself like any other.
-                Forced::Open => self.half_open(Cause::ForceExpired, reason),
-                Forced::Closed => self.close(Cause::ForceExpired, reason),
-            });
-        }
-        match self.phase {
-            Phase::Open { until } if until <= now && self.hold.is_none() => {
-                Some(self.half_open(Cause::WaitElapsed, None))
-            }
-            _ => None,
-        }
+    /// Moves the classes whose time has come. Called by a timer at [`Machine::deadline`].
+    pub fn tick(&mut self, now: Instant) -> Moves {
+        self.each(|class| class.tick(now))
     }
 
     /// Returns when the breaker will next move by itself.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        match (&self.hold, &self.phase) {
-            (Some(hold), _) => Some(hold.until),
-            (None, Phase::Open { until }) => Some(*until),
-            (None, _) => None,
-        }
+        self.classes.iter().filter_map(Class::deadline).min()
     }
 
-    /// Holds the breaker open or closed for as long as the order says.
-    pub fn force(&mut self, now: Instant, force: Force) -> Change {
-        let until = now + force.ttl;
-        let reason = Some(force.reason.clone());
-        let to = match force.to {
-            Forced::Open => Phase::Open { until },
-            Forced::Closed => Phase::Closed,
-        };
-        self.hold = Some(Hold { until, force });
-        self.go(to, Cause::Forced, reason)
+    /// Holds all classes open or closed for as long as the order says.
+    pub fn force(&mut self, now: Instant, force: &Force) -> Moves {
+        self.each(|class| Some(class.force(now, force.clone())))
     }
 
-    /// Closes the breaker and forgets everything, forces included.
-    pub fn reset(&mut self, reason: String) -> Change {
-        self.hold = None;
-        self.close(Cause::Reset, Some(reason))
+    /// Closes all classes and forgets everything, forces included.
+    pub fn reset(&mut self, reason: &str) -> Moves {
+        self.row = None;
+        self.each(|class| Some(class.reset(reason.to_owned())))
     }
 
-    /// Lets trial calls through at once instead of at the end of the open time. Changes nothing unless the breaker
-    /// is open of its own accord.
-    pub fn probe(&mut self, reason: String) -> Option<Change> {
-        match self.phase {
-            Phase::Open { .. } if self.hold.is_none() => Some(self.half_open(Cause::Probe, Some(reason))),
-            _ => None,
-        }
+    /// Lets trial calls through at once, in those classes that are open of their own accord.
+    pub fn probe(&mut self, now: Instant, reason: &str) -> Moves {
+        self.each(|class| class.probe(now, reason.to_owned()))
     }
 
-    /// Describes the breaker as it stands.
+    /// Describes each class as it stands.
     #[must_use]
-    pub fn snapshot(&self, now: Instant) -> Snapshot {
-        Snapshot {
-            state: self.state(),
-            force: self
-                .hold
-                .as_ref()
-                .map(|hold| Force { ttl: hold.until.saturating_duration_since(now), ..hold.force.clone() }),
-            totals: self.window.totals(now),
-            consecutive_failures: self.consecutive,
-            streak: self.streak,
-            moves_in: self.deadline().map(|at| at.saturating_duration_since(now)),
-            trials_under_way: match self.phase {
-                Phase::HalfOpen { under_way, .. } => under_way,
-                _ => 0,
-            },
-        }
+    pub fn snapshots(&self, now: Instant) -> Vec<Snapshot> {
+        self.classes.iter().map(|class| class.snapshot(now)).collect()
     }
 
-    fn count(&mut self, now: Instant, failed: bool, slow: bool) -> Option<Change> {
-        self.window.record(now, failed, slow);
-        self.consecutive = if failed { self.consecutive.saturating_add(1) } else { 0 };
-        // An operator who forced it closed wants it closed; what happens is counted all the same.
-        if self.hold.is_some() {
-            return None;
-        }
-        let totals = self.window.totals(now);
-        let enough = totals.calls >= self.settings.minimum_calls;
-        let cause = if self.consecutive >= self.settings.consecutive_failures {
-            Cause::ConsecutiveFailures
-        } else if enough && totals.failure_ratio() >= self.settings.failure_ratio {
-            Cause::FailureRatio
-        } else if enough && totals.slow_ratio() >= self.settings.slow_ratio {
-            Cause::SlowRatio
-        } else {
-            return None;
-        };
-        Some(self.open(now, cause))
+    /// Returns how many calls have failed in a row, in all classes.
+    #[must_use]
+    pub fn failures_in_a_row(&self) -> u32 {
+        self.row.map_or(0, |(count, _)| count)
     }
 
-    fn try_out(&mut self, now: Instant, failed: bool, was_slow: bool) -> Option<Change> {
-        if failed {
-            return Some(self.open(now, Cause::TrialFailed));
-        }
-        let Phase::HalfOpen { succeeded, slow, .. } = &mut self.phase else {
-            return None;
-        };
-        *succeeded += 1;
-        *slow += u32::from(was_slow);
-        if *succeeded < self.settings.half_open_permits {
-            return None;
-        }
-        if share(*slow, *succeeded) >= self.settings.slow_ratio {
-            return Some(self.open(now, Cause::TrialsSlow));
-        }
-        Some(self.close(Cause::TrialsSucceeded, None))
-    }
-
-    fn open(&mut self, now: Instant, cause: Cause) -> Change {
-        self.streak = self.streak.saturating_add(1);
-        let jitter = 1.0 + self.settings.jitter * self.random.random::<f64>();
-        let until = now + self.settings.open_for(self.streak).mul_f64(jitter);
-        self.go(Phase::Open { until }, cause, None)
-    }
-
-    fn half_open(&mut self, cause: Cause, reason: Option<String>) -> Change {
-        self.go(Phase::HalfOpen { under_way: 0, succeeded: 0, slow: 0 }, cause, reason)
-    }
-
-    fn close(&mut self, cause: Cause, reason: Option<String>) -> Change {
-        self.streak = 0;
-        self.go(Phase::Closed, cause, reason)
-    }
-
-    /// Enters a phase. Its calls start a new epoch, so that those of the old one no longer count.
-    fn go(&mut self, phase: Phase, cause: Cause, reason: Option<String>) -> Change {
-        let from = self.state();
-        self.phase = phase;
-        self.epoch += 1;
-        self.window.clear();
-        self.consecutive = 0;
-        Change { from, to: self.state(), cause, reason }
+    fn each(&mut self, work: impl Fn(&mut Class) -> Option<Change>) -> Moves {
+        self.classes.iter_mut().enumerate().filter_map(|(place, class)| Some((place, work(class)?))).collect()
     }
 }

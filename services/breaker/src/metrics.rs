@@ -2,16 +2,16 @@
 
 use metrics::{Counter, counter, describe_counter, describe_gauge, gauge};
 
-use crate::machine::Change;
-use crate::state::{Outcome, State};
+use crate::state::{Change, Outcome, State};
 
-/// Gauge, one-hot: 1 for the state that a breaker is in, 0 for the others.
+/// Gauge, one-hot, by `breaker` and `class`: 1 for the state that the class is in, 0 for the others.
 pub const STATE: &str = "breaker_state";
 /// Gauge: 1 while an operator holds a breaker.
 pub const FORCED: &str = "breaker_forced";
 /// Counter of moves, by `from`, `to` and `cause`.
 pub const TRANSITIONS: &str = "breaker_transitions_total";
-/// Counter of calls, by `outcome`: success, failure, neutral or refused.
+/// Counter of calls, by `outcome`: success, failure (no connection), broken (late or unreadable), unable (5xx at once),
+/// neutral or refused.
 pub const CALLS: &str = "breaker_calls_total";
 
 /// Tells the metrics recorder what the metrics mean.
@@ -23,37 +23,52 @@ pub fn describe() {
 }
 
 /// Shows one state and zeroes the others.
-pub(crate) fn show_state(name: &str, state: State, forced: bool) {
+pub(crate) fn show_state(name: &str, class: &'static str, state: State, forced: bool) {
     for each in State::ALL {
         let value = if each == state { 1.0 } else { 0.0 };
-        gauge!(STATE, "breaker" => name.to_owned(), "state" => each.as_str()).set(value);
+        gauge!(STATE, "breaker" => name.to_owned(), "class" => class, "state" => each.as_str()).set(value);
     }
-    gauge!(FORCED, "breaker" => name.to_owned()).set(if forced { 1.0 } else { 0.0 });
+    gauge!(FORCED, "breaker" => name.to_owned(), "class" => class).set(if forced { 1.0 } else { 0.0 });
 }
 
-pub(crate) fn count_transition(name: &str, change: &Change) {
+pub(crate) fn count_transition(name: &str, class: &'static str, change: &Change) {
     let (from, to, cause) = (change.from.as_str(), change.to.as_str(), change.cause.as_str());
-    counter!(TRANSITIONS, "breaker" => name.to_owned(), "from" => from, "to" => to, "cause" => cause).increment(1);
+    let name = name.to_owned();
+    counter!(TRANSITIONS, "breaker" => name, "class" => class, "from" => from, "to" => to, "cause" => cause)
+        .increment(1);
 }
 
-/// One breaker's counters, looked up once: calls are counted on the hot path.
+/// The counters of one class, looked up once: calls are counted on the hot path.
 pub(crate) struct Calls {
     success: Counter,
     failure: Counter,
+    broken: Counter,
+    unable: Counter,
     neutral: Counter,
     pub(crate) refused: Counter,
 }
 
 impl Calls {
-    pub(crate) fn of(name: &str) -> Self {
-        let of = |outcome: &'static str| counter!(CALLS, "breaker" => name.to_owned(), "outcome" => outcome);
-        Self { success: of("success"), failure: of("failure"), neutral: of("neutral"), refused: of("refused") }
+    pub(crate) fn of(name: &str, class: &'static str) -> Self {
+        let of = |outcome: &'static str| {
+            counter!(CALLS, "breaker" => name.to_owned(), "class" => class, "outcome" => outcome)
+        };
+        Self {
+            success: of("success"),
+            failure: of("failure"),
+            broken: of("broken"),
+            unable: of("unable"),
+            neutral: of("neutral"),
+            refused: of("refused"),
+        }
     }
 
     pub(crate) fn count(&self, outcome: Outcome) {
         match outcome {
             Outcome::Success => self.success.increment(1),
             Outcome::Failure => self.failure.increment(1),
+            Outcome::Broken => self.broken.increment(1),
+            Outcome::Unable => self.unable.increment(1),
             Outcome::Neutral => self.neutral.increment(1),
         }
     }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::breaker::Breaker;
 use crate::journal::Journal;
-use crate::settings::Settings;
+use crate::machine::Recovery;
 
 /// The breakers of a process, by name, with the journal that they share.
 #[derive(Debug, Clone)]
@@ -26,11 +26,11 @@ impl Registry {
         Self { breakers: Arc::default(), journal: Arc::new(Journal::new(kept)), rearm: Arc::default() }
     }
 
-    /// Returns the breaker of that name, and creates it with these settings if there is none.
+    /// Returns the breaker of that name, and creates it with these classes if there is none.
     #[must_use]
-    pub fn breaker(&self, name: &str, settings: Settings) -> Breaker {
+    pub fn breaker(&self, name: &str, classes: &'static [&'static str], recovery: Recovery) -> Breaker {
         let mut breakers = self.breakers.write();
-        let create = || Breaker::new(name, settings, Arc::clone(&self.journal), Arc::clone(&self.rearm));
+        let create = || Breaker::new(name, classes, recovery, Arc::clone(&self.journal), Arc::clone(&self.rearm));
         breakers.entry(name.to_owned()).or_insert_with(create).clone()
     }
 

@@ -5,14 +5,14 @@ use std::time::Duration;
 use crate::window::Totals;
 
 /// What a call meets at the breaker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum State {
     /// Calls pass.
     Closed,
-    /// Calls are refused.
-    Open,
     /// A few calls pass, to find out whether the upstream has recovered.
     HalfOpen,
+    /// Calls are refused.
+    Open,
 }
 
 impl State {
@@ -35,36 +35,62 @@ impl State {
 pub enum Outcome {
     /// The upstream answered.
     Success,
-    /// The upstream could not be reached, was late, broke off or answered that it is broken.
+    /// The call failed in a way that no caller can cause: no connection could be made.
     Failure,
-    /// Says nothing about the upstream: the caller went away, or was shed before the call was made.
+    /// The answer was late, broke off or could not be read. What this caller sent may have caused it.
+    Broken,
+    /// The upstream said at once that it is broken (500, 502, 503). That costs nobody time.
+    Unable,
+    /// Says nothing about the upstream: the caller went away, or the call was never made.
     Neutral,
+}
+
+/// Something that the breaker wants to know of the upstream. Whoever drives the breaker asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// Whether it runs at all.
+    Live,
+    /// Whether it can do its work.
+    Ready,
+}
+
+/// The upstream's answer to a [`Question`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// Yes.
+    Yes,
+    /// No.
+    No,
+    /// No answer in time.
+    Nothing,
 }
 
 /// Why a breaker moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// Too large a share of the calls in the window failed.
-    FailureRatio,
-    /// Too many calls in a row failed.
-    ConsecutiveFailures,
-    /// Too large a share of the calls in the window was slow.
-    SlowRatio,
+    /// Too many calls in a row failed, for too long.
+    FailuresInARow,
+    /// The calls of too many callers are late or broken.
+    CallersFailed,
+    /// A call was late or broken, and the upstream does not say that it is alive.
+    NotLive,
+    /// The upstream refused a call, and says that it is not ready.
+    NotReady,
     /// The open time is over.
     WaitElapsed,
-    /// Enough half-open calls succeeded.
-    TrialsSucceeded,
+    /// The upstream says that it is well again.
+    ProbeSucceeded,
+    /// A half-open call succeeded.
+    TrialSucceeded,
     /// A half-open call failed.
     TrialFailed,
-    /// The half-open calls succeeded, but too many of them were slow.
-    TrialsSlow,
     /// An operator forced the state.
     Forced,
     /// An operator's force ran out.
     ForceExpired,
     /// An operator reset the breaker.
     Reset,
-    /// An operator asked for a probe before the open time was over.
+    /// An operator asked for trials before the upstream had said that it is well.
     Probe,
 }
 
@@ -73,13 +99,14 @@ impl Cause {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::FailureRatio => "failure_ratio",
-            Self::ConsecutiveFailures => "consecutive_failures",
-            Self::SlowRatio => "slow_ratio",
+            Self::FailuresInARow => "failures_in_a_row",
+            Self::CallersFailed => "callers_failed",
+            Self::NotLive => "not_live",
+            Self::NotReady => "not_ready",
             Self::WaitElapsed => "wait_elapsed",
-            Self::TrialsSucceeded => "trials_succeeded",
+            Self::ProbeSucceeded => "probe_succeeded",
+            Self::TrialSucceeded => "trial_succeeded",
             Self::TrialFailed => "trial_failed",
-            Self::TrialsSlow => "trials_slow",
             Self::Forced => "forced",
             Self::ForceExpired => "force_expired",
             Self::Reset => "reset",
@@ -108,7 +135,40 @@ pub struct Force {
     pub reason: String,
 }
 
-/// A breaker at one moment.
+/// A call that may not be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused {
+    /// Why not.
+    pub why: Refusal,
+    /// When it is worth asking again.
+    pub retry_after: Duration,
+}
+
+/// Why a call may not be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The breaker is open.
+    Open,
+    /// The breaker is half-open, and its trials are under way.
+    HalfOpen,
+    /// Too many calls of this caller were late or broken. Others are not refused.
+    Caller,
+}
+
+/// A move from one state to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The state before.
+    pub from: State,
+    /// The state after.
+    pub to: State,
+    /// Why.
+    pub cause: Cause,
+    /// The operator's words, where an operator caused it.
+    pub reason: Option<String>,
+}
+
+/// One class of a breaker at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Snapshot {
     /// What a call meets now.
@@ -117,8 +177,10 @@ pub struct Snapshot {
     pub force: Option<Force>,
     /// The calls in the window.
     pub totals: Totals,
-    /// How many calls in a row have failed.
-    pub consecutive_failures: u32,
+    /// The callers in the window.
+    pub callers: usize,
+    /// Those of them whose last call was late or broken.
+    pub failing_callers: usize,
     /// How many times in a row the breaker has opened without closing in between.
     pub streak: u32,
     /// How long until the timer moves the breaker.

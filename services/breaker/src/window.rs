@@ -1,35 +1,19 @@
-//! A sliding window of call counts.
+//! A sliding window of call counts, for those who watch.
 
 use std::time::{Duration, Instant};
+
+use crate::machine::WINDOW;
+
+/// How many slices the window is cut into; one at a time falls out of it.
+const SLICES: u32 = 10;
 
 /// What happened in a stretch of time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Calls that ended well or badly; neutral ones are not counted.
     pub calls: u32,
-    /// Those that failed.
+    /// Those that failed, were late or broken.
     pub failures: u32,
-    /// Those that were slow, failed or not.
-    pub slow: u32,
-}
-
-impl Totals {
-    /// Returns the share of failed calls, 0 where there were none.
-    #[must_use]
-    pub fn failure_ratio(&self) -> f64 {
-        share(self.failures, self.calls)
-    }
-
-    /// Returns the share of slow calls, 0 where there were none.
-    #[must_use]
-    pub fn slow_ratio(&self) -> f64 {
-        share(self.slow, self.calls)
-    }
-}
-
-/// Returns `part` of `whole`, 0 where the whole is nothing.
-pub(crate) fn share(part: u32, whole: u32) -> f64 {
-    if whole == 0 { 0.0 } else { f64::from(part) / f64::from(whole) }
 }
 
 /// Counts of the latest buckets of time. Old buckets are forgotten when time reaches them again, so that nothing
@@ -43,16 +27,14 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// Creates an empty window of `length`, cut into `buckets` slices counted from `now`.
+    /// Creates an empty window whose slices are counted from `now`.
     #[must_use]
-    pub(crate) fn new(now: Instant, length: Duration, buckets: usize) -> Self {
-        let buckets = buckets.max(1);
-        let width = (length / u32::try_from(buckets).unwrap_or(u32::MAX)).max(Duration::from_millis(1));
-        Self { origin: now, width, buckets: vec![(0, Totals::default()); buckets] }
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { origin: now, width: WINDOW / SLICES, buckets: vec![(0, Totals::default()); SLICES as usize] }
     }
 
     /// Counts a call that ended at `now`.
-    pub(crate) fn record(&mut self, now: Instant, failed: bool, slow: bool) {
+    pub(crate) fn record(&mut self, now: Instant, failed: bool) {
         let slice = self.slice(now);
         let count = self.buckets.len() as u64;
         let bucket = &mut self.buckets[usize::try_from(slice % count).unwrap_or(0)];
@@ -61,7 +43,6 @@ impl Window {
         }
         bucket.1.calls += 1;
         bucket.1.failures += u32::from(failed);
-        bucket.1.slow += u32::from(slow);
     }
 
     /// Returns the sum of the slices that are still inside the window at `now`.
@@ -74,7 +55,6 @@ impl Window {
             |sum, (_, bucket)| Totals {
                 calls: sum.calls + bucket.calls,
                 failures: sum.failures + bucket.failures,
-                slow: sum.slow + bucket.slow,
             },
         )
     }

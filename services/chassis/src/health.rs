@@ -6,15 +6,18 @@ use serde::Serialize;
 use std::{
     collections::BTreeMap,
     future::Future,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, Once, PoisonError, Weak},
     time::Duration,
 };
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
 
 /// How long one probe may take.
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
-/// How long a report is handed out again, so that pollers do not load the dependencies.
-const REPORT_AGE: Duration = Duration::from_secs(1);
+/// How long between two checks, so that pollers do not load the dependencies.
+const PAUSE: Duration = Duration::from_secs(1);
 
 type Probe = Arc<dyn Fn() -> BoxFuture<'static, anyhow::Result<()>> + Send + Sync>;
 
@@ -24,10 +27,17 @@ pub struct Health {
     inner: Arc<Inner>,
 }
 
-#[derive(Default)]
 struct Inner {
     probes: Mutex<Vec<Dependency>>,
-    last: tokio::sync::Mutex<Option<(Instant, Report)>>,
+    /// What the last check saw.
+    seen: watch::Sender<Option<Report>>,
+    checking: Once,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self { probes: Mutex::default(), seen: watch::Sender::new(None), checking: Once::new() }
+    }
 }
 
 #[derive(Clone)]
@@ -98,19 +108,30 @@ impl Health {
         probes.push(Dependency { name, needed, probe });
     }
 
-    /// Probes every dependency at once, or repeats a report younger than a second.
+    /// Returns what the last check saw, at once: who asks must not wait for a dependency that hangs. Only the first
+    /// answer waits, for the first check.
+    ///
+    /// # Panics
+    /// Panics outside a runtime: the first call starts the task that checks, for as long as this value lives.
     pub async fn report(&self) -> Report {
-        let mut last = self.inner.last.lock().await;
-        if let Some((at, report)) = &*last
-            && at.elapsed() < REPORT_AGE
-        {
-            return report.clone();
+        self.inner.checking.call_once(|| drop(tokio::spawn(check_again_and_again(Arc::downgrade(&self.inner)))));
+        let mut seen = self.inner.seen.subscribe();
+        match seen.wait_for(Option::is_some).await.map(|report| (*report).clone()) {
+            Ok(Some(report)) => report,
+            // The sender is ours, and the value was waited for.
+            _ => Report::of(BTreeMap::new()),
         }
-        let probes = self.inner.probes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    }
+}
+
+/// Checks once a second until nobody needs it.
+async fn check_again_and_again(health: Weak<Inner>) {
+    while let Some(inner) = health.upgrade() {
+        let probes = inner.probes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let states = join_all(probes.into_iter().map(Dependency::state)).await;
-        let report = Report::of(states.into_iter().collect());
-        *last = Some((Instant::now(), report.clone()));
-        report
+        inner.seen.send_replace(Some(Report::of(states.into_iter().collect())));
+        drop(inner);
+        sleep(PAUSE).await;
     }
 }
 
@@ -185,5 +206,25 @@ mod tests {
         let health = Health::default();
         health.register("store", std::future::pending);
         assert_eq!(health.report().await.status, Status::Unavailable);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dependency_that_begins_to_hang_costs_nobody_who_asks_any_time() {
+        let (health, hangs) = (Health::default(), watch::Sender::new(false));
+        let seen = hangs.subscribe();
+        health.register("store", move || {
+            let mut seen = seen.clone();
+            async move { seen.wait_for(|hangs| !hangs).await.map(drop).map_err(Into::into) }
+        });
+        assert_eq!(health.report().await.status, Status::Ready);
+        hangs.send_replace(true);
+        let began = Instant::now();
+        while health.report().await.status == Status::Ready {
+            assert!(began.elapsed() < PAUSE + PROBE_LIMIT + PAUSE, "it is noticed");
+            sleep(Duration::from_millis(100)).await;
+        }
+        let asked = Instant::now();
+        assert_eq!(health.report().await.status, Status::Unavailable);
+        assert_eq!(asked.elapsed(), Duration::ZERO);
     }
 }

@@ -1,13 +1,18 @@
 //! The breaker.
 
+use std::time::{Duration, Instant};
+
 use axum::body::Body;
-use breaker::{Breaker, Outcome as Verdict};
+use breaker::{Afterwards, Breaker, Outcome as Verdict};
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
 
 use crate::stack::{Layer, Next, Outcome};
-use crate::upstream::call::{Answer, AnswerBody, Call};
+use crate::upstream::call::{Answer, AnswerBody, Call, Class};
 use crate::upstream::error::UpstreamError;
+
+/// An answer of 5xx that takes so long costs its caller time, like one that does not come.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// Refuses calls while the breaker is open, and tells it how calls end.
 pub struct Circuit {
@@ -25,45 +30,48 @@ impl Circuit {
 impl Layer for Circuit {
     fn call(&self, call: Call, next: Next) -> BoxFuture<'_, Outcome> {
         Box::pin(async move {
-            let permit = self.breaker.acquire().map_err(|refused| UpstreamError::Refused {
-                state: refused.state.as_str(),
-                retry_after: refused.retry_after,
-            })?;
+            let class = call.class;
+            let permit = self
+                .breaker
+                .acquire(class.place(), &call.caller)
+                .map_err(|refused| UpstreamError::Refused { why: refused.why, retry_after: refused.retry_after })?;
+            let began = Instant::now();
             let outcome = next.call(call).await;
-            permit.finish(verdict(&outcome));
-            outcome.map(|answer| watch(answer, &self.breaker))
+            let afterwards = permit.finish(verdict(class, &outcome, began.elapsed()));
+            outcome.map(|answer| watch(answer, afterwards))
         })
     }
 }
 
-/// What the end of a call says about the upstream: failures are those that DESIGN names, and what the client or we
-/// ourselves caused says nothing.
-fn verdict(outcome: &Outcome) -> Verdict {
+/// What the end of a call says about the upstream. What the client or we ourselves caused says nothing.
+fn verdict(class: Class, outcome: &Outcome, took: Duration) -> Verdict {
     match outcome {
         Ok(answer) => match answer.status.as_u16() {
-            500 | 502 | 503 | 504 => Verdict::Failure,
             100..=399 => Verdict::Success,
+            500 | 502 | 503 if answer.sheds() => Verdict::Neutral,
+            500 | 502 | 503 if took >= SLOW => Verdict::Broken,
+            // Links that are in a cache are answered while those that are not get a 503: none is refused for another.
+            500 | 502 | 503 if class == Class::Redirect => Verdict::Neutral,
+            500 | 502 | 503 => Verdict::Unable,
+            504 => Verdict::Broken,
             _ => Verdict::Neutral,
         },
-        Err(
-            UpstreamError::Late | UpstreamError::Unreachable(_) | UpstreamError::Reset(_) | UpstreamError::BadBody(_),
-        ) => Verdict::Failure,
-        Err(
-            UpstreamError::Refused { .. } | UpstreamError::Shed | UpstreamError::NoUpload | UpstreamError::TooLarge,
-        ) => Verdict::Neutral,
+        Err(UpstreamError::Unreachable(_)) => Verdict::Failure,
+        Err(UpstreamError::Late | UpstreamError::Reset(_) | UpstreamError::BadBody(_)) => Verdict::Broken,
+        Err(_) => Verdict::Neutral,
     }
 }
 
-/// A stream's call has ended with its headers (a live feed would hold a half-open permit for hours); a body that
-/// breaks off afterwards is a failure all the same.
-fn watch(answer: Answer, breaker: &Breaker) -> Answer {
+/// A stream's call has ended with its headers (a live feed would hold a half-open permit for hours); a body that breaks
+/// off afterwards is broken all the same. A live feed is not: every one breaks off when the service restarts.
+fn watch(answer: Answer, afterwards: Afterwards) -> Answer {
+    let is_live = answer.is_live();
     let body = match answer.body {
-        AnswerBody::Whole(bytes) => AnswerBody::Whole(bytes),
-        AnswerBody::Stream(body) => {
-            let breaker = breaker.clone();
-            let watched = body.into_data_stream().inspect_err(move |_| breaker.record(Verdict::Failure));
+        AnswerBody::Stream(body) if !is_live => {
+            let watched = body.into_data_stream().inspect_err(move |_| afterwards.record(Verdict::Broken));
             AnswerBody::Stream(Body::from_stream(watched))
         }
+        body => body,
     };
     Answer { body, ..answer }
 }
@@ -73,26 +81,50 @@ mod tests {
     use std::sync::Arc;
 
     use bytes::Bytes;
+    use contracts::problem::{Code, MEDIA_TYPE, Problem};
+    use http::header::CONTENT_TYPE;
     use http::{HeaderMap, StatusCode};
 
     use super::*;
 
+    fn answer(status: u16, body: Bytes) -> Outcome {
+        let status = StatusCode::from_u16(status).expect("a status");
+        Ok(Answer { status, headers: HeaderMap::new(), body: AnswerBody::Whole(body) })
+    }
+
     #[test]
     fn only_what_the_upstream_did_is_held_against_it() {
-        let answered = |status: u16| {
-            let status = StatusCode::from_u16(status).expect("a status");
-            verdict(&Ok(Answer { status, headers: HeaderMap::new(), body: AnswerBody::Whole(Bytes::new()) }))
-        };
-        let by_status = [200, 204, 302, 304, 400, 401, 404, 409, 410, 429, 499, 500, 501, 502, 503, 504].map(answered);
-        use Verdict::{Failure as F, Neutral as N, Success as S};
-        assert_eq!(by_status, [S, S, S, S, N, N, N, N, N, N, N, F, N, F, F, F]);
+        use Verdict::{Broken as B, Neutral as N, Success as S, Unable as U};
+        let statuses = [200, 204, 302, 304, 400, 401, 404, 409, 410, 429, 499, 500, 501, 502, 503, 504];
+        let judged = |class, took| statuses.map(|status| verdict(class, &answer(status, Bytes::new()), took));
+        let fast = Duration::from_millis(999);
+        assert_eq!(judged(Class::Read, fast), [S, S, S, S, N, N, N, N, N, N, N, U, N, U, U, B]);
+        assert_eq!(judged(Class::Write, SLOW), [S, S, S, S, N, N, N, N, N, N, N, B, N, B, B, B]);
+        assert_eq!(judged(Class::Redirect, fast), [S, S, S, S, N, N, N, N, N, N, N, N, N, N, N, B]);
 
         let cause = || Arc::new(anyhow::anyhow!("a cause"));
+        let failed = |error| verdict(Class::Read, &Err(error), fast);
+        assert_eq!(failed(UpstreamError::Unreachable(cause())), Verdict::Failure);
         for error in [UpstreamError::Late, UpstreamError::Reset(cause()), UpstreamError::BadBody(cause())] {
-            assert_eq!(verdict(&Err(error)), F);
+            assert_eq!(failed(error), B);
         }
-        for error in [UpstreamError::Shed, UpstreamError::NoUpload, UpstreamError::TooLarge] {
-            assert_eq!(verdict(&Err(error)), N);
+        for error in [
+            UpstreamError::Shed,
+            UpstreamError::NoUpload,
+            UpstreamError::TooLarge,
+            UpstreamError::UploadCut(cause()),
+            UpstreamError::Unbuildable(cause()),
+        ] {
+            assert_eq!(failed(error), N);
         }
+    }
+
+    #[test]
+    fn a_service_that_sheds_is_well_however_long_it_took() {
+        let shed = serde_json::to_vec(&Problem::new(Code::Overloaded, "Too many log-ins.")).expect("JSON");
+        let mut outcome = answer(503, shed.into());
+        let headers = &mut outcome.as_mut().expect("an answer").headers;
+        headers.insert(CONTENT_TYPE, MEDIA_TYPE.parse().expect("a value"));
+        assert_eq!(verdict(Class::Write, &outcome, Duration::from_secs(3)), Verdict::Neutral);
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use super::Deadline;
 use crate::metrics;
 use crate::stack::{Layer, Next, Outcome};
-use crate::upstream::call::Call;
+use crate::upstream::call::{Call, Payload};
 use crate::upstream::error::UpstreamError;
 
 /// The share of calls that may be retried.
@@ -22,7 +22,10 @@ const SAVINGS: f64 = 10.0;
 /// The pause before the second try, in milliseconds: it spreads those that failed together.
 const PAUSE: std::ops::Range<u64> = 5..25;
 
-/// Repeats an idempotent call once when the upstream failed, as long as retries are at most a fifth of the calls:
+/// The pause before another try to connect.
+const RECONNECT: Duration = Duration::from_millis(50);
+
+/// Tries to connect for as long as the call may take. Repeats an idempotent call once when the upstream failed, as long as retries are at most a fifth of the calls:
 /// when everything fails, twice the load is the last thing that helps.
 pub struct Retry {
     upstream: String,
@@ -62,11 +65,19 @@ impl Layer for Retry {
     fn call(&self, call: Call, next: Next) -> BoxFuture<'_, Outcome> {
         Box::pin(async move {
             self.deposit();
-            let again = if call.idempotent { call.again() } else { None };
-            let first = next.clone().call(call).await;
-            let Some(again) = again.filter(|_| is_worth_repeating(&first)) else { return first };
-            if !self.has_time() || !self.withdraw() {
-                return first;
+            let again = call.clone();
+            let mut outcome = next.clone().call(call).await;
+            // What found no connection was never sent: anything may be tried again, as long as its caller waits.
+            while matches!(outcome, Err(UpstreamError::Unreachable(_)))
+                && again.payload.is_unsent()
+                && Deadline::left().is_some_and(|left| left > RECONNECT)
+            {
+                sleep(RECONNECT).await;
+                outcome = next.clone().call(again.clone()).await;
+            }
+            let repeatable = again.idempotent && matches!(again.payload, Payload::Whole(_));
+            if !repeatable || !is_worth_repeating(&outcome) || !self.has_time() || !self.withdraw() {
+                return outcome;
             }
             metrics::retried(&self.upstream);
             let pause = rand::rng().random_range(PAUSE);
@@ -84,7 +95,7 @@ fn is_worth_repeating(outcome: &Outcome) -> bool {
             let passing = [StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE, StatusCode::GATEWAY_TIMEOUT];
             passing.contains(&answer.status) && !answer.headers.contains_key(RETRY_AFTER)
         }
-        Err(UpstreamError::Unreachable(_) | UpstreamError::Reset(_) | UpstreamError::Late) => true,
+        Err(UpstreamError::Reset(_) | UpstreamError::Late) => true,
         Err(_) => false,
     }
 }

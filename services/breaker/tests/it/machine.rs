@@ -2,211 +2,333 @@
 
 use std::time::{Duration, Instant};
 
-use breaker::{Cause, Change, Force, Forced, Machine, Outcome, Settings, State, Ticket};
+use breaker::{Caller, Cause, Force, Forced, Machine, Moves, Outcome, Question, Recovery, Refusal, State, Ticket, Word};
 
-const QUICK: Duration = Duration::from_millis(10);
-const SLOW: Duration = Duration::from_millis(1_001);
+const READ: usize = 0;
+const WRITE: usize = 1;
+const PAUSED: Recovery = Recovery::Pause { base: Duration::from_secs(5), longest: Duration::from_secs(60) };
 
-/// A machine with a clock of its own.
+/// A machine of two classes with a clock of its own.
 struct Bench {
     machine: Machine,
     now: Instant,
 }
 
 impl Bench {
-    fn new() -> Self {
+    fn new(recovery: Recovery) -> Self {
         let now = Instant::now();
-        Self { machine: Machine::new(Settings::default(), now, 7), now }
+        Self { machine: Machine::new(recovery, 2, now, 7), now }
     }
 
-    fn wait(&mut self, time: Duration) -> Option<Change> {
-        self.now += time;
+    fn probed() -> Self {
+        Self::new(Recovery::Probe)
+    }
+
+    fn wait(&mut self, millis: u64) -> Moves {
+        self.now += Duration::from_millis(millis);
         self.machine.tick(self.now)
     }
 
-    fn admit(&mut self) -> Option<Ticket> {
-        self.machine.admit(self.now).ok()
+    fn admit(&mut self, class: usize, caller: Caller) -> Result<Ticket, Refusal> {
+        self.machine.admit(self.now, class, caller).map_err(|refused| refused.why)
     }
 
-    fn call(&mut self, outcome: Outcome, took: Duration) -> Option<Cause> {
-        let ticket = self.admit().expect("the breaker lets the call through");
-        self.machine.finish(self.now, ticket, outcome, took).map(|change| change.cause)
+    fn call(&mut self, class: usize, caller: Caller, outcome: Outcome) -> Moves {
+        let ticket = self.admit(class, caller).expect("the breaker lets the call through");
+        self.machine.finish(self.now, ticket, outcome)
     }
 
-    fn fail(&mut self, times: usize) -> Option<Cause> {
-        (0..times).fold(None, |last, _| self.call(Outcome::Failure, QUICK).or(last))
+    fn read(&mut self, caller: Caller, outcome: Outcome) -> Moves {
+        self.call(READ, caller, outcome)
     }
 
-    fn succeed(&mut self, times: usize) -> Option<Cause> {
-        (0..times).fold(None, |last, _| self.call(Outcome::Success, QUICK).or(last))
+    fn hears(&mut self, question: Question, word: Word) -> Moves {
+        self.machine.answered(self.now, question, word)
     }
 
-    /// Waits until the timer moves the machine, and returns how long that took.
-    fn wait_out(&mut self) -> Duration {
-        let deadline = self.machine.deadline().expect("the machine waits for something");
-        let time = deadline - self.now;
-        assert!(self.wait(time).is_some());
-        time
+    fn states(&self) -> (State, State) {
+        (self.machine.state(READ), self.machine.state(WRITE))
     }
 
+    /// Opens `read` by five callers.
     fn opened() -> Self {
-        let mut bench = Self::new();
-        assert_eq!(bench.fail(5), Some(Cause::ConsecutiveFailures));
+        let mut bench = Self::probed();
+        let moves: Vec<_> = (0..5).flat_map(|caller| bench.read(caller, Outcome::Broken)).collect();
+        assert_eq!(causes(&moves), [(READ, State::Open, Cause::CallersFailed)]);
         bench
     }
 
     fn half_opened() -> Self {
         let mut bench = Self::opened();
-        bench.wait_out();
-        assert_eq!(bench.machine.state(), State::HalfOpen);
+        assert_eq!(
+            causes(&bench.hears(Question::Live, Word::Yes)),
+            [(READ, State::HalfOpen, Cause::ProbeSucceeded)]
+        );
         bench
     }
 }
 
-#[test]
-fn four_failures_in_a_row_are_not_enough_and_a_success_starts_the_count_anew() {
-    let mut bench = Bench::new();
-    assert_eq!(bench.fail(4), None);
-    bench.succeed(1);
-    assert_eq!(bench.fail(4), None);
-    assert_eq!(bench.fail(1), Some(Cause::ConsecutiveFailures));
-    assert_eq!(bench.machine.state(), State::Open);
+fn causes(moves: &Moves) -> Vec<(usize, State, Cause)> {
+    moves.iter().map(|(class, change)| (*class, change.to, change.cause)).collect()
 }
 
 #[test]
-fn half_of_twenty_calls_failing_opens() {
-    let mut bench = Bench::new();
-    for _ in 0..9 {
-        bench.fail(1);
-        bench.succeed(1);
+fn refused_connections_open_all_classes_once_they_went_on_for_two_seconds() {
+    let mut bench = Bench::probed();
+    for _ in 0..40 {
+        assert_eq!(bench.read(1, Outcome::Failure), []);
+        bench.wait(50);
     }
-    assert_eq!(bench.succeed(1), None, "nine of nineteen");
-    assert_eq!(bench.fail(1), Some(Cause::FailureRatio), "ten of twenty");
+    let moves = bench.call(WRITE, 2, Outcome::Failure);
+    assert_eq!(
+        causes(&moves),
+        [(READ, State::Open, Cause::FailuresInARow), (WRITE, State::Open, Cause::FailuresInARow)]
+    );
 }
 
 #[test]
-fn nineteen_calls_say_nothing_however_many_failed() {
-    let mut bench = Bench::new();
-    for _ in 0..3 {
-        bench.fail(4);
-        bench.succeed(1);
+fn five_failures_are_needed_and_one_success_of_any_class_starts_the_count_anew() {
+    let mut bench = Bench::probed();
+    for _ in 0..4 {
+        assert_eq!(bench.read(1, Outcome::Failure), []);
+        bench.wait(1_000);
     }
-    assert_eq!(bench.fail(4), None);
-    let totals = bench.machine.snapshot(bench.now).totals;
-    assert_eq!((totals.calls, totals.failures), (19, 16));
-    assert_eq!(bench.succeed(1), Some(Cause::FailureRatio), "the twentieth call, though it succeeds");
+    bench.call(WRITE, 2, Outcome::Success);
+    assert_eq!(bench.machine.failures_in_a_row(), 0);
+    for _ in 0..4 {
+        assert_eq!(bench.read(1, Outcome::Failure), []);
+        bench.wait(1_000);
+    }
+    assert_eq!(bench.read(1, Outcome::Failure).len(), 2);
 }
 
 #[test]
-fn four_fifths_of_twenty_calls_being_slow_opens() {
-    let mut bench = Bench::new();
-    bench.succeed(4);
-    for _ in 0..15 {
-        assert_eq!(bench.call(Outcome::Success, SLOW), None);
+fn without_a_prober_five_failures_in_a_row_open_at_once() {
+    let mut bench = Bench::new(PAUSED);
+    for _ in 0..4 {
+        assert_eq!(bench.read(1, Outcome::Failure), []);
     }
-    assert_eq!(bench.call(Outcome::Success, SLOW), Some(Cause::SlowRatio));
+    assert_eq!(bench.read(1, Outcome::Failure).len(), 2);
 }
 
 #[test]
-fn a_call_of_exactly_one_second_is_not_slow() {
-    let mut bench = Bench::new();
-    for _ in 0..100 {
-        assert_eq!(bench.call(Outcome::Success, Duration::from_secs(1)), None);
+fn four_callers_never_open_whatever_they_do_and_five_do() {
+    let mut bench = Bench::probed();
+    for caller in [0, 1, 2, 3].repeat(4) {
+        assert_eq!(bench.read(caller, Outcome::Broken), []);
+    }
+    let moves = bench.read(4, Outcome::Broken);
+    assert_eq!(causes(&moves), [(READ, State::Open, Cause::CallersFailed)]);
+    assert_eq!(bench.states(), (State::Open, State::Closed), "the other class goes on");
+}
+
+#[test]
+fn five_of_eleven_callers_are_not_half_and_six_of_twelve_are() {
+    let mut bench = Bench::probed();
+    for caller in 0..6 {
+        bench.read(caller, Outcome::Success);
+    }
+    for caller in 6..11 {
+        assert_eq!(bench.read(caller, Outcome::Broken), []);
+    }
+    assert_eq!(bench.read(11, Outcome::Broken).len(), 1);
+}
+
+#[test]
+fn a_caller_is_judged_by_the_last_call() {
+    let mut bench = Bench::probed();
+    for caller in 0..100 {
+        assert_eq!(bench.read(caller, Outcome::Broken).len(), usize::from(caller == 4));
+        if caller == 4 {
+            break;
+        }
+        bench.read(caller, Outcome::Broken);
+    }
+    let mut bench = Bench::probed();
+    for caller in 0..100 {
+        assert_eq!(bench.read(caller, Outcome::Broken), []);
+        bench.read(caller, Outcome::Success);
     }
 }
 
 #[test]
-fn calls_fall_out_of_the_window_after_ten_seconds() {
-    let mut bench = Bench::new();
-    for _ in 0..9 {
-        bench.fail(1);
-        bench.succeed(1);
+fn callers_leave_the_window_after_ten_seconds() {
+    let mut bench = Bench::probed();
+    for caller in 0..4 {
+        bench.read(caller, Outcome::Broken);
     }
-    bench.wait(Duration::from_secs(10));
-    assert_eq!(bench.machine.snapshot(bench.now).totals.calls, 0);
-    bench.succeed(17);
-    assert_eq!(bench.fail(3), None);
+    bench.wait(10_000);
+    assert_eq!(bench.read(4, Outcome::Broken), []);
+    let snapshot = &bench.machine.snapshots(bench.now)[READ];
+    assert_eq!((snapshot.callers, snapshot.failing_callers), (1, 1));
+    assert_eq!((snapshot.totals.calls, snapshot.totals.failures), (1, 1));
+}
+
+#[test]
+fn one_caller_s_broken_call_opens_only_when_the_upstream_does_not_live() {
+    let mut bench = Bench::probed();
+    assert!(!bench.machine.asks(Question::Live));
+    bench.read(1, Outcome::Broken);
+    assert!(bench.machine.asks(Question::Live));
+    assert_eq!(bench.hears(Question::Live, Word::Yes), []);
+    assert!(!bench.machine.asks(Question::Live), "it was answered");
+    bench.read(1, Outcome::Broken);
+    assert_eq!(causes(&bench.hears(Question::Live, Word::Nothing)), [(READ, State::Open, Cause::NotLive)]);
+    for _ in 0..4 {
+        bench.wait(750);
+        bench.hears(Question::Live, Word::Nothing);
+    }
+    assert_eq!(bench.states(), (State::Open, State::Open), "five questions without an answer are about all classes");
+}
+
+#[test]
+fn five_broken_calls_bar_their_caller_for_five_seconds_and_nobody_else() {
+    let mut bench = Bench::probed();
+    for _ in 0..4 {
+        bench.read(1, Outcome::Broken);
+        bench.wait(2_000);
+    }
+    bench.wait(2_000);
+    bench.read(1, Outcome::Broken);
+    assert!(bench.admit(READ, 1).is_ok(), "the first of the five is ten seconds ago");
+    bench.read(1, Outcome::Broken);
+    let refused = bench.machine.admit(bench.now, READ, 1).expect_err("barred");
+    assert_eq!((refused.why, refused.retry_after), (Refusal::Caller, Duration::from_secs(5)));
+    assert!(bench.admit(READ, 2).is_ok() && bench.admit(WRITE, 1).is_ok());
+    bench.wait(5_000);
+    assert!(bench.admit(READ, 1).is_ok());
+}
+
+#[test]
+fn an_address_that_many_share_is_not_barred_for_the_bad_luck_of_few() {
+    let mut bench = Bench::probed();
+    bench.read(1, Outcome::Broken);
+    for _ in 0..10 {
+        bench.read(1, Outcome::Success);
+    }
+    for _ in 0..8 {
+        bench.read(1, Outcome::Broken);
+    }
+    assert!(bench.admit(READ, 1).is_ok(), "nine of nineteen");
+    bench.read(1, Outcome::Broken);
+    assert!(bench.admit(READ, 1).is_err(), "ten of twenty");
+}
+
+#[test]
+fn the_table_of_callers_is_bounded() {
+    let mut bench = Bench::probed();
+    for caller in 0..10_000 {
+        bench.read(caller, Outcome::Success);
+    }
+    assert_eq!(bench.machine.snapshots(bench.now)[READ].callers, 4_096);
+    bench.wait(10_000);
+    bench.read(1, Outcome::Success);
+    bench.read(20_000, Outcome::Success);
+    assert_eq!(bench.machine.snapshots(bench.now)[READ].callers, 2, "those who left make room");
+}
+
+#[test]
+fn an_upstream_that_says_it_is_broken_opens_only_when_it_is_not_ready() {
+    for (word, opens) in [(Word::Yes, false), (Word::No, true), (Word::Nothing, true)] {
+        let mut bench = Bench::probed();
+        for caller in 0..100 {
+            assert_eq!(bench.read(caller, Outcome::Unable), []);
+        }
+        assert!(bench.machine.asks(Question::Ready) && !bench.machine.asks(Question::Live));
+        let moves = bench.hears(Question::Ready, word);
+        assert_eq!(!moves.is_empty(), opens, "{word:?}");
+        if opens {
+            assert_eq!(causes(&moves), [(READ, State::Open, Cause::NotReady)]);
+            assert!(!bench.machine.asks(Question::Live), "that it lives is known");
+            assert_eq!(bench.hears(Question::Ready, Word::No), []);
+            assert_eq!(bench.hears(Question::Ready, Word::Yes).len(), 1);
+            assert_eq!(bench.states().0, State::HalfOpen);
+        }
+    }
 }
 
 #[test]
 fn neutral_ends_change_nothing() {
-    let mut bench = Bench::new();
-    bench.fail(4);
-    for _ in 0..1_000 {
-        assert_eq!(bench.call(Outcome::Neutral, SLOW), None);
+    let mut bench = Bench::probed();
+    for caller in 0..1_000 {
+        assert_eq!(bench.read(caller % 10, Outcome::Neutral), []);
     }
-    assert_eq!(bench.machine.snapshot(bench.now).totals.calls, 4);
-    assert_eq!(bench.fail(1), Some(Cause::ConsecutiveFailures), "nor do they interrupt a row of failures");
+    assert!(!bench.machine.asks(Question::Live) && !bench.machine.asks(Question::Ready));
+    let snapshot = &bench.machine.snapshots(bench.now)[READ];
+    assert_eq!((snapshot.totals.calls, snapshot.callers), (0, 0));
 }
 
 #[test]
-fn open_refuses_and_says_how_long() {
+fn open_refuses_until_the_upstream_lives_and_the_first_good_trial_closes() {
     let mut bench = Bench::opened();
-    bench.now += Duration::from_secs(2);
-    let refused = bench.machine.admit(bench.now).expect_err("open");
-    assert_eq!((refused.state, refused.forced), (State::Open, false));
-    assert!(refused.retry_after >= Duration::from_secs(3) && refused.retry_after <= Duration::from_millis(3_500));
+    assert_eq!(bench.admit(READ, 9), Err(Refusal::Open));
+    assert_eq!(bench.hears(Question::Live, Word::Nothing), []);
+    assert_eq!(bench.hears(Question::Live, Word::Yes).len(), 1);
+    let moves = bench.read(9, Outcome::Success);
+    assert_eq!(causes(&moves), [(READ, State::Closed, Cause::TrialSucceeded)]);
+    assert!(bench.admit(READ, 1).is_ok(), "what was held against callers is forgotten");
 }
 
 #[test]
-fn the_timer_moves_it_and_not_the_next_call() {
-    let mut bench = Bench::opened();
-    bench.now += Duration::from_secs(30);
-    assert!(bench.admit().is_none(), "nobody has ticked it");
-    assert_eq!(bench.wait(Duration::ZERO).map(|change| change.cause), Some(Cause::WaitElapsed));
-    assert!(bench.admit().is_some());
-}
-
-#[test]
-fn the_open_time_doubles_to_a_minute_with_jitter_and_starts_anew_after_closing() {
-    let mut bench = Bench::opened();
-    for expected in [5, 10, 20, 40, 60, 60, 60] {
-        let time = bench.wait_out().as_secs_f64();
-        let expected = f64::from(expected);
-        assert!((expected..=expected * 1.1).contains(&time), "{time} s instead of {expected} s");
-        assert_eq!(bench.fail(1), Some(Cause::TrialFailed));
-    }
-    bench.wait_out();
-    assert_eq!(bench.succeed(3), Some(Cause::TrialsSucceeded));
-    bench.fail(5);
-    assert!(bench.wait_out() < Duration::from_secs(6));
-}
-
-#[test]
-fn half_open_gives_three_permits_and_no_fourth() {
+fn a_failed_trial_opens_again_and_what_is_refused_at_once_does_not() {
     let mut bench = Bench::half_opened();
-    let tickets: Vec<_> = (0..1_000).filter_map(|_| bench.admit()).collect();
+    assert_eq!(bench.read(1, Outcome::Unable), []);
+    assert_eq!(bench.states().0, State::HalfOpen, "it costs nobody time");
+    assert_eq!(causes(&bench.read(1, Outcome::Broken)), [(READ, State::Open, Cause::TrialFailed)]);
+}
+
+#[test]
+fn without_traffic_the_upstream_s_own_word_closes() {
+    let mut bench = Bench::half_opened();
+    assert_eq!(bench.hears(Question::Ready, Word::No), []);
+    let moves = bench.hears(Question::Ready, Word::Yes);
+    assert_eq!(causes(&moves), [(READ, State::Closed, Cause::ProbeSucceeded)]);
+}
+
+#[test]
+fn trials_have_the_first_say_but_cannot_be_held_for_ever() {
+    let mut bench = Bench::half_opened();
+    let held = bench.admit(READ, 1).expect("a permit");
+    assert_eq!(bench.hears(Question::Ready, Word::Yes), []);
+    bench.wait(1_750);
+    assert_eq!(bench.hears(Question::Ready, Word::Yes).len(), 1, "an upload may be slow");
+    assert_eq!(bench.machine.finish(bench.now, held, Outcome::Broken), [], "it belongs to an earlier phase");
+}
+
+#[test]
+fn half_open_gives_three_permits_and_no_fourth_and_takes_each_back() {
+    let mut bench = Bench::half_opened();
+    let tickets: Vec<_> = (0..1_000).filter_map(|caller| bench.admit(READ, caller).ok()).collect();
     assert_eq!(tickets.len(), 3);
-    // A success keeps its place, anything neutral frees it.
-    bench.machine.finish(bench.now, tickets[0], Outcome::Success, QUICK);
-    assert!(bench.admit().is_none());
-    bench.machine.finish(bench.now, tickets[1], Outcome::Neutral, QUICK);
-    let fourth = bench.admit().expect("the freed permit");
-    bench.machine.finish(bench.now, tickets[2], Outcome::Success, QUICK);
-    let change = bench.machine.finish(bench.now, fourth, Outcome::Success, QUICK).expect("three successes");
-    assert_eq!((change.to, change.cause), (State::Closed, Cause::TrialsSucceeded));
+    assert_eq!(bench.admit(READ, 1), Err(Refusal::HalfOpen));
+    bench.machine.finish(bench.now, tickets[1], Outcome::Neutral);
+    let fourth = bench.admit(READ, 1).expect("the freed permit");
+    assert_eq!(bench.machine.finish(bench.now, fourth, Outcome::Success).len(), 1);
+    assert_eq!(bench.machine.finish(bench.now, tickets[0], Outcome::Broken), []);
+    assert_eq!(bench.states().0, State::Closed);
 }
 
 #[test]
-fn slow_trials_do_not_close() {
-    let mut bench = Bench::half_opened();
-    let causes: Vec<_> = (0..3).map(|_| bench.call(Outcome::Success, SLOW)).collect();
-    assert_eq!(causes, [None, None, Some(Cause::TrialsSlow)]);
-}
-
-#[test]
-fn a_call_that_outlives_its_phase_says_nothing_about_the_next() {
-    let mut bench = Bench::new();
-    let old = bench.admit().expect("closed");
-    bench.fail(5);
-    bench.wait_out();
-    assert_eq!(bench.machine.finish(bench.now, old, Outcome::Failure, SLOW), None);
-    assert_eq!(bench.machine.state(), State::HalfOpen);
-    let trial = bench.admit().expect("half-open");
-    bench.fail(1);
-    bench.wait_out();
-    assert_eq!(bench.machine.finish(bench.now, trial, Outcome::Success, QUICK), None);
-    assert_eq!(bench.machine.snapshot(bench.now).trials_under_way, 0);
+fn a_pause_doubles_to_the_longest_with_jitter_and_starts_anew_after_closing() {
+    let now = Instant::now();
+    let mut bench = Bench { machine: Machine::new(PAUSED, 1, now, 7), now };
+    let pause = |bench: &mut Bench| {
+        let time = bench.machine.deadline().expect("it waits for the timer") - bench.now;
+        bench.now += time;
+        assert_eq!(causes(&bench.machine.tick(bench.now)), [(READ, State::HalfOpen, Cause::WaitElapsed)]);
+        time.as_secs_f64()
+    };
+    (0..5).for_each(|_| drop(bench.read(1, Outcome::Failure)));
+    for expected in [5.0, 10.0, 20.0, 40.0, 60.0, 60.0] {
+        let time = pause(&mut bench);
+        assert!((expected..=expected * 1.1).contains(&time), "{time} s instead of {expected} s");
+        assert_eq!(causes(&bench.read(1, Outcome::Failure)), [(READ, State::Open, Cause::TrialFailed)]);
+        assert!(!bench.machine.asks(Question::Live) && !bench.machine.asks(Question::Ready), "nobody would answer");
+    }
+    pause(&mut bench);
+    bench.read(1, Outcome::Success);
+    (0..5).for_each(|_| drop(bench.read(1, Outcome::Failure)));
+    assert!(pause(&mut bench) < 6.0);
 }
 
 fn order(to: Forced, seconds: u64) -> Force {
@@ -214,39 +336,44 @@ fn order(to: Forced, seconds: u64) -> Force {
 }
 
 #[test]
-fn forced_open_holds_and_then_has_to_prove_itself() {
-    let mut bench = Bench::new();
-    let change = bench.machine.force(bench.now, order(Forced::Open, 120));
-    assert_eq!((change.to, change.cause), (State::Open, Cause::Forced));
-    assert_eq!(change.reason.as_deref(), Some("release night"));
-    bench.wait(Duration::from_secs(119));
-    assert!(bench.machine.admit(bench.now).expect_err("held").forced);
-    assert_eq!(bench.machine.probe("let me".into()), None, "a probe does not break an order");
-    let change = bench.wait(Duration::from_secs(1)).expect("the order ran out");
-    assert_eq!((change.to, change.cause), (State::HalfOpen, Cause::ForceExpired));
+fn forced_open_holds_all_classes_and_then_they_have_to_prove_themselves() {
+    let mut bench = Bench::probed();
+    let moves = bench.machine.force(bench.now, &order(Forced::Open, 120));
+    assert_eq!(causes(&moves), [(READ, State::Open, Cause::Forced), (WRITE, State::Open, Cause::Forced)]);
+    assert_eq!(moves[1].1.reason.as_deref(), Some("release night"));
+    bench.wait(119_000);
+    assert_eq!(bench.machine.admit(bench.now, WRITE, 1).expect_err("held").retry_after, Duration::from_secs(1));
+    assert!(!bench.machine.asks(Question::Live));
+    assert_eq!(bench.machine.probe(bench.now, "let me"), [], "a probe does not break an order");
+    assert_eq!(bench.wait(1_000).len(), 2);
+    assert_eq!(bench.states(), (State::HalfOpen, State::HalfOpen));
 }
 
 #[test]
 fn forced_closed_holds_whatever_fails_and_then_counts_again() {
     let mut bench = Bench::opened();
-    bench.machine.force(bench.now, order(Forced::Closed, 60));
-    assert_eq!(bench.fail(100), None);
-    let snapshot = bench.machine.snapshot(bench.now);
-    assert_eq!(snapshot.totals.failures, 100, "counted all the same");
-    assert_eq!(snapshot.force.map(|force| force.ttl), Some(Duration::from_secs(60)));
-    bench.wait(Duration::from_secs(60));
-    assert_eq!(bench.machine.state(), State::Closed);
-    assert_eq!(bench.fail(5), Some(Cause::ConsecutiveFailures));
+    bench.machine.force(bench.now, &order(Forced::Closed, 60));
+    for caller in 0..100 {
+        assert_eq!(bench.read(caller, Outcome::Broken), []);
+        bench.read(1, Outcome::Failure);
+    }
+    let snapshot = &bench.machine.snapshots(bench.now)[READ];
+    assert_eq!(snapshot.totals.failures, 200, "counted all the same");
+    assert_eq!(snapshot.force.as_ref().map(|force| force.ttl), Some(Duration::from_secs(60)));
+    bench.wait(60_000);
+    assert_eq!(bench.states(), (State::Closed, State::Closed));
+    let moves: Vec<_> = (0..5).flat_map(|caller| bench.read(caller, Outcome::Broken)).collect();
+    assert_eq!(moves.len(), 1);
 }
 
 #[test]
 fn reset_closes_and_lifts_the_force_and_probe_half_opens_at_once() {
-    let mut bench = Bench::new();
-    assert_eq!(bench.machine.probe("closed has nothing to probe".into()), None);
-    bench.machine.force(bench.now, order(Forced::Open, 600));
-    assert_eq!(bench.machine.reset("mended".into()).to, State::Closed);
-    assert_eq!(bench.machine.snapshot(bench.now).force, None);
-    bench.fail(5);
-    let change = bench.machine.probe("looks fine again".into()).expect("open");
-    assert_eq!((change.to, change.cause), (State::HalfOpen, Cause::Probe));
+    let mut bench = Bench::probed();
+    assert_eq!(bench.machine.probe(bench.now, "closed has nothing to probe"), []);
+    bench.machine.force(bench.now, &order(Forced::Open, 600));
+    assert_eq!(bench.machine.reset("mended").len(), 2);
+    assert_eq!(bench.machine.snapshots(bench.now)[WRITE].force, None);
+    let mut bench = Bench::opened();
+    let moves = bench.machine.probe(bench.now, "looks fine again");
+    assert_eq!(causes(&moves), [(READ, State::HalfOpen, Cause::Probe)]);
 }

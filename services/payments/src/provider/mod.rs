@@ -6,7 +6,7 @@ pub use wire::{Charge, ChargeStatus, Event, Refund};
 
 use crate::{config, metrics as names};
 use anyhow::Context as _;
-use breaker::{Breaker, Outcome, Registry, Settings, State};
+use breaker::{Breaker, Outcome, Recovery, Registry, State};
 use contracts::money::Money;
 use reqwest::{RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -65,17 +65,16 @@ impl Provider {
     pub fn new(config: &config::Provider) -> Self {
         breaker::describe();
         let breakers = Registry::new(100);
-        let settings = Settings {
-            open_base: Duration::from_millis(config.breaker_open_ms),
-            open_max: Duration::from_millis(config.breaker_open_longest_ms),
-            ..Settings::default()
+        let recovery = Recovery::Pause {
+            base: Duration::from_millis(config.breaker_open_ms),
+            longest: Duration::from_millis(config.breaker_open_longest_ms),
         };
         Self {
             client: chassis::client::new(),
             url: config.url.trim_end_matches('/').to_owned(),
             secret: config.secret.clone(),
             timeout: config.timeout(),
-            breaker: breakers.breaker("provider", settings),
+            breaker: breakers.breaker("provider", &["all"], recovery),
             breakers,
         }
     }
@@ -88,8 +87,8 @@ impl Provider {
     /// How the breaker stands, and how long until it moves by itself.
     #[must_use]
     pub fn breaker(&self) -> (State, Option<Duration>) {
-        let snapshot = self.breaker.snapshot();
-        (snapshot.state, snapshot.moves_in)
+        let (classes, _) = self.breaker.snapshots();
+        classes.first().map_or((State::Closed, None), |all| (all.state, all.moves_in))
     }
 
     /// The secret that webhooks are signed with.
@@ -169,7 +168,7 @@ impl Provider {
         request: RequestBuilder,
     ) -> Result<Option<T>, CallError> {
         let permit =
-            self.breaker.acquire().map_err(|refused| CallError::Refused { retry_after: refused.retry_after })?;
+            self.breaker.acquire(0, "").map_err(|refused| CallError::Refused { retry_after: refused.retry_after })?;
         let began = Instant::now();
         let request = request.bearer_auth(self.secret.expose_secret()).headers(chassis::client::context_headers());
         let answer = read(request.timeout(self.timeout)).await;
