@@ -71,7 +71,8 @@ pub struct Wire(TokioIo<TcpStream>);
 impl Wire {
     fn forgive(outcome: io::Result<usize>, length: usize) -> io::Result<usize> {
         use io::ErrorKind::{BrokenPipe, ConnectionReset};
-        outcome.or_else(|error| if matches!(error.kind(), BrokenPipe | ConnectionReset) { Ok(length) } else { Err(error) })
+        outcome
+            .or_else(|error| if matches!(error.kind(), BrokenPipe | ConnectionReset) { Ok(length) } else { Err(error) })
     }
 }
 
@@ -82,11 +83,7 @@ impl Connection for Wire {
 }
 
 impl Read for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        into: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_read(context, into)
     }
 }

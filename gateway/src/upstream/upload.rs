@@ -83,7 +83,6 @@ impl Upload {
     }
 
     /// Passes the body on, piece by piece.
-    #[must_use]
     pub fn into_body(self) -> Body {
         Body::new(Passing { left: self.size.exact(), upload: self, body: None })
     }

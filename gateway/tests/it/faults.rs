@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use contracts::problem::{Code, MEDIA_TYPE, Problem};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use wiremock::matchers::{method, path};
-use wiremock::{Mock, Request, ResponseTemplate};
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::composition::batch;
 use crate::gate::{Gate, code, has_link, requests};
@@ -16,6 +17,11 @@ const LINK: &str = "{ link(code: \"promo\") { code url stats { clicks } } }";
 async fn analytics_answers(gate: &Gate, answer: ResponseTemplate) {
     gate.analytics.reset().await;
     Mock::given(path("/v1/stats/batch")).respond_with(answer).mount(&gate.analytics).await;
+}
+
+/// Plays `/health/ready`.
+pub(crate) async fn is_ready(service: &MockServer, status: u16) {
+    Mock::given(path("/health/ready")).respond_with(ResponseTemplate::new(status)).mount(service).await;
 }
 
 fn assert_only_stats_missing(answer: &Value, expected: &str) {
@@ -32,10 +38,10 @@ async fn a_dead_upstream_costs_its_own_fields_and_opens_its_own_breaker() {
     let gate = Gate::start().await;
     has_link(&gate.shortener, "promo").await;
     analytics_answers(&gate, ResponseTemplate::new(500)).await;
-    for _ in 0..5 {
-        assert_only_stats_missing(&gate.ask(LINK).await, "bad_upstream");
-    }
-    assert_ne!(gate.breaker("analytics").await["state"], "closed");
+    is_ready(&gate.analytics, 503).await;
+    assert_only_stats_missing(&gate.ask(LINK).await, "bad_upstream");
+    gate.until("analytics", "open").await;
+    assert_only_stats_missing(&gate.ask(LINK).await, "unavailable");
     assert_eq!(gate.breaker("shortener").await["state"], "closed");
 }
 
@@ -63,43 +69,59 @@ async fn what_made_one_object_null_is_told_once() {
 
 #[tokio::test]
 async fn an_open_breaker_answers_at_once_and_says_when_to_come_back() {
-    let gate = Gate::with(json!({ "upstreams": { "analytics": { "open_ms": 60_000 } } })).await;
+    let gate = Gate::start().await;
     has_link(&gate.shortener, "promo").await;
     analytics_answers(&gate, ResponseTemplate::new(500)).await;
-    for _ in 0..5 {
-        gate.ask(LINK).await;
-    }
+    is_ready(&gate.analytics, 503).await;
+    gate.ask(LINK).await;
+    gate.until("analytics", "open").await;
     let calls = requests(&gate.analytics, "POST", "/v1/stats/batch").await;
-    assert_eq!(calls, 5, "500 is not worth a second try");
+    assert_eq!(calls, 1, "500 is not worth a second try");
     let answer = gate.ask(LINK).await;
     assert_only_stats_missing(&answer, "unavailable");
-    let wait = answer["errors"][0]["extensions"]["retryAfterMs"].as_u64().expect("a time");
-    assert!((50_000..=66_000).contains(&wait), "{wait}");
+    assert_eq!(answer["errors"][0]["extensions"]["retryAfterMs"], 1_000);
     assert_eq!(requests(&gate.analytics, "POST", "/v1/stats/batch").await, calls, "it is left alone");
 
     let refused = gate.get("/api/analytics/v1/stats").await;
     assert_eq!(refused.status(), 503);
-    let header = refused.headers()["retry-after"].to_str().expect("text").parse::<u64>().expect("seconds");
-    assert!((50..=66).contains(&header));
+    assert_eq!(refused.headers()["retry-after"], "1");
     let problem: Value = refused.json().await.expect("a problem");
     assert_eq!(problem["code"], "unavailable");
+    let classes = gate.breaker("analytics").await["classes"].clone();
+    assert_eq!((&classes[1]["class"], &classes[1]["state"]), (&json!("write"), &json!("closed")));
 }
 
 #[tokio::test]
-async fn the_breaker_closes_by_itself_when_the_upstream_is_ready_again() {
+async fn the_breaker_closes_by_itself_two_seconds_after_the_upstream_is_ready_again() {
     let gate = Gate::start().await;
     has_link(&gate.shortener, "promo").await;
     analytics_answers(&gate, ResponseTemplate::new(500)).await;
-    for _ in 0..5 {
-        gate.ask(LINK).await;
-    }
-    // Not ready: it stays half-open, whoever asks.
-    Mock::given(path("/health/ready")).respond_with(ResponseTemplate::new(503)).mount(&gate.analytics).await;
-    gate.until("analytics", "half_open").await;
+    is_ready(&gate.analytics, 503).await;
+    gate.ask(LINK).await;
+    gate.until("analytics", "open").await;
     gate.analytics.reset().await;
-    Mock::given(path("/health/ready")).respond_with(ResponseTemplate::new(200)).mount(&gate.analytics).await;
+    is_ready(&gate.analytics, 200).await;
+    let began = Instant::now();
     gate.until("analytics", "closed").await;
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     assert_eq!(requests(&gate.analytics, "POST", "/v1/stats/batch").await, 0, "nobody's request had to try it");
+}
+
+#[tokio::test]
+async fn a_service_that_sheds_says_so_and_is_not_judged() {
+    let gate = Gate::start().await;
+    has_link(&gate.shortener, "promo").await;
+    let shed = serde_json::to_vec(&Problem::new(Code::Overloaded, "Too many statistics.")).expect("JSON");
+    let shed = ResponseTemplate::new(503).insert_header("retry-after", "3").set_body_raw(shed, MEDIA_TYPE);
+    analytics_answers(&gate, shed).await;
+    is_ready(&gate.analytics, 503).await;
+    let answer = gate.ask(LINK).await;
+    assert_only_stats_missing(&answer, "overloaded");
+    assert_eq!(answer["errors"][0]["extensions"]["retryAfterMs"], 3_000);
+    let rest = gate.client.post(format!("{}/api/analytics/v1/stats/batch", gate.url)).send().await.expect("an answer");
+    assert_eq!(rest.json::<Value>().await.expect("a problem")["code"], "overloaded");
+    assert_eq!(requests(&gate.analytics, "GET", "/health/ready").await, 0, "there was no doubt");
+    assert_eq!(gate.breaker("analytics").await["calls"], 0);
 }
 
 #[tokio::test]
@@ -153,15 +175,30 @@ async fn connections_that_break_are_failures_wherever_they_break() {
         let gate = Gate::with(json!({ "upstreams": { "analytics": { "url": blunt(bytes).await } } })).await;
         has_link(&gate.shortener, "promo").await;
         assert_only_stats_missing(&gate.ask(LINK).await, "unavailable");
-        assert_eq!(gate.breaker("analytics").await["failures"], 2, "{bytes:?}: two tries");
+        if bytes.starts_with(b"HTTP/1.1") {
+            assert_eq!(gate.breaker("analytics").await["failures"], 2, "two tries");
+        } else {
+            // Nor does it answer whether it lives.
+            gate.until("analytics", "open").await;
+        }
     }
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_a_failure() {
+async fn connections_that_are_refused_for_two_seconds_open_all_classes() {
     let gate = Gate::with(json!({ "upstreams": { "analytics": { "url": "http://127.0.0.1:9" } } })).await;
     has_link(&gate.shortener, "promo").await;
+    let began = Instant::now();
     assert_only_stats_missing(&gate.ask(LINK).await, "unavailable");
+    assert_eq!(gate.breaker("analytics").await["state"], "closed", "a restart takes longer");
+    let probe = async || {
+        assert_only_stats_missing(&gate.ask(LINK).await, "unavailable");
+        Ok((gate.breaker("analytics").await["state"] == "open").then_some(()))
+    };
+    kit::eventually(Duration::from_secs(10), "the breaker to open", probe).await.expect("it opens");
+    assert!(began.elapsed() >= Duration::from_secs(2));
+    let breaker = gate.breaker("analytics").await;
+    assert!(breaker["classes"].as_array().expect("classes").iter().all(|class| class["state"] == "open"), "{breaker}");
 }
 
 #[tokio::test]

@@ -62,13 +62,12 @@ impl Gate {
         let mut config = json!({
             "redis": { "url": redis.url, "prefix": redis.prefix },
             "upstreams": {
-                // A breaker that tests can wait for; the one of production is `breaker`'s own concern.
-                "auth": { "url": auth.uri(), "open_ms": 150 },
-                "shortener": { "url": shortener.uri(), "open_ms": 150 },
-                "analytics": { "url": analytics.uri(), "open_ms": 150 },
-                "orders": { "url": orders.uri(), "open_ms": 150 },
-                "inventory": { "url": inventory.uri(), "open_ms": 150 },
-                "payments": { "url": payments.uri(), "open_ms": 150 },
+                "auth": { "url": auth.uri() },
+                "shortener": { "url": shortener.uri() },
+                "analytics": { "url": analytics.uri() },
+                "orders": { "url": orders.uri() },
+                "inventory": { "url": inventory.uri() },
+                "payments": { "url": payments.uri() },
             },
         });
         merge(&mut config, changes);

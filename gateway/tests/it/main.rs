@@ -1,5 +1,6 @@
 //! The gateway in front of services that are played by wiremock, with a real Redis.
 
+mod breakers;
 mod composition;
 mod faults;
 mod gate;

@@ -56,7 +56,7 @@ async fn every_breaker_is_listed_and_shown_one_hot() {
     let metrics = gate.client.get(format!("{}/metrics", gate.operators_url)).send().await.expect("an answer");
     let metrics = metrics.text().await.expect("text");
     for (state, value) in [("open", 1), ("closed", 0), ("half_open", 0)] {
-        let line = format!("breaker_state{{breaker=\"search\",state=\"{state}\"}} {value}");
+        let line = format!("breaker_state{{breaker=\"search\",class=\"write\",state=\"{state}\"}} {value}");
         assert!(metrics.contains(&line), "{line}");
     }
 }
@@ -131,6 +131,7 @@ async fn watchers_see_every_move_and_go_on_where_they_stopped() {
     let (name, first) = events.next().await.expect("an event");
     assert_eq!((name.as_str(), &first["number"]), ("transition", &json!(1)));
     assert_eq!((&first["to"], &first["cause"], &first["reason"]), (&json!("open"), &json!("forced"), &json!("drill")));
+    assert_eq!(first["classes"], json!(["read", "write"]), "an order moves all classes, and is told once");
     drop(events);
 
     post(&gate, "/breakers/auth/reset", json!({ "reason": "over" })).await;

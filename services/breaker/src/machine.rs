@@ -130,9 +130,8 @@ impl Machine {
     pub fn answered(&mut self, now: Instant, question: Question, word: Word) -> Moves {
         let random = &mut self.random;
         let each = self.classes.iter_mut().enumerate();
-        let mut moves: Moves = each
-            .filter_map(|(place, class)| Some((place, class.answered(now, question, word, random)?)))
-            .collect();
+        let mut moves: Moves =
+            each.filter_map(|(place, class)| Some((place, class.answered(now, question, word, random)?))).collect();
         // Our own question that is not answered counts like a connection that is refused: no caller can cause it.
         let outcome = if word == Word::Nothing { Outcome::Failure } else { Outcome::Success };
         moves.extend(self.count(now, outcome, None));

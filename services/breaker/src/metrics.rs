@@ -50,9 +50,7 @@ pub(crate) struct Calls {
 
 impl Calls {
     pub(crate) fn of(name: &str, class: &'static str) -> Self {
-        let of = |outcome: &'static str| {
-            counter!(CALLS, "breaker" => name.to_owned(), "class" => class, "outcome" => outcome)
-        };
+        let of = |outcome: &'static str| counter!(CALLS, "breaker" => name.to_owned(), "class" => class, "outcome" => outcome);
         Self {
             success: of("success"),
             failure: of("failure"),

@@ -52,10 +52,7 @@ impl Window {
         let oldest = current.saturating_sub(self.buckets.len() as u64 - 1);
         self.buckets.iter().filter(|(slice, _)| (oldest..=current).contains(slice)).fold(
             Totals::default(),
-            |sum, (_, bucket)| Totals {
-                calls: sum.calls + bucket.calls,
-                failures: sum.failures + bucket.failures,
-            },
+            |sum, (_, bucket)| Totals { calls: sum.calls + bucket.calls, failures: sum.failures + bucket.failures },
         )
     }
 

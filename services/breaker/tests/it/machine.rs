@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use breaker::{Caller, Cause, Force, Forced, Machine, Moves, Outcome, Question, Recovery, Refusal, State, Ticket, Word};
+use breaker::{
+    Caller, Cause, Force, Forced, Machine, Moves, Outcome, Question, Recovery, Refusal, State, Ticket, Word,
+};
 
 const READ: usize = 0;
 const WRITE: usize = 1;
@@ -60,10 +62,7 @@ impl Bench {
 
     fn half_opened() -> Self {
         let mut bench = Self::opened();
-        assert_eq!(
-            causes(&bench.hears(Question::Live, Word::Yes)),
-            [(READ, State::HalfOpen, Cause::ProbeSucceeded)]
-        );
+        assert_eq!(causes(&bench.hears(Question::Live, Word::Yes)), [(READ, State::HalfOpen, Cause::ProbeSucceeded)]);
         bench
     }
 }
