@@ -1,6 +1,6 @@
 //! The spool's directory and the files in it.
 
-use super::position::Position;
+use super::{Mark, position::Position};
 use anyhow::Context as _;
 use std::{
     fs::{self, File, TryLockError},
@@ -42,28 +42,43 @@ impl Directory {
         }
     }
 
-    /// The spool's id. A new one where there is none, and where the sequences that were given out
-    /// under the old one are not known any more: nothing may be counted as what it is not.
-    pub(super) fn identity(&self, next: u64) -> anyhow::Result<Uuid> {
-        let known = fs::read_to_string(self.0.join(ID)).ok().and_then(|id| id.trim().parse().ok());
-        let shipped = self.position().map_or(1, |position| position.sequence);
-        if let Some(id) = known
-            && shipped <= next
-        {
-            return Ok(id);
-        }
-        if known.is_some() {
-            tracing::error!(
-                spool.next = next,
+    /// The spool's id, given the end of what is written. An empty spool gets one. So does a spool that lost sequences
+    /// which were shipped, or readers would drop new clicks as old; what it still holds was shipped with them.
+    ///
+    /// # Errors
+    /// Fails when clicks are there whose spool's id is not: under another id they would be counted twice.
+    pub(super) fn identity(&self, mark: Mark) -> anyhow::Result<Uuid> {
+        let shipped = self.position()?.map_or(1, |position| position.sequence);
+        match self.known_identity()? {
+            Some(id) if shipped <= mark.next => return Ok(id),
+            None if mark.next > 1 => anyhow::bail!(self.nameless()),
+            None => {}
+            Some(_) => tracing::error!(
+                spool.next = mark.next,
                 spool.shipped = shipped,
                 "The spool lost clicks that were shipped; it goes on under a new id."
-            );
+            ),
         }
         let id = Uuid::now_v7();
-        let _ = fs::remove_file(self.0.join(POSITION));
+        // The id first: a crash after it leaves a position beyond the end, and so another new id.
         self.replace(ID, id.to_string().as_bytes()).context("the spool's id cannot be written")?;
-        self.sync()?;
+        self.note(&Position::end(mark)).context("the spool's position cannot be written")?;
         Ok(id)
+    }
+
+    /// The id that was written down; nothing when there is none, or what is there is no id.
+    fn known_identity(&self) -> anyhow::Result<Option<Uuid>> {
+        let written = if_there(fs::read_to_string(self.0.join(ID))).context("the spool's id cannot be read")?;
+        Ok(written.and_then(|id| id.trim().parse().ok()))
+    }
+
+    fn nameless(&self) -> String {
+        let place = self.0.display();
+        format!(
+            "the spool {place} holds clicks, but no id is in {place}/{ID}. Mend it in one of two ways. Write the id there: \
+             the log tells it at each start as spool.id, and so does MongoDB's click_progress. Or move *.{EXTENSION} and \
+             {POSITION} out of {place}: a new spool begins, and clicks in them that were not shipped are not counted."
+        )
     }
 
     /// The first sequences of the segments, in order.
@@ -114,13 +129,13 @@ impl Directory {
 
     /// How far was shipped; nothing when that is not known. Then everything is shipped again, and
     /// whoever reads drops what came before.
-    pub(super) fn position(&self) -> Option<Position> {
-        let text = fs::read(self.0.join(POSITION)).ok()?;
+    pub(super) fn position(&self) -> io::Result<Option<Position>> {
+        let Some(text) = if_there(fs::read(self.0.join(POSITION)))? else { return Ok(None) };
         match serde_json::from_slice(&text) {
-            Ok(position) => Some(position),
+            Ok(position) => Ok(Some(position)),
             Err(error) => {
                 tracing::warn!(error = %error, "The spool's position cannot be read; everything is shipped again.");
-                None
+                Ok(None)
             }
         }
     }
@@ -142,10 +157,21 @@ impl Directory {
         File::open(&self.0)?.sync_all()
     }
 
-    /// Replaces a file whole.
+    /// Replaces a file whole: after a crash or a power failure it is the old one or the new one, never an empty one.
     fn replace(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        let new = self.0.join(format!("{name}.new"));
-        fs::write(&new, content)?;
-        fs::rename(new, self.0.join(name))
+        let path = self.0.join(format!("{name}.new"));
+        let mut new = File::create(&path)?;
+        new.write_all(content)?;
+        new.sync_all()?;
+        fs::rename(path, self.0.join(name))?;
+        self.sync()
+    }
+}
+
+/// What was read, if the file is there.
+fn if_there<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
     }
 }

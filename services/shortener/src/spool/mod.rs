@@ -85,12 +85,13 @@ impl Spool {
     /// machine that died left behind: a line that was not written whole is cut off.
     ///
     /// # Errors
-    /// Fails when another process uses the directory or it cannot be read or written.
+    /// Fails when another process uses the directory, it cannot be read or written, or clicks are there without an id.
     pub fn open(config: &config::Spool) -> anyhow::Result<Self> {
         let directory = Directory::open(&config.directory)?;
         let lock = directory.lock()?;
         let (writer, bytes) = Writer::recover(&directory, config.segment_bytes).context("the spool's segments")?;
-        let id = directory.identity(writer.mark().next)?;
+        let id = directory.identity(writer.mark())?;
+        tracing::info!(spool.id = %id, spool.next = writer.mark().next, "The spool is open.");
         let inner = Inner {
             directory,
             id,

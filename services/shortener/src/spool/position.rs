@@ -1,5 +1,6 @@
 //! How far was shipped.
 
+use super::Mark;
 use serde::{Deserialize, Serialize};
 
 /// The place of the next click to ship.
@@ -17,5 +18,10 @@ impl Position {
     /// The beginning of a segment.
     pub(super) fn beginning(segment: u64) -> Self {
         Self { segment, offset: 0, sequence: segment }
+    }
+
+    /// The end of what is written.
+    pub(super) fn end(mark: Mark) -> Self {
+        Self { segment: mark.segment, offset: mark.length, sequence: mark.next }
     }
 }

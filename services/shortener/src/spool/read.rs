@@ -29,7 +29,7 @@ pub(super) struct Batch {
 pub(super) fn resume(directory: &Directory) -> io::Result<Position> {
     let segments = directory.segments()?;
     let oldest = Position::beginning(segments.first().copied().unwrap_or(1));
-    let Some(noted) = directory.position() else { return Ok(oldest) };
+    let Some(noted) = directory.position()? else { return Ok(oldest) };
     if segments.contains(&noted.segment) {
         return Ok(noted);
     }

@@ -144,6 +144,53 @@ fn a_spool_that_lost_what_it_shipped_goes_on_under_a_new_id() {
     drop(spool);
     let spool = open(folder.path());
     assert_ne!(spool.id(), id);
+    assert_eq!(unshipped(&spool), [], "what it still holds was shipped under the old id");
+    assert_eq!(append(&spool, 20).unwrap(), 2);
+    assert_eq!(unshipped(&spool), [(2, 20)]);
+    let id = spool.id();
+    drop(spool);
+    assert_eq!(open(folder.path()).id(), id);
+}
+
+#[test]
+fn clicks_without_an_id_stop_the_start_with_a_sentence_that_says_how_to_mend() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = open(folder.path());
+    fill(&spool, 1..=9);
+    let (id, place, there) = (spool.id(), folder.path().join("spool-id"), segments(folder.path()));
+    drop(spool);
+    let start = || Spool::open(&settings(folder.path()));
+    for lost in [None, Some(""), Some("\0\0\0\0")] {
+        match lost {
+            None => fs::remove_file(&place).unwrap(),
+            Some(content) => fs::write(&place, content).unwrap(),
+        }
+        let said = format!("{:#}", start().err().expect("it does not start"));
+        assert!(said.contains("spool-id") && said.contains("Mend it") && said.contains("spool.id"), "{said}");
+        assert_eq!(segments(folder.path()), there, "nothing is thrown away");
+    }
+    // The one way to mend it: the id is written again, and nothing is shipped under another.
+    fs::write(&place, format!("{id}\n")).unwrap();
+    let spool = start().unwrap();
+    assert_eq!((spool.id(), unshipped(&spool)), (id, expected(9)));
+    drop(spool);
+    // The other: the clicks are moved away.
+    fs::remove_file(&place).unwrap();
+    segments(folder.path()).iter().for_each(|segment| fs::remove_file(segment).unwrap());
+    fs::remove_file(folder.path().join("position")).unwrap();
+    let spool = start().unwrap();
+    assert_ne!(spool.id(), id);
+    assert_eq!(append(&spool, 10).unwrap(), 1);
+}
+
+#[test]
+fn a_first_start_that_was_cut_off_before_its_id_was_written_is_a_first_start_again() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()));
+    fs::write(folder.path().join("spool-id"), "").unwrap();
+    fs::write(folder.path().join("spool-id.new"), "half an i").unwrap();
+    let spool = open(folder.path());
+    append(&spool, 10).unwrap();
     assert_eq!(unshipped(&spool), expected(1));
 }
 
