@@ -102,7 +102,7 @@ async fn sagas(broker: &Broker, context: &Context, pool: &PgPool) -> anyhow::Res
     let engine = Engine::new(pool.clone(), <Auth as chassis::Service>::NAME).with(AccountDeletion)?;
     let (replies, shutdown) = (engine.consumer(broker, ledger::postgres(pool.clone())), context.shutdown.clone());
     context.spawn("saga replies", move || replies.clone().run(shutdown.clone()));
-    let (sweeping, shutdown) = (engine.clone(), context.shutdown.clone());
-    context.spawn("saga sweep", move || sweeping.clone().sweep(shutdown.clone()));
+    let (sweeping, reached, shutdown) = (engine.clone(), broker.clone(), context.shutdown.clone());
+    context.spawn("saga sweep", move || sweeping.clone().sweep(reached.clone(), shutdown.clone()));
     Ok(engine)
 }

@@ -67,8 +67,6 @@ async fn connect(config: &Config, context: &Context) -> anyhow::Result<(PgPool, 
 
 /// Starts what looks after the tables.
 fn keep(context: &Context, inventory: &Inventory, pool: &PgPool) {
-    let (expiring, shutdown) = (inventory.clone(), context.shutdown.clone());
-    context.spawn("reservations' expiry", move || expiring.clone().keep_expiring(shutdown.clone()));
     let (purging, shutdown) = (inventory.clone(), context.shutdown.clone());
     context.spawn("purge", move || purging.clone().keep_purging(shutdown.clone()));
     let (pool, shutdown) = (pool.clone(), context.shutdown.clone());
@@ -87,6 +85,8 @@ async fn exchange(config: &Config, context: &Context, inventory: &Inventory, poo
     let relay = Relay::new(outbox::postgres::Store::new(pool.clone()), broker.publisher());
     let shutdown = context.shutdown.clone();
     context.spawn("outbox relay", move || relay.clone().run(shutdown.clone()));
+    let (expiring, reached, shutdown) = (inventory.clone(), broker.clone(), context.shutdown.clone());
+    context.spawn("reservations' expiry", move || expiring.clone().keep_expiring(reached.clone(), shutdown.clone()));
     let ledger = ledger::postgres(pool);
     vec![
         consume(context, &broker, &ledger, commands::subscription(), Commands::new(inventory.clone())).await,

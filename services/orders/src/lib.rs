@@ -93,8 +93,8 @@ fn spawn(context: &Context, broker: &Broker, pool: &PgPool, shop: &Shop, engine:
     let (replies, shutdown) = (engine.consumer(broker, ledger.clone()), end.clone());
     context.spawn("saga replies", move || replies.clone().run(shutdown.clone()));
 
-    let (sweeping, shutdown) = (engine.clone(), end.clone());
-    context.spawn("saga sweep", move || sweeping.clone().sweep(shutdown.clone()));
+    let (sweeping, reached, shutdown) = (engine.clone(), broker.clone(), end.clone());
+    context.spawn("saga sweep", move || sweeping.clone().sweep(reached.clone(), shutdown.clone()));
 
     let copies = events::copies::consumer(broker, pool.clone(), ledger.clone());
     let (past, queues, shutdown) = (pool.clone(), copies.clone(), end.clone());

@@ -135,6 +135,7 @@ impl Engine {
             subject: start.subject,
             status: step.state.status,
             wait: None,
+            command_id: None,
             due: None,
             deadline: step.state.deadline,
             settled: false,

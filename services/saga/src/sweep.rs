@@ -3,12 +3,12 @@
 use crate::{
     engine::Engine,
     error::Error,
-    machine::Input,
     metrics,
     store::{self, Lock},
+    transition::Impulse,
 };
-use chassis::telemetry;
-use chrono::{TimeDelta, Utc};
+use chassis::{messaging::Broker, telemetry};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt as _;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -31,14 +31,19 @@ impl Engine {
     /// Moves on, until `shutdown` is cancelled, the sagas whose time has come: steps that time out,
     /// deadlines, local steps to be tried again. Forgets what is over and old. Several processes may sweep.
     ///
+    /// No time passes for a step whose command is still in the outbox, nor while `broker` is away: then its reply cannot
+    /// come. It has its full time anew afterwards.
+    ///
     /// # Errors
     /// Fails when the database is away.
-    pub async fn sweep(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+    pub async fn sweep(self, broker: Broker, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let mut reach = broker.reach();
         let mut ticks = interval(self.sweep_every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut measured, mut purged) = (None::<Instant>, None::<Instant>);
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-            while !shutdown.is_cancelled() && self.round().await? == BATCH as usize {}
+            let Some(reached) = shutdown.run_until_cancelled(reach.since()).await else { break };
+            while !shutdown.is_cancelled() && self.round(reached).await? == BATCH as usize {}
             if measured.is_none_or(|at| at.elapsed() > MEASURE_EVERY) {
                 self.measure().await?;
                 measured = Some(Instant::now());
@@ -51,23 +56,23 @@ impl Engine {
         Ok(())
     }
 
-    /// Moves on one batch; says how many there were.
-    async fn round(&self) -> anyhow::Result<usize> {
+    /// Moves on one batch, with the broker reached since some moment; says how many there were.
+    async fn round(&self, reached: Option<DateTime<Utc>>) -> anyhow::Result<usize> {
         let due = store::due(&self.pool, Utc::now(), BATCH).await?;
         let count = due.len();
-        let moves = futures::stream::iter(due).for_each_concurrent(AT_ONCE, |(id, traceparent)| {
+        let moves = futures::stream::iter(due).for_each_concurrent(AT_ONCE, |(id, traceparent, unpublished)| {
             let span = tracing::info_span!("saga", saga.id = %id);
             if let Some(traceparent) = &traceparent {
                 telemetry::continue_trace(&span, traceparent);
             }
-            self.move_on(id).instrument(span)
+            self.move_on(id, Impulse::Due { reached, unpublished }).instrument(span)
         });
         moves.await;
         Ok(count)
     }
 
-    async fn move_on(&self, id: Uuid) {
-        let error = match self.transact(id, &Input::Due.into(), Lock::Skip).await {
+    async fn move_on(&self, id: Uuid, due: Impulse) {
+        let error = match self.transact(id, &due, Lock::Skip).await {
             // Somebody else holds it, or was faster.
             Ok(()) | Err(Error::NotFound | Error::Refused(_)) => return,
             Err(error) => error,

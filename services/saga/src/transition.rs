@@ -20,6 +20,13 @@ use std::{mem, sync::Arc};
 pub(crate) enum Impulse {
     /// A participant replied.
     Reply(Replied),
+    /// Its time has come.
+    Due {
+        /// Since when replies can come, if they can.
+        reached: Option<DateTime<Utc>>,
+        /// Whether its command is still in the outbox.
+        unpublished: bool,
+    },
     /// Anything else.
     Input(Input),
 }
@@ -78,6 +85,13 @@ impl Transition {
         let waited = state.wait;
         let step = match impulse {
             Impulse::Input(input) => machine::advance(flow.shape(), state, input.clone(), now)?,
+            Impulse::Due { reached, unpublished } => {
+                let anew = match reached {
+                    Some(since) if !unpublished => Some(*since).filter(|since| *since > record.updated_at),
+                    _ => Some(now),
+                };
+                machine::advance(flow.shape(), state, Input::Due { anew }, now)?
+            }
             Impulse::Reply(replied) => answered(&*flow, &mut record, state, replied, now)?,
         };
         Ok(Self { now, waited, ..Self::first(engine, flow, record, step) })
@@ -132,6 +146,9 @@ impl Transition {
             Some(message) => Some(self.scope.run(async { message.with_origin() }).await),
             None => None,
         };
+        if self.step.next == Next::Send || self.step.state.wait.is_none() {
+            self.record.command_id = message.as_ref().map(|message| message.envelope.id);
+        }
         let story = Story::new(&self.record, self.waited, &self.step, self.now);
         self.record.put(self.step.state, self.flow.shape(), self.now);
         Ok(Moved { change: Change::new(self.record, &self.step.notes, self.flow.shape()), message, story })

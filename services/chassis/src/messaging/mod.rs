@@ -24,6 +24,7 @@ pub mod operators;
 pub mod outbox;
 pub mod postgres;
 mod publisher;
+mod reach;
 pub mod stream;
 mod subscribed;
 pub mod topology;
@@ -36,6 +37,7 @@ pub use error::{HandleError, PublishError};
 pub use message::{Message, Outgoing};
 pub use outbox::Relay;
 pub use publisher::Publisher;
+pub use reach::Reach;
 
 pub use crate::scope::cause;
 

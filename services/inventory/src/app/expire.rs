@@ -6,7 +6,10 @@ use crate::{
     metrics as names,
     store::{reservations, stock},
 };
-use chassis::{failpoint, messaging::outbox};
+use chassis::{
+    failpoint,
+    messaging::{Broker, outbox},
+};
 use chrono::{DateTime, SubsecRound, Utc};
 use contracts::rest::inventory::ReservationStatus as Status;
 use tokio_util::sync::CancellationToken;
@@ -18,12 +21,16 @@ impl Inventory {
     /// Expires the open reservations whose time is over at `now`; says how many. Several processes
     /// may do so at once.
     ///
+    /// Their time counts only while an order's confirmation could have come: those from before `reached`, since when the
+    /// broker has been there, have it anew from then.
+    ///
     /// # Errors
     /// Fails when the database does.
-    pub async fn expire(&self, now: DateTime<Utc>) -> Result<usize, Error> {
+    pub async fn expire(&self, now: DateTime<Utc>, reached: DateTime<Utc>) -> Result<usize, Error> {
+        let earliest = if now - reached < self.reservations.life() { reached } else { DateTime::UNIX_EPOCH };
         let mut all = 0;
         loop {
-            let expired = self.expire_some(now.trunc_subsecs(6)).await?;
+            let expired = self.expire_some(now.trunc_subsecs(6), earliest).await?;
             metrics::counter!(names::RESERVATIONS_ENDED, "outcome" => "expired").increment(expired as u64);
             all += expired;
             if expired < BATCH {
@@ -32,10 +39,10 @@ impl Inventory {
         }
     }
 
-    async fn expire_some(&self, now: DateTime<Utc>) -> Result<usize, Error> {
+    async fn expire_some(&self, now: DateTime<Utc>, earliest: DateTime<Utc>) -> Result<usize, Error> {
         let mut tx = chassis::postgres::begin(&self.pool).await?;
         let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
-        let expired = reservations::lock_expired(&mut tx, now, limit).await?;
+        let expired = reservations::lock_expired(&mut tx, now, earliest, limit).await?;
         if expired.is_empty() {
             return Ok(0);
         }
@@ -61,14 +68,19 @@ impl Inventory {
         Ok(expired.len())
     }
 
-    /// Expires reservations until `shutdown`; a background task.
+    /// Expires reservations until `shutdown`, but none while `broker` is away; a background task.
     ///
     /// # Errors
     /// Fails when the database does; to be started again.
-    pub async fn keep_expiring(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+    pub async fn keep_expiring(self, broker: Broker, shutdown: CancellationToken) -> anyhow::Result<()> {
+        // A restart is no reason to hold pieces for longer.
+        let mut reach = broker.reach().trusting();
         let mut ticks = tokio::time::interval(self.reservations.sweep_every());
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-            self.expire(Utc::now()).await?;
+            let Some(reached) = shutdown.run_until_cancelled(reach.since()).await else { break };
+            if let Some(reached) = reached {
+                self.expire(Utc::now(), reached).await?;
+            }
             let (open, short) = reservations::count(&self.pool).await?;
             metrics::gauge!(names::RESERVATIONS_OPEN).set(open as f64);
             metrics::gauge!(names::RESERVATIONS_SHORT).set(short as f64);

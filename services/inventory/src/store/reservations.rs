@@ -160,20 +160,23 @@ pub async fn lock_sagas(connection: &mut PgConnection, sagas: &[Uuid]) -> sqlx::
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
-/// Some open reservations whose time is over, locked; those that others work on are left to them.
+/// Some open reservations made at `earliest` or later whose time is over, locked; those that others work on are left to
+/// them.
 ///
 /// # Errors
 /// Fails when the database does.
 pub async fn lock_expired(
     connection: &mut PgConnection,
     now: DateTime<Utc>,
+    earliest: DateTime<Utc>,
     limit: i64,
 ) -> sqlx::Result<Vec<Reservation>> {
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT * FROM reservations WHERE status = 'open' AND expires_at <= $1
-         ORDER BY expires_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED",
+        "SELECT * FROM reservations WHERE status = 'open' AND expires_at <= $1 AND created_at >= $2
+         ORDER BY expires_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED",
     )
     .bind(now)
+    .bind(earliest)
     .bind(limit)
     .fetch_all(connection)
     .await?;

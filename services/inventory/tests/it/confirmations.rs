@@ -5,7 +5,7 @@ use crate::{
     world::{PATIENCE, World},
 };
 use axum::http::StatusCode;
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use contracts::{
     envelope::EventData,
     event::orders::OrderConfirmed,
@@ -62,7 +62,7 @@ async fn second_is_short(world: &World, orders: &Orders, shirt: Uuid) -> (Uuid, 
     let (first, second) = (Uuid::now_v7(), Uuid::now_v7());
     for order in [first, second] {
         reserved(&orders.reserve(order, 1, &[(shirt, 3)]).await);
-        assert_eq!(world.inventory().expire(Utc::now() + TimeDelta::hours(1)).await.unwrap(), 1);
+        assert_eq!(world.inventory().expire(Utc::now() + TimeDelta::hours(1), DateTime::UNIX_EPOCH).await.unwrap(), 1);
     }
     orders.confirm(first).await;
     handled(world, 1).await;
@@ -125,7 +125,7 @@ async fn an_expired_order_that_was_undone_takes_nothing_when_it_is_confirmed_lat
     let shirt = world.stocked("SHIRT", 5).await.id;
     let saga = Uuid::now_v7();
     reserved(&orders.reserve(saga, 1, &[(shirt, 3)]).await);
-    world.inventory().expire(Utc::now() + TimeDelta::hours(1)).await.unwrap();
+    world.inventory().expire(Utc::now() + TimeDelta::hours(1), DateTime::UNIX_EPOCH).await.unwrap();
     done(&orders.release(saga, 1).await);
     orders.confirm(saga).await;
     handled(&world, 1).await;

@@ -4,8 +4,10 @@ use crate::{
     saga::{Orders, reserved},
     world::{PATIENCE, World},
 };
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use kit::{Proxy, Sandbox};
 use serde_json::json;
+use std::sync::Arc;
 use uuid::Uuid;
 
 #[tokio::test]
@@ -17,12 +19,14 @@ async fn a_reservation_is_freed_when_its_time_is_over_and_not_before() {
     for saga in sagas {
         reserved(&orders.reserve(saga, 1, &[(shirt, 3)]).await);
     }
-    let inventory = world.inventory();
-    assert_eq!(inventory.expire(Utc::now() + TimeDelta::minutes(29)).await.unwrap(), 0);
+    let (inventory, before) = (world.inventory(), DateTime::UNIX_EPOCH);
+    assert_eq!(inventory.expire(Utc::now() + TimeDelta::minutes(29), before).await.unwrap(), 0);
     assert_eq!(world.stock(shirt).await, (9, 9));
     // Two processes at once free each one once.
     let now = Utc::now() + TimeDelta::minutes(31);
-    let (one, other) = tokio::join!(inventory.expire(now), inventory.expire(now));
+    let back = now - TimeDelta::minutes(2);
+    assert_eq!(inventory.expire(now, back).await.unwrap(), 0, "the broker was away, and their time begins anew");
+    let (one, other) = tokio::join!(inventory.expire(now, before), inventory.expire(now, before));
     assert_eq!(one.unwrap() + other.unwrap(), 3);
     assert_eq!(world.stock(shirt).await, (9, 0));
     for saga in sagas {
@@ -34,6 +38,34 @@ async fn a_reservation_is_freed_when_its_time_is_over_and_not_before() {
     reserved(&orders.reserve(sagas[0], 2, &[(shirt, 3)]).await);
     assert_eq!(world.stock(shirt).await, (9, 0));
     world.adds_up().await;
+}
+
+#[tokio::test]
+async fn while_the_broker_is_away_no_time_passes() {
+    let sandbox = Arc::new(Sandbox::of("inventory").await.unwrap());
+    let direct = sandbox.amqp("inventory").to_owned();
+    let proxy = Proxy::start(&direct).await.unwrap();
+    let life = TimeDelta::seconds(4);
+    let reservations = json!({"expire_after_seconds": life.num_seconds(), "sweep_every_ms": 50});
+    let amqp = json!({"url": proxy.url(&direct).unwrap()});
+    let world = World::on(sandbox, json!({"reservations": reservations, "amqp": amqp})).await;
+    let orders = Orders::new(&world.sandbox).await;
+    let shirt = world.stocked("SHIRT", 9).await.id;
+    let saga = Uuid::now_v7();
+    reserved(&orders.reserve(saga, 1, &[(shirt, 3)]).await);
+    proxy.cut_off();
+    let open = async || {
+        assert_eq!(world.statuses(saga).await, ["open"]);
+        let age = world.count("SELECT extract(epoch FROM now() - expires_at)::bigint FROM reservations").await;
+        Ok((age >= 3).then_some(()))
+    };
+    kit::eventually(PATIENCE, "the reservation's time to be over for long", open).await.unwrap();
+    proxy.mend();
+    let back = Utc::now();
+    let expired =
+        kit::eventually(PATIENCE, "the expiry", async || Ok((world.statuses(saga).await == ["expired"]).then_some(())));
+    expired.await.unwrap();
+    assert!(Utc::now() - back >= life, "it has its full time anew");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What comes to a saga, and what it leads to.
 
+use chrono::{DateTime, Utc};
 use contracts::command::Direction;
 
 /// What comes to a saga.
@@ -24,7 +25,11 @@ pub enum Input {
         error: String,
     },
     /// Its time has come.
-    Due,
+    Due {
+        /// From when on a reply could have come, if not since the attempt began: a remote step then has its timeout anew
+        /// from here.
+        anew: Option<DateTime<Utc>>,
+    },
     /// Somebody does not want it any more.
     Cancel {
         /// Who.

@@ -71,7 +71,7 @@ pub fn advance(shape: &Shape, state: State, input: Input, now: DateTime<Utc>) ->
         Input::Replied { step, direction, attempt, reply } => machine.replied((step, direction, attempt), reply)?,
         Input::Ran(reply) => machine.ran(reply)?,
         Input::Failed { error } => machine.failed(error)?,
-        Input::Due => machine.due()?,
+        Input::Due { anew } => machine.due(anew)?,
         Input::Cancel { by, reason } => machine.cancel(by, reason)?,
         Input::Retry { by, reason } => machine.retry(by, reason)?,
         Input::Settle { by, reason } => machine.settle(by, reason)?,
@@ -150,12 +150,17 @@ impl Machine<'_> {
         Ok(self.turn_back(wait.step.checked_sub(1), cause))
     }
 
-    fn due(&mut self) -> Result<Next, Refusal> {
+    fn due(&mut self, anew: Option<DateTime<Utc>>) -> Result<Next, Refusal> {
         let wait = self.state.wait.ok_or(Refusal::NotDue)?;
-        if self.state.due.is_none_or(|due| self.now < due) {
-            return Err(Refusal::NotDue);
-        }
+        let due = self.state.due.filter(|due| *due <= self.now).ok_or(Refusal::NotDue)?;
         let local = self.shape.place(wait.step, wait.direction) == Some(Place::Local);
+        let put_off = anew.filter(|_| !local).map(|anew| anew + span(self.shape.stages[wait.step].timeout));
+        if let Some(later) = put_off.filter(|later| *later > self.now) {
+            // What the attempt could not use of its time, the saga could not either.
+            self.state.deadline += later - due;
+            self.state.due = Some(later);
+            return Ok(Next::Rest);
+        }
         let patient = wait.direction == Backward || self.shape.committed(wait.step);
         if !patient && self.now >= self.state.deadline {
             let cause = self.too_late(&wait);

@@ -216,7 +216,7 @@ impl World {
                     (None, Some(due)) => self.now.max(due),
                     (seconds, _) => self.now + TimeDelta::seconds(seconds.unwrap_or(60).into()),
                 };
-                self.put(Input::Due, *crash);
+                self.put(Input::Due { anew: None }, *crash);
             }
             Happening::Meddles { how, crash } => self.meddle(*how, *crash),
             _ => {}
@@ -330,7 +330,7 @@ proptest! {
         for message in std::mem::take(&mut world.way) {
             world.arrives(message, false);
         }
-        world.put(Input::Due, false);
+        world.put(Input::Due { anew: None }, false);
         prop_assert_eq!(&end, &world.state);
     }
 }

@@ -67,7 +67,7 @@ impl Saga {
     #[track_caller]
     fn wait(&mut self) {
         self.now = self.state.due.unwrap();
-        self.put(Input::Due);
+        self.put(Input::Due { anew: None });
     }
 
     #[track_caller]
@@ -168,7 +168,7 @@ fn the_deadline_turns_it_back_even_when_the_reply_comes_just_then() {
     let mut swept = Saga::start(checkout());
     swept.state.deadline = swept.now + TimeDelta::seconds(1);
     swept.now = swept.state.due.unwrap();
-    swept.put(Input::Due);
+    swept.put(Input::Due { anew: None });
     swept.waits_for(1, Backward, 1);
     assert_eq!(swept.code(), Cause::DEADLINE);
 }
@@ -287,12 +287,34 @@ fn a_local_step_that_fails_is_tried_again_and_then_given_up() {
 }
 
 #[test]
+fn an_attempt_whose_reply_could_not_come_has_its_time_anew_and_the_deadline_shifts_alike() {
+    let mut saga = Saga::start(checkout());
+    let (due, deadline) = (saga.state.due.unwrap(), saga.state.deadline);
+    // The broker is away, for longer than the saga may take; its reply still counts.
+    let mut away = due;
+    while away < deadline + TimeDelta::minutes(5) {
+        (saga.now, away) = (away, away + (due - saga.state.wait.unwrap().since));
+        saga.put(Input::Due { anew: Some(saga.now) });
+        saga.waits_for(1, Forward, 1);
+        assert_eq!(saga.state.due, Some(away));
+        assert_eq!(saga.state.deadline - deadline, away - due);
+    }
+    // Back: once its time anew is over it is tried again, as ever.
+    let back = saga.now;
+    saga.now = away;
+    saga.put(Input::Due { anew: Some(back) });
+    saga.waits_for(1, Forward, 2);
+    saga.answer(Reply::Done);
+    saga.waits_for(2, Forward, 1);
+}
+
+#[test]
 fn an_operator_may_hurry_a_compensation_and_nothing_else() {
     let mut saga = Saga::start(checkout());
     assert_eq!(saga.refuses(retry()), Refusal::NothingToRetry);
     assert_eq!(saga.refuses(settle()), Refusal::NothingToSettle);
     assert_eq!(saga.refuses(Input::Close), Refusal::NotCompleted);
-    assert_eq!(saga.refuses(Input::Due), Refusal::NotDue);
+    assert_eq!(saga.refuses(Input::Due { anew: None }), Refusal::NotDue);
     saga.put(cancel());
     saga.put(retry());
     saga.waits_for(1, Backward, 2);

@@ -54,15 +54,20 @@ const SAVE: &str = "
         SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::int[],
             $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::bool[], $13::jsonb[], $14::text[], $15::text[],
             $16::text[], $17::text[], $18::text[], $19::bigint[], $20::timestamptz[], $21::timestamptz[],
-            $22::timestamptz[])
+            $22::timestamptz[], $32::uuid[])
         AS now (id, kind, subject, status, step, direction, attempt, counted_from,
             waits_since, due_at, deadline, settled, data, cause_code, cause_message,
-            cause_step, cause_by, traceparent, version, started_at, updated_at, ended_at)),
-    begun AS (INSERT INTO sagas SELECT * FROM now WHERE version = 1),
+            cause_step, cause_by, traceparent, version, started_at, updated_at, ended_at, command_id)),
+    begun AS (
+        INSERT INTO sagas (id, kind, subject, status, step, direction, attempt, counted_from,
+            waits_since, due_at, deadline, settled, data, cause_code, cause_message,
+            cause_step, cause_by, traceparent, version, started_at, updated_at, ended_at, command_id)
+        SELECT * FROM now WHERE version = 1),
     moved AS (
         UPDATE sagas s SET updated_at = now.updated_at, status = now.status, step = now.step,
             direction = now.direction, attempt = now.attempt, counted_from = now.counted_from,
-            waits_since = now.waits_since, due_at = now.due_at, settled = now.settled,
+            waits_since = now.waits_since, due_at = now.due_at, deadline = now.deadline, settled = now.settled,
+            command_id = now.command_id,
             cause_code = now.cause_code, cause_message = now.cause_message, cause_step = now.cause_step,
             cause_by = now.cause_by, version = now.version, ended_at = now.ended_at, data = now.data, not_before = NULL
         FROM now WHERE s.id = now.id AND now.version > 1)
@@ -108,6 +113,7 @@ pub(crate) async fn save(connection: &mut PgConnection, changes: &[Change]) -> s
         .bind(column(&lines, |line| line.actor.as_deref()))
         .bind(column(&lines, |line| line.code.as_deref()))
         .bind(column(&lines, |line| line.message.as_deref()))
+        .bind(column(&sagas, |saga| saga.command_id))
         .execute(connection)
         .await
         .map(drop)

@@ -117,10 +117,14 @@ pub(crate) async fn list(pool: &PgPool, filter: &Filter) -> sqlx::Result<Vec<Rec
 }
 
 /// The sagas whose time has come, that nobody holds and that are not left alone, the longest overdue first, each with
-/// the trace that it belongs to.
-pub(crate) async fn due(pool: &PgPool, now: DateTime<Utc>, limit: u32) -> sqlx::Result<Vec<(Uuid, Option<String>)>> {
+/// the trace that it belongs to, and whether its command is still in the outbox.
+pub(crate) async fn due(
+    pool: &PgPool,
+    now: DateTime<Utc>,
+    limit: u32,
+) -> sqlx::Result<Vec<(Uuid, Option<String>, bool)>> {
     sqlx::query_as(
-        "SELECT id, traceparent FROM sagas WHERE due_at <= $1 AND coalesce(not_before <= $1, true)
+        "SELECT id, traceparent, EXISTS (SELECT FROM outbox WHERE outbox.id = command_id) FROM sagas WHERE due_at <= $1 AND coalesce(not_before <= $1, true)
          ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED",
     )
     .bind(now)

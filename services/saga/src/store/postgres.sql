@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS sagas (
     -- The attempt from which patience is counted, and when the first one was made.
     counted_from  integer,
     waits_since   timestamptz,
-    -- When the sweep moves it on: the end of the attempt, or the saga's deadline while that still counts.
+    -- When the sweep moves it on: the end of the attempt, or the saga's deadline while that still counts. Both are put off while no reply can come.
     due_at        timestamptz,
     deadline      timestamptz NOT NULL,
     settled       boolean NOT NULL DEFAULT false,
@@ -29,6 +29,9 @@ CREATE TABLE IF NOT EXISTS sagas (
 
 -- Until when the sweep leaves one alone that it could not move. What is late is told by due_at.
 ALTER TABLE sagas ADD COLUMN IF NOT EXISTS not_before timestamptz;
+
+-- The command that it waits for a reply to: while that stands in the outbox, no time passes.
+ALTER TABLE sagas ADD COLUMN IF NOT EXISTS command_id uuid;
 
 CREATE INDEX IF NOT EXISTS sagas_due ON sagas (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS sagas_needing_attention ON sagas (started_at) WHERE status = 'needs_attention';

@@ -21,6 +21,8 @@ pub struct Record {
     pub status: SagaStatus,
     /// What it waits for; nothing at the end.
     pub wait: Option<Waiting>,
+    /// The command that it waits for a reply to, as it stood in the outbox.
+    pub command_id: Option<Uuid>,
     /// When the sweep moves it on.
     pub due: Option<DateTime<Utc>>,
     /// When it turns back, if it still can.
@@ -91,6 +93,7 @@ impl Record {
             SagaStatus::Running | SagaStatus::Compensating | SagaStatus::NeedsAttention => None,
         };
         (self.status, self.due, self.settled) = (state.status, state.due, state.settled);
+        self.deadline = state.deadline;
         (self.cause, self.updated_at, self.version) = (state.cause, now, self.version + 1);
     }
 
@@ -134,6 +137,7 @@ impl FromRow<'_, PgRow> for Record {
             subject: row.try_get("subject")?,
             status: SagaStatus::parse(status).ok_or_else(unknown)?,
             wait: waiting(row)?,
+            command_id: row.try_get("command_id")?,
             due: row.try_get("due_at")?,
             deadline: row.try_get("deadline")?,
             settled: row.try_get("settled")?,

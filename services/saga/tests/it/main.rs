@@ -1,6 +1,7 @@
 //! The engine on real Postgres and RabbitMQ, with participants that do as they are told.
 
 mod attention;
+mod broker;
 mod cancel;
 mod checkout;
 mod crash;

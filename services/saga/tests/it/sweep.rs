@@ -6,6 +6,7 @@ use crate::{
     world::{PATIENCE, World},
 };
 use metrics_exporter_prometheus::PrometheusBuilder;
+use std::time::Duration;
 
 /// As many as are claimed at a time, of a kind that nobody knows, overdue for five minutes.
 const STUCK: &str = "
@@ -17,10 +18,9 @@ const STUCK: &str = "
 async fn what_cannot_be_moved_stays_overdue_and_keeps_the_sweep_from_nothing_behind_it() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let _guard = metrics::set_default_local_recorder(&recorder);
-    let mut world = World::asleep(Checkout::default()).await;
+    let mut world = World::asleep(Checkout { timeout: Duration::from_secs(2), ..Checkout::default() }).await;
     world.participants.take(RESERVE, Mood::Holds);
     let id = world.place().await;
-    world.hurry(id).await;
     sqlx::query(STUCK).execute(&world.pool).await.unwrap();
     world.wake().await;
     world.until_waits_for(id, RESERVE, 2).await;

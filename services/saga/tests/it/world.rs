@@ -6,7 +6,7 @@ use crate::{
 };
 use chassis::messaging::{Broker, Consumer, Relay, Subscription, ledger, outbox};
 use contracts::{command::Direction, rest::sagas::SagaStatus};
-use kit::Sandbox;
+use kit::{Proxy, Sandbox};
 use lapin::{options::QueueDeclareOptions, types::FieldTable};
 use saga::{Engine, Record, Start};
 use secrecy::SecretString;
@@ -29,7 +29,7 @@ pub(crate) struct World {
     broker: Broker,
     tasks: JoinSet<()>,
     /// Dropped last: the databases go with it.
-    _sandbox: Sandbox,
+    sandbox: Sandbox,
 }
 
 /// A process that runs the engine: the relay, the consumer of replies, the sweep.
@@ -68,23 +68,33 @@ impl World {
         engine.consumer(&broker, ledger::postgres(pool.clone())).declare().await.unwrap();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { consumer.run(CancellationToken::new()).await.unwrap() });
-        Self { pool, engine, participants, broker, tasks, _sandbox: sandbox }
+        Self { pool, engine, participants, broker, tasks, sandbox }
     }
 
     /// Waits until the broker knows that no process takes replies: what one that ends was sent, comes again, and is
     /// handled alone.
     pub(crate) async fn until_nobody_consumes(&self) {
+        self.until_consumers_are(|consumers| consumers == 0).await;
+    }
+
+    /// Waits until each queue of replies has as many consumers as wanted.
+    async fn until_consumers_are(&self, wanted: impl Fn(u32) -> bool) {
         let channel = self.broker.channel().await.unwrap();
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
-        let alone = async || {
+        let counted = async || {
             for queue in QUEUES {
-                if channel.queue_declare(queue.into(), passive, FieldTable::default()).await?.consumer_count() > 0 {
+                let queue = channel.queue_declare(queue.into(), passive, FieldTable::default()).await?;
+                if !wanted(queue.consumer_count()) {
                     return Ok(None);
                 }
             }
             Ok(Some(()))
         };
-        kit::eventually(PATIENCE, "nobody to consume", alone).await.unwrap();
+        kit::eventually(PATIENCE, "the consumers of replies", counted).await.unwrap();
+    }
+
+    pub(crate) fn broker(&self) -> Broker {
+        self.broker.clone()
     }
 
     /// Starts a process that runs this world's engine.
@@ -95,15 +105,28 @@ impl World {
 
     /// Starts a process that runs `engine`.
     pub(crate) async fn run(&mut self, engine: Engine) -> Process {
+        self.run_with(engine, self.broker.clone())
+    }
+
+    /// Starts a process that runs this world's engine, with a cable to the broker that can be cut.
+    pub(crate) async fn wake_behind_proxy(&mut self) -> (Process, Proxy) {
+        let proxy = Proxy::start(self.sandbox.amqp("orders")).await.unwrap();
+        let url = SecretString::from(proxy.url(self.sandbox.amqp("orders")).unwrap());
+        let process = self.run_with(self.engine.clone(), Broker::new(&url, "saga-tests behind a proxy"));
+        self.until_consumers_are(|consumers| consumers == 1).await;
+        (process, proxy)
+    }
+
+    fn run_with(&mut self, engine: Engine, broker: Broker) -> Process {
         let end = CancellationToken::new;
-        let relay = Relay::new(outbox::postgres::Store::new(self.pool.clone()), self.broker.publisher())
+        let relay = Relay::new(outbox::postgres::Store::new(self.pool.clone()), broker.publisher())
             .sweep(Duration::from_millis(100))
             .lease(Duration::from_secs(2));
-        let consumer = engine.consumer(&self.broker, ledger::postgres(self.pool.clone()));
+        let consumer = engine.consumer(&broker, ledger::postgres(self.pool.clone()));
         Process(vec![
             self.tasks.spawn(async move { relay.run(end()).await.unwrap() }),
             self.tasks.spawn(async move { consumer.run(end()).await.unwrap() }),
-            self.tasks.spawn(async move { engine.sweep(end()).await.unwrap() }),
+            self.tasks.spawn(async move { engine.sweep(broker, end()).await.unwrap() }),
         ])
     }
 
@@ -153,10 +176,17 @@ impl World {
         query.bind(id).fetch_one(&self.pool).await.unwrap()
     }
 
-    /// Has the sweep find that a saga's time has come.
+    /// Has the sweep find that a saga's time has come, of which the broker was there all the while.
     pub(crate) async fn hurry(&self, id: Uuid) {
-        let query = sqlx::query("UPDATE sagas SET due_at = now() WHERE id = $1 AND due_at IS NOT NULL");
-        query.bind(id).execute(&self.pool).await.unwrap();
+        let hurried = async || {
+            let query = sqlx::query(
+                "UPDATE sagas SET due_at = now(), updated_at = now()
+                 WHERE id = $1 AND due_at IS NOT NULL
+                   AND NOT EXISTS (SELECT FROM outbox WHERE outbox.id = command_id)",
+            );
+            Ok((query.bind(id).execute(&self.pool).await?.rows_affected() == 1).then_some(()))
+        };
+        kit::eventually(PATIENCE, "the saga's command to be published", hurried).await.unwrap();
     }
 
     /// What happened to a saga, in short.

@@ -1,6 +1,6 @@
-use super::{Bench, Handling, PATIENCE, Running, Seen, counted, proxy::Proxy, publish, subscription};
+use super::{Bench, Handling, PATIENCE, Running, Seen, counted, publish, subscription};
 use chassis::messaging::{Broker, DeadLetters, HandleError, Message, dead_letters::Select, ledger, ledger::Ledger};
-use kit::Engine;
+use kit::{Engine, Proxy};
 use lapin::{
     BasicProperties,
     options::{BasicPublishOptions, ExchangeDeleteOptions, QueueDeleteOptions},
@@ -169,7 +169,7 @@ async fn a_connection_that_is_cut_repeats_messages_but_loses_and_reorders_none()
     let bench = Bench::new(ENGINES).await;
     let url = bench.sandbox.amqp("auth");
     let proxy = Proxy::start(url).await.unwrap();
-    let fragile = Broker::new(&proxy.url(url).unwrap(), "behind-proxy");
+    let fragile = Broker::new(&proxy.url(url).unwrap().into(), "behind-proxy");
     let seen = Seen::default();
     let noting = seen.clone();
     let handler = Handling(move |message: Message| {

@@ -7,7 +7,6 @@ mod inbox;
 mod lines;
 mod origin;
 mod outbox;
-mod proxy;
 mod publisher;
 mod stream;
 mod together;

@@ -1,4 +1,4 @@
-use super::{Bench, Counted, Handling, PATIENCE, counted, in_order, proxy::Proxy, read_log};
+use super::{Bench, Counted, Handling, PATIENCE, counted, in_order, read_log};
 use anyhow::Result;
 use chassis::messaging::{
     Broker, Consumer, Outgoing, Relay, Subscription, ledger,
@@ -6,7 +6,7 @@ use chassis::messaging::{
 };
 use contracts::{amqp::COMMANDS_EXCHANGE, envelope::EventData as _};
 use futures::future::try_join_all;
-use kit::Engine;
+use kit::{Engine, Proxy};
 use sqlx::PgPool;
 use std::{collections::HashSet, time::Duration};
 use tokio::task::JoinHandle;
@@ -129,7 +129,7 @@ async fn a_connection_that_is_cut_loses_nothing() {
     let store = outbox::postgres::Store::new(pool.clone());
     let url = bench.sandbox.amqp("auth");
     let proxy = Proxy::start(url).await.unwrap();
-    let fragile = Broker::new(&proxy.url(url).unwrap(), "behind-proxy");
+    let fragile = Broker::new(&proxy.url(url).unwrap().into(), "behind-proxy");
     let relay = relay(store.clone(), &fragile);
     let writing = tokio::spawn({
         let pool = pool.clone();

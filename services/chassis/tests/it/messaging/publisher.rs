@@ -1,4 +1,4 @@
-use super::{Bench, Counted, counted, proxy::Proxy, publish, read_log};
+use super::{Bench, Counted, counted, publish, read_log};
 use chassis::messaging::{Broker, Outgoing, PublishError};
 use contracts::{
     amqp::CLICKS_KEY,
@@ -6,7 +6,7 @@ use contracts::{
     event::TYPES,
 };
 use futures::future::join_all;
-use kit::Engine;
+use kit::{Engine, Proxy};
 
 #[tokio::test]
 async fn what_is_confirmed_is_in_the_log_as_it_was_published() {
@@ -72,7 +72,7 @@ async fn a_broker_that_is_away_is_an_error_and_publishing_goes_on_when_it_is_bac
     bench.declare_shared().await;
     let url = bench.sandbox.amqp("auth");
     let proxy = Proxy::start(url).await.unwrap();
-    let publisher = Broker::new(&proxy.url(url).unwrap(), "behind-proxy").publisher();
+    let publisher = Broker::new(&proxy.url(url).unwrap().into(), "behind-proxy").publisher();
     publish(&publisher, [counted("one", 1)]).await.unwrap();
     proxy.cut();
     // The first may still go into the cut connection; it says so, and is published again.

@@ -1,11 +1,11 @@
-use super::{Bench, PATIENCE, counted, proxy::Proxy, publish, read_log};
+use super::{Bench, PATIENCE, counted, publish, read_log};
 use chassis::messaging::{
     Broker,
     lock::Lock,
     stream::{Reader, Start, StreamError},
 };
 use contracts::amqp::EVENTS_LOG;
-use kit::Engine;
+use kit::{Engine, Proxy};
 use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 use tokio::time::timeout;
 
@@ -65,7 +65,7 @@ async fn a_reader_whose_connection_is_cut_misses_and_repeats_nothing() {
     publish(&publisher, (1..=300).map(|version| counted("a", version))).await.unwrap();
     let url = bench.sandbox.amqp("auth");
     let proxy = Proxy::start(url).await.unwrap();
-    let fragile = Broker::new(&proxy.url(url).unwrap(), "behind-proxy");
+    let fragile = Broker::new(&proxy.url(url).unwrap().into(), "behind-proxy");
     let mut reader = Reader::open(&fragile, EVENTS_LOG, Start::First).prefetch(10);
     let mut versions = Vec::new();
     while versions.len() < 300 {
@@ -128,7 +128,7 @@ async fn a_lock_has_one_holder_and_passes_on_when_it_is_released_or_lost() {
     let bench = Bench::new(ENGINES).await;
     let url = bench.sandbox.amqp("auth");
     let proxy = Proxy::start(url).await.unwrap();
-    let fragile = Broker::new(&proxy.url(url).unwrap(), "behind-proxy");
+    let fragile = Broker::new(&proxy.url(url).unwrap().into(), "behind-proxy");
     let first = Lock::acquire(&fragile, "auth.ingesting").await.unwrap();
     let waiting = tokio::spawn({
         let broker = bench.broker.clone();
