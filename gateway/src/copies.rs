@@ -1,20 +1,26 @@
 //! The last statistics that each user saw, for when analytics is away.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use contracts::rest::analytics::{Facet, FacetValue, StatsBatch, Window};
-use redis::Pipeline;
+use redis::{Pipeline, Script};
 use serde::{Deserialize, Serialize};
 
+use crate::config;
 use crate::store::Store;
 
-/// Copies of facets, kept in Redis per user: a copy can never show one user what is another's.
+/// How many facets of one link and window are kept at most.
+const FACETS: usize = 16;
+
+/// Copies of facets, kept in Redis per user: a copy can never show one user what is another's. What one user may keep has
+/// bounds, or its answers would push out what others keep.
 #[derive(Clone)]
 pub struct Copies {
     store: Store,
-    keep: Duration,
+    script: Arc<Script>,
+    bounds: config::Copies,
 }
 
 /// One facet as it was.
@@ -27,27 +33,40 @@ pub struct Copy {
 }
 
 impl Copies {
-    /// Keeps copies for so long.
+    /// Keeps copies within bounds.
     #[must_use]
-    pub const fn new(store: Store, keep: Duration) -> Self {
-        Self { store, keep }
+    pub fn new(store: Store, bounds: config::Copies) -> Self {
+        Self { store, script: Arc::new(Script::new(include_str!("keep.lua"))), bounds }
     }
 
-    /// Keeps what analytics answered to `user`. Nobody waits for it.
+    /// Keeps what analytics answered to `user`, but for facets that are too large. Nobody waits for it.
     pub fn keep(&self, user: &str, window: &Window, facets: &[Facet], batch: &StatsBatch) {
-        let mut writes = redis::pipe();
-        for (code, values) in &batch.links {
-            let key = self.key(user, window, code);
-            for (facet, value) in facets.iter().zip(values) {
-                let copy = Copy { as_of: batch.as_of, value: value.clone() };
-                if let (Ok(facet), Ok(copy)) = (serde_json::to_string(facet), serde_json::to_string(&copy)) {
-                    writes.hset(&key, facet, copy).ignore();
-                }
+        let links = batch.links.iter().map(|(code, values)| {
+            let pairs = facets.iter().zip(values).filter_map(|pair| self.written(pair, batch));
+            (self.key(user, window, code), pairs.take(FACETS).collect::<Vec<_>>())
+        });
+        let (copies, index, links) = (self.clone(), self.store.key(&format!("stats:{user}")), links.collect());
+        tokio::spawn(async move { copies.write(&index, links).await });
+    }
+
+    async fn write(&self, index: &str, links: Vec<(String, Vec<(String, String)>)>) {
+        let mut writes = self.script.key(index);
+        writes.arg(Utc::now().timestamp_millis()).arg(self.bounds.keep_seconds);
+        writes.arg(self.bounds.most_per_user).arg(FACETS);
+        for (key, pairs) in links {
+            writes.key(key).arg(pairs.len());
+            for (facet, copy) in pairs {
+                writes.arg(facet).arg(copy);
             }
-            writes.expire(&key, i64::try_from(self.keep.as_secs()).unwrap_or(i64::MAX)).ignore();
         }
-        let store = self.store.clone();
-        tokio::spawn(async move { store.ask(async |mut redis| writes.query_async::<()>(&mut redis).await).await });
+        self.store.ask(async |mut redis| writes.invoke_async::<()>(&mut redis).await).await;
+    }
+
+    /// A facet and its copy as they are written, unless they are too large.
+    fn written(&self, (facet, value): (&Facet, &FacetValue), batch: &StatsBatch) -> Option<(String, String)> {
+        let copy = Copy { as_of: batch.as_of, value: value.clone() };
+        let (facet, copy) = (serde_json::to_string(facet).ok()?, serde_json::to_string(&copy).ok()?);
+        (facet.len() + copy.len() <= self.bounds.most_bytes).then_some((facet, copy))
     }
 
     /// Finds copies of facets of links, by code and facet.

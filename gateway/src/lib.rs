@@ -21,8 +21,6 @@ pub mod stack;
 pub mod store;
 pub mod upstream;
 
-use std::time::Duration;
-
 use anyhow::Context as _;
 use axum::{Router, middleware};
 use breaker::Registry;
@@ -58,7 +56,8 @@ impl chassis::Service for Gateway {
         let breakers = Registry::new(MOVES_KEPT);
         let store = Store::new(&config.redis, &breakers)?;
         let upstreams = Upstreams::new(&config.upstreams, &breakers);
-        look_after(&context, &breakers, &store, &upstreams);
+        let limits = Limits::new(&config.limits)?;
+        look_after(&context, &breakers, &store, &limits, &upstreams);
 
         let operators = Operators {
             breakers,
@@ -69,7 +68,7 @@ impl chassis::Service for Gateway {
         let operators = operators::routes(operators, &context);
         let shortener = upstreams.get("shortener").context("shortener is always there")?.clone();
         Ok(App {
-            router: public(&config, &context, store, upstreams)?,
+            router: public(&config, &context, store, limits, upstreams)?,
             bare: proxy::redirect_routes(shortener),
             express: None,
             listeners: vec![(config.operators.bind, operators)],
@@ -78,7 +77,7 @@ impl chassis::Service for Gateway {
 }
 
 /// Starts what runs beside the requests.
-fn look_after(context: &chassis::Context, breakers: &Registry, store: &Store, upstreams: &Upstreams) {
+fn look_after(context: &chassis::Context, breakers: &Registry, store: &Store, limits: &Limits, upstreams: &Upstreams) {
     let (timer, shutdown) = (breakers.clone(), context.shutdown.clone());
     context.spawn("breaker timer", move || {
         let (timer, shutdown) = (timer.clone(), shutdown.clone());
@@ -102,16 +101,25 @@ fn look_after(context: &chassis::Context, breakers: &Registry, store: &Store, up
         let store = store.clone();
         async move { store.ping().await }
     });
+    let limits = limits.clone();
+    context.health.register_optional("limits", move || {
+        let limits = limits.clone();
+        async move { limits.probe().await }
+    });
 }
 
 /// The routes of everybody, behind limits and tokens.
-fn public(config: &Config, context: &chassis::Context, store: Store, upstreams: Upstreams) -> anyhow::Result<Router> {
-    let keep = Duration::from_secs(config.copies.keep_seconds);
-    let limits = Limits::new(&config.limits, store.clone());
+fn public(
+    config: &Config,
+    context: &chassis::Context,
+    store: Store,
+    limits: Limits,
+    upstreams: Upstreams,
+) -> anyhow::Result<Router> {
     let graphql = Graphql {
         schema: graphql::schema(config.graphql.introspection),
         upstreams: upstreams.clone(),
-        copies: Copies::new(store, keep),
+        copies: Copies::new(store, config.copies),
         live: Live::new(&config.graphql.live, limits.clone(), context),
         config: config.graphql.clone(),
     };

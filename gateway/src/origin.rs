@@ -88,25 +88,28 @@ impl Origin {
     }
 }
 
-/// Lets a request in: counts it for its address, verifies its token (a bad one is refused, never taken for none), and
-/// counts it for its user. Handlers behind this find the [`Origin`] in the request.
+/// Lets a request in: counts it for its address here, verifies its token (a bad one is refused, never taken for none), and
+/// counts it for its address and its user over all gateways. Handlers behind this find the [`Origin`] in the request.
+///
+/// The first count waits for nothing and keeps floods from what follows; the second is one round trip.
 pub async fn admit(State((limits, verifier)): State<(Limits, Verifier)>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let address = client_address(&mut parts).await;
-    let mut verdict = match limits.count_address(address).await {
+    let here = match limits.count_here(address) {
+        Ok(here) => here,
+        Err(limited) => return refuse(limited),
+    };
+    let caller = Caller::from_headers(&verifier, &parts.headers).await;
+    // A bad token counts, too, for its address.
+    let user = caller.as_ref().ok().and_then(Option::as_ref).map(|caller| caller.user_id);
+    let verdict = match limits.count(here, user).await {
         Ok(verdict) => verdict,
         Err(limited) => return refuse(limited),
     };
-    let caller = match Caller::from_headers(&verifier, &parts.headers).await {
+    let caller = match caller {
         Ok(caller) => caller,
         Err(failure) => return failure.into_response(),
     };
-    if let Some(caller) = &caller {
-        match limits.count_user(caller.user_id).await {
-            Ok(user) => verdict = verdict.tighter(user),
-            Err(limited) => return refuse(limited),
-        }
-    }
     let mut origin = Origin::new(caller, address);
     origin.idempotency_key = IdempotencyKey::of(&parts.headers);
     parts.extensions.insert(origin);

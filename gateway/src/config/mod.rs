@@ -14,7 +14,7 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize, Validate)]
 #[garde(allow_unvalidated)]
 pub struct Config {
-    /// Where limits and copies are kept.
+    /// Where copies are kept, and what operators did.
     pub redis: chassis::config::Redis,
     /// The services behind the gateway.
     #[serde(default)]
@@ -28,7 +28,6 @@ pub struct Config {
     #[garde(dive)]
     pub graphql: Graphql,
     /// Rate limits.
-    #[serde(default)]
     #[garde(dive)]
     pub limits: Limits,
     /// Which web pages may call.
@@ -36,6 +35,7 @@ pub struct Config {
     pub cors: Cors,
     /// Copies of statistics, for when analytics is away.
     #[serde(default)]
+    #[garde(dive)]
     pub copies: Copies,
     /// The REST routes.
     #[serde(default)]
@@ -155,15 +155,27 @@ impl Default for Guard {
 }
 
 /// Rate limits.
-#[derive(Debug, Clone, Default, Deserialize, Validate)]
-#[serde(default)]
+#[derive(Debug, Clone, Deserialize, Validate)]
 pub struct Limits {
+    /// Where they are kept: a Redis of their own, from which nothing is evicted. See `docs/adr/0019-limits-have-a-redis-of-their-own.md`.
+    #[garde(skip)]
+    pub redis: chassis::config::Redis,
+    /// How long a request waits for it, in milliseconds. Then this gateway judges by itself until Redis answers again.
+    #[serde(default = "patience_ms")]
+    #[garde(range(min = 1, max = 1_000))]
+    pub patience_ms: u64,
     /// For each client address.
+    #[serde(default)]
     #[garde(dive)]
     pub address: AddressLimit,
     /// For each user.
+    #[serde(default)]
     #[garde(dive)]
     pub user: UserLimit,
+}
+
+const fn patience_ms() -> u64 {
+    20
 }
 
 macro_rules! limit {
@@ -206,16 +218,23 @@ pub struct Cors {
 }
 
 /// Copies of statistics.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, Validate)]
 #[serde(default)]
 pub struct Copies {
     /// How long a copy may be shown, in seconds.
+    #[garde(range(min = 1, max = 2_592_000))]
     pub keep_seconds: u64,
+    /// Of how many links and windows one user's are kept; beyond, the oldest go.
+    #[garde(range(min = 1, max = 10_000))]
+    pub most_per_user: usize,
+    /// How large one may be, in bytes; larger ones are not kept.
+    #[garde(range(min = 1, max = 1_048_576))]
+    pub most_bytes: usize,
 }
 
 impl Default for Copies {
     fn default() -> Self {
-        Self { keep_seconds: 24 * 60 * 60 }
+        Self { keep_seconds: 24 * 60 * 60, most_per_user: 200, most_bytes: 16 * 1024 }
     }
 }
 

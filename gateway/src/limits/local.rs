@@ -1,6 +1,7 @@
-//! Limits of this gateway alone, for while Redis is away.
+//! Limits of this gateway alone: in front of those over all gateways, and for while Redis is away.
 
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
@@ -8,13 +9,14 @@ use governor::{DefaultKeyedRateLimiter, RateLimiter};
 
 use super::{Quota, Verdict};
 
-/// After so many keys, those that are full again are forgotten.
-const TIDY_ABOVE: usize = 10_000;
+/// After so many requests, the keys whose buckets are full again are forgotten.
+const TIDY_EVERY: u64 = 10_000;
 
 /// The same limits, in memory. They are as generous per gateway as Redis is over all: better than none.
 pub(super) struct Local {
     limiters: [(&'static str, DefaultKeyedRateLimiter<String>); 2],
     clock: DefaultClock,
+    counted: AtomicU64,
 }
 
 impl Local {
@@ -25,15 +27,15 @@ impl Local {
             let quota_of = per_second.allow_burst(NonZeroU32::new(quota.burst).unwrap_or(least));
             (quota.name, RateLimiter::keyed(quota_of))
         };
-        Self { limiters: quotas.map(limiter), clock: DefaultClock::default() }
+        Self { limiters: quotas.map(limiter), clock: DefaultClock::default(), counted: AtomicU64::new(0) }
     }
 
     pub(super) fn count(&self, quota: Quota, whom: &str) -> Verdict {
         let Some((_, limiter)) = self.limiters.iter().find(|(name, _)| *name == quota.name) else {
             return verdict(quota, true, Duration::ZERO);
         };
-        if limiter.len() > TIDY_ABOVE {
-            limiter.retain_recent();
+        if self.counted.fetch_add(1, Ordering::Relaxed) % TIDY_EVERY == 0 {
+            self.limiters.iter().for_each(|(_, limiter)| limiter.retain_recent());
         }
         match limiter.check_key(&whom.to_owned()) {
             Ok(()) => verdict(quota, true, Duration::ZERO),

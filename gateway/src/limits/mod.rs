@@ -1,6 +1,7 @@
-//! Rate limits per address and per user, kept in Redis, so that they hold over all gateways.
+//! Rate limits per address and per user, kept in a Redis of their own, so that they hold over all gateways.
 
 mod local;
+mod shared;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,13 +10,12 @@ use std::time::Duration;
 use chassis::http::Failure;
 use contracts::problem::Code;
 use http::{HeaderMap, HeaderValue};
-use redis::Script;
 use uuid::Uuid;
 
 use crate::config;
 use crate::metrics;
-use crate::store::Store;
 use local::Local;
+use shared::Shared;
 
 /// One limit: so many requests a second in the long run, so many at once.
 #[derive(Debug, Clone, Copy)]
@@ -38,8 +38,7 @@ pub struct Verdict {
 /// Judges requests. While Redis is away, each gateway judges by itself.
 #[derive(Clone)]
 pub struct Limits {
-    store: Store,
-    bucket: Arc<Script>,
+    shared: Shared,
     address: Quota,
     user: Quota,
     local: Arc<Local>,
@@ -47,57 +46,70 @@ pub struct Limits {
 
 impl Limits {
     /// Creates the limits.
-    #[must_use]
-    pub fn new(config: &config::Limits, store: Store) -> Self {
+    ///
+    /// # Errors
+    /// Fails when the address of their Redis is not valid.
+    pub fn new(config: &config::Limits) -> anyhow::Result<Self> {
         let (address, user) = (config.address, config.user);
         let address = Quota { name: "address", per_second: address.per_second, burst: address.burst };
         let user = Quota { name: "user", per_second: user.per_second, burst: user.burst };
-        let bucket = Arc::new(Script::new(include_str!("bucket.lua")));
-        Self { store, bucket, address, user, local: Arc::new(Local::new([address, user])) }
+        Ok(Self { shared: Shared::new(config)?, address, user, local: Arc::new(Local::new([address, user])) })
     }
 
-    /// Counts a request from an address.
+    /// Counts a request from an address at this gateway alone. It waits for nothing, so it comes before all that a
+    /// request costs; whom it refuses, [`count`](Self::count) would refuse, too.
     ///
     /// # Errors
     /// Fails with [`Code::RateLimited`] when it is one too many.
-    pub async fn count_address(&self, address: IpAddr) -> Result<Verdict, Limited> {
-        self.count(self.address, &subscriber(address)).await
+    pub fn count_here(&self, address: IpAddr) -> Result<Here, Limited> {
+        let whom = subscriber(address);
+        let verdict = self.local.count(self.address, &whom);
+        allowed(verdict).map(|verdict| Here { whom, verdict })
     }
 
-    /// Counts a request of a user.
+    /// Counts a request over all gateways, for its address and its user, in one round trip.
     ///
     /// # Errors
     /// Fails with [`Code::RateLimited`] when it is one too many.
-    pub async fn count_user(&self, user: Uuid) -> Result<Verdict, Limited> {
-        self.count(self.user, &user.to_string()).await
-    }
-
-    async fn count(&self, quota: Quota, whom: &str) -> Result<Verdict, Limited> {
-        let key = self.store.key(&format!("limit:{}:{whom}", quota.name));
-        let answer = self.store.ask(async |mut redis| {
-            let mut invocation = self.bucket.key(&key);
-            invocation.arg(quota.per_second).arg(quota.burst);
-            invocation.invoke_async::<(u8, u64, u64, u64)>(&mut redis).await
-        });
-        let verdict = match answer.await {
-            Some((allowed, remaining, next, full)) => Verdict {
-                quota,
-                allowed: allowed == 1,
-                remaining,
-                until_next: Duration::from_millis(next),
-                until_full: Duration::from_millis(full),
-            },
+    pub async fn count(&self, here: Here, user: Option<Uuid>) -> Result<Verdict, Limited> {
+        let user = user.map(|user| (self.user, user.to_string()));
+        let wanted: Vec<_> = [(self.address, here.whom)].into_iter().chain(user).collect();
+        let verdicts = match self.shared.count(&wanted).await {
+            Some(verdicts) => verdicts,
             None => {
                 metrics::limited_locally();
-                self.local.count(quota, whom)
+                let users = wanted.iter().skip(1).map(|(quota, whom)| self.local.count(*quota, whom));
+                [here.verdict].into_iter().chain(users).collect()
             }
         };
-        if verdict.allowed {
-            return Ok(verdict);
-        }
-        metrics::limited(quota.name);
-        Err(Limited(verdict))
+        verdicts.into_iter().try_fold(here.verdict, |tightest, verdict| {
+            let verdict = allowed(verdict)?;
+            Ok(if verdict.quota.name == self.address.name { verdict } else { tightest.tighter(verdict) })
+        })
     }
+
+    /// Succeeds when limits hold over all gateways, for readiness.
+    ///
+    /// # Errors
+    /// Fails while their Redis is away.
+    pub async fn probe(&self) -> anyhow::Result<()> {
+        self.shared.probe().await
+    }
+}
+
+/// A request that was counted at this gateway, and not over all yet.
+#[derive(Debug)]
+pub struct Here {
+    whom: String,
+    verdict: Verdict,
+}
+
+fn allowed(verdict: Verdict) -> Result<Verdict, Limited> {
+    if verdict.allowed {
+        return Ok(verdict);
+    }
+    metrics::limited(verdict.quota.name);
+    Err(Limited(verdict))
 }
 
 /// What stands for an address: a subscriber has a whole /64 of IPv6 to himself.

@@ -58,9 +58,11 @@ impl Gate {
         let (orders, inventory, payments) = tokio::join!(MockServer::start(), MockServer::start(), MockServer::start());
         let sandbox = Sandbox::of("gateway").await.expect("Redis for tests runs");
         let issuer = Issuer::start().await.expect("a port is free");
-        let redis = sandbox.redis("gateway");
+        let (redis, limits) = (sandbox.redis("gateway"), sandbox.limits("gateway"));
         let mut config = json!({
             "redis": { "url": redis.url, "prefix": redis.prefix },
+            // On a busy machine Redis takes its time, and these tests count.
+            "limits": { "redis": { "url": limits.url, "prefix": limits.prefix }, "patience_ms": 1_000 },
             "upstreams": {
                 "auth": { "url": auth.uri() },
                 "shortener": { "url": shortener.uri() },
@@ -100,6 +102,11 @@ impl Gate {
     /// Tells the gateway to end.
     pub(crate) fn shut_down(&self) {
         self.context.shutdown.cancel();
+    }
+
+    /// Whether a dependency is there, as readiness tells.
+    pub(crate) async fn is_up(&self, dependency: &str) -> bool {
+        self.context.health.report().await.dependencies[dependency].up
     }
 
     pub(crate) fn token(&self) -> String {

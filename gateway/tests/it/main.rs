@@ -2,6 +2,7 @@
 
 mod breakers;
 mod composition;
+mod copies;
 mod faults;
 mod gate;
 mod http;

@@ -74,6 +74,7 @@ fn environment(site: &Site) -> String {
         ("POSTGRES_PORT", ports.postgres),
         ("MONGO_PORT", ports.mongo),
         ("REDIS_PORT", ports.redis),
+        ("LIMITS_PORT", ports.limits()),
         ("RABBITMQ_PORT", ports.amqp),
         ("RABBITMQ_MANAGEMENT_PORT", ports.management),
         ("RABBITMQ_PROMETHEUS_PORT", ports.prometheus),

@@ -140,6 +140,10 @@ impl Variables {
             self.set("REDIS__URL", redis.url.as_str());
             self.set("REDIS__PREFIX", redis.prefix.as_str());
         }
+        if let Some(limits) = &logins.limits {
+            self.set("LIMITS__REDIS__URL", limits.url.as_str());
+            self.set("LIMITS__REDIS__PREFIX", limits.prefix.as_str());
+        }
         if let Some(url) = &logins.amqp {
             self.set("AMQP__URL", url.as_str());
         }

@@ -1,7 +1,7 @@
 //! What `cargo dev` and the tests share: the engines, the logins on them and the processes of Vitrine.
 //!
 //! Where to look:
-//! - [`engines`] installs, starts, provisions and stops Postgres, MongoDB, Redis, RabbitMQ and ClickHouse in
+//! - [`engines`] installs, starts, provisions and stops Postgres, MongoDB, two Redis, RabbitMQ and ClickHouse in
 //!   `.dev/<profile>/`, on ports of their own.
 //! - [`Sandbox`] gives one test its own databases and logins, as narrow as production's.
 //! - [`environment`] turns logins into the environment that a service reads.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ pub struct Ports {
     pub postgres: u16,
     /// MongoDB.
     pub mongo: u16,
-    /// Redis.
+    /// Redis. The Redis of the limits has the port after it.
     pub redis: u16,
     /// RabbitMQ, AMQP 0.9.1.
     pub amqp: u16,
@@ -73,24 +73,31 @@ impl Ports {
         serde_json::from_slice(&text).with_context(|| format!("understanding {}", path.display()))
     }
 
-    fn all(&self) -> [u16; 10] {
-        let Self { postgres, mongo, redis, amqp, management, distribution, stream, prometheus, epmd, clickhouse } =
-            *self;
-        [postgres, mongo, redis, amqp, management, distribution, stream, prometheus, epmd, clickhouse]
+    /// The Redis of the limits.
+    pub const fn limits(&self) -> u16 {
+        self.redis + 1
     }
 
-    /// Takes ten free ports for a private set of engines.
+    fn all(&self) -> [u16; 11] {
+        let Self { postgres, mongo, redis, amqp, management, distribution, stream, prometheus, epmd, clickhouse } =
+            *self;
+        let limits = self.limits();
+        [postgres, mongo, redis, limits, amqp, management, distribution, stream, prometheus, epmd, clickhouse]
+    }
+
+    /// Takes free ports for a private set of engines.
     ///
     /// # Errors
     /// When none are free.
     pub fn reserved() -> Result<(Self, Vec<Reserved>)> {
-        let held: Vec<Reserved> = (0..10).map(|_| Reserved::take()).collect::<Result<_>>()?;
+        let mut held: Vec<Reserved> = (0..9).map(|_| Reserved::take()).collect::<Result<_>>()?;
+        let pair = Reserved::pair()?;
         let mut next = held.iter().map(Reserved::port);
-        let mut port = || next.next().context("ten ports were taken");
+        let mut port = || next.next().context("nine ports were taken");
         let ports = Self {
             postgres: port()?,
             mongo: port()?,
-            redis: port()?,
+            redis: pair[0].port(),
             amqp: port()?,
             management: port()?,
             distribution: port()?,
@@ -100,6 +107,7 @@ impl Ports {
             clickhouse: port()?,
         };
         drop(next);
+        held.extend(pair);
         Ok((ports, held))
     }
 }
@@ -124,7 +132,7 @@ impl Reserved {
     /// # Errors
     /// When 200 tries found none.
     pub fn take() -> Result<Self> {
-        let folder = std::env::temp_dir().join(format!("vitrine-ports-{}", rustix::process::getuid().as_raw()));
+        let folder = Self::folder();
         for _ in 0..200 {
             let port = Self::FIRST + rand::random_range(0..Self::COUNT);
             if let Some(lock) = reserve(&folder, port)?
@@ -134,6 +142,25 @@ impl Reserved {
             }
         }
         bail!("no free port between {} and {}", Self::FIRST, Self::FIRST + Self::COUNT)
+    }
+
+    /// Takes two ports that are free now, the second after the first.
+    fn pair() -> Result<[Self; 2]> {
+        let folder = Self::folder();
+        for _ in 0..200 {
+            let first = Self::take()?;
+            let port = first.port + 1;
+            if let Some(lock) = reserve(&folder, port)?
+                && is_free(port)
+            {
+                return Ok([first, Self { port, _lock: lock }]);
+            }
+        }
+        bail!("no two free ports between {} and {}", Self::FIRST, Self::FIRST + Self::COUNT)
+    }
+
+    fn folder() -> PathBuf {
+        std::env::temp_dir().join(format!("vitrine-ports-{}", rustix::process::getuid().as_raw()))
     }
 
     /// The number of the port.

@@ -128,6 +128,15 @@ impl Sandbox {
         self.logins(unit).redis.as_ref().expect("a login on Redis")
     }
 
+    /// Login of a unit on the Redis of the limits.
+    ///
+    /// # Panics
+    /// See [`Sandbox::postgres`].
+    #[track_caller]
+    pub fn limits(&self, unit: &str) -> &RedisLogin {
+        self.logins(unit).limits.as_ref().expect("a login on the Redis of the limits")
+    }
+
     /// Connection string of a unit for RabbitMQ.
     ///
     /// # Panics

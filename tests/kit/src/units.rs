@@ -29,7 +29,7 @@ pub const UNITS: &[Unit] = &[
     Unit { name: "inventory", port: 3004, operators_port: None, engines: &[Engine::Postgres, Engine::Rabbitmq] },
     Unit { name: "payments", port: 3005, operators_port: None, engines: &[Engine::Postgres, Engine::Rabbitmq] },
     Unit { name: "orders", port: 3003, operators_port: None, engines: &[Engine::Postgres, Engine::Rabbitmq] },
-    Unit { name: "gateway", port: 8080, operators_port: Some(8081), engines: &[Engine::Redis] },
+    Unit { name: "gateway", port: 8080, operators_port: Some(8081), engines: &[Engine::Redis, Engine::Limits] },
 ];
 
 /// Finds a unit by its name.

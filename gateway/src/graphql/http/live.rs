@@ -60,11 +60,9 @@ impl Live {
 
     /// Counts an operation that came over a connection which was counted long ago.
     pub(super) async fn count(&self, origin: &Origin) -> Result<(), Limited> {
-        self.limits.count_address(origin.address).await?;
-        if let Some(caller) = &origin.caller {
-            self.limits.count_user(caller.user_id).await?;
-        }
-        Ok(())
+        let here = self.limits.count_here(origin.address)?;
+        let user = origin.caller.as_ref().map(|caller| caller.user_id);
+        self.limits.count(here, user).await.map(drop)
     }
 
     /// Takes a place for an operation of a client.

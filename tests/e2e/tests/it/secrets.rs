@@ -63,6 +63,7 @@ fn passwords_of_engines(platform: &Platform) -> Result<Vec<String>> {
         sandbox.postgres("auth"),
         &sandbox.mongo("shortener").url,
         &sandbox.redis("gateway").url,
+        &sandbox.limits("gateway").url,
         sandbox.amqp("shortener"),
     ];
     let password = |url: &str| Ok(url::Url::parse(url)?.password().unwrap_or_default().to_owned());

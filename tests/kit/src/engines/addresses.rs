@@ -40,6 +40,8 @@ pub struct Addresses {
     pub mongo: Address,
     /// Redis.
     pub redis: Address,
+    /// The Redis of the limits.
+    pub limits: Address,
     /// RabbitMQ, AMQP.
     pub rabbitmq: Address,
     /// RabbitMQ, management API, for the same administrator.
@@ -60,6 +62,7 @@ impl Addresses {
             postgres: address(Engine::Postgres, ports.postgres, "postgres"),
             mongo: address(Engine::Mongo, ports.mongo, "root"),
             redis: address(Engine::Redis, ports.redis, "default"),
+            limits: address(Engine::Limits, ports.limits(), "default"),
             rabbitmq: address(Engine::Rabbitmq, ports.amqp, "admin"),
             rabbitmq_management: address(Engine::Rabbitmq, ports.management, "admin"),
             clickhouse: address(Engine::Clickhouse, ports.clickhouse, "default"),
@@ -74,6 +77,7 @@ impl Addresses {
                 Engine::Postgres => self.postgres = other.postgres.clone(),
                 Engine::Mongo => self.mongo = other.mongo.clone(),
                 Engine::Redis => self.redis = other.redis.clone(),
+                Engine::Limits => self.limits = other.limits.clone(),
                 Engine::Rabbitmq => {
                     self.rabbitmq = other.rabbitmq.clone();
                     self.rabbitmq_management = other.rabbitmq_management.clone();

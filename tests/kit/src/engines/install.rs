@@ -98,7 +98,7 @@ pub(super) async fn missing(engines: &[Engine]) -> Result<()> {
 fn missing_packages(engines: &[Engine]) -> Vec<&'static str> {
     let lacks = |engine: Engine| match engine {
         Engine::Postgres => postgres::programs().is_none().then_some("postgresql"),
-        Engine::Redis => (!on_path("redis-server")).then_some("redis-server"),
+        Engine::Redis | Engine::Limits => (!on_path("redis-server")).then_some("redis-server"),
         Engine::Rabbitmq => rabbitmq::script().is_none().then_some("rabbitmq-server"),
         Engine::Mongo => (!has_library("libcurl.so.4")).then_some("libcurl4"),
         Engine::Clickhouse => None,

@@ -47,8 +47,10 @@ pub enum Engine {
     Postgres,
     /// MongoDB as a replica set of one, for the shortener.
     Mongo,
-    /// Redis, for caches, limits and broadcasts.
+    /// Redis, for caches, copies and broadcasts.
     Redis,
+    /// A second Redis, for the gateway's limits alone: small, and nothing is evicted from it.
+    Limits,
     /// RabbitMQ, for every message.
     Rabbitmq,
     /// ClickHouse, for analytics.
@@ -57,7 +59,8 @@ pub enum Engine {
 
 impl Engine {
     /// All engines.
-    pub const ALL: &'static [Self] = &[Self::Postgres, Self::Mongo, Self::Redis, Self::Rabbitmq, Self::Clickhouse];
+    pub const ALL: &'static [Self] =
+        &[Self::Postgres, Self::Mongo, Self::Redis, Self::Limits, Self::Rabbitmq, Self::Clickhouse];
 
     /// Its name in paths, logs and messages.
     pub const fn name(self) -> &'static str {
@@ -65,6 +68,7 @@ impl Engine {
             Self::Postgres => "postgres",
             Self::Mongo => "mongo",
             Self::Redis => "redis",
+            Self::Limits => "limits",
             Self::Rabbitmq => "rabbitmq",
             Self::Clickhouse => "clickhouse",
         }

@@ -1,27 +1,39 @@
-//! Redis, with its logins in a file of its own, so that they survive a restart.
+//! Both Redis servers, with their logins in a file of its own, so that they survive a restart.
 
 use std::fs;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use super::{Address, Addresses, Engine, Site};
+use super::{Address, Engine, Site, start};
 use crate::secrets::write_private;
 
-pub(super) fn command(site: &Site) -> Result<Command> {
-    let folder = site.data(Engine::Redis);
+/// What a Redis holds, and what it does when that is full.
+///
+/// The one for limits is full when there are far more clients than a gateway serves; it then takes no more, and gateways
+/// judge by themselves. It need not survive a restart: limits fill again within seconds.
+fn memory(site: &Site, engine: Engine) -> &'static str {
+    match (engine, site.durable()) {
+        (Engine::Limits, _) => "maxmemory 64mb\nmaxmemory-policy noeviction\nappendonly no\n",
+        (_, true) => "maxmemory 256mb\nmaxmemory-policy volatile-lru\nappendonly yes\nappendfsync everysec\n",
+        (_, false) => "maxmemory 256mb\nmaxmemory-policy volatile-lru\nappendonly no\n",
+    }
+}
+
+pub(super) fn command(site: &Site, engine: Engine) -> Result<Command> {
+    let folder = site.data(engine);
     fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
     let logins = folder.join("users.acl");
     if !logins.is_file() {
-        let administrator = format!("user default on >{} ~* &* +@all\n", site.password(Engine::Redis));
+        let administrator = format!("user default on >{} ~* &* +@all\n", site.password(engine));
         write_private(&logins, administrator.as_bytes())?;
     }
-    let persistence = if site.durable() { "appendonly yes\nappendfsync everysec\n" } else { "appendonly no\n" };
     let settings = format!(
-        "bind 127.0.0.1\nport {}\ndir {}\naclfile {}\nsave \"\"\nmaxmemory 256mb\nmaxmemory-policy volatile-lru\n{persistence}",
-        site.ports().redis,
+        "bind 127.0.0.1\nport {}\ndir {}\naclfile {}\nsave \"\"\n{}",
+        start::port(site, engine),
         folder.display(),
         logins.display(),
+        memory(site, engine),
     );
     let path = folder.join("redis.conf");
     write_private(&path, settings.as_bytes())?;
@@ -30,8 +42,8 @@ pub(super) fn command(site: &Site) -> Result<Command> {
     Ok(command)
 }
 
-pub(super) async fn ready(site: &Site) -> Result<()> {
-    let mut connection = connect(&Addresses::of(site).redis).await?;
+pub(super) async fn ready(address: &Address) -> Result<()> {
+    let mut connection = connect(address).await?;
     redis::cmd("PING").query_async::<String>(&mut connection).await?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 
-use super::{Engine, Site, clickhouse, mongo, postgres, rabbitmq, redis};
+use super::{Addresses, Engine, Site, clickhouse, mongo, postgres, rabbitmq, redis};
 use crate::{Trouble, eventually, ports};
 
 /// How long an engine may take until it answers. RabbitMQ needs seven seconds on two idle cores.
@@ -21,6 +21,7 @@ pub(super) fn port(site: &Site, engine: Engine) -> u16 {
         Engine::Postgres => ports.postgres,
         Engine::Mongo => ports.mongo,
         Engine::Redis => ports.redis,
+        Engine::Limits => ports.limits(),
         Engine::Rabbitmq => ports.amqp,
         Engine::Clickhouse => ports.clickhouse,
     }
@@ -89,7 +90,7 @@ async fn command(site: &Site, engine: Engine) -> Result<Command> {
     match engine {
         Engine::Postgres => postgres::command(site).await,
         Engine::Mongo => mongo::command(site),
-        Engine::Redis => redis::command(site),
+        Engine::Redis | Engine::Limits => redis::command(site, engine),
         Engine::Rabbitmq => rabbitmq::command(site).await,
         Engine::Clickhouse => clickhouse::command(site),
     }
@@ -100,7 +101,8 @@ async fn ready(site: &Site, engine: Engine) -> Result<()> {
     match engine {
         Engine::Postgres => postgres::ready(site).await,
         Engine::Mongo => mongo::ready(site).await,
-        Engine::Redis => redis::ready(site).await,
+        Engine::Redis => redis::ready(&Addresses::of(site).redis).await,
+        Engine::Limits => redis::ready(&Addresses::of(site).limits).await,
         Engine::Rabbitmq => rabbitmq::ready(site).await,
         Engine::Clickhouse => clickhouse::ready(site).await,
     }

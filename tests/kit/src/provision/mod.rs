@@ -61,6 +61,8 @@ pub struct Logins {
     pub mongo: Option<MongoLogin>,
     /// Redis.
     pub redis: Option<RedisLogin>,
+    /// The Redis of the limits.
+    pub limits: Option<RedisLogin>,
     /// Connection string for RabbitMQ, virtual host included.
     pub amqp: Option<String>,
     /// ClickHouse.
@@ -129,6 +131,9 @@ pub async fn create(
     if share.engines.contains(&Engine::Redis) {
         redis::save(&addresses.redis).await?;
     }
+    if share.engines.contains(&Engine::Limits) {
+        redis::save(&addresses.limits).await?;
+    }
     Ok(all)
 }
 
@@ -137,6 +142,7 @@ impl Logins {
         self.postgres = self.postgres.take().or(other.postgres);
         self.mongo = self.mongo.take().or(other.mongo);
         self.redis = self.redis.take().or(other.redis);
+        self.limits = self.limits.take().or(other.limits);
         self.amqp = self.amqp.take().or(other.amqp);
         self.clickhouse = self.clickhouse.take().or(other.clickhouse);
     }
@@ -149,6 +155,7 @@ async fn one(addresses: &Addresses, realm: &Realm, unit: &str, engine: Engine, p
         Engine::Postgres => logins.postgres = Some(postgres::create(&addresses.postgres, &name, password).await?),
         Engine::Mongo => logins.mongo = Some(mongo::create(&addresses.mongo, &name, password).await?),
         Engine::Redis => logins.redis = Some(redis::create(&addresses.redis, &name, password).await?),
+        Engine::Limits => logins.limits = Some(redis::create(&addresses.limits, &name, password).await?),
         Engine::Rabbitmq => logins.amqp = Some(rabbitmq::create(addresses, realm, unit, password).await?),
         Engine::Clickhouse => {
             logins.clickhouse = Some(clickhouse::create(&addresses.clickhouse, &name, password).await?);
@@ -170,6 +177,7 @@ pub async fn drop(addresses: &Addresses, realm: &Realm, engines: &[Engine]) -> R
             Engine::Postgres => postgres::drop(&addresses.postgres, &name).await,
             Engine::Mongo => mongo::drop(&addresses.mongo, &name).await,
             Engine::Redis => redis::drop(&addresses.redis, &name).await,
+            Engine::Limits => redis::drop(&addresses.limits, &name).await,
             Engine::Rabbitmq => rabbitmq::drop_user(addresses, &name).await,
             Engine::Clickhouse => clickhouse::drop(&addresses.clickhouse, &name).await,
         }
@@ -200,6 +208,7 @@ async fn names(addresses: &Addresses, engine: Engine) -> Result<Vec<String>> {
         Engine::Postgres => postgres::names(&addresses.postgres).await,
         Engine::Mongo => mongo::names(&addresses.mongo).await,
         Engine::Redis => redis::names(&addresses.redis).await,
+        Engine::Limits => redis::names(&addresses.limits).await,
         Engine::Rabbitmq => rabbitmq::names(addresses).await,
         Engine::Clickhouse => clickhouse::names(&addresses.clickhouse).await,
     }

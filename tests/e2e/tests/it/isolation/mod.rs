@@ -71,7 +71,7 @@ async fn possible(login: &Login, place: &Login) -> Result<Vec<&'static str>> {
     match place.engine {
         Engine::Postgres => postgres::possible(login, place).await,
         Engine::Mongo => mongo::possible(login, place).await,
-        Engine::Redis => redis::possible(login, place).await,
+        Engine::Redis | Engine::Limits => redis::possible(login, place).await,
         Engine::Rabbitmq => rabbitmq::possible(login, place).await,
         Engine::Clickhouse => clickhouse::possible(login, place).await,
     }
@@ -87,6 +87,7 @@ fn login(sandbox: &Sandbox, unit: &'static str, engine: Engine) -> Result<Login>
         Engine::Postgres => (sandbox.postgres(unit), None),
         Engine::Mongo => (sandbox.mongo(unit).url.as_str(), Some(sandbox.mongo(unit).database.clone())),
         Engine::Redis => (sandbox.redis(unit).url.as_str(), Some(sandbox.redis(unit).prefix.clone())),
+        Engine::Limits => (sandbox.limits(unit).url.as_str(), Some(sandbox.limits(unit).prefix.clone())),
         Engine::Rabbitmq => (sandbox.amqp(unit), None),
         Engine::Clickhouse => (sandbox.clickhouse(unit).url.as_str(), None),
     };

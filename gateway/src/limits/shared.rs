@@ -1,0 +1,122 @@
+//! Limits over all gateways, in a Redis of their own.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{Client, Script};
+use secrecy::ExposeSecret;
+use tokio::time::{sleep, timeout};
+
+use super::{Quota, Verdict};
+use crate::config;
+
+/// How often it is tried whether Redis is back, and how long it may take then. No request waits for that.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+const LOOK_LIMIT: Duration = Duration::from_secs(1);
+
+/// The Redis of the limits. Once it failed or was late, no request asks it until it answers again.
+#[derive(Clone)]
+pub(super) struct Shared(Arc<Inner>);
+
+struct Inner {
+    connection: ConnectionManager,
+    prefix: String,
+    buckets: Script,
+    patience: Duration,
+    is_away: AtomicBool,
+}
+
+impl Shared {
+    /// Prepares the connection, which is made when it is first needed.
+    ///
+    /// # Errors
+    /// Fails when the address is not a Redis URL.
+    pub(super) fn new(config: &config::Limits) -> anyhow::Result<Self> {
+        let client = Client::open(config.redis.url.expose_secret());
+        let client = client.map_err(|_| anyhow::anyhow!("limits.redis.url is not valid"))?;
+        let settings = ConnectionManagerConfig::new()
+            .set_number_of_retries(1)
+            .set_connection_timeout(Some(LOOK_LIMIT))
+            .set_response_timeout(Some(LOOK_LIMIT));
+        Ok(Self(Arc::new(Inner {
+            connection: ConnectionManager::new_lazy_with_config(client, settings)?,
+            prefix: config.redis.prefix.clone(),
+            buckets: Script::new(include_str!("buckets.lua")),
+            patience: Duration::from_millis(config.patience_ms),
+            is_away: AtomicBool::new(false),
+        })))
+    }
+
+    /// Takes a token from each bucket, up to the first that has none, in one round trip. Nothing while Redis is away.
+    pub(super) async fn count(&self, wanted: &[(Quota, String)]) -> Option<Vec<Verdict>> {
+        if self.0.is_away.load(Ordering::Relaxed) {
+            return None;
+        }
+        match self.0.take(wanted, self.0.patience).await {
+            Ok(verdicts) => Some(verdicts),
+            Err(error) => {
+                self.note_away(&error);
+                None
+            }
+        }
+    }
+
+    /// Succeeds when Redis counts, for readiness.
+    ///
+    /// # Errors
+    /// Fails when it does not.
+    pub(super) async fn probe(&self) -> anyhow::Result<()> {
+        self.0.look().await
+    }
+
+    /// Keeps requests from asking, until Redis answers again.
+    fn note_away(&self, error: &anyhow::Error) {
+        if self.0.is_away.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let error = format!("{error:#}");
+        tracing::warn!(error, "The Redis of the limits did not answer: this gateway judges by itself.");
+        tokio::spawn(come_back(Arc::downgrade(&self.0)));
+    }
+}
+
+async fn come_back(inner: Weak<Inner>) {
+    loop {
+        sleep(LOOK_EVERY).await;
+        let Some(inner) = inner.upgrade() else { return };
+        if inner.look().await.is_ok() {
+            inner.is_away.store(false, Ordering::Relaxed);
+            tracing::info!("The Redis of the limits answers again.");
+            return;
+        }
+    }
+}
+
+impl Inner {
+    async fn take(&self, wanted: &[(Quota, String)], patience: Duration) -> anyhow::Result<Vec<Verdict>> {
+        let mut invocation = self.buckets.prepare_invoke();
+        for (quota, whom) in wanted {
+            invocation.key(format!("{}limit:{}:{whom}", self.prefix, quota.name));
+            invocation.arg(quota.per_second).arg(quota.burst);
+        }
+        let mut connection = self.connection.clone();
+        let numbers = timeout(patience, invocation.invoke_async::<Vec<u64>>(&mut connection)).await??;
+        let verdicts = wanted.iter().zip(numbers.as_chunks::<4>().0);
+        let verdicts = verdicts.map(|((quota, _), &[allowed, remaining, next, full])| Verdict {
+            quota: *quota,
+            allowed: allowed == 1,
+            remaining,
+            until_next: Duration::from_millis(next),
+            until_full: Duration::from_millis(full),
+        });
+        Ok(verdicts.collect())
+    }
+
+    /// Tries whether Redis counts: one that is full answers a ping, too.
+    async fn look(&self) -> anyhow::Result<()> {
+        let nobody = [(Quota { name: "nobody", per_second: 1, burst: 1 }, "look".to_owned())];
+        self.take(&nobody, LOOK_LIMIT).await.map(drop)
+    }
+}

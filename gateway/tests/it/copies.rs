@@ -1,0 +1,55 @@
+//! Copies of statistics, and how many one user may keep.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use breaker::Registry;
+use chrono::Utc;
+use contracts::rest::analytics::{Facet, FacetValue, NamedCount, StatsBatch, Window};
+use gateway::config;
+use gateway::copies::{Copies, Copy};
+use gateway::store::Store;
+use kit::Sandbox;
+use serde_json::json;
+
+const FACETS: [Facet; 1] = [Facet::Totals];
+
+fn window() -> Window {
+    serde_json::from_value(json!({})).expect("the usual window")
+}
+
+fn batch(code: &str, names: usize) -> StatsBatch {
+    let count = |number| NamedCount { name: format!("country {number}"), count: 1 };
+    let value = FacetValue::Top { counts: (0..names).map(count).collect() };
+    StatsBatch { links: [(code.to_owned(), vec![value])].into(), as_of: Utc::now() }
+}
+
+async fn found(copies: &Copies, user: &str, codes: &[&str]) -> HashMap<(String, Facet), Copy> {
+    let codes: Vec<_> = codes.iter().map(|code| (*code).to_owned()).collect();
+    copies.find(user, &window(), &codes, &FACETS).await
+}
+
+#[tokio::test]
+async fn one_user_keeps_so_many_copies_of_such_a_size_and_others_keep_theirs() {
+    let sandbox = Sandbox::of("gateway").await.expect("Redis for tests runs");
+    let login = sandbox.redis("gateway");
+    let settings = json!({ "url": login.url, "prefix": login.prefix });
+    let store = Store::new(&serde_json::from_value(settings).expect("settings"), &Registry::new(10)).expect("a store");
+    let bounds = config::Copies { most_per_user: 3, most_bytes: 2_000, ..config::Copies::default() };
+    let copies = Copies::new(store, bounds);
+    let kept = async |user: &str, code: &str| {
+        copies.keep(user, &window(), &FACETS, &batch(code, 10));
+        let there = async || Ok((found(&copies, user, &[code]).await.len() == 1).then_some(()));
+        kit::eventually(Duration::from_secs(30), "the copy", there).await.expect("the copy is kept");
+    };
+    kept("rui", "theirs").await;
+    // Too large for one: it is not kept, and so nothing waits for it.
+    copies.keep("ana", &window(), &FACETS, &batch("large", 1_000));
+    for code in ["a", "b", "c", "d", "e"] {
+        kept("ana", code).await;
+    }
+    let mut left: Vec<_> = found(&copies, "ana", &["large", "a", "b", "c", "d", "e"]).await.into_keys().collect();
+    left.sort();
+    assert_eq!(left.iter().map(|(code, _)| code.as_str()).collect::<Vec<_>>(), ["c", "d", "e"], "the latest three");
+    assert_eq!(found(&copies, "rui", &["theirs"]).await.len(), 1);
+}
