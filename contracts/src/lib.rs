@@ -5,6 +5,7 @@
 //! * [`command`]: what sagas tell services to do, and the replies.
 //! * [`moment`]: points in time as clients send them.
 //! * [`money`] and [`person`]: values that events and REST share.
+//! * [`text`]: what texts show.
 //! * [`amqp`]: names of exchanges, streams and queues.
 //! * [`rest`]: requests and answers of every service's REST API, by owner.
 //! * [`problem`]: RFC 9457 problems and the closed list of error codes.
@@ -22,3 +23,4 @@ pub mod money;
 pub mod person;
 pub mod problem;
 pub mod rest;
+pub mod text;

@@ -1,5 +1,6 @@
 //! Names of people.
 
+use crate::text::is_blank;
 use std::fmt;
 
 /// The longest name, in characters.
@@ -20,8 +21,8 @@ impl FullName {
         }
         let name = text.split_whitespace().collect::<Vec<_>>().join(" ");
         match name.chars().count() {
-            0 => Err("must not be empty"),
-            1..=LONGEST => Ok(Self(name)),
+            _ if is_blank(&name) => Err("must not be empty"),
+            0..=LONGEST => Ok(Self(name)),
             _ => Err("must have at most 120 characters"),
         }
     }
@@ -68,7 +69,7 @@ mod tests {
 
     #[test]
     fn empty_and_deceptive_names_are_refused() {
-        for text in ["", "   ", "a\nb", "a\u{0}b", "abc\u{202e}cba"] {
+        for text in ["", "   ", "a\nb", "a\u{0}b", "abc\u{202e}cba", "\u{200b}", "\u{2800} \u{ad}"] {
             assert!(FullName::parse(text).is_err(), "{text:?}");
         }
     }

@@ -52,9 +52,9 @@ pub struct Address {
     pub number: String,
     /// The city: 1 to 100 characters.
     pub city: String,
-    /// The state: 2 to 50 characters.
+    /// The state: 2 to 50 characters; may be empty in countries whose addresses need none.
     pub state: String,
-    /// The postal code: 3 to 12 characters.
+    /// The postal code: 3 to 12 characters; empty in countries without postal codes.
     pub zip_code: String,
     /// ISO 3166-1 alpha-2.
     pub country: String,

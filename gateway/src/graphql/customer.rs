@@ -44,9 +44,9 @@ pub struct Address {
     number: String,
     /// The city: 1 to 100 characters.
     city: String,
-    /// The state: 2 to 50 characters.
+    /// The state: 2 to 50 characters; may be empty in countries whose addresses need none.
     state: String,
-    /// The postal code: 3 to 12 characters.
+    /// The postal code: 3 to 12 characters; empty in countries without postal codes.
     zip_code: String,
     /// ISO 3166-1 alpha-2.
     country: String,

@@ -1,6 +1,6 @@
 //! The fields of a product, as they may be.
 
-use contracts::money::Money;
+use contracts::{money::Money, text::is_blank};
 
 macro_rules! text {
     ($(#[doc = $doc:literal])+ $name:ident) => {
@@ -57,7 +57,7 @@ impl Name {
         }
         let name = text.split_whitespace().collect::<Vec<_>>().join(" ");
         match name.chars().count() {
-            1..=200 => Ok(Self(name)),
+            1..=200 if !is_blank(&name) => Ok(Self(name)),
             _ => Err("must have 1 to 200 characters"),
         }
     }
@@ -74,8 +74,8 @@ impl Description {
         }
         let text = text.trim();
         match text.chars().count() {
-            0 => Ok(None),
-            1..=5_000 => Ok(Some(Self(text.to_owned()))),
+            _ if is_blank(text) => Ok(None),
+            0..=5_000 => Ok(Some(Self(text.to_owned()))),
             _ => Err("must have at most 5000 characters"),
         }
     }
@@ -131,7 +131,8 @@ mod tests {
 
     #[test]
     fn an_empty_description_is_none() {
-        assert_eq!(Description::parse("  \n "), Ok(None));
+        assert_eq!(Description::parse("  \n \u{200b}"), Ok(None));
+        assert!(Name::parse("\u{200b}").is_err());
         assert!(Description::parse("one\ntwo").is_ok_and(|text| text.is_some()));
         assert!(Description::parse("\u{0}").is_err());
     }

@@ -1,7 +1,10 @@
 //! Postal addresses.
 
 use super::Refusals;
-use contracts::person::{Address, is_deceptive};
+use contracts::{
+    person::{Address, is_deceptive},
+    text::is_blank,
+};
 
 /// ISO 3166-1 alpha-2, as assigned in 2026.
 const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS \
@@ -11,6 +14,11 @@ const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB B
     MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE \
     RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV \
     TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW";
+/// Countries whose addresses need a state.
+const WITH_STATES: &str = "AU BR CA CN IN JP MX MY US";
+/// Countries that have no postal codes (Universal Postal Union).
+const WITHOUT_POSTAL_CODES: &str = "AE AG AO AW BF BI BJ BO BQ BS BW BZ CD CF CG CI CK CM CW DJ DM ER FJ GA GD GH GM GQ \
+    GY HK JM KI KM KN KP LY ML MO MR MW NR NU QA RW SB SC SL SR SS ST SX SY TD TG TK TL TO TV UG VU YE ZW";
 
 /// Reads the address in the field `name`, with white space around and within tidied.
 pub(super) fn read(fields: &mut Refusals, name: &str, address: &Address) -> Option<Address> {
@@ -20,9 +28,13 @@ pub(super) fn read(fields: &mut Refusals, name: &str, address: &Address) -> Opti
     let street = text("street", &address.street, 1, 200);
     let number = text("number", &address.number, 1, 20);
     let city = text("city", &address.city, 1, 100);
-    let state = text("state", &address.state, 2, 50);
-    let zip_code = text("zip_code", &address.zip_code, 3, 12);
-    let country = fields.take(format!("{name}.country"), country(&address.country));
+    let country = country(&address.country);
+    let is_one_of = |countries: &str| country.as_ref().is_ok_and(|code| countries.split(' ').any(|one| one == code));
+    let is_blank_state = is_blank(&address.state) && !is_one_of(WITH_STATES);
+    let state = text("state", &address.state, if is_blank_state { 0 } else { 2 }, 50);
+    let is_blank_code = is_blank(&address.zip_code) && is_one_of(WITHOUT_POSTAL_CODES);
+    let zip_code = text("zip_code", &address.zip_code, if is_blank_code { 0 } else { 3 }, 12);
+    let country = fields.take(format!("{name}.country"), country);
     Some(Address {
         street: street?,
         number: number?,
@@ -39,7 +51,11 @@ fn line(text: &str, least: usize, most: usize) -> Result<String, String> {
     }
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let length = text.chars().count();
-    if (least..=most).contains(&length) { Ok(text) } else { Err(format!("must have {least} to {most} characters")) }
+    if (least..=most).contains(&length) && (length == 0 || !is_blank(&text)) {
+        Ok(text)
+    } else {
+        Err(format!("must have {least} to {most} characters"))
+    }
 }
 
 fn country(text: &str) -> Result<String, &'static str> {
@@ -88,6 +104,22 @@ mod tests {
         let named: Vec<_> = fields.into_iter().map(|(field, _)| field).collect();
         let parts = ["street", "number", "city", "state", "zip_code", "country"];
         assert_eq!(named, parts.map(|part| format!("billing_address.{part}")));
+    }
+
+    #[test]
+    fn countries_without_postal_codes_or_states_need_none() {
+        let named = |country: &str, state: &str, zip_code: &str| {
+            let [country, state, zip_code] = [country, state, zip_code].map(str::to_owned);
+            let mut fields = Refusals::default();
+            read(&mut fields, "a", &Address { country, state, zip_code, ..address() });
+            fields.into_iter().map(|(field, _)| field).collect::<Vec<_>>()
+        };
+        for (country, state, zip_code) in [("HK", "Kowloon", ""), ("AE", "Dubai", ""), ("SG", "", "018956")] {
+            assert!(named(country, state, zip_code).is_empty(), "{country}");
+        }
+        assert_eq!(named("BR", "", ""), ["a.state", "a.zip_code"]);
+        assert_eq!(named("HK", "K", "1"), ["a.state", "a.zip_code"]);
+        assert_eq!(named("XX", "", ""), ["a.zip_code", "a.country"]);
     }
 
     #[test]

@@ -7,12 +7,14 @@ use super::card;
 pub struct Phone(String);
 
 impl Phone {
-    /// Reads a number, dropping blanks, hyphens, dots and parentheses.
+    /// Reads a number, dropping blanks, hyphens, dots and parentheses. A zero in parentheses is dropped, too: it is
+    /// dialled within the country only, as in `+44 (0)20 7946 0958`.
     ///
     /// # Errors
     /// Tells, for a person, what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let is_punctuation = |c: char| matches!(c, ' ' | '-' | '.' | '(' | ')');
+        let text = text.replace("(0)", "");
         let bare: String = text.trim().chars().filter(|c| !is_punctuation(*c)).collect();
         let digits = bare.strip_prefix('+').ok_or("must begin with + and the country's code")?;
         let is_number = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
@@ -58,6 +60,7 @@ mod tests {
     #[rstest]
     #[case("+55 (11) 98765-4321", "+5511987654321")]
     #[case("+351.912.345.678", "+351912345678")]
+    #[case("+44 (0)20 7946 0958", "+442079460958")]
     fn numbers_are_read(#[case] text: &str, #[case] bare: &str) {
         assert_eq!(Phone::parse(text).unwrap().as_str(), bare);
     }

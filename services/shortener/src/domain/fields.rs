@@ -1,5 +1,6 @@
 //! The smaller fields of a link, and what is said about those that are refused.
 
+use contracts::text::is_blank;
 use std::fmt::Display;
 
 /// The most tags of a link.
@@ -51,7 +52,7 @@ impl IntoIterator for Refusals {
 pub struct Title(pub(super) String);
 
 impl Title {
-    /// Reads a title; nothing but white space is none.
+    /// Reads a title; one that shows nothing is none.
     ///
     /// # Errors
     /// Tells what is wrong.
@@ -63,7 +64,7 @@ impl Title {
         if text.chars().any(char::is_control) {
             return Err("must not hold control characters".to_owned());
         }
-        Ok((!text.is_empty()).then(|| Self(text.to_owned())))
+        Ok((!is_blank(text)).then(|| Self(text.to_owned())))
     }
 }
 
@@ -79,7 +80,7 @@ impl Tags {
     pub fn parse(tags: &[String]) -> Result<Self, String> {
         let mut kept: Vec<String> = Vec::with_capacity(tags.len().min(MOST_TAGS));
         for tag in tags.iter().map(|tag| tag.trim()) {
-            if !(1..=LONGEST_TAG).contains(&tag.chars().count()) {
+            if is_blank(tag) || tag.chars().count() > LONGEST_TAG {
                 return Err(format!("each must have 1 to {LONGEST_TAG} characters"));
             }
             if tag.chars().any(char::is_control) {
@@ -146,7 +147,7 @@ mod tests {
     fn tags_are_trimmed_counted_once_and_bounded() {
         let tags = |texts: &[&str]| Tags::parse(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
         assert_eq!(tags(&[" a ", "b", "a"]).unwrap().0, ["a", "b"]);
-        assert!(tags(&[""]).is_err());
+        assert!(tags(&[""]).is_err() && tags(&["\u{200b}"]).is_err());
         assert!(tags(&[&"é".repeat(50)]).is_ok());
         assert!(tags(&[&"é".repeat(51)]).is_err());
         let many: Vec<String> = (0..21).map(|n| n.to_string()).collect();
@@ -156,7 +157,9 @@ mod tests {
 
     #[test]
     fn a_blank_title_is_none_and_one_with_line_breaks_is_refused() {
-        assert_eq!(Title::parse("  "), Ok(None));
+        for blank in ["  ", "\u{200b}", "\u{feff}"] {
+            assert_eq!(Title::parse(blank), Ok(None));
+        }
         assert_eq!(Title::parse(" a b "), Ok(Some(Title("a b".into()))));
         assert!(Title::parse("a\nb").is_err());
         assert!(Title::parse(&"x".repeat(201)).is_err());
