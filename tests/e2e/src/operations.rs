@@ -18,12 +18,20 @@ pub struct Operation {
     pub takes_input: bool,
 }
 
+/// Reads a program's OpenAPI document.
+///
+/// # Errors
+/// When the program is not built, or prints none.
+pub fn openapi(unit: &str) -> Result<Value> {
+    Ok(serde_json::from_str(&printed(unit, "openapi")?)?)
+}
+
 /// Reads a program's operations from its OpenAPI document.
 ///
 /// # Errors
 /// When the program is not built, or prints none.
 pub fn rest(unit: &str) -> Result<Vec<Operation>> {
-    let document: Value = serde_json::from_str(&printed(unit, "openapi")?)?;
+    let document = openapi(unit)?;
     let paths = document["paths"].as_object().with_context(|| format!("{unit} has no paths"))?;
     let mut found = Vec::new();
     for (path, item) in paths {

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use kit::engines::Private;
-use kit::{Sandbox, Stack};
+use kit::{Builder, Sandbox, Stack};
 
 use crate::{Client, User};
 
@@ -11,6 +11,9 @@ const UNITS: [&str; 8] = ["auth", "shortener", "analytics", "providers", "invent
 
 /// Upstreams that get deadlines which no busy machine exceeds, for stories that are not about deadlines.
 const PATIENT: [&str; 6] = ["AUTH", "SHORTENER", "ANALYTICS", "ORDERS", "INVENTORY", "PAYMENTS"];
+
+/// The limits of requests that an unlimited gateway does not have.
+const UNLIMITED: [&str; 4] = ["ADDRESS__PER_SECOND", "ADDRESS__BURST", "USER__PER_SECOND", "USER__BURST"];
 
 /// All units in a sandbox of their own. They end with this value.
 #[derive(Debug)]
@@ -30,6 +33,19 @@ impl Platform {
         Self::started(Sandbox::new().await?, &PATIENT).await
     }
 
+    /// Starts all units, with a gateway that waits longer than the product's and takes any number of requests.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub async fn unlimited() -> Result<Self> {
+        let sandbox = Sandbox::new().await?;
+        let builder = UNLIMITED.iter().fold(patient(&sandbox, &PATIENT), |builder, limit| {
+            builder.env("gateway", &format!("GATEWAY_LIMITS__{limit}"), "1000000")
+        });
+        let stack = builder.start(&UNITS).await?;
+        Ok(Self { stack, sandbox })
+    }
+
     /// Starts all units as they are for everybody, deadlines included.
     ///
     /// # Errors
@@ -46,14 +62,8 @@ impl Platform {
         Self::started(Sandbox::on(engines).await?, &[]).await
     }
 
-    async fn started(sandbox: Sandbox, patient: &[&str]) -> Result<Self> {
-        let builder = Stack::builder(&sandbox);
-        let builder = patient.iter().fold(builder, |builder, upstream| {
-            let limits =
-                ["DEADLINE_MS", "TRY_TIMEOUT_MS"].map(|limit| format!("GATEWAY_UPSTREAMS__{upstream}__{limit}"));
-            limits.iter().fold(builder, |builder, limit| builder.env("gateway", limit, "20000"))
-        });
-        let stack = builder.start(&UNITS).await?;
+    async fn started(sandbox: Sandbox, upstreams: &[&str]) -> Result<Self> {
+        let stack = patient(&sandbox, upstreams).start(&UNITS).await?;
         Ok(Self { stack, sandbox })
     }
 
@@ -94,4 +104,12 @@ impl Platform {
         let logs: Result<Vec<String>> = UNITS.iter().map(|unit| self.stack.logs(unit)).collect();
         Ok(logs?.concat())
     }
+}
+
+/// A stack whose gateway waits long for these upstreams.
+fn patient<'a>(sandbox: &'a Sandbox, upstreams: &[&str]) -> Builder<'a> {
+    upstreams.iter().fold(Stack::builder(sandbox), |builder, upstream| {
+        let limits = ["DEADLINE_MS", "TRY_TIMEOUT_MS"].map(|limit| format!("GATEWAY_UPSTREAMS__{upstream}__{limit}"));
+        limits.iter().fold(builder, |builder, limit| builder.env("gateway", limit, "20000"))
+    })
 }

@@ -4,6 +4,7 @@ mod audits;
 mod coverage;
 mod degradation;
 mod guard;
+mod hostile;
 mod isolation;
 mod journey;
 mod operators;
