@@ -1,23 +1,31 @@
-//! The issuer's published keys: fetched and cached, an unknown key id leading to one refetch, whoever
-//! asks; or told by the issuer itself, in its own process.
+//! The issuer's published keys: fetched, cached, and fetched again behind the answers; an unknown key id leads to one
+//! fetch, whoever asks. Or told by the issuer itself, in its own process.
 
 use super::Claims;
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
 use jsonwebtoken::{
     Algorithm, DecodingKey,
     jwk::{Jwk, JwkSet, KeyAlgorithm, PublicKeyUse},
 };
 use moka::future::Cache;
-use std::{collections::HashMap, sync::Arc, time::Duration};
-use tokio::{sync::Mutex, time::Instant};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::time::Instant;
 
-/// How long keys are used without asking again.
+/// How long keys are used before they are fetched again.
 const FRESH: Duration = Duration::from_secs(300);
 /// The least time between two fetches, so that tokens with invented key ids cannot cause floods.
 const PAUSE: Duration = Duration::from_secs(5);
-/// How long one fetch may take.
-const FETCH_LIMIT: Duration = Duration::from_secs(3);
+/// How long one fetch may take, and so how long a token with an unknown key id may wait.
+const FETCH_LIMIT: Duration = Duration::from_secs(2);
 /// The largest key set that is read, in bytes.
 const LARGEST: usize = 65_536;
 
@@ -66,53 +74,80 @@ impl LocalKeys {
     }
 }
 
-pub(super) struct Fetched {
+/// Keys that are fetched. Clones are the same.
+#[derive(Clone)]
+pub(super) struct Fetched(Arc<Inner>);
+
+struct Inner {
     url: url::Url,
     client: reqwest::Client,
     cached: ArcSwap<Cached>,
-    last_try: Mutex<Option<Instant>>,
+    latest: Mutex<Option<Latest>>,
 }
+
+/// The latest fetch, under way or over.
+struct Latest {
+    began: Instant,
+    fetch: Fetch,
+}
+
+/// A fetch that all who need it wait for; its outcome stays.
+type Fetch = Shared<BoxFuture<'static, Result<(), Arc<anyhow::Error>>>>;
 
 impl Fetched {
     pub(super) fn new(url: url::Url) -> Self {
-        Self { url, client: crate::client::new(), cached: ArcSwap::default(), last_try: Mutex::new(None) }
+        let (cached, latest) = (ArcSwap::default(), Mutex::default());
+        Self(Arc::new(Inner { url, client: crate::client::new(), cached, latest }))
     }
 
-    /// The key with this id. Old keys serve on when the issuer is away.
+    /// The key with this id. A key that is known is told at once: where it is time, the keys are fetched again behind
+    /// the answer, and old ones serve on while the issuer is away or hangs. Only an unknown id waits for a fetch.
     async fn find(&self, id: &str) -> anyhow::Result<Option<Arc<Key>>> {
-        let cached = self.cached.load_full();
-        let is_fresh = cached.fetched.is_some_and(|at| at.elapsed() < FRESH);
-        if is_fresh && let Some(key) = cached.by_id.get(id) {
+        let cached = self.0.cached.load_full();
+        if let Some(key) = cached.by_id.get(id) {
+            if cached.fetched.is_none_or(|at| at.elapsed() >= FRESH) {
+                drop(self.fetch(true));
+            }
             return Ok(Some(key.clone()));
         }
-        let refreshed = self.refresh(&cached).await;
-        let current = self.cached.load();
-        match (current.by_id.get(id), refreshed) {
+        let fetched = self.fetch(cached.fetched.is_some()).await;
+        match (self.0.cached.load().by_id.get(id), fetched) {
             (Some(key), _) => Ok(Some(key.clone())),
             (None, Ok(())) => Ok(None),
-            (None, Err(error)) => Err(error),
+            (None, Err(error)) => Err(anyhow::anyhow!("{error:#}")),
         }
     }
 
-    /// Fetches the keys unless somebody else has done so since `seen` was loaded.
-    async fn refresh(&self, seen: &Arc<Cached>) -> anyhow::Result<()> {
-        let mut last_try = self.last_try.lock().await;
-        if !Arc::ptr_eq(seen, &self.cached.load_full()) {
-            return Ok(());
+    /// The fetch that is under way, or that began a moment ago where keys are known; a new one otherwise. It goes on
+    /// whoever waits for it.
+    fn fetch(&self, has_keys: bool) -> Fetch {
+        let mut latest = self.0.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = latest.as_ref().filter(|last| {
+            let is_over = last.fetch.peek().is_some();
+            !is_over || has_keys && last.began.elapsed() < PAUSE
+        });
+        if let Some(last) = last {
+            return last.fetch.clone();
         }
-        let has_keys = seen.fetched.is_some();
-        if last_try.is_some_and(|at| at.elapsed() < PAUSE) && has_keys {
-            return Ok(());
-        }
-        *last_try = Some(Instant::now());
-        let by_id = tokio::time::timeout(FETCH_LIMIT, self.fetch())
-            .await
-            .context("the issuer's keys did not come in time")??;
+        let inner = Arc::clone(&self.0);
+        let fetch = async move { inner.refresh().await.map_err(Arc::new) }.boxed().shared();
+        tokio::spawn(fetch.clone());
+        *latest = Some(Latest { began: Instant::now(), fetch: fetch.clone() });
+        fetch
+    }
+}
+
+impl Inner {
+    async fn refresh(&self) -> anyhow::Result<()> {
+        let fetched = tokio::time::timeout(FETCH_LIMIT, self.read()).await;
+        let outcome = fetched.context("the issuer's keys did not come in time").flatten();
+        let by_id =
+            outcome.inspect_err(|error| tracing::warn!(error = %format!("{error:#}"), "Keys were not fetched."))?;
         self.cached.store(Arc::new(Cached { by_id, fetched: Some(Instant::now()) }));
         Ok(())
     }
 
-    async fn fetch(&self) -> anyhow::Result<HashMap<String, Arc<Key>>> {
+    async fn read(&self) -> anyhow::Result<HashMap<String, Arc<Key>>> {
         let answer = self.client.get(self.url.clone()).send().await?.error_for_status()?;
         let too_large = answer.content_length().is_some_and(|length| length > LARGEST as u64);
         anyhow::ensure!(!too_large, "the issuer's key set is larger than {LARGEST} bytes");

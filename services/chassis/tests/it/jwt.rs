@@ -9,6 +9,7 @@ use jsonwebtoken::jwk::JwkSet;
 use kit::Issuer;
 use rstest::rstest;
 use serde_json::{Value, json};
+use std::time::Duration;
 use uuid::Uuid;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
@@ -40,12 +41,31 @@ async fn a_claim_that_is_amiss_is_refused(#[case] claim: &str, #[case] value: Va
     assert_eq!(failure.code(), Code::InvalidToken);
 }
 
+#[rstest]
+#[case::ended_a_moment_ago("exp", -25, true)]
+#[case::ended("exp", -40, false)]
+#[case::begins_in_a_moment("nbf", 25, true)]
+#[case::begins_later("nbf", 40, false)]
 #[tokio::test]
-async fn a_clock_that_is_seconds_off_is_forgiven() {
+async fn clocks_may_differ_by_half_a_minute(#[case] claim: &str, #[case] seconds: i64, #[case] accepted: bool) {
     let issuer = Issuer::start().await.unwrap();
-    let soon = chrono::Utc::now().timestamp() + 20;
-    let token = issuer.token_with(Uuid::now_v7(), |claims| claims["nbf"] = soon.into());
-    verifier(&issuer.jwks_url()).verify(&token).await.unwrap();
+    let time = chrono::Utc::now().timestamp() + seconds;
+    let token = issuer.token_with(Uuid::now_v7(), |claims| claims[claim] = time.into());
+    let verified = verifier(&issuer.jwks_url()).verify(&token).await;
+    assert_eq!(verified.map_err(|failure| failure.code()).err(), (!accepted).then_some(Code::InvalidToken));
+}
+
+#[tokio::test]
+async fn a_token_that_was_accepted_is_not_when_its_time_is_over() {
+    let issuer = Issuer::start().await.unwrap();
+    let verifier = verifier(&issuer.jwks_url());
+    // Accepted for two seconds more, as clocks may differ by thirty.
+    let ends = chrono::Utc::now().timestamp() - 28;
+    let token = issuer.token_with(Uuid::now_v7(), |claims| claims["exp"] = ends.into());
+    verifier.verify(&token).await.unwrap();
+    let refused = async || Ok(verifier.verify(&token).await.err());
+    let failure = kit::eventually(Duration::from_secs(10), "the token to end", refused).await.unwrap();
+    assert_eq!(failure.code(), Code::InvalidToken);
 }
 
 #[tokio::test]
@@ -112,6 +132,67 @@ async fn a_hundred_unknown_keys_at_once_cost_one_fetch() {
     let codes = futures::future::join_all(attempts).await;
     assert!(codes.iter().all(|code| *code == Code::InvalidToken));
     assert_eq!(server.received_requests().await.unwrap().len(), 1);
+}
+
+/// Publishes the issuer's keys once, and hangs from then on.
+async fn hanging_after_once(issuer: &Issuer) -> MockServer {
+    let keys: Value = chassis::client::new().get(issuer.jwks_url()).send().await.unwrap().json().await.unwrap();
+    let server = MockServer::start().await;
+    let answer = ResponseTemplate::new(200).set_body_json(&keys);
+    Mock::given(any()).respond_with(answer.clone()).up_to_n_times(1).mount(&server).await;
+    let hangs = answer.set_delay(Duration::from_secs(600));
+    Mock::given(any()).respond_with(hangs).mount(&server).await;
+    server
+}
+
+/// Lets the clock of fetches run on; sockets and tokens keep the machine's.
+async fn pass(seconds: u64) {
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(seconds)).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn while_the_issuer_hangs_known_keys_serve_at_once_and_are_asked_for_once() {
+    let issuer = Issuer::start().await.unwrap();
+    let server = hanging_after_once(&issuer).await;
+    let verifier = verifier(&server.uri());
+    let token = issuer.token(Uuid::now_v7(), &["user"]);
+    verifier.verify(&token).await.unwrap();
+    pass(301).await;
+    let began = std::time::Instant::now();
+    for _ in 0..100 {
+        verifier.verify(&token).await.unwrap();
+    }
+    assert!(began.elapsed() < Duration::from_millis(1_500), "waited {:?} for the issuer", began.elapsed());
+    let asked = async || Ok((server.received_requests().await.unwrap().len() == 2).then_some(()));
+    kit::eventually(Duration::from_secs(10), "the fetch behind the answers", asked).await.unwrap();
+
+    // Whether an unknown key is good cannot be said, and is said in time.
+    let [_, body, signature] = parts(&token);
+    let head = encode(&json!({"alg": "EdDSA", "kid": "unknown"}));
+    let unknown = format!("{head}.{body}.{signature}");
+    let unknown = (0..50).map(|_| async { verifier.verify(&unknown).await.unwrap_err().code() });
+    let answers = tokio::time::timeout(Duration::from_secs(5), futures::future::join_all(unknown)).await.unwrap();
+    assert!(answers.iter().all(|code| *code == Code::Unavailable), "{answers:?}");
+    verifier.verify(&token).await.unwrap();
+    assert_eq!(server.received_requests().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn keys_that_are_fetched_behind_the_answers_replace_the_old_ones() {
+    let issuer = Issuer::start().await.unwrap();
+    let keys: Value = chassis::client::new().get(issuer.jwks_url()).send().await.unwrap().json().await.unwrap();
+    let server = MockServer::start().await;
+    let answer = |keys: &Value| ResponseTemplate::new(200).set_body_json(keys);
+    Mock::given(any()).respond_with(answer(&keys)).up_to_n_times(1).mount(&server).await;
+    Mock::given(any()).respond_with(answer(&json!({"keys": []}))).mount(&server).await;
+    let (verifier, token) = (verifier(&server.uri()), issuer.token(Uuid::now_v7(), &["user"]));
+    verifier.verify(&token).await.unwrap();
+    pass(301).await;
+    let withdrawn = async || Ok(verifier.verify(&token).await.err());
+    let failure = kit::eventually(Duration::from_secs(10), "the key to be withdrawn", withdrawn).await.unwrap();
+    assert_eq!(failure.code(), Code::InvalidToken);
 }
 
 #[tokio::test]
