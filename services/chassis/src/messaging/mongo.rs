@@ -4,12 +4,8 @@ use super::ledger::{Deed, Waiting};
 use anyhow::{Context as _, Result};
 use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
-use mongodb::{Collection, Database, IndexModel, options::IndexOptions};
-use std::time::Duration;
+use mongodb::{Collection, Database, IndexModel};
 use uuid::Uuid;
-
-/// For how long entries of the inbox are kept.
-const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// The collection that an outbox is written to.
 pub(super) const OUTBOX: &str = "outbox";
@@ -25,14 +21,11 @@ const AUDIT: &str = "dead_letter_audit";
 pub async fn prepare(database: &Database) -> Result<()> {
     let existing = database.list_collection_names().await?;
     // A transaction may make a collection, but takes a lock for it that others trip over.
-    for name in [OUTBOX, "inbox", "inbox_versions", WAITING, AUDIT] {
+    for name in [OUTBOX, WAITING, AUDIT] {
         if !existing.iter().any(|known| known == name) {
             create(database, name).await?;
         }
     }
-    let expiry = IndexOptions::builder().expire_after(KEPT).build();
-    let expiring = IndexModel::builder().keys(doc! { "received_at": 1 }).options(expiry).build();
-    database.collection::<Document>("inbox").create_index(expiring).await?;
     let by_consumer = |keys| IndexModel::builder().keys(keys).build();
     let waiting = by_consumer(doc! { "_id.consumer": 1, "subject": 1, "position": 1 });
     database.collection::<Document>(WAITING).create_index(waiting).await?;

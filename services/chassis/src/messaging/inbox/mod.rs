@@ -3,5 +3,4 @@
 //! The broker delivers at least once. An event whose entry is there already has had its effect,
 //! because both were committed together; so a repeat changes nothing.
 
-pub mod mongo;
 pub mod postgres;

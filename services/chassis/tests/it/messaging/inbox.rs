@@ -55,25 +55,6 @@ async fn postgres_drops_stale_versions() {
     assert_eq!(accepted, [true, false, true, true]);
 }
 
-#[tokio::test]
-async fn mongodb_accepts_an_event_once_and_drops_stale_versions() {
-    let bench = Bench::new(&[Engine::Mongo, Engine::Rabbitmq]).await;
-    let (client, database) = bench.mongo().await;
-    let messages = messages(&bench, &[counted("a", 2), counted("a", 1), counted("a", 3)]).await;
-    let inbox = inbox::mongo::Inbox::new(&database, "auth.counting");
-    let mut session = client.start_session().await.unwrap();
-    session.start_transaction().await.unwrap();
-    assert!(inbox.accept(&mut session, &messages[0]).await.unwrap());
-    session.abort_transaction().await.unwrap();
-    let mut accepted = Vec::new();
-    for message in [&messages[0], &messages[0], &messages[1], &messages[2]] {
-        session.start_transaction().await.unwrap();
-        accepted.push(inbox.accept_newest(&mut session, message).await.unwrap());
-        session.commit_transaction().await.unwrap();
-    }
-    assert_eq!(accepted, [true, false, false, true]);
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_is_delivered_twice_takes_effect_once() {
     let bench = Bench::new(&[Engine::Postgres, Engine::Rabbitmq]).await;
