@@ -80,7 +80,11 @@ impl Payments {
         let Some(id) = read_refund_key(&made.idempotency_key) else { return Ok("ignored") };
         let mut tx = chassis::postgres::begin(&self.pool).await?;
         let Some(refund) = refunds::by_id(&mut tx, id).await? else { return Ok("ignored") };
-        if refund.status != RefundStatus::Pending || refund.amount != made.amount {
+        if refund.amount != made.amount {
+            tracing::error!(refund.id = %id, "A webhook tells of another amount than was to be given back.");
+            return Ok("ignored");
+        }
+        if refund.status != RefundStatus::Pending {
             return Ok("known");
         }
         if !provider_events::accept(&mut tx, &event.id).await? {

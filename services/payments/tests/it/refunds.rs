@@ -44,6 +44,30 @@ async fn concurrent_partial_refunds_never_exceed_the_capture() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn refunds_go_up_to_what_is_left_and_not_one_unit_beyond() {
+    let world = World::new().await;
+    let (command, fresh) = (charge("tok_visa_ok", 100), charge("tok_visa_ok", 100));
+    is_done(&world.charged(&command).await);
+    is_done(&world.charged(&fresh).await);
+    let (id, untouched) = (world.payment(&command).await.id, world.payment(&fresh).await.id);
+    world.refund(untouched, "all-and-one", 101).await.problem(Code::Conflict);
+
+    world.refund(id, "most", 90).await.json::<Refund>(StatusCode::ACCEPTED);
+    let given = async |minor| {
+        let seen = async || Ok((world.payment(&command).await.refunded.minor == minor).then_some(()));
+        kit::eventually(SOON, "the refund", seen).await.unwrap();
+    };
+    given(90).await;
+    world.refund(id, "one-beyond", 11).await.problem(Code::Conflict);
+    world.refund(id, "the-rest", 10).await.json::<Refund>(StatusCode::ACCEPTED);
+    world.refund(id, "beyond-the-rest", 1).await.problem(Code::Conflict);
+    given(100).await;
+    world.refund(id, "beyond-all", 1).await.problem(Code::Conflict);
+    let amounts: Vec<i64> = world.provider.ledger().await.refunds.iter().map(|refund| refund.amount.minor).collect();
+    assert_eq!(amounts, [90, 10]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_compensation_waits_for_a_refund_under_way_and_gives_back_the_rest() {
     let world = World::new().await;
     let command = charge("tok_visa_ok", 100);

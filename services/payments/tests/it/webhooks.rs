@@ -7,7 +7,11 @@ use crate::{
 };
 use axum::http::StatusCode;
 use chrono::Utc;
-use contracts::{event::payments::PaymentCaptured, problem::Code, rest::payments::PaymentStatus};
+use contracts::{
+    event::payments::PaymentCaptured,
+    problem::Code,
+    rest::payments::{PaymentStatus, Refund, RefundStatus},
+};
 use providers::webhooks::sign;
 use serde_json::{Value, json};
 
@@ -60,6 +64,39 @@ async fn a_webhook_settles_what_no_answer_did() {
     is_done(&world.wire.ask(&back).await);
     world.has_one_charge(&command).await;
     assert_eq!(world.provider.ledger().await.refunds.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_is_settled_by_its_own_amount_only() {
+    let world = World::new().await;
+    let command = charge("tok_visa_ok", 100);
+    is_done(&world.charged(&command).await);
+    let id = world.payment(&command).await.id;
+    // Pending, and to stay so.
+    world.provider.faults(json!([{"kind": "error_5xx"}])).await;
+    let refund: Refund = world.refund(id, "some", 40).await.json(StatusCode::ACCEPTED);
+    let succeeded = |event: &str, minor: i64, currency: &str| {
+        json!({
+            "id": event, "type": "refund.succeeded", "created_at": Utc::now(),
+            "data": {
+                "id": "re_1", "charge_id": "ch_1", "idempotency_key": format!("refund:{}", refund.id),
+                "amount": {"minor": minor, "currency": currency}, "created_at": Utc::now(),
+            },
+        })
+    };
+    for (event, minor, currency) in [("evt_1", 41, "BRL"), ("evt_2", 39, "BRL"), ("evt_3", 40, "USD")] {
+        world.tell_signed(&succeeded(event, minor, currency)).await;
+        let payment = world.payment(&command).await;
+        assert_eq!(
+            (payment.refunded.minor, payment.refunds[0].status),
+            (0, RefundStatus::Pending),
+            "{minor} {currency}"
+        );
+    }
+    assert_eq!(world.count("SELECT count(*) FROM provider_events").await, 0);
+    world.tell_signed(&succeeded("evt_4", 40, "BRL")).await;
+    let payment = world.payment(&command).await;
+    assert_eq!((payment.refunded.minor, payment.refunds[0].status), (40, RefundStatus::Succeeded));
 }
 
 #[tokio::test(flavor = "multi_thread")]
