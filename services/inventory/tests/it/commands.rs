@@ -97,6 +97,19 @@ async fn a_step_that_is_undone_before_it_came_never_happens() {
 }
 
 #[tokio::test]
+async fn every_item_of_a_reservation_is_freed() {
+    let world = World::new().await;
+    let orders = Orders::new(&world.sandbox).await;
+    let (shirt, cap) = (world.stocked("SHIRT", 5).await.id, world.stocked("CAP", 4).await.id);
+    let saga = Uuid::now_v7();
+    reserved(&orders.reserve(saga, 1, &[(shirt, 3), (cap, 2)]).await);
+    assert_eq!((world.stock(shirt).await, world.stock(cap).await), ((5, 3), (4, 2)));
+    done(&orders.release(saga, 1).await);
+    assert_eq!((world.stock(shirt).await, world.stock(cap).await), ((5, 0), (4, 0)));
+    world.adds_up().await;
+}
+
+#[tokio::test]
 async fn what_has_left_with_its_order_comes_back_when_that_is_undone() {
     let world = World::new().await;
     let orders = Orders::new(&world.sandbox).await;

@@ -138,3 +138,26 @@ fn a_confirmation_after_the_expiry_takes_again_what_is_left() {
     assert_eq!(shelf.release(Status::Fulfilled, &wanted), Ok(Status::Released));
     assert_eq!(shelf.get(Uuid::from_u128(0)).unwrap().stock, Stock { on_hand: 5, reserved: 0 });
 }
+
+#[test]
+fn every_item_of_a_reservation_is_set_aside_freed_taken_out_and_brought_back() {
+    let (mut shelf, wanted) = (shelf(5), items(&[(0, 1), (1, 2), (2, 3)]));
+    let stock = |shelf: &Shelf| {
+        [0, 1, 2].map(|id| shelf.get(Uuid::from_u128(id)).unwrap().stock).map(|stock| (stock.on_hand, stock.reserved))
+    };
+    let (free, held, gone) = ([(5, 0); 3], [(5, 1), (5, 2), (5, 3)], [(4, 0), (3, 0), (2, 0)]);
+    shelf.reserve(&wanted).unwrap();
+    assert_eq!(stock(&shelf), held);
+    assert_eq!(shelf.release(Status::Open, &wanted), Ok(Status::Released));
+    assert_eq!(stock(&shelf), free);
+    shelf.reserve(&wanted).unwrap();
+    assert_eq!(shelf.expire(&wanted), Ok(Status::Expired));
+    assert_eq!(stock(&shelf), free);
+    assert_eq!(shelf.fulfil(Status::Expired, &wanted), Ok(Status::Fulfilled));
+    assert_eq!(stock(&shelf), gone);
+    assert_eq!(shelf.release(Status::Fulfilled, &wanted), Ok(Status::Released));
+    assert_eq!(stock(&shelf), free);
+    shelf.reserve(&wanted).unwrap();
+    assert_eq!(shelf.fulfil(Status::Open, &wanted), Ok(Status::Fulfilled));
+    assert_eq!(stock(&shelf), gone);
+}
