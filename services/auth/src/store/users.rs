@@ -4,7 +4,6 @@ use crate::{
     domain::{Email, FullName, Role, User},
     error::Error,
 };
-use chassis::postgres::is_violation_of;
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection, PgPool};
 use uuid::Uuid;
@@ -56,9 +55,10 @@ impl From<Row> for Account {
 /// # Errors
 /// [`Error::EmailTaken`] when there is one with this e-mail.
 pub async fn insert(connection: &mut PgConnection, user: &User, password_hash: &str) -> Result<(), Error> {
-    sqlx::query(
+    // No violation, whose detail would put the e-mail into the database's log.
+    let inserted = sqlx::query(
         "INSERT INTO users (id, email, full_name, password_hash, roles, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $6)",
+         VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT (email) DO NOTHING",
     )
     .bind(user.id)
     .bind(user.email.as_str())
@@ -67,9 +67,8 @@ pub async fn insert(connection: &mut PgConnection, user: &User, password_hash: &
     .bind(user.role_names())
     .bind(user.created_at)
     .execute(connection)
-    .await
-    .map(drop)
-    .map_err(|error| if is_violation_of(&error, "users_email_key") { Error::EmailTaken } else { error.into() })
+    .await?;
+    if inserted.rows_affected() == 1 { Ok(()) } else { Err(Error::EmailTaken) }
 }
 
 /// The account with this e-mail.
