@@ -91,6 +91,9 @@ pub struct Passwords {
     /// How many requests may wait for their turn; one more is answered 503 at once.
     #[garde(range(max = 10_000))]
     pub waiting: usize,
+    /// How many of one address or user may wait or be computed, so that none takes all places.
+    #[garde(range(min = 1, max = 10_000))]
+    pub per_caller: usize,
 }
 
 /// How often may be tried. A limit of `attempts` in `seconds` lets so many through at once, and
@@ -98,12 +101,22 @@ pub struct Passwords {
 #[derive(Debug, Clone, Deserialize, Validate)]
 #[serde(default)]
 pub struct Limits {
-    /// Log-ins by one address.
+    /// Log-ins by one address to accounts that nobody logged in to from there.
     #[garde(dive)]
     pub login_per_address: Limit,
-    /// Failed log-ins and changes of password of one account, existing or not.
+    /// Failed log-ins to one account, existing or not, from one address.
     #[garde(dive)]
-    pub login_per_account: Limit,
+    pub login_per_pair: Limit,
+    /// Log-ins to one account from all addresses that are strange to it. More of them lock nobody out: they mean that
+    /// the account is being guessed.
+    #[garde(dive)]
+    pub strangers_per_account: Limit,
+    /// Failed log-ins to an account that is being guessed, from one address that is strange to it.
+    #[garde(dive)]
+    pub guessed_per_pair: Limit,
+    /// Wrong passwords in one session, where signed-in users prove once more who they are.
+    #[garde(dive)]
+    pub proof_per_session: Limit,
     /// Registrations by one address.
     #[garde(dive)]
     pub register_per_address: Limit,
@@ -143,7 +156,7 @@ impl Default for Tokens {
 
 impl Default for Passwords {
     fn default() -> Self {
-        Self { memory_kib: 19_456, passes: 2, at_once: None, waiting: 64 }
+        Self { memory_kib: 19_456, passes: 2, at_once: None, waiting: 64, per_caller: 16 }
     }
 }
 
@@ -151,7 +164,10 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             login_per_address: Limit { attempts: 60, seconds: 300 },
-            login_per_account: Limit { attempts: 10, seconds: 300 },
+            login_per_pair: Limit { attempts: 10, seconds: 300 },
+            strangers_per_account: Limit { attempts: 100, seconds: 3_600 },
+            guessed_per_pair: Limit { attempts: 3, seconds: 3_600 },
+            proof_per_session: Limit { attempts: 10, seconds: 300 },
             register_per_address: Limit { attempts: 20, seconds: 3_600 },
             register_per_account: Limit { attempts: 5, seconds: 3_600 },
         }
@@ -235,7 +251,7 @@ mod tests {
         for (changed, field) in [
             (json!({"keys": {"encryption_key": "short-secret"}}), "keys.encryption_key"),
             (json!({"passwords": {"memory_kib": 1024}}), "passwords.memory_kib"),
-            (json!({"limits": {"login_per_account": {"attempts": 0, "seconds": 1}}}), "attempts"),
+            (json!({"limits": {"login_per_pair": {"attempts": 0, "seconds": 1}}}), "attempts"),
             (
                 json!({"bootstrap_operator": {"email": "nobody", "password": "secret-enough-1"}}),
                 "bootstrap_operator.email",

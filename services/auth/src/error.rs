@@ -36,7 +36,7 @@ pub enum Error {
         /// When the next one is let through.
         retry_after: Duration,
     },
-    /// Too many requests wait for a hash.
+    /// Too many requests wait for a hash, or too many of one caller.
     #[error("too many hashes are under way")]
     Busy,
     /// The database failed.
@@ -63,7 +63,7 @@ impl From<Error> for Failure {
                 Self::new(Code::RateLimited, "There were too many attempts: wait a little.").retry_after(retry_after)
             }
             Error::Busy => {
-                Self::new(Code::Unavailable, "Too many log-ins are under way.").retry_after(Duration::from_secs(2))
+                Self::new(Code::Overloaded, "Too many log-ins are under way.").retry_after(Duration::from_secs(2))
             }
             Error::Store(cause) => Self::internal(cause),
             Error::Internal(cause) => Self::internal(cause),

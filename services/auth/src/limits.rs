@@ -1,16 +1,20 @@
-//! Limits on attempts, by account and by address, shared by all processes through the database.
+//! Limits on attempts, shared by all processes through the database.
+//!
+//! Nobody is locked out by what others do: a log-in is limited by the pair of account and address, and strangers'
+//! addresses by what they try elsewhere. See ADR 0005.
 
 use crate::{
     config::{self, Limit},
     domain::Email,
     error::Error,
     metrics as names,
-    store::attempts,
+    store::{attempts, known_networks},
 };
 use chrono::TimeDelta;
 use ring::hmac;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use std::net::IpAddr;
+use uuid::Uuid;
 
 /// Lets attempts through, or refuses them. Clones share their counts, as all processes do.
 #[derive(Clone)]
@@ -24,10 +28,16 @@ pub struct Limiter {
 /// What is limited.
 #[derive(Debug, Clone, Copy)]
 pub enum Attempt<'a> {
-    /// A log-in from an address.
+    /// A log-in from an address, to any account that is strange to it.
     LoginFrom(IpAddr),
-    /// A log-in to an account, whether it exists or not.
-    LoginTo(&'a Email),
+    /// A log-in to an account, whether it exists or not, from an address.
+    Login(&'a Email, IpAddr),
+    /// A log-in to an account from any address that is strange to it.
+    ByStranger(&'a Email),
+    /// A log-in to an account that is being guessed, from an address that is strange to it.
+    Guess(&'a Email, IpAddr),
+    /// A signed-in user's password, in a session.
+    Proof(Uuid),
     /// A registration from an address.
     RegisterFrom(IpAddr),
     /// A registration with an e-mail.
@@ -43,19 +53,62 @@ impl Limiter {
         Self { pool, limits, key: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()) }
     }
 
+    /// Counts a log-in. From an address that the account was logged in to from, only that pair's failures count.
+    /// From others, what the address tries elsewhere counts, too; and when many strange addresses try one account,
+    /// each of them gets few tries, whoever it is.
+    ///
+    /// # Errors
+    /// [`Error::Limited`] when there were too many.
+    pub async fn count_login(&self, email: &Email, address: IpAddr) -> Result<(), Error> {
+        self.count(Attempt::Login(email, address)).await?;
+        if known_networks::contains(&self.pool, &self.known(email, address)).await? {
+            return Ok(());
+        }
+        self.count(Attempt::LoginFrom(address)).await?;
+        if self.wait(Attempt::ByStranger(email)).await?.is_none() {
+            return Ok(());
+        }
+        metrics::counter!(names::GUESSED).increment(1);
+        self.count(Attempt::Guess(email, address)).await
+    }
+
+    /// Forgets the failures of a pair that succeeded.
+    pub async fn forget_login(&self, email: &Email, address: IpAddr) {
+        self.forget(Attempt::Login(email, address)).await;
+        self.forget(Attempt::Guess(email, address)).await;
+    }
+
+    /// Remembers that the account was logged in to from the address.
+    ///
+    /// # Errors
+    /// Fails when the database does.
+    pub async fn let_in(
+        &self,
+        connection: &mut PgConnection,
+        email: &Email,
+        user_id: Uuid,
+        address: IpAddr,
+    ) -> sqlx::Result<()> {
+        known_networks::note(connection, &self.known(email, address), user_id).await
+    }
+
     /// Counts an attempt.
     ///
     /// # Errors
     /// [`Error::Limited`] when there were too many.
     pub async fn count(&self, attempt: Attempt<'_>) -> Result<(), Error> {
-        let limit = self.limit(attempt);
-        let each = TimeDelta::microseconds(i64::from(limit.seconds) * 1_000_000 / i64::from(limit.attempts));
-        let ahead = each * i32::try_from(limit.attempts - 1).unwrap_or(i32::MAX);
-        let wait = attempts::count(&self.pool, &self.subject(attempt), each, ahead).await?;
-        let Some(wait) = wait else { return Ok(()) };
+        let Some(wait) = self.wait(attempt).await? else { return Ok(()) };
         metrics::counter!(names::LIMITED, "limit" => attempt.name()).increment(1);
         chassis::http::facts::note("limit", attempt.name());
         Err(Error::Limited { retry_after: wait.to_std().unwrap_or_default() })
+    }
+
+    /// Counts an attempt, or tells how long to wait for the next.
+    async fn wait(&self, attempt: Attempt<'_>) -> sqlx::Result<Option<TimeDelta>> {
+        let limit = self.limit(attempt);
+        let each = TimeDelta::microseconds(i64::from(limit.seconds) * 1_000_000 / i64::from(limit.attempts));
+        let ahead = each * i32::try_from(limit.attempts - 1).unwrap_or(i32::MAX);
+        attempts::count(&self.pool, &self.subject(attempt), each, ahead).await
     }
 
     /// Forgets the attempts, when one succeeded. A failure to is logged and costs nobody that success.
@@ -68,7 +121,10 @@ impl Limiter {
     fn limit(&self, attempt: Attempt<'_>) -> Limit {
         match attempt {
             Attempt::LoginFrom(_) => self.limits.login_per_address,
-            Attempt::LoginTo(_) => self.limits.login_per_account,
+            Attempt::Login(..) => self.limits.login_per_pair,
+            Attempt::ByStranger(_) => self.limits.strangers_per_account,
+            Attempt::Guess(..) => self.limits.guessed_per_pair,
+            Attempt::Proof(_) => self.limits.proof_per_session,
             Attempt::RegisterFrom(_) => self.limits.register_per_address,
             Attempt::RegisterAs(_) => self.limits.register_per_account,
         }
@@ -76,11 +132,20 @@ impl Limiter {
 
     fn subject(&self, attempt: Attempt<'_>) -> Vec<u8> {
         let who = match attempt {
-            Attempt::LoginTo(email) | Attempt::RegisterAs(email) => email.as_str().to_owned(),
+            Attempt::ByStranger(email) | Attempt::RegisterAs(email) => email.as_str().to_owned(),
             Attempt::LoginFrom(address) | Attempt::RegisterFrom(address) => network(address),
+            Attempt::Login(email, address) | Attempt::Guess(email, address) => pair(email, address),
+            Attempt::Proof(session) => session.to_string(),
         };
-        let subject = format!("{}\0{who}", attempt.name());
-        hmac::sign(&self.key, subject.as_bytes()).as_ref().to_vec()
+        self.digest(attempt.name(), &who)
+    }
+
+    fn known(&self, email: &Email, address: IpAddr) -> Vec<u8> {
+        self.digest("known_networks", &pair(email, address))
+    }
+
+    fn digest(&self, what: &str, who: &str) -> Vec<u8> {
+        hmac::sign(&self.key, format!("{what}\0{who}").as_bytes()).as_ref().to_vec()
     }
 }
 
@@ -88,7 +153,10 @@ impl Attempt<'_> {
     const fn name(self) -> &'static str {
         match self {
             Self::LoginFrom(_) => "login_per_address",
-            Self::LoginTo(_) => "login_per_account",
+            Self::Login(..) => "login_per_pair",
+            Self::ByStranger(_) => "strangers_per_account",
+            Self::Guess(..) => "guessed_per_pair",
+            Self::Proof(_) => "proof_per_session",
             Self::RegisterFrom(_) => "register_per_address",
             Self::RegisterAs(_) => "register_per_account",
         }
@@ -96,7 +164,7 @@ impl Attempt<'_> {
 }
 
 /// What counts as one address: of IPv6 the first 64 bits, as whoever has one has them all.
-fn network(address: IpAddr) -> String {
+pub(crate) fn network(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => {
@@ -104,6 +172,10 @@ fn network(address: IpAddr) -> String {
             format!("{a:x}:{b:x}:{c:x}:{d:x}")
         }
     }
+}
+
+fn pair(email: &Email, address: IpAddr) -> String {
+    format!("{}\0{}", email.as_str(), network(address))
 }
 
 #[cfg(test)]

@@ -10,6 +10,9 @@ pub const REFRESHES: &str = "auth_refreshes_total";
 pub const SESSIONS_ENDED: &str = "auth_sessions_ended_total";
 /// Counts attempts that were refused by a limit, by `limit`.
 pub const LIMITED: &str = "auth_limited_total";
+/// Counts log-ins by strangers to accounts that are being guessed from many addresses. More than a few an hour are an
+/// attack: no limit of one address sees it.
+pub const GUESSED: &str = "auth_guessed_log_ins_total";
 /// Counts accounts whose deletion ended, by `outcome`: `deleted` or `refused`. Counted before the commit, so once more
 /// when the step is run again; `sagas_ended_total` of the kind `account_deletion` counts what was committed.
 pub const DELETIONS: &str = "auth_account_deletions_total";

@@ -23,7 +23,7 @@ impl Accounts {
             return Ok(());
         }
         let password = Password::parse(operator.password.clone(), &email).map_err(refused)?;
-        let hash = self.hasher.hash(password.into_candidate()).await?;
+        let hash = self.hasher.hash("bootstrap", password.into_candidate()).await?;
         let name = FullName::parse("Operator").map_err(refused)?;
         let user = User::register(email.clone(), name, vec![Role::User, Role::Operator]);
         let mut tx = chassis::postgres::begin(&self.pool).await?;

@@ -4,10 +4,9 @@ use super::Accounts;
 use crate::{
     domain::{Candidate, Ended, Password},
     error::Error,
-    limits::Attempt,
     metrics as names,
     store::{
-        sessions,
+        known_networks, sessions,
         users::{self, Account},
     },
 };
@@ -28,10 +27,9 @@ impl Accounts {
         if new.expose() == current.expose() {
             return Err(refused("must differ from the current one"));
         }
-        self.prove(&account, current).await?;
-        let hash = self.hasher.hash(new).await?;
+        self.prove(caller, &account, current).await?;
+        let hash = self.hasher.hash(&caller.user_id.to_string(), new).await?;
         let ended = self.replace(caller, &account, &hash).await?;
-        self.limiter.forget(Attempt::LoginTo(email)).await;
         let reason = Ended::PasswordChanged.as_str();
         metrics::counter!(names::SESSIONS_ENDED, "reason" => reason).increment(ended);
         chassis::http::facts::note("sessions_ended", ended);
@@ -48,6 +46,8 @@ impl Accounts {
         let session = sessions::lock_by_access_token(&mut tx, caller.token_id, caller.user_id).await?;
         let session = session.filter(|session| !session.is_revoked).ok_or(Error::CallerGone)?;
         let ended = sessions::revoke_others(&mut tx, caller.user_id, session.id, Ended::PasswordChanged).await?;
+        // Who knew the old password is a stranger now, wherever they were let in.
+        known_networks::forget(&mut tx, caller.user_id).await?;
         tx.commit().await?;
         Ok(ended)
     }

@@ -5,7 +5,6 @@ use crate::{
     deletion::{AccountDeletion, Data},
     domain::Candidate,
     error::Error,
-    limits::Attempt,
     store::{deletions, users},
 };
 use chassis::{failpoint, jwt::Caller, messaging::outbox};
@@ -22,7 +21,7 @@ impl Accounts {
     /// [`Error::InvalidCredentials`] when it is not the password; [`Error::CallerGone`] when there is no account.
     pub async fn delete_account(&self, caller: &Caller, password: Candidate) -> Result<(), Error> {
         let account = self.account_of(caller).await?;
-        self.prove(&account, password).await?;
+        self.prove(caller, &account, password).await?;
         let (user_id, saga_id) = (caller.user_id, Uuid::now_v7());
         let mut tx = chassis::postgres::begin(&self.pool).await?;
         if !users::hold(&mut tx, user_id, account.password_version).await? {
@@ -35,7 +34,6 @@ impl Accounts {
         }
         outbox::postgres::commit(tx).await?;
         failpoint!("auth.delete_account.after_commit");
-        self.limiter.forget(Attempt::LoginTo(&account.user.email)).await;
         Ok(())
     }
 

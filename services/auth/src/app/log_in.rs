@@ -5,7 +5,7 @@ use crate::{
     domain::{Candidate, Email},
     error::Error,
     hashing::Verdict,
-    limits::Attempt,
+    limits::network,
     metrics as names,
     store::users::{self, Account},
 };
@@ -29,11 +29,10 @@ impl Accounts {
     /// [`Error::InvalidCredentials`]; [`Error::Limited`]; [`Error::Busy`].
     pub async fn log_in(&self, credentials: Credentials, address: IpAddr) -> Result<Session, Error> {
         let Credentials { email, password } = credentials;
-        self.limiter.count(Attempt::LoginFrom(address)).await?;
-        self.limiter.count(Attempt::LoginTo(&email)).await?;
-        let outcome = self.verified(&email, password).await;
+        self.limiter.count_login(&email, address).await?;
+        let outcome = self.verified(&email, password, &network(address)).await;
         let session = match outcome {
-            Ok(account) => self.begin_session_of(&account).await,
+            Ok(account) => self.begin_session_of(&account, address).await,
             Err(error) => Err(error),
         };
         let label = match &session {
@@ -43,30 +42,30 @@ impl Accounts {
         };
         metrics::counter!(names::LOGINS, "outcome" => label).increment(1);
         if session.is_ok() {
-            self.limiter.forget(Attempt::LoginTo(&email)).await;
+            self.limiter.forget_login(&email, address).await;
         }
         session
     }
 
     /// The account, if it is active and this is its password.
-    async fn verified(&self, email: &Email, password: Candidate) -> Result<Account, Error> {
+    async fn verified(&self, email: &Email, password: Candidate, caller: &str) -> Result<Account, Error> {
         let found = users::by_email(&self.pool, email).await?;
         let hash = found.as_ref().map(|account| account.password_hash.clone());
-        let verdict = self.hasher.verify(password.clone(), hash).await?;
+        let verdict = self.hasher.verify(caller, password.clone(), hash).await?;
         let Some(account) = found.filter(|account| account.is_active) else {
             return Err(Error::InvalidCredentials);
         };
         match verdict {
             Verdict::Wrong => return Err(Error::InvalidCredentials),
-            Verdict::RightButOld => self.renew_hash(&account, password).await?,
+            Verdict::RightButOld => self.renew_hash(&account, password, caller).await?,
             Verdict::Right => {}
         }
         Ok(account)
     }
 
     /// Hashes the password with the parameters of today; next time, when all are busy now.
-    async fn renew_hash(&self, account: &Account, password: Candidate) -> Result<(), Error> {
-        match self.hasher.hash(password).await {
+    async fn renew_hash(&self, account: &Account, password: Candidate, caller: &str) -> Result<(), Error> {
+        match self.hasher.hash(caller, password).await {
             Ok(hash) => Ok(users::rehash(&self.pool, account, &hash).await?),
             Err(Error::Busy) => Ok(()),
             Err(error) => Err(error),
@@ -75,12 +74,13 @@ impl Accounts {
 
     /// Begins a session, if what was verified still holds: a change of the password must not leave
     /// behind a session that the old one began a moment later.
-    async fn begin_session_of(&self, account: &Account) -> Result<Session, Error> {
+    async fn begin_session_of(&self, account: &Account, address: IpAddr) -> Result<Session, Error> {
         let mut tx = chassis::postgres::begin(&self.pool).await?;
         if !users::hold(&mut tx, account.user.id, account.password_version).await? {
             return Err(Error::InvalidCredentials);
         }
         let session = self.begin_session(&mut tx, &account.user).await?;
+        self.limiter.let_in(&mut tx, &account.user.email, account.user.id, address).await?;
         tx.commit().await?;
         chassis::http::facts::note("user_id", account.user.id.to_string());
         Ok(session)

@@ -6,7 +6,10 @@ use crate::{
     error::Error,
     hashing::Verdict,
     limits::Attempt,
-    store::users::{self, Account},
+    store::{
+        sessions,
+        users::{self, Account},
+    },
 };
 use chassis::jwt::Caller;
 
@@ -23,15 +26,23 @@ impl Accounts {
 
     /// Checks the password of an account whose token came along.
     ///
-    /// Tries count with log-ins to the account: a stolen access token must not be a way around their limit.
+    /// Wrong ones count for the session alone, with all tokens of it. So a stolen token is no way to guess at will, and
+    /// neither it nor a stranger's log-ins keep the owner, in another session, from changing the password.
     ///
     /// # Errors
-    /// [`Error::InvalidCredentials`] when it is not the password; [`Error::Limited`]; [`Error::Busy`].
-    pub(super) async fn prove(&self, account: &Account, password: Candidate) -> Result<(), Error> {
-        self.limiter.count(Attempt::LoginTo(&account.user.email)).await?;
-        match self.hasher.verify(password, Some(account.password_hash.clone())).await? {
+    /// [`Error::InvalidCredentials`] when it is not the password; [`Error::CallerGone`] when the token's session is not
+    /// known; [`Error::Limited`]; [`Error::Busy`].
+    pub(super) async fn prove(&self, caller: &Caller, account: &Account, password: Candidate) -> Result<(), Error> {
+        let session = sessions::of_access_token(&self.pool, caller.token_id, caller.user_id).await?;
+        let attempt = Attempt::Proof(session.ok_or(Error::CallerGone)?);
+        self.limiter.count(attempt).await?;
+        let hash = Some(account.password_hash.clone());
+        match self.hasher.verify(&caller.user_id.to_string(), password, hash).await? {
             Verdict::Wrong => Err(Error::InvalidCredentials),
-            Verdict::Right | Verdict::RightButOld => Ok(()),
+            Verdict::Right | Verdict::RightButOld => {
+                self.limiter.forget(attempt).await;
+                Ok(())
+            }
         }
     }
 }

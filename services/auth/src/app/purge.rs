@@ -4,7 +4,7 @@ use super::Accounts;
 use crate::{
     error::Error,
     metrics as names,
-    store::{attempts, refresh_tokens, sessions},
+    store::{attempts, known_networks, refresh_tokens, sessions},
 };
 use chrono::{DateTime, Utc};
 use std::time::Duration;
@@ -16,7 +16,7 @@ const EVERY: Duration = Duration::from_secs(600);
 const BATCH: u32 = 1_000;
 
 impl Accounts {
-    /// Drops refresh tokens, sessions and attempts whose time is over at `now`.
+    /// Drops refresh tokens, sessions, attempts and known networks whose time is over at `now`.
     ///
     /// Used tokens are kept until then: a thief's copy is told from a guess as long as it matters.
     ///
@@ -28,7 +28,13 @@ impl Accounts {
             let tokens = refresh_tokens::purge(&self.pool, now, most).await?;
             let sessions = sessions::purge(&self.pool, now, most).await?;
             let attempts = attempts::purge(&self.pool, most).await?;
-            let purged = [("refresh_tokens", tokens), ("sessions", sessions), ("attempts", attempts)];
+            let networks = known_networks::purge(&self.pool, now, most).await?;
+            let purged = [
+                ("refresh_tokens", tokens),
+                ("sessions", sessions),
+                ("attempts", attempts),
+                ("known_networks", networks),
+            ];
             for (table, count) in purged {
                 metrics::counter!(names::PURGED, "table" => table).increment(count);
             }

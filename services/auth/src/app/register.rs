@@ -4,7 +4,7 @@ use super::Accounts;
 use crate::{
     domain::{Email, FullName, Password, Role, User},
     error::Error,
-    limits::Attempt,
+    limits::{Attempt, network},
     metrics as names,
     store::users,
 };
@@ -35,11 +35,12 @@ impl Accounts {
         let Registration { email, password, full_name } = registration;
         self.limiter.count(Attempt::RegisterFrom(address)).await?;
         self.limiter.count(Attempt::RegisterAs(&email)).await?;
-        let hash = self.hasher.hash(password.into_candidate()).await?;
+        let hash = self.hasher.hash(&network(address), password.into_candidate()).await?;
         let user = User::register(email, full_name, vec![Role::User]);
         let mut tx = chassis::postgres::begin(&self.pool).await?;
         add(&mut tx, &user, &hash).await?;
         let session = self.begin_session(&mut tx, &user).await?;
+        self.limiter.let_in(&mut tx, &user.email, user.id, address).await?;
         outbox::postgres::commit(tx).await?;
         metrics::counter!(names::REGISTRATIONS).increment(1);
         chassis::http::facts::note("user_id", user.id.to_string());

@@ -21,7 +21,7 @@ use contracts::{
         (status = 413, description = "`payload_too_large`.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`.", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`rate_limited`, with `Retry-After`.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`, with `Retry-After`.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable` or `overloaded`, with `Retry-After`.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn log_in(

@@ -24,7 +24,7 @@ use contracts::{
         (status = 413, description = "`payload_too_large`.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`.", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`rate_limited`, with `Retry-After`.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`, with `Retry-After`.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable` or `overloaded`, with `Retry-After`.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn register(
@@ -76,7 +76,7 @@ pub(super) async fn me(State(accounts): State<Accounts>, caller: Caller) -> Resu
         (status = 413, description = "`payload_too_large`.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`.", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`rate_limited`, with `Retry-After`.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`, with `Retry-After`.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable` or `overloaded`, with `Retry-After`.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn change_password(
@@ -101,7 +101,7 @@ pub(super) async fn change_password(
         (status = 413, description = "`payload_too_large`.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`.", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`rate_limited`, with `Retry-After`.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`, with `Retry-After`.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable` or `overloaded`, with `Retry-After`.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn delete_account(

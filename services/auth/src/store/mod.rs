@@ -2,6 +2,7 @@
 
 pub mod attempts;
 pub mod deletions;
+pub mod known_networks;
 pub mod refresh_tokens;
 pub mod sessions;
 pub mod signing_keys;

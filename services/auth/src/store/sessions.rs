@@ -53,6 +53,21 @@ pub async fn lock_by_token(connection: &mut PgConnection, token_hash: &[u8]) -> 
     .await
 }
 
+/// The id of the session in which an access token was issued.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn of_access_token(pool: &PgPool, access_token_id: Uuid, user_id: Uuid) -> sqlx::Result<Option<Uuid>> {
+    sqlx::query_scalar(
+        "SELECT id FROM sessions
+         WHERE user_id = $2 AND id = (SELECT session_id FROM refresh_tokens WHERE access_token_id = $1)",
+    )
+    .bind(access_token_id)
+    .bind(user_id)
+    .fetch_optional(pool)
+    .await
+}
+
 /// The session in which an access token was issued, locked.
 ///
 /// # Errors

@@ -74,29 +74,33 @@ async fn of_two_changes_at_once_one_wins() {
 }
 
 #[tokio::test]
-async fn a_stolen_token_is_no_way_around_the_limit_of_log_ins() {
+async fn a_stolen_token_guesses_in_its_session_only_and_hinders_nobody() {
     let limits = json!({
-        "login_per_address": limit(1_000, 1), "login_per_account": limit(3, 3_600),
-        "register_per_address": limit(1_000, 1), "register_per_account": limit(5, 3_600),
+        "login_per_address": limit(1_000, 1), "login_per_pair": limit(100, 1),
+        "register_per_address": limit(1_000, 1), "proof_per_session": limit(3, 3_600),
     });
     let world = World::with(json!({"limits": limits})).await;
-    let session = world.register("ana@exemplo.com").await;
-    for _ in 0..3 {
-        let answer = world.change_password(&session.access_token, "not the password", NEW).await;
-        answer.problem(Code::InvalidCredentials);
+    let stolen = world.register("ana@exemplo.com").await;
+    // A new token of the same session is no new allowance.
+    let next: Session = world.refresh(&stolen.refresh_token).await.json(StatusCode::OK);
+    for token in [&stolen.access_token, &next.access_token, &stolen.access_token] {
+        world.change_password(token, "not the password", NEW).await.problem(Code::InvalidCredentials);
     }
-    let answer = world.change_password(&session.access_token, PASSWORD, NEW).await;
-    answer.problem(Code::RateLimited);
-    world.log_in("ana@exemplo.com", PASSWORD).await.problem(Code::RateLimited);
+    for token in [&stolen.access_token, &next.access_token] {
+        world.change_password(token, PASSWORD, NEW).await.problem(Code::RateLimited);
+        world.delete_account(token, PASSWORD).await.problem(Code::RateLimited);
+    }
+    let own: Session = world.log_in("ana@exemplo.com", PASSWORD).await.json(StatusCode::CREATED);
+    world.change_password(&own.access_token, PASSWORD, NEW).await.no_content();
 }
 
 #[tokio::test]
-async fn what_was_decided_by_the_old_password_begins_no_session() {
-    let world = World::new().await;
+async fn strangers_log_ins_do_not_keep_the_owner_from_a_change_of_the_password() {
+    let world = World::with(json!({"limits": {"login_per_pair": limit(3, 3_600)}})).await;
     let session = world.register("ana@exemplo.com").await;
+    for _ in 0..3 {
+        world.log_in("ana@exemplo.com", "not the password").await.problem(Code::InvalidCredentials);
+    }
+    world.log_in("ana@exemplo.com", "not the password").await.problem(Code::RateLimited);
     world.change_password(&session.access_token, PASSWORD, NEW).await.no_content();
-    // A log-in that verified the old password just before comes here next.
-    let mut tx = chassis::postgres::begin(&world.pool).await.unwrap();
-    assert!(!auth::store::users::hold(&mut tx, session.user.id, 1).await.unwrap());
-    assert!(auth::store::users::hold(&mut tx, session.user.id, 2).await.unwrap());
 }

@@ -1,14 +1,16 @@
-//! Limits by account and by address.
+//! Limits by account and address: strangers' guesses are bounded, and lock out nobody but themselves.
 
-use crate::world::{PASSWORD, World, limit, registration};
+use crate::world::{Answer, PASSWORD, World, limit, registration};
 use axum::http::StatusCode;
 use contracts::{problem::Code, rest::auth::Session};
 use serde_json::{Value, json};
 
+const HOME: &str = "192.0.2.7";
+
 /// With registrations of one e-mail limited to two an hour.
-fn limits(per_account: &Value, per_address: &Value, register_per_address: &Value) -> Value {
+fn limits(per_pair: &Value, per_address: &Value, register_per_address: &Value) -> Value {
     json!({"limits": {
-        "login_per_account": per_account,
+        "login_per_pair": per_pair,
         "login_per_address": per_address,
         "register_per_address": register_per_address,
         "register_per_account": limit(2, 3_600),
@@ -19,23 +21,105 @@ fn wide() -> Value {
     limit(10_000, 1)
 }
 
+impl World {
+    async fn log_in_from(&self, address: &str, email: &str, password: &str) -> Answer {
+        self.post_from(address, "/v1/sessions", json!({"email": email, "password": password})).await
+    }
+}
+
 #[tokio::test]
-async fn an_account_is_guarded_whether_it_exists_or_not_and_from_wherever_one_tries() {
+async fn a_pair_of_account_and_address_is_limited_whether_the_account_exists_or_not() {
     let world = World::with(limits(&limit(3, 3_600), &wide(), &wide())).await;
     world.register("ana@exemplo.com").await;
     for email in ["ana@exemplo.com", "nobody@exemplo.com"] {
-        let login = || json!({"email": email, "password": "not the password"});
-        for address in ["198.51.100.1", "198.51.100.2", "198.51.100.3"] {
-            let answer = world.post_from(address, "/v1/sessions", login()).await;
-            answer.problem(Code::InvalidCredentials);
+        for _ in 0..3 {
+            world.log_in_from("198.51.100.1", email, "not the password").await.problem(Code::InvalidCredentials);
         }
         let before = world.accounts.hasher().computed();
-        let answer = world.post_from("198.51.100.4", "/v1/sessions", login()).await;
+        let answer = world.log_in_from("198.51.100.1", email, "not the password").await;
         let problem = answer.problem(Code::RateLimited);
         let wait: u64 = answer.headers["retry-after"].to_str().unwrap().parse().unwrap();
         assert!((1_100..=1_200).contains(&wait), "{wait} s");
         assert_eq!(wait, problem.retry_after_ms.unwrap().div_ceil(1_000));
         assert_eq!(world.accounts.hasher().computed(), before, "no work for who is over the limit");
+        world.log_in_from("198.51.100.2", email, "not the password").await.problem(Code::InvalidCredentials);
+    }
+}
+
+#[tokio::test]
+async fn strangers_guesses_lock_out_neither_the_owner_at_home_nor_one_on_a_journey() {
+    let world = World::with(json!({"limits": {
+        "login_per_pair": limit(5, 3_600), "login_per_address": wide(), "register_per_address": wide(),
+        "strangers_per_account": limit(20, 3_600), "guessed_per_pair": limit(2, 3_600),
+    }}))
+    .await;
+    let registered = world.post_from(HOME, "/v1/users", registration("ana@exemplo.com")).await;
+    let _: Session = registered.json(StatusCode::CREATED);
+    let mut guesses = 0;
+    for stranger in 1..=12 {
+        let address = format!("198.51.100.{stranger}");
+        for _ in 0..6 {
+            let answer = world.log_in_from(&address, "ana@exemplo.com", "not the password").await;
+            guesses += usize::from(answer.status == StatusCode::UNAUTHORIZED);
+        }
+        let _: Session = world.log_in_from(HOME, "ana@exemplo.com", PASSWORD).await.json(StatusCode::CREATED);
+        // From where nobody has seen her before.
+        let journey = format!("203.0.113.{stranger}");
+        let _: Session = world.log_in_from(&journey, "ana@exemplo.com", PASSWORD).await.json(StatusCode::CREATED);
+    }
+    // At first as many as a pair may, twenty in all with those of the owner on her journey; then two of each address.
+    assert!(guesses <= 20 + 12 * 2, "{guesses} guesses were let through");
+    assert!(guesses >= 12 * 2, "{guesses} guesses were let through");
+}
+
+#[tokio::test]
+async fn an_address_that_was_let_in_passes_whatever_it_tries_elsewhere() {
+    let world = World::with(limits(&limit(5, 3_600), &limit(3, 3_600), &wide())).await;
+    let registered = world.post_from(HOME, "/v1/users", registration("ana@exemplo.com")).await;
+    let _: Session = registered.json(StatusCode::CREATED);
+    for number in 0..3 {
+        let email = format!("user{number}@exemplo.com");
+        world.log_in_from(HOME, &email, PASSWORD).await.problem(Code::InvalidCredentials);
+    }
+    world.log_in_from(HOME, "bia@exemplo.com", PASSWORD).await.problem(Code::RateLimited);
+    let session: Session = world.log_in_from(HOME, "ana@exemplo.com", PASSWORD).await.json(StatusCode::CREATED);
+
+    // Who knew the old password is a stranger after a change of it.
+    world.change_password(&session.access_token, PASSWORD, "outra senha bem longa").await.no_content();
+    assert_eq!(world.count("SELECT count(*) FROM known_networks").await, 0);
+    world.log_in_from(HOME, "ana@exemplo.com", PASSWORD).await.problem(Code::RateLimited);
+}
+
+#[tokio::test]
+async fn known_networks_end_with_their_time_and_with_the_account() {
+    let world = World::new().await;
+    world.register("ana@exemplo.com").await;
+    world.register("bia@exemplo.com").await;
+    world.execute("UPDATE known_networks SET seen_at = now() - interval '89 days'").await;
+    world.accounts.purge(chrono::Utc::now()).await.unwrap();
+    assert_eq!(world.count("SELECT count(*) FROM known_networks").await, 2);
+    world.execute("DELETE FROM users WHERE email = 'bia@exemplo.com'").await;
+    assert_eq!(world.count("SELECT count(*) FROM known_networks").await, 1);
+    world.accounts.purge(chrono::Utc::now() + chrono::TimeDelta::days(2)).await.unwrap();
+    assert_eq!(world.count("SELECT count(*) FROM known_networks").await, 0);
+}
+
+#[tokio::test]
+async fn one_address_takes_its_share_of_places_and_is_told_that_it_is_too_much() {
+    let config = json!({"passwords": {"at_once": 1, "waiting": 8, "per_caller": 2},
+        "limits": {"login_per_address": wide(), "register_per_address": wide(), "login_per_pair": wide(),
+            "strangers_per_account": wide()}});
+    let world = World::with(config).await;
+    world.register("ana@exemplo.com").await;
+    let flood = (0..40).map(|_| world.log_in_from("198.51.100.1", "ana@exemplo.com", "wrong"));
+    let (flood, honest) =
+        tokio::join!(futures::future::join_all(flood), world.log_in_from("198.51.100.2", "ana@exemplo.com", PASSWORD));
+    let _: Session = honest.json(StatusCode::CREATED);
+    let shed: Vec<_> = flood.iter().filter(|answer| answer.status == StatusCode::SERVICE_UNAVAILABLE).collect();
+    assert!(!shed.is_empty());
+    for answer in shed {
+        answer.problem(Code::Overloaded);
+        assert!(answer.headers.contains_key("retry-after"));
     }
 }
 
@@ -100,6 +184,6 @@ async fn neither_addresses_nor_emails_are_stored() {
     let login = json!({"email": "ana@exemplo.com", "password": PASSWORD});
     world.post_from("198.51.100.1", "/v1/sessions", login).await.problem(Code::InvalidCredentials);
     let rows: Vec<Vec<u8>> = sqlx::query_scalar("SELECT subject FROM attempts").fetch_all(&world.pool).await.unwrap();
-    assert_eq!(rows.len(), 2);
+    assert_eq!(rows.len(), 3);
     assert!(rows.iter().all(|row| row.len() == 32));
 }

@@ -3,7 +3,9 @@
 use crate::world::{PASSWORD, World};
 use axum::http::StatusCode;
 use contracts::{problem::Code, rest::auth::Session};
+use rstest::rstest;
 use serde_json::json;
+use std::time::Duration;
 
 #[tokio::test]
 async fn the_right_password_begins_a_session_each_time() {
@@ -34,6 +36,31 @@ async fn unknown_wrong_and_inactive_are_one_answer_after_the_same_work() {
         answers.push(problem);
     }
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+}
+
+#[rstest]
+#[case::another_password("UPDATE users SET password_version = password_version + 1")]
+#[case::no_longer_active("UPDATE users SET is_active = false")]
+#[tokio::test]
+async fn what_changes_while_a_log_in_is_under_way_counts(#[case] change: &'static str) {
+    let world = World::new().await;
+    world.register("ana@exemplo.com").await;
+    // It reads the account, verifies the password, and meets this lock when it wants to begin its session.
+    let mut tx = chassis::postgres::begin(&world.pool).await.unwrap();
+    sqlx::query("SELECT FROM users FOR UPDATE").execute(&mut *tx).await.unwrap();
+    let changing = async {
+        let waits = async || {
+            let waiting = "SELECT count(*) FROM pg_stat_activity
+                           WHERE datname = current_database() AND wait_event_type = 'Lock'";
+            Ok((world.count(waiting).await > 0).then_some(()))
+        };
+        kit::eventually(Duration::from_secs(30), "the log-in to wait", waits).await.unwrap();
+        sqlx::query(change).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(world.log_in("ana@exemplo.com", PASSWORD), changing);
+    answer.problem(Code::InvalidCredentials);
+    assert_eq!(world.count("SELECT count(*) FROM sessions").await, 1, "that of the registration");
 }
 
 #[tokio::test]

@@ -63,7 +63,7 @@ async fn an_email_is_taken_whatever_its_case_and_costs_the_same_work() {
 async fn of_many_who_register_one_email_at_once_one_gets_it() {
     let world = World::with(json!({"limits": {
         "login_per_address": {"attempts": 100, "seconds": 1},
-        "login_per_account": {"attempts": 100, "seconds": 1},
+        "login_per_pair": {"attempts": 100, "seconds": 1},
         "register_per_address": {"attempts": 100, "seconds": 1},
         "register_per_account": {"attempts": 100, "seconds": 1},
     }}))
