@@ -32,25 +32,3 @@ pub(crate) async fn run(command: &mut Command, mend: &str) -> Result<()> {
     }
     Err(Trouble::new(format!("`cargo {shown}` failed."), mend).into())
 }
-
-/// What is built beside the programs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Build {
-    /// Nothing: what `cargo dev up` needs.
-    Programs,
-    /// The tests. Dependencies then have the features that tests ask for, and are compiled once for both.
-    ProgramsAndTests,
-}
-
-/// Builds every program of the workspace.
-///
-/// # Errors
-/// A [`Trouble`] when something does not compile.
-pub(crate) async fn build(what: Build) -> Result<()> {
-    let (name, arguments): (_, &[&str]) = match what {
-        Build::Programs => ("programs", &["build", "--workspace", "--bins"]),
-        Build::ProgramsAndTests => ("programs and tests", &["build", "--workspace", "--bins", "--tests"]),
-    };
-    kit::progress::say(&format!("building the {name}"));
-    run(&mut command(arguments), "mend what the compiler says above").await
-}

@@ -3,8 +3,10 @@
 //! Where to look: [`up`] is the whole set-up in order; [`services`] starts and stops the units; [`docker`] stands
 //! in for the engines of `kit::engines` where a Docker daemon answers; [`check`] holds the rules of the house.
 
+mod build;
 mod cargo;
 mod check;
+mod crates;
 mod docker;
 mod down;
 mod logs;

@@ -8,12 +8,12 @@ use kit::progress::say;
 use kit::{Engine, Trouble};
 use tokio::process::Command;
 
-use crate::cargo::{self, Build};
-use crate::down;
+use crate::build::{Build, build};
+use crate::{cargo, down};
 
 /// Builds the programs, starts the test engines, runs the tests, and stops what it started.
 pub(crate) async fn run(arguments: &[String]) -> Result<()> {
-    cargo::build(Build::ProgramsAndTests).await?;
+    build(Build::ProgramsAndTests).await?;
     around_engines(async || {
         engines::ensure(&Site::test()?, Engine::ALL).await?;
         let mut tests = runner(arguments).await;

@@ -10,9 +10,9 @@ use kit::provision::{self, AllLogins, Realm, Share};
 use kit::units;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cargo::Build;
+use crate::build::{Build, build};
 use crate::site::Stack;
-use crate::{cargo, docker, down, logs, seed, services, summary};
+use crate::{docker, down, logs, seed, services, summary};
 
 /// Sets everything up. In the foreground it then shows the logs, and Ctrl-C stops all of it.
 pub(crate) async fn run(detach: bool) -> Result<()> {
@@ -40,29 +40,64 @@ pub(crate) async fn run(detach: bool) -> Result<()> {
 
 async fn set_up() -> Result<()> {
     let mut site = Stack::open()?;
+    let source = Source::chosen(&site).await;
+    let programs = source.with_engines(units::UNITS.iter().map(|unit| unit.name));
     // Beside each other: what is missing of the engines comes over the network while the compiler has the processors.
-    let ((), addresses) = tokio::try_join!(cargo::build(Build::Programs), Box::pin(download(&site)))?;
+    let ((), all) = tokio::try_join!(build(Build::Only(&programs)), Box::pin(source.start_early(&site)))?;
+    let addresses = match all {
+        Some(addresses) => addresses,
+        None => source.start(&site).await?,
+    };
     let logins = step("databases and logins", logins(&mut site, &addresses)).await?;
     let wiring = site.wiring()?;
     services::start(&site, &wiring, &logins).await?;
     step("demo data", seed::run(&mut site)).await
 }
 
-/// Starts the engines, with what is missing of them, and fetches GraphiQL; all else works without that.
-async fn download(site: &Stack) -> Result<Addresses> {
-    let (addresses, page) = tokio::join!(start_engines(site), engines::download_graphiql());
-    if let Err(error) = page {
-        say(&format!("  -- no GraphiQL in the browser: {error:#}"));
-    }
-    addresses
+/// Where the engines come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// Containers, where a Docker daemon answers.
+    Docker,
+    /// Plain processes. One of them is a program of this workspace.
+    Processes,
 }
 
-/// Engines by Docker where its daemon answers, as plain processes else.
-async fn start_engines(site: &Stack) -> Result<Addresses> {
-    if docker::serves(&site.engines).await {
-        docker::start(&site.engines).await
-    } else {
-        engines::ensure(&site.engines, Engine::ALL).await
+impl Source {
+    async fn chosen(site: &Stack) -> Self {
+        if docker::serves(&site.engines).await { Self::Docker } else { Self::Processes }
+    }
+
+    /// The programs to build: some units, and the engines that are built here.
+    fn with_engines(self, units: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
+        let engines = Engine::ALL.iter().filter_map(|engine| engine.built_here());
+        units.chain(engines.filter(|_| self == Self::Processes)).collect()
+    }
+
+    /// Does what needs no program of ours: starts the other engines, downloads all, and fetches GraphiQL. Gives the
+    /// addresses if no engine is left to start.
+    async fn start_early(self, site: &Stack) -> Result<Option<Addresses>> {
+        let engines = async {
+            if self == Self::Docker {
+                return docker::start(&site.engines).await.map(Some);
+            }
+            engines::install(Engine::ALL).await?;
+            let others = Engine::ALL.iter().copied().filter(|engine| engine.built_here().is_none());
+            engines::ensure(&site.engines, &others.collect::<Vec<_>>()).await.map(|_| None)
+        };
+        let (engines, page) = tokio::join!(engines, engines::download_graphiql());
+        if let Err(error) = page {
+            say(&format!("  -- no GraphiQL in the browser: {error:#}; all else works"));
+        }
+        engines
+    }
+
+    /// Starts every engine that does not run yet.
+    async fn start(self, site: &Stack) -> Result<Addresses> {
+        match self {
+            Self::Docker => docker::start(&site.engines).await,
+            Self::Processes => engines::ensure(&site.engines, Engine::ALL).await,
+        }
     }
 }
 
@@ -76,9 +111,10 @@ async fn logins(site: &mut Stack, addresses: &Addresses) -> Result<AllLogins> {
 pub(crate) async fn restart(name: &str) -> Result<()> {
     let names = units::UNITS.iter().map(|unit| unit.name).collect::<Vec<_>>().join(", ");
     let unit = units::named(name).with_context(|| format!("there is no unit `{name}`; there are {names}"))?;
-    cargo::build(Build::Programs).await?;
     let mut site = Stack::open()?;
-    let addresses = start_engines(&site).await?;
+    let source = Source::chosen(&site).await;
+    build(Build::Only(&source.with_engines(std::iter::once(unit.name)))).await?;
+    let addresses = source.start(&site).await?;
     let logins = logins(&mut site, &addresses).await?;
     services::stop_one(&site.unit(unit.name), unit.name).await?;
     let wiring = site.wiring()?;

@@ -9,14 +9,14 @@ use kit::progress::step;
 use kit::{Trouble, paths};
 use tokio::process::Command;
 
-use crate::cargo::{self, Build};
+use crate::build::{Build, build};
 
 /// Units that print an OpenAPI document.
 const SERVICES: &[&str] = &["auth", "shortener", "analytics", "orders", "inventory", "payments"];
 
 /// Writes all generated contracts into the workspace.
 pub(crate) async fn write() -> Result<()> {
-    cargo::build(Build::Programs).await?;
+    build(Build::Programs).await?;
     let folder = committed();
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("emptying {}", folder.display()))?;
@@ -28,7 +28,7 @@ pub(crate) async fn write() -> Result<()> {
 
 /// Generates into a temporary folder and compares that with what is committed.
 pub(super) async fn check() -> Result<()> {
-    cargo::build(Build::ProgramsAndTests).await?;
+    build(Build::ProgramsAndTests).await?;
     step("generated contracts", compare()).await
 }
 

@@ -70,7 +70,7 @@ pub(super) fn libchdb() -> PathBuf {
 ///
 /// # Errors
 /// A [`Trouble`] that names the package and the command to install it.
-pub(super) async fn missing(engines: &[Engine]) -> Result<()> {
+pub async fn missing(engines: &[Engine]) -> Result<()> {
     let packages = async {
         let packages = missing_packages(engines);
         if packages.is_empty() {

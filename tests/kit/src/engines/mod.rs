@@ -23,7 +23,7 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 pub use addresses::{Address, Addresses};
-pub use install::{download_graphiql, folder as downloads, graphiql};
+pub use install::{download_graphiql, folder as downloads, graphiql, missing as install};
 pub use postgres::program as postgres_program;
 pub use private::Private;
 pub use site::Site;
@@ -71,6 +71,14 @@ impl Engine {
             Self::Limits => "limits",
             Self::Rabbitmq => "rabbitmq",
             Self::Clickhouse => "clickhouse",
+        }
+    }
+
+    /// Its program, where that is one of this workspace: it has to be built before the engine starts as a process.
+    pub const fn built_here(self) -> Option<&'static str> {
+        match self {
+            Self::Clickhouse => Some(clickhouse::PROGRAM),
+            _ => None,
         }
     }
 }
