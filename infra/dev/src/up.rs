@@ -11,7 +11,7 @@ use kit::units;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::build::{Build, build};
-use crate::site::Stack;
+use crate::site::{Stack, url};
 use crate::{docker, down, logs, seed, services, summary};
 
 /// Sets everything up. In the foreground it then shows the logs, and Ctrl-C stops all of it.
@@ -51,7 +51,8 @@ async fn set_up() -> Result<()> {
     let logins = step("databases and logins", logins(&mut site, &addresses)).await?;
     let wiring = site.wiring()?;
     services::start(&site, &wiring, &logins).await?;
-    step("demo data", seed::run(&mut site)).await
+    let password = site.demo_password()?;
+    step("demo data", seed::run(&url("gateway"), &password, &wiring.operator)).await
 }
 
 /// Where the engines come from.

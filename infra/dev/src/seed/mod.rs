@@ -1,14 +1,21 @@
 //! Demo data, made through the public API as any client would: a merchant with links and clicks, products on sale, and
 //! an order that a link brought.
+//!
+//! Each thing is looked for first, and made only if it is not there: what a run did not finish the next one does, and
+//! nothing that somebody has changed meanwhile is changed back.
 
+mod api;
 mod shop;
+#[cfg(test)]
+mod tests;
 
-use anyhow::{Context as _, Result, ensure};
-use kit::http::client;
-use reqwest::header::{LOCATION, REFERER, USER_AGENT};
-use serde_json::{Value, json};
+use anyhow::{Result, bail};
+use contracts::problem::Code;
+use kit::environment::Operator;
+use serde_json::json;
 
-use crate::site::{DEMO, Stack, url};
+use crate::site::DEMO;
+use api::{Api, Reply};
 
 /// Code, target and title of the demo links.
 pub(crate) const LINKS: &[(&str, &str, &str)] = &[
@@ -31,68 +38,33 @@ const VISITORS: &[(&str, &str)] = &[
     ("Googlebot/2.1 (+http://www.google.com/bot.html)", ""),
 ];
 
-/// Makes what is missing. Links that exist are left alone, and get no further clicks.
-pub(crate) async fn run(site: &mut Stack) -> Result<()> {
-    let demo = Api::enter(DEMO, "Demo Merchant", &site.demo_password()?).await?;
-    let operator = site.wiring()?.operator;
-    let operator = Api::enter(&operator.email, "Operator", &operator.password).await?;
-    for (index, &(code, target, title)) in LINKS.iter().enumerate() {
-        if demo.create(code, target, title).await? {
-            demo.click(code, 3 * (LINKS.len() - index)).await?;
+/// Makes what is missing. Waits for services that are not back yet.
+pub(crate) async fn run(gateway: &str, demo_password: &str, operator: &Operator) -> Result<()> {
+    let demo = Api::enter(gateway, DEMO, "Demo Merchant", demo_password).await?;
+    let operator = Api::enter(gateway, &operator.email, "Operator", &operator.password).await?;
+    for (index, link) in LINKS.iter().enumerate() {
+        if create(&demo, link).await? {
+            click(&demo, link.0, 3 * (LINKS.len() - index)).await?;
         }
     }
     shop::open(&operator).await?;
     shop::buy(&demo, LINKS[1].0).await
 }
 
-/// The gateway, as a client sees it.
-struct Api {
-    token: Option<String>,
+/// Creates a link; tells whether it is new. A code that is taken, also by a link that was deleted, is left alone.
+async fn create(demo: &Api, &(code, target, title): &(&str, &str, &str)) -> Result<bool> {
+    let create = "mutation($input: CreateLinkInput!) { createLink(input: $input) { code } }";
+    let input = json!({ "input": { "code": code, "url": target, "title": title, "tags": ["demo"] } });
+    match demo.ask(&format!("the link {code} to be made"), create, &input).await? {
+        Reply::Data(_) => Ok(true),
+        Reply::Refused(Code::CodeTaken, _) => Ok(false),
+        Reply::Refused(code, message) => bail!("making a demo link: {code}: {message}"),
+    }
 }
 
-impl Api {
-    /// Logs somebody in, or registers them.
-    async fn enter(email: &str, name: &str, password: &str) -> Result<Self> {
-        let mut api = Self { token: None };
-        let input = json!({ "email": email, "password": password });
-        let login = "mutation($input: LoginInput!) { session: login(input: $input) { accessToken } }";
-        let mut answer = api.ask(login, json!({ "input": input })).await?;
-        if answer["data"]["session"].is_null() {
-            let input = json!({ "email": email, "password": password, "fullName": name });
-            let register = "mutation($input: RegisterInput!) { session: register(input: $input) { accessToken } }";
-            answer = api.ask(register, json!({ "input": input })).await?;
-        }
-        let token = answer["data"]["session"]["accessToken"].as_str();
-        api.token = Some(token.with_context(|| format!("logging {email} in: {}", answer["errors"]))?.to_owned());
-        Ok(api)
+async fn click(demo: &Api, code: &str, times: usize) -> Result<()> {
+    for (agent, referrer) in VISITORS.iter().cycle().take(times) {
+        demo.click(code, agent, referrer).await?;
     }
-
-    /// Creates a link; tells whether it is new.
-    async fn create(&self, code: &str, target: &str, title: &str) -> Result<bool> {
-        let input = json!({ "code": code, "url": target, "title": title, "tags": ["demo"] });
-        let create = "mutation($input: CreateLinkInput!) { createLink(input: $input) { code } }";
-        let answer = self.ask(create, json!({ "input": input })).await?;
-        let taken = answer["errors"][0]["extensions"]["code"] == "code_taken";
-        ensure!(taken || answer["data"]["createLink"].is_object(), "creating the link {code}: {}", answer["errors"]);
-        Ok(!taken)
-    }
-
-    async fn click(&self, code: &str, times: usize) -> Result<()> {
-        for (agent, referrer) in VISITORS.iter().cycle().take(times) {
-            let request = client().get(format!("{}/r/{code}", url("gateway")));
-            let answer = request.header(USER_AGENT, *agent).header(REFERER, *referrer).send().await?;
-            ensure!(answer.headers().contains_key(LOCATION), "clicking {code}: {}", answer.status());
-        }
-        Ok(())
-    }
-
-    async fn ask(&self, query: &str, variables: Value) -> Result<Value> {
-        let request = client().post(format!("{}/graphql", url("gateway")));
-        let request = match &self.token {
-            Some(token) => request.bearer_auth(token),
-            None => request,
-        };
-        let answer = request.json(&json!({ "query": query, "variables": variables })).send().await?;
-        answer.json().await.context("reading the gateway's answer")
-    }
+    Ok(())
 }

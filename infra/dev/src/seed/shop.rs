@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail};
+use contracts::problem::Code;
 use kit::eventually;
 use serde_json::{Value, json};
 
-use super::Api;
+use super::api::{Api, Reply};
 
 /// SKU, name, price in centavos, and how many there are.
-const PRODUCTS: &[(&str, &str, i64, u32)] = &[
+pub(super) const PRODUCTS: &[(&str, &str, i64, u32)] = &[
     ("SNK-42", "Sneakers, white, 42", 34_990, 40),
     ("TEE-M", "T-shirt, black, M", 7_990, 120),
     ("CAP-1", "Cap", 5_990, 15),
@@ -17,48 +18,77 @@ const PRODUCTS: &[(&str, &str, i64, u32)] = &[
 /// How long orders may take to hear of products and links.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Puts products on sale that are not there yet.
+/// Puts products on sale that are not there yet, and stocks those of which nothing ever came in or went out.
 pub(super) async fn open(operator: &Api) -> Result<()> {
     for &(sku, name, minor, pieces) in PRODUCTS {
-        let input = json!({ "sku": sku, "name": name, "price": { "minor": minor, "currency": "BRL" } });
-        let create = "mutation($input: CreateProductInput!) { createProduct(input: $input) { id } }";
-        let answer = operator.ask(create, json!({ "input": input })).await?;
-        if answer["errors"][0]["extensions"]["code"] == "sku_taken" {
-            continue;
+        let id = match product(operator, sku).await? {
+            Some(id) => id,
+            None => create(operator, sku, name, minor).await?,
+        };
+        let operations = format!("/api/inventory/v1/products/{id}/stock/operations?first=1");
+        let known = operator.get(&format!("the stock of {sku}"), &operations).await?;
+        if known["items"].as_array().is_some_and(Vec::is_empty) {
+            stock(operator, sku, &id, pieces).await?;
         }
-        let id = answer["data"]["createProduct"]["id"].as_str();
-        let id = id.with_context(|| format!("making the product {sku}: {}", answer["errors"]))?;
-        let input = json!({ "productId": id, "kind": "INCREASE", "quantity": pieces, "reason": "first delivery" });
-        let stock = "mutation($input: ChangeStockInput!, $key: String!) {
-            changeStock(input: $input, idempotencyKey: $key) { at } }";
-        let answer = operator.ask(stock, json!({ "input": input, "key": format!("seed-{sku}") })).await?;
-        ensure!(answer["errors"].is_null(), "stocking {sku}: {}", answer["errors"]);
     }
     Ok(())
 }
 
-/// Lets the demo user be a customer and buy something that a link brought, once.
-pub(super) async fn buy(demo: &Api, link: &str) -> Result<()> {
-    let method = payment_method(demo).await?;
-    let products = "{ products(first: 10, search: \"SNK-42\") { edges { node { id } } } }";
-    let product = demo.ask(products, Value::Null).await?["data"]["products"]["edges"][0]["node"]["id"].take();
-    let input = json!({
-        "items": [{ "productId": product, "quantity": 1 }], "paymentMethodId": method, "linkCode": link,
-    });
-    let place = "mutation($input: PlaceOrderInput!) { placeOrder(input: $input, idempotencyKey: \"seed\") { id } }";
-    eventually(PATIENCE, "the demo order to be taken", async || {
-        let answer = demo.ask(place, json!({ "input": input })).await?;
-        // The key is kept for some days; a demo that is older orders once more.
-        ensure!(answer["errors"].is_null(), "{}", answer["errors"]);
-        Ok(Some(()))
-    })
-    .await
+/// The id of a product.
+async fn product(api: &Api, sku: &str) -> Result<Option<String>> {
+    let find = "query($sku: String) { products(first: 100, search: $sku) { edges { node { id sku } } } }";
+    let found = api.ask(&format!("the product {sku} to be found"), find, &json!({ "sku": sku })).await?.data()?;
+    let edges = found["products"]["edges"].as_array().context("a list without edges")?;
+    let product = edges.iter().map(|edge| &edge["node"]).find(|node| node["sku"] == sku);
+    Ok(product.and_then(|node| node["id"].as_str()).map(str::to_owned))
 }
 
-async fn payment_method(demo: &Api) -> Result<Value> {
+async fn create(operator: &Api, sku: &str, name: &str, minor: i64) -> Result<String> {
+    let create = "mutation($input: CreateProductInput!) { createProduct(input: $input) { id } }";
+    let input = json!({ "input": { "sku": sku, "name": name, "price": { "minor": minor, "currency": "BRL" } } });
+    let made = match operator.ask(&format!("the product {sku} to be made"), create, &input).await? {
+        Reply::Data(data) => data["createProduct"]["id"].as_str().map(str::to_owned),
+        // Made by a try whose answer did not arrive.
+        Reply::Refused(Code::SkuTaken, _) => product(operator, sku).await?,
+        Reply::Refused(code, message) => bail!("making the product {sku}: {code}: {message}"),
+    };
+    made.with_context(|| format!("the product {sku} has no id"))
+}
+
+async fn stock(operator: &Api, sku: &str, id: &str, pieces: u32) -> Result<()> {
+    let stock = "mutation($input: ChangeStockInput!, $key: String!) {
+        changeStock(input: $input, idempotencyKey: $key) { at } }";
+    let input = json!({ "productId": id, "kind": "INCREASE", "quantity": pieces, "reason": "first delivery" });
+    let variables = json!({ "input": input, "key": format!("seed-{id}") });
+    operator.ask(&format!("{sku} to be stocked"), stock, &variables).await?.data()?;
+    Ok(())
+}
+
+/// Lets the demo user be a customer and buy something that a link brought, unless they have bought before.
+pub(super) async fn buy(demo: &Api, link: &str) -> Result<()> {
+    let orders = demo.ask("the demo user's orders", "{ orders(first: 1) { edges { cursor } } }", &Value::Null).await?;
+    if orders.data()?["orders"]["edges"].as_array().is_some_and(|edges| !edges.is_empty()) {
+        return Ok(());
+    }
+    let method = payment_method(demo).await?;
+    let sku = PRODUCTS[0].0;
+    // Somebody may have taken it off sale, or removed the means of payment.
+    let (Some(product), Some(method)) = (product(demo, sku).await?, method) else { return Ok(()) };
+    let items = json!([{ "productId": product, "quantity": 1 }]);
+    let input = json!({ "input": { "items": items, "paymentMethodId": method, "linkCode": link } });
+    let place = "mutation($input: PlaceOrderInput!) { placeOrder(input: $input, idempotencyKey: \"seed\") { id } }";
+    eventually(PATIENCE, "the demo order to be taken", async || {
+        demo.ask("the demo order to be answered", place, &input).await?.data().map(Some)
+    })
+    .await?;
+    Ok(())
+}
+
+/// A means of payment of the demo user, who becomes a customer if they are none.
+async fn payment_method(demo: &Api) -> Result<Option<String>> {
     let ask = "{ customer { paymentMethods { id } } }";
-    let mut known = demo.ask(ask, Value::Null).await?;
-    if known["data"]["customer"].is_null() {
+    let mut known = demo.ask("the demo user as a customer", ask, &Value::Null).await?.data()?;
+    if known["customer"].is_null() {
         let save =
             "mutation($input: CustomerInput!) { customer: saveCustomer(input: $input) { paymentMethods { id } } }";
         let address = json!({
@@ -70,9 +100,8 @@ async fn payment_method(demo: &Api) -> Result<Value> {
             "shippingAddress": address,
             "paymentMethods": [{ "providerToken": "tok_visa_ok", "kind": "CREDIT_CARD", "lastFour": "4242", "expiry": "2031-12" }],
         });
-        known = demo.ask(save, json!({ "input": input })).await?;
+        known = demo.ask("the demo user to be a customer", save, &json!({ "input": input })).await?.data()?;
     }
-    let method = known["data"]["customer"]["paymentMethods"][0]["id"].take();
-    ensure!(method.is_string(), "making the demo user a customer: {}", known["errors"]);
-    Ok(method)
+    let methods = known["customer"]["paymentMethods"].as_array();
+    Ok(methods.and_then(|methods| methods.first()?["id"].as_str()).map(str::to_owned))
 }
