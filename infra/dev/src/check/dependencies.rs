@@ -1,32 +1,223 @@
-//! Known vulnerabilities and licences of dependencies, as far as the tools are here and need no network.
+//! Licences, sources and bans of dependencies: what `deny.toml` allows, against what cargo says of every crate.
+//!
+//! The file is that of cargo-deny, which reads it for advisories. What stands here needs no tool and no network, so it is
+//! checked on every machine.
 
-use anyhow::Result;
-use kit::progress::say;
+use std::fs;
+
+use anyhow::{Context as _, Result, ensure};
+use config::{Config, File, FileFormat, Value};
+use kit::{Trouble, paths};
+use serde::Deserialize;
+use spdx::{Expression, Licensee, ParseMode};
 
 use crate::cargo;
 
-/// Runs `cargo deny`, or else `cargo audit`, offline; says so when neither can run.
+const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
+
+/// What `deny.toml` may say. Another key is refused: a rule that nobody checks would seem to hold.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rules {
+    graph: Graph,
+    /// Read by cargo-deny only.
+    #[serde(rename = "advisories")]
+    _advisories: Value,
+    licenses: Licences,
+    bans: Bans,
+    /// It may say one thing only, which is what is checked.
+    #[serde(rename = "sources")]
+    _sources: Sources,
+}
+
+impl Rules {
+    fn read(text: &str) -> Result<Self> {
+        Ok(Config::builder().add_source(File::from_str(text, FileFormat::Toml)).build()?.try_deserialize()?)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Graph {
+    targets: [String; 1],
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Licences {
+    allow: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Bans {
+    #[serde(rename = "multiple-versions")]
+    _multiple_versions: Allow,
+    deny: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Sources {
+    #[serde(rename = "unknown-registry")]
+    _unknown_registry: Deny,
+    #[serde(rename = "unknown-git")]
+    _unknown_git: Deny,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Allow {
+    Allow,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Deny {
+    Deny,
+}
+
+/// What `cargo metadata` says.
+#[derive(Debug, Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+    workspace_members: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Package {
+    id: String,
+    name: String,
+    version: String,
+    license: Option<String>,
+    /// `None` for a folder of this machine.
+    source: Option<String>,
+}
+
+/// Compares every crate that is compiled, for programs or tests, with the rules.
 pub(super) async fn check() -> Result<()> {
-    if installed("deny").await {
-        let mut deny = cargo::command(&["deny", "--offline", "--workspace", "check", "bans", "licenses", "sources"]);
-        if has("advisory-dbs") {
-            deny.arg("advisories");
-        }
-        return cargo::run(&mut deny, "mend what cargo deny says above").await;
-    }
-    if has("advisory-db") && installed("audit").await {
-        let audit = &["audit", "--no-fetch", "--stale"];
-        return cargo::run(&mut cargo::command(audit), "mend what cargo audit says above").await;
-    }
-    say("  skipped: neither cargo-deny nor cargo-audit (with its database) is installed");
+    let path = paths::workspace().join("deny.toml");
+    let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let rules = Rules::read(&text).context("reading deny.toml")?;
+    let platform = format!("--filter-platform={}", rules.graph.targets[0]);
+    let output = cargo::command(&["metadata", "--format-version=1", &platform]).output().await?;
+    let trouble = || {
+        let said = String::from_utf8_lossy(&output.stderr);
+        Trouble::new("`cargo metadata` failed.", "mend what it says").with_log(said)
+    };
+    ensure!(output.status.success(), trouble());
+    let found = violations(&rules, &serde_json::from_slice(&output.stdout).context("reading cargo's metadata")?)?;
+    ensure!(found.is_empty(), "{}", found.join("\n"));
     Ok(())
 }
 
-/// Whether a database of advisories has been fetched before.
-fn has(database: &str) -> bool {
-    std::env::home_dir().is_some_and(|home| home.join(".cargo").join(database).is_dir())
+fn violations(rules: &Rules, metadata: &Metadata) -> Result<Vec<String>> {
+    let allowed =
+        rules.licenses.allow.iter().map(|name| Licensee::parse(name).map_err(|error| anyhow::anyhow!("{error}")));
+    let allowed = allowed.collect::<Result<Vec<_>>>().context("deny.toml: licenses.allow")?;
+    let mut found = Vec::new();
+    for package in &metadata.packages {
+        let who = format!("{} {}", package.name, package.version);
+        if !may_be_used(&allowed, package.license.as_deref()) {
+            let licence = package.license.as_deref().unwrap_or("none");
+            found.push(format!("{who}: its licence ({licence}) is not one that deny.toml allows"));
+        }
+        if rules.bans.deny.contains(&package.name) {
+            found.push(format!("{who}: deny.toml bans it; `cargo tree -i {}` shows who wants it", package.name));
+        }
+        match package.source.as_deref() {
+            Some(CRATES_IO) => {}
+            None if metadata.workspace_members.contains(&package.id) => {}
+            source => found.push(format!("{who}: comes from {}", source.unwrap_or("a folder that is no member"))),
+        }
+    }
+    Ok(found)
 }
 
-async fn installed(tool: &str) -> bool {
-    cargo::command(&[tool, "--version"]).output().await.is_ok_and(|output| output.status.success())
+/// Whether the allowed licences satisfy what the crate asks for.
+fn may_be_used(allowed: &[Licensee], licence: Option<&str>) -> bool {
+    let expression = licence.and_then(|licence| Expression::parse_mode(licence, ParseMode::LAX).ok());
+    expression.is_some_and(|it| it.evaluate(|asked| allowed.iter().any(|licensee| licensee.satisfies(asked))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CRATES_IO, Metadata, Package, Rules, violations};
+
+    const RULES: &str = r#"
+[advisories]
+yanked = "deny"
+[graph]
+targets = ["x86_64-unknown-linux-gnu"]
+[licenses]
+allow = ["MIT", "Apache-2.0 WITH LLVM-exception", "ISC"]
+[bans]
+multiple-versions = "allow"
+deny = ["openssl"]
+[sources]
+unknown-registry = "deny"
+unknown-git = "deny"
+"#;
+
+    fn package(name: &str, license: Option<&str>, source: Option<&str>) -> Package {
+        let [license, source] = [license, source].map(|text| text.map(str::to_owned));
+        Package { id: format!("{name}#1.0.0"), name: name.to_owned(), version: "1.0.0".to_owned(), license, source }
+    }
+
+    fn found(packages: Vec<Package>) -> Vec<String> {
+        let rules = Rules::read(RULES).unwrap();
+        violations(&rules, &Metadata { packages, workspace_members: vec!["ours#1.0.0".to_owned()] }).unwrap()
+    }
+
+    #[test]
+    fn allowed_licences_pass_however_they_are_written() {
+        for licence in ["MIT", "GPL-3.0-only OR MIT", "MIT/Apache-2.0", "MIT AND ISC", "Apache-2.0 WITH LLVM-exception"]
+        {
+            assert_eq!(found(vec![package("x", Some(licence), Some(CRATES_IO))]), [""; 0], "{licence}");
+        }
+    }
+
+    #[test]
+    fn other_licences_and_none_are_named() {
+        for licence in [Some("GPL-3.0-only"), Some("MIT AND GPL-3.0-only"), Some("Apache-2.0"), Some("my own"), None] {
+            let found = found(vec![package("x", licence, Some(CRATES_IO))]);
+            assert!(found.len() == 1 && found[0].starts_with("x 1.0.0: its licence"), "{licence:?}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn banned_crates_are_named() {
+        let found = found(vec![package("openssl", Some("MIT"), Some(CRATES_IO))]);
+        assert!(found.len() == 1 && found[0].contains("bans it"), "{found:?}");
+    }
+
+    #[test]
+    fn crates_come_from_the_registry_or_this_workspace() {
+        assert_eq!(found(vec![package("ours", Some("MIT"), None)]), [""; 0]);
+        for source in [None, Some("git+https://example.org/x#1"), Some("registry+https://example.org/index")] {
+            let found = found(vec![package("x", Some("MIT"), source)]);
+            assert!(found.len() == 1 && found[0].contains("comes from"), "{source:?}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_rule_that_is_not_checked_is_refused() {
+        let others = [
+            ("[licenses]", "[licenses]\nexceptions = []"),
+            ("[bans]", "[bans]\nskip = []"),
+            (r#"versions = "allow""#, r#"versions = "deny""#),
+            (r#"git = "deny""#, r#"git = "warn""#),
+        ];
+        assert!(Rules::read(RULES).is_ok());
+        for (known, other) in others {
+            let text = RULES.replace(known, other);
+            assert!(text != RULES && Rules::read(&text).is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn our_own_rules_can_be_read() {
+        let path = kit::paths::workspace().join("deny.toml");
+        Rules::read(&std::fs::read_to_string(path).unwrap()).unwrap();
+    }
 }

@@ -1,5 +1,6 @@
 //! `cargo dev check`: format, the rules of the house, lints, generated contracts, dependencies.
 
+mod advisories;
 mod dependencies;
 mod features;
 mod generated;
@@ -13,7 +14,7 @@ use crate::cargo;
 
 pub(crate) use generated::write as generate;
 
-/// Runs every check, also after one has failed, and names those that did.
+/// Runs every check, also after one has failed; names those that failed, and what was not checked.
 pub(crate) async fn run() -> Result<()> {
     let mut failed = Vec::new();
     let mut note = |name: &'static str, outcome: Result<()>| {
@@ -25,11 +26,16 @@ pub(crate) async fn run() -> Result<()> {
     note("format", step("format", format()).await);
     note("rules of the house", step("rules of the house", async { rules::check() }).await);
     note("shared dependencies", step("shared dependencies", features::check()).await);
+    note("licences, sources and bans", step("licences, sources and bans", dependencies::check()).await);
     note("lints", step("lints", lints()).await);
     note("generated contracts", generated::check().await);
-    note("dependencies", step("dependencies", dependencies::check()).await);
+    let mut left = None;
+    note("advisories", advisories::check().await.map(|reason| left = reason));
+    if let Some(reason) = left {
+        say(&format!("advisories: not run here: {reason}"));
+    }
     if failed.is_empty() {
-        say("all checks passed");
+        say(if left.is_some() { "all other checks passed" } else { "all checks passed" });
         return Ok(());
     }
     bail!("these checks failed: {}", failed.join(", "))
