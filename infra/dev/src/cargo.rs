@@ -1,13 +1,23 @@
 //! Calling cargo, with its own output shown.
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result};
 use kit::{Trouble, paths};
 use tokio::process::Command;
 
 /// A cargo command in the root of the workspace.
 pub(crate) fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(arguments).current_dir(paths::workspace());
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = command_of(Path::new(&cargo));
+    command.args(arguments);
+    command
+}
+
+/// A command of a program that works on the workspace as cargo does.
+pub(crate) fn command_of(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(paths::workspace());
     // The `cargo run` that started us describes this very package to us; build scripts (ring's) look at that
     // and would run again, and all that depends on them be compiled again.
     let describing = |name: &str| ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|it| name.starts_with(it));

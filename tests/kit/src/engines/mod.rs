@@ -23,7 +23,7 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 pub use addresses::{Address, Addresses};
-pub use install::{download_graphiql, folder as downloads, graphiql, missing as install};
+pub use install::{download_graphiql, folder as downloads, graphiql, missing as install, nextest};
 pub use postgres::program as postgres_program;
 pub use private::Private;
 pub use site::Site;
