@@ -18,6 +18,7 @@
 pub mod answer;
 pub mod engines;
 pub mod environment;
+pub mod files;
 pub mod http;
 pub mod issuer;
 mod lock;

@@ -1,15 +1,18 @@
 //! Files that processes lock so that one works and the others wait, or go on without.
 
-use std::fs::{File, create_dir_all};
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+
+use crate::files;
 
 /// Opens the file of a lock, and makes it and its folder when they are missing. A lock on it ends when it is dropped.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
-        create_dir_all(folder)?;
+        files::folder(folder)?;
     }
-    File::options().create(true).truncate(false).write(true).open(path)
+    File::options().create(true).truncate(false).write(true).mode(0o600).open(path)
 }
 
 /// Waits until no other process holds the lock.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::lock;
+use crate::{files, lock};
 
 /// The ports of one set of engines, all on 127.0.0.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,9 +62,9 @@ impl Ports {
         if !path.is_file() {
             let plan = Self::at(base);
             let ports = if plan.all().into_iter().all(is_free) { plan } else { Self::reserved()?.0 };
-            fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+            files::folder(folder).with_context(|| format!("creating {}", folder.display()))?;
             let fresh = folder.join(format!("ports.{}", std::process::id()));
-            fs::write(&fresh, serde_json::to_vec(&ports)?)?;
+            files::write(&fresh, &serde_json::to_vec(&ports)?)?;
             // Many tests may ask at once: the first link stands, and all read what it says.
             let _ = fs::hard_link(&fresh, &path);
             fs::remove_file(&fresh)?;

@@ -1,6 +1,6 @@
 //! Processes that outlive their starter, told apart by id *and* start time.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use rustix::process::{Pid, Signal, WaitOptions};
 
-use crate::eventually;
+use crate::{eventually, files};
 
 /// One process: its id, and the moment at which it started (in the kernel's ticks since boot).
 ///
@@ -129,15 +129,15 @@ impl Daemon {
     /// # Errors
     /// When the program or a file can't be opened.
     pub fn spawn(&self, command: &Command, detached: bool) -> Result<Identity> {
-        fs::create_dir_all(&self.folder).with_context(|| format!("creating {}", self.folder.display()))?;
-        let log = File::options().create(true).append(true).open(self.log_path())?;
+        files::folder(&self.folder).with_context(|| format!("creating {}", self.folder.display()))?;
+        let log = files::append(&self.log_path())?;
         let mut command = if detached { in_new_session(command) } else { tied_to_us(command) };
         // Logs are files: colours would only be in the way of searching them.
         command.env("NO_COLOR", "1").stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = command.spawn().with_context(|| format!("starting {}", self.name))?;
         // A program that ended at once has no entry any more; its log says why.
         let identity = Identity::of(child.id()).unwrap_or(Identity { pid: child.id(), started: 0 });
-        fs::write(self.pid_path(), format!("{} {}\n", identity.pid, identity.started))?;
+        files::write(&self.pid_path(), format!("{} {}\n", identity.pid, identity.started).as_bytes())?;
         Ok(identity)
     }
 
@@ -197,17 +197,20 @@ pub fn tail(path: &Path, lines: usize) -> String {
     all[all.len().saturating_sub(lines)..].join("\n")
 }
 
+/// Becomes the program that follows, whose files only their owner reads.
+const CLOSED: [&str; 4] = ["sh", "-c", "umask 077; exec \"$@\"", "sh"];
+
 /// The same command under `setsid`, which keeps the process id because a fresh child leads no group.
 fn in_new_session(command: &Command) -> Command {
     let mut wrapped = Command::new("setsid");
-    wrapped.arg(command.get_program());
+    wrapped.args(CLOSED).arg(command.get_program());
     with_details_of(wrapped, command)
 }
 
 /// The system kills it when we die, however we do: a test that is killed leaves nothing behind.
 fn tied_to_us(command: &Command) -> Command {
     let mut wrapped = Command::new("setpriv");
-    wrapped.args(["--pdeathsig", "KILL", "--"]).arg(command.get_program());
+    wrapped.args(["--pdeathsig", "KILL", "--"]).args(CLOSED).arg(command.get_program());
     with_details_of(wrapped, command)
 }
 

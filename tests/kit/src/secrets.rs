@@ -1,9 +1,7 @@
 //! Passwords that are generated once per data folder and kept in `secrets.json`, readable by its owner only.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -12,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use rand::Rng as _;
 use rand::distr::Alphanumeric;
 
-use crate::lock;
+use crate::{files, lock};
 
 /// The generated passwords of one data folder.
 #[derive(Debug, Clone)]
@@ -91,10 +89,9 @@ pub fn write_private(path: &Path, content: &[u8]) -> Result<()> {
     let fresh = path.with_extension(format!("new{}", std::process::id()));
     let write = || -> std::io::Result<()> {
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
+            files::folder(folder)?;
         }
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-        file.write_all(content)?;
+        files::write(&fresh, content)?;
         fs::rename(&fresh, path)
     };
     write().with_context(|| format!("writing {}", path.display()))

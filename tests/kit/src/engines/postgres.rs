@@ -1,7 +1,7 @@
 //! Postgres. It refuses to run as root, so root runs it as the system user `postgres`.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use super::{Addresses, Engine, Site};
-use crate::{Trouble, secrets};
+use crate::{Trouble, files, paths, secrets};
 
 /// The programs of the newest installed version.
 pub(super) fn programs() -> Option<PathBuf> {
@@ -63,7 +63,7 @@ fn settings(site: &Site) -> Vec<String> {
 /// Creates the data folder beside its final name, so that a broken attempt is never taken for one.
 async fn initialise(site: &Site, programs: &Path, folder: &Path) -> Result<()> {
     let fresh = folder.join("fresh");
-    fs::create_dir_all(folder)?;
+    files::folder(folder)?;
     if fresh.exists() {
         fs::remove_dir_all(&fresh)?;
     }
@@ -90,12 +90,11 @@ async fn initialise(site: &Site, programs: &Path, folder: &Path) -> Result<()> {
 
 /// Wraps a program so that root runs it as `postgres`; others run it as they are.
 fn as_unprivileged(program: &Path, folder: &Path) -> Result<Command> {
-    if account()?.is_none() {
-        return Ok(Command::new(program));
-    }
+    let Some((_, group)) = account()? else { return Ok(Command::new(program)) };
+    let_pass(folder, group)?;
     let mut command = Command::new("setpriv");
     command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]);
-    if !reachable(folder) {
+    if !reachable(folder, group) {
         // A clone below /root or a temporary folder lies behind 0700: let this one process pass, read-only.
         command.args(["--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search"]);
     }
@@ -103,10 +102,28 @@ fn as_unprivileged(program: &Path, folder: &Path) -> Result<Command> {
     Ok(command)
 }
 
-/// Whether every folder on the way can be entered by anyone.
-fn reachable(folder: &Path) -> bool {
-    let parents = folder.parent().into_iter().flat_map(Path::ancestors);
-    parents.into_iter().all(|parent| fs::metadata(parent).is_ok_and(|it| it.permissions().mode() & 0o001 != 0))
+/// Lets a group pass through the folders of ours that lie above one. It can't list them.
+fn let_pass(folder: &Path, group: u32) -> Result<()> {
+    let dev = paths::dev();
+    for parent in folder.ancestors().skip(1).take_while(|parent| parent.starts_with(&dev)) {
+        if !may_pass(parent, group) {
+            std::os::unix::fs::chown(parent, None, Some(group))?;
+            fs::set_permissions(parent, fs::Permissions::from_mode(0o710))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a group can pass through every folder above one.
+fn reachable(folder: &Path, group: u32) -> bool {
+    folder.ancestors().skip(1).all(|parent| may_pass(parent, group))
+}
+
+fn may_pass(folder: &Path, group: u32) -> bool {
+    fs::metadata(folder).is_ok_and(|it| {
+        let needed = if it.gid() == group { 0o010 } else { 0o001 };
+        it.permissions().mode() & needed != 0
+    })
 }
 
 /// User and group of the account `postgres` when this process is root and must step down.
@@ -133,16 +150,19 @@ pub(super) async fn ready(site: &Site) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::reachable;
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
     #[test]
     fn a_closed_parent_is_noticed() {
         let parent = std::env::temp_dir().join(format!("vitrine-closed-{}", std::process::id()));
         std::fs::create_dir_all(parent.join("child")).unwrap();
-        std::fs::set_permissions(&parent, std::fs::Permissions::from_mode(0o700)).unwrap();
-        assert!(!reachable(&parent.join("child")));
-        std::fs::set_permissions(&parent, std::fs::Permissions::from_mode(0o755)).unwrap();
-        assert!(reachable(&parent.join("child")));
+        let own = std::fs::metadata(&parent).unwrap().gid();
+        let reachable_in = |mode: u32, group: u32| {
+            std::fs::set_permissions(&parent, std::fs::Permissions::from_mode(mode)).unwrap();
+            reachable(&parent.join("child"), group)
+        };
+        assert!(!reachable_in(0o700, own) && !reachable_in(0o710, own + 1));
+        assert!(reachable_in(0o710, own) && reachable_in(0o755, own + 1));
         std::fs::remove_dir_all(&parent).unwrap();
     }
 }

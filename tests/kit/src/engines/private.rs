@@ -1,6 +1,6 @@
 //! Engines that a test may kill: a set of its own, which the shared engines and other tests do not notice.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 
@@ -56,6 +56,11 @@ impl Private {
     /// Where to find every engine: private ones where there are, shared ones else.
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
+    }
+
+    /// The folder that holds everything of the private engines; removed with them.
+    pub fn folder(&self) -> &Path {
+        self.site.folder()
     }
 
     /// Kills an engine with SIGKILL and waits until it is gone. RabbitMQ is given the few seconds after a queue was

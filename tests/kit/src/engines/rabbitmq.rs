@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
 use super::{Addresses, Engine, Site};
+use crate::files;
 use crate::http;
 use crate::process::Daemon;
 use crate::secrets::write_private;
@@ -78,7 +79,7 @@ fn configure(site: &Site, folder: &Path) -> Result<()> {
         String::new(),
     ];
     let home = folder.join("home");
-    fs::create_dir_all(&home).with_context(|| format!("creating {}", home.display()))?;
+    files::folder(&home).with_context(|| format!("creating {}", home.display()))?;
     write_private(&folder.join("rabbitmq.conf"), settings.join("\n").as_bytes())?;
     write_private(&folder.join("enabled_plugins"), PLUGINS.as_bytes())?;
     let cookie = home.join(".erlang.cookie");

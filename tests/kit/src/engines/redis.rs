@@ -1,11 +1,11 @@
 //! Both Redis servers, with their logins in a file of its own, so that they survive a restart.
 
-use std::fs;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
 use super::{Address, Engine, Site, start};
+use crate::files;
 use crate::secrets::write_private;
 
 /// What a Redis holds, and what it does when that is full.
@@ -22,7 +22,7 @@ fn memory(site: &Site, engine: Engine) -> &'static str {
 
 pub(super) fn command(site: &Site, engine: Engine) -> Result<Command> {
     let folder = site.data(engine);
-    fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+    files::folder(&folder).with_context(|| format!("creating {}", folder.display()))?;
     let logins = folder.join("users.acl");
     if !logins.is_file() {
         let administrator = format!("user default on >{} ~* &* +@all\n", site.password(engine));

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::Engine;
+use crate::files;
 use crate::paths;
 use crate::ports::Ports;
 use crate::process::Daemon;
@@ -69,6 +70,7 @@ impl Site {
     }
 
     fn new(folder: PathBuf, ports: Ports, purpose: Purpose) -> Result<Self> {
+        files::folder(&folder).with_context(|| format!("making {}", folder.display()))?;
         let mut stored = Secrets::open(&folder)?;
         let names = Engine::ALL.iter().map(|engine| engine.name()).chain([COOKIE, KEY]);
         let secrets = names.map(|name| Ok((name, stored.get(name)?))).collect::<Result<_>>()?;

@@ -1,4 +1,5 @@
 //! The kit on real engines: what it promises to other tests.
 
+mod closed;
 mod private;
 mod sandbox;
