@@ -4,6 +4,7 @@
 //! * [`event`]: the data of every event, by owner.
 //! * [`command`]: what sagas tell services to do, and the replies.
 //! * [`moment`]: points in time as clients send them.
+//! * [`patience`]: how long each of ours waits for the next one.
 //! * [`money`] and [`person`]: values that events and REST share.
 //! * [`text`]: what texts show.
 //! * [`amqp`]: names of exchanges, streams and queues.
@@ -20,6 +21,7 @@ pub mod envelope;
 pub mod event;
 pub mod moment;
 pub mod money;
+pub mod patience;
 pub mod person;
 pub mod problem;
 pub mod rest;

@@ -1,5 +1,8 @@
 //! The auth service: see the library.
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     chassis::run::<auth::Auth>()
 }

@@ -35,9 +35,9 @@ pub struct Http {
     /// The largest body that is read, in bytes.
     #[garde(range(min = 1_024, max = 268_435_456))]
     pub body_limit: usize,
-    /// How long a request may take, in milliseconds.
-    #[garde(range(min = 10, max = 600_000))]
-    pub request_timeout_ms: u64,
+    /// How long a request may take, in milliseconds. Units have defaults of their own: see [`contracts::patience`].
+    #[garde(inner(range(min = 10, max = 600_000)))]
+    pub request_timeout_ms: Option<u64>,
     /// Addresses whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<std::net::IpAddr>,
     /// What a client may cost.
@@ -50,7 +50,7 @@ impl Default for Http {
         Self {
             bind: None,
             body_limit: 1024 * 1024,
-            request_timeout_ms: 10_000,
+            request_timeout_ms: None,
             trusted_proxies: vec![std::net::Ipv4Addr::LOCALHOST.into(), std::net::Ipv6Addr::LOCALHOST.into()],
             clients: Clients::default(),
         }
@@ -61,7 +61,7 @@ impl Http {
     /// How long a request may take.
     #[must_use]
     pub fn request_timeout(&self) -> Duration {
-        Duration::from_millis(self.request_timeout_ms)
+        self.request_timeout_ms.map_or(contracts::patience::REQUEST, Duration::from_millis)
     }
 }
 

@@ -22,5 +22,5 @@ pub mod tasks;
 pub mod telemetry;
 pub mod together;
 
-pub use run::{App, Context, Service, run};
+pub use run::{App, Context, Service, metrics_route, run};
 pub use scope::Scope;

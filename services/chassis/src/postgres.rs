@@ -2,6 +2,7 @@
 
 use crate::{Context, config::Postgres, messaging};
 use anyhow::Context as _;
+use contracts::patience::{CONNECTION, STATEMENT};
 use secrecy::ExposeSecret as _;
 use sqlx::{
     Connection as _, Error, PgPool, Postgres as Database, Transaction,
@@ -9,9 +10,6 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use std::time::Duration;
-
-/// How long anything waits for a connection.
-const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
 
 /// How long a connection is taken for whole after its last use. Asking it first is a round trip for every transaction.
 const TRUSTED: Duration = Duration::from_secs(1);
@@ -33,6 +31,9 @@ const PLANS: [(&str, &str); 5] = [
 /// stands still, would keep its locks from all others.
 const LEFT_ALONE: (&str, &str) = ("idle_in_transaction_session_timeout", "30s");
 
+/// Migrations take the time that they need, also while another process runs them.
+const UNLIMITED: Duration = Duration::ZERO;
+
 /// Classes of SQLSTATEs that tell of the database's state: connection, resources (a full disk, no free connection),
 /// shutting down or cancelled by a time limit, and failures of the system below it.
 const STATES: [&str; 4] = ["08", "53", "57", "58"];
@@ -47,9 +48,11 @@ const PASSING: [&str; 6] = ["40001", "40P01", "55P03", "25006", "25P03", "25P04"
 /// # Errors
 /// Fails when the database is away or cannot be migrated.
 pub async fn open(settings: &Postgres, migrations: &Migrator, context: &Context) -> anyhow::Result<PgPool> {
+    let patient = connect(settings, 1, UNLIMITED)?;
+    patient.acquire().await.context("the database cannot be reached")?;
+    migrations.run(&patient).await.context("the database could not be migrated")?;
+    patient.close().await;
     let pool = pool(settings, settings.max_connections)?;
-    pool.acquire().await.context("the database cannot be reached")?;
-    migrations.run(&pool).await.context("the database could not be migrated")?;
     messaging::postgres::prepare(&pool).await.context("the messaging tables could not be prepared")?;
     let probed = pool.clone();
     context.health.register("postgres", move || {
@@ -64,12 +67,17 @@ pub async fn open(settings: &Postgres, migrations: &Migrator, context: &Context)
 /// # Errors
 /// Fails when the URL is none.
 pub fn pool(settings: &Postgres, most: u32) -> anyhow::Result<PgPool> {
+    connect(settings, most, STATEMENT)
+}
+
+fn connect(settings: &Postgres, most: u32, statement: Duration) -> anyhow::Result<PgPool> {
     let options: PgConnectOptions = settings.url.expose_secret().parse().context("postgres.url is no URL")?;
-    let pool = PgPoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE_LIMIT);
+    let pool = PgPoolOptions::new().max_connections(most).acquire_timeout(CONNECTION);
     let pool = pool.test_before_acquire(false).before_acquire(|connection, since| {
         Box::pin(async move { Ok(since.idle_for < TRUSTED || connection.ping().await.is_ok()) })
     });
-    Ok(pool.connect_lazy_with(options.options(PLANS).options([LEFT_ALONE])))
+    let statement = [("statement_timeout", statement.as_millis())];
+    Ok(pool.connect_lazy_with(options.options(PLANS).options([LEFT_ALONE]).options(statement)))
 }
 
 /// One column of what is written in many rows, for `unnest`.

@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use axum::{Router, routing::get};
 use clap::{Parser, Subcommand};
 use garde::Validate;
+use metrics_exporter_prometheus::PrometheusHandle;
 use serde::de::DeserializeOwned;
 use std::{future::Future, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -26,6 +27,10 @@ pub trait Service: Sized + 'static {
     const BIND: &'static str;
     /// The configuration's keys whose environment variables hold lists.
     const LISTS: &'static [&'static str] = &[];
+    /// How long a request may take unless configured otherwise.
+    const REQUEST_TIMEOUT: Duration = contracts::patience::REQUEST;
+    /// Whether strangers reach its address: then it serves metrics elsewhere, by itself.
+    const IS_PUBLIC: bool = false;
     /// What the unit is configured with beyond [`Common`].
     type Config: DeserializeOwned + Validate<Context = ()> + Send;
 
@@ -50,7 +55,7 @@ pub struct Context {
     /// Verifies access tokens.
     pub verifier: Verifier,
     /// Renders the process's metrics.
-    pub metrics: metrics_exporter_prometheus::PrometheusHandle,
+    pub metrics: PrometheusHandle,
 }
 
 impl Context {
@@ -140,11 +145,13 @@ fn execute<S: Service>(arguments: &Arguments) -> anyhow::Result<()> {
     outcome
 }
 
-async fn serve<S: Service>(common: Common, config: S::Config, telemetry: &Telemetry) -> anyhow::Result<()> {
+async fn serve<S: Service>(mut common: Common, config: S::Config, telemetry: &Telemetry) -> anyhow::Result<()> {
     let bind = match common.http.bind {
         Some(bind) => bind,
         None => S::BIND.parse().context("the default address is not valid")?,
     };
+    let usual = S::REQUEST_TIMEOUT.as_millis().try_into()?;
+    common.http.request_timeout_ms.get_or_insert(usual);
     let (limits, patience) = (Limits::from(&common.http), Patience::from(&common.http));
     let grace = Duration::from_millis(common.shutdown.grace_ms);
     let context = Context {
@@ -158,9 +165,9 @@ async fn serve<S: Service>(common: Common, config: S::Config, telemetry: &Teleme
     tokio::spawn(on_signal(context.shutdown.clone()));
     upkeep(&context);
     let app = S::build(config, context.clone()).await?;
-    let metrics = telemetry.metrics();
+    let metrics = if S::IS_PUBLIC { Router::new() } else { metrics_route(telemetry.metrics()) };
     let router = health::routes(context.health.clone())
-        .route("/metrics", get(move || std::future::ready(metrics.render())))
+        .merge(metrics)
         // Last, so that its answer to unknown addresses is the one that is heard.
         .merge(joined(app.router, app.bare, &limits));
     let door = Door::new(router, app.express, &limits);
@@ -171,6 +178,11 @@ async fn serve<S: Service>(common: Common, config: S::Config, telemetry: &Teleme
     }
     tracing::info!(address = %bind, "The unit is listening.");
     drain(servers, &context, grace).await
+}
+
+/// `/metrics`, for Prometheus.
+pub fn metrics_route(metrics: PrometheusHandle) -> Router {
+    Router::new().route("/metrics", get(move || std::future::ready(metrics.render())))
 }
 
 /// Binds now, so that a taken port is an error at start; serves in a task of its own.

@@ -11,6 +11,7 @@ pub mod stats;
 
 use crate::{config::Clickhouse, metrics};
 use clickhouse::{Client, Compression, Row, RowOwned, RowRead, RowWrite, error::Error, query::Query};
+use contracts::patience::{CONNECTION, STATEMENT};
 use hyper_util::{
     client::legacy::{Client as Http, connect::HttpConnector},
     rt::TokioExecutor,
@@ -22,10 +23,6 @@ use std::{
 };
 use tokio::time::timeout;
 
-/// How long a query may take.
-const QUERY_LIMIT: Duration = Duration::from_secs(5);
-/// How long connecting may take.
-const CONNECT_LIMIT: Duration = Duration::from_secs(1);
 /// How long a connection is kept unused: less than the server's three seconds.
 const IDLE_LIMIT: Duration = Duration::from_secs(2);
 
@@ -77,7 +74,7 @@ impl Database {
     #[must_use]
     pub fn open(config: &Clickhouse) -> Self {
         let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT_LIMIT));
+        connector.set_connect_timeout(Some(CONNECTION));
         connector.set_nodelay(true);
         let http = Http::builder(TokioExecutor::new()).pool_idle_timeout(IDLE_LIMIT).build(connector);
         let client = Client::with_http_client(http)
@@ -99,10 +96,10 @@ impl Database {
         Ok(())
     }
 
-    /// Asks, for at most five seconds; `what` labels the measurement.
+    /// Asks, for at most [`STATEMENT`]; `what` labels the measurement.
     async fn rows<T: RowOwned + RowRead>(&self, what: &'static str, query: Query) -> Result<Vec<T>, StoreError> {
-        let query = query.with_setting("max_execution_time", QUERY_LIMIT.as_secs().to_string());
-        measured(what, QUERY_LIMIT, query.fetch_all::<T>()).await
+        let query = query.with_setting("max_execution_time", STATEMENT.as_secs().to_string());
+        measured(what, STATEMENT, query.fetch_all::<T>()).await
     }
 
     /// Inserts a few rows.
@@ -117,7 +114,7 @@ impl Database {
             }
             insert.end().await
         };
-        measured("insert", QUERY_LIMIT, work).await
+        measured("insert", STATEMENT, work).await
     }
 
     /// Runs a statement that answers nothing.

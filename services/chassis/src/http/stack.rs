@@ -62,10 +62,15 @@ pub fn joined(router: Router, fast: Router, limits: &Limits) -> Router {
     bare(fast, limits).merge(full(router, limits))
 }
 
+/// What is said of a write that was cut off.
+const OUTCOME_UNKNOWN: &str = "The request took too long; whether it was done is unknown. Sending it again with the same Idempotency-Key is safe.";
+
 async fn cut_off(limit: Duration, request: Request, next: Next) -> Response {
+    let is_read = request.method().is_safe();
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => Failure::new(Code::Timeout, "The request took too long.").into_response(),
+        Err(_) if is_read => Failure::new(Code::Timeout, "The request took too long.").into_response(),
+        Err(_) => Failure::new(Code::Timeout, OUTCOME_UNKNOWN).into_response(),
     }
 }
 

@@ -25,12 +25,10 @@ use chassis::{
     },
     mongo::code,
 };
+use contracts::patience::CONNECTION;
 use mongodb::{Client, Database, bson::doc, error::ErrorKind, options::ClientOptions};
 use secrecy::ExposeSecret;
-use std::time::Duration;
 
-/// How long the driver looks for a primary; beyond, an operation fails.
-const SELECTION_LIMIT: Duration = Duration::from_secs(2);
 /// The most connections; each costs the server a thread.
 const MOST_CONNECTIONS: u32 = 32;
 
@@ -63,8 +61,8 @@ impl Store {
             .await
             .map_err(|_| anyhow::anyhow!("mongo.url is not a valid MongoDB URL"))?;
         options.app_name = Some("shortener".to_owned());
-        options.server_selection_timeout = Some(SELECTION_LIMIT);
-        options.connect_timeout = Some(SELECTION_LIMIT);
+        options.server_selection_timeout = Some(CONNECTION);
+        options.connect_timeout = Some(CONNECTION);
         options.max_pool_size.get_or_insert(MOST_CONNECTIONS);
         let client = Client::with_options(options).context("mongo.url is not usable")?;
         let database = client.database(&config.database);

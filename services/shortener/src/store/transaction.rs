@@ -2,6 +2,7 @@
 
 use super::Store;
 use crate::error::Error;
+use contracts::patience::STATEMENT;
 use mongodb::{
     ClientSession,
     bson::Document,
@@ -11,8 +12,6 @@ use rand::Rng;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// For how long a transaction is tried.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// The first pause between tries; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 /// The longest pause.
@@ -45,14 +44,14 @@ impl Store {
     /// Fails when the database is away.
     pub async fn transaction(&self) -> Result<Transaction, Error> {
         let session = self.client.start_session().await?;
-        Ok(Transaction { session, deadline: Instant::now() + PATIENCE, pause: FIRST_PAUSE })
+        Ok(Transaction { session, deadline: Instant::now() + STATEMENT, pause: FIRST_PAUSE })
     }
 }
 
 impl Transaction {
     /// Prepares the next transaction, in the same session.
     pub fn renew(&mut self) {
-        (self.deadline, self.pause) = (Instant::now() + PATIENCE, FIRST_PAUSE);
+        (self.deadline, self.pause) = (Instant::now() + STATEMENT, FIRST_PAUSE);
     }
 
     /// The session in which it runs, for [`Counts::take_over`](super::Counts::take_over).

@@ -39,6 +39,7 @@ async fn operators_hold_a_breaker_open_and_let_it_go() -> Result<()> {
     let held = operators.post("/breakers/analytics/force", &forced).await?.success()?;
     assert_eq!((&held["state"], &held["forced"]["reason"]), (&json!("open"), &forced["reason"]));
     statistics_are_held_back(&ana.client).await?;
+    assert_eq!(operator.client.get("/metrics").await?.status, StatusCode::NOT_FOUND, "strangers see no metrics");
     let metrics = operators.get("/metrics").await?.text();
     let one_hot = metrics.lines().find(|line| is_open_analytics(line)).context("no metric says that it is open")?;
     assert!(one_hot.ends_with(" 1"), "{one_hot}");
