@@ -21,6 +21,8 @@ pub mod stack;
 pub mod store;
 pub mod upstream;
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use axum::{Router, middleware};
 use breaker::Registry;
@@ -44,6 +46,8 @@ impl chassis::Service for Gateway {
     const NAME: &'static str = "gateway";
     const BIND: &'static str = "127.0.0.1:8080";
     const LISTS: &'static [&'static str] = &["cors.origins"];
+    const REQUEST_TIMEOUT: Duration = contracts::patience::DOOR;
+    const IS_PUBLIC: bool = true;
     type Config = Config;
 
     fn openapi() -> utoipa::openapi::OpenApi {
@@ -116,16 +120,17 @@ fn public(
     limits: Limits,
     upstreams: Upstreams,
 ) -> anyhow::Result<Router> {
+    let live = Live::new(&config.graphql.live, limits.clone(), context);
     let graphql = Graphql {
         schema: graphql::schema(config.graphql.introspection),
         upstreams: upstreams.clone(),
         copies: Copies::new(store, config.copies),
-        live: Live::new(&config.graphql.live, limits.clone(), context),
+        live: live.clone(),
         config: config.graphql.clone(),
     };
     let admission = (limits, context.verifier.clone());
     let router = graphql::http::routes(graphql)?
-        .merge(proxy::rest_routes(upstreams, config.proxy.clone(), context.shutdown.clone()))
+        .merge(proxy::rest_routes(upstreams, config.proxy.clone(), live))
         // Innermost of the three: a refused request is answered with the headers that follow all the same.
         .route_layer(middleware::from_fn_with_state(admission, origin::admit));
     Ok(security::protect(router, &config.cors))

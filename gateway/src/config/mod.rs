@@ -114,6 +114,12 @@ pub struct Guard {
     /// Tokens in the document. Long lists belong in variables.
     #[garde(range(min = 100))]
     pub tokens: usize,
+    /// Bytes of strings in the document, all together. Long ones belong in variables, too.
+    #[garde(range(min = 1_000))]
+    pub literals: usize,
+    /// Bytes of comments in the document, all together.
+    #[garde(range(min = 100))]
+    pub comments: usize,
     /// Fields of an operation, fragments expanded.
     #[garde(range(min = 10))]
     pub fields: u64,
@@ -141,6 +147,8 @@ impl Default for Guard {
     fn default() -> Self {
         Self {
             tokens: 10_000,
+            literals: 128 * 1024,
+            comments: 16 * 1024,
             fields: 2_000,
             // The standard introspection query goes 15 deep.
             depth: 20,
@@ -244,12 +252,10 @@ impl Default for Copies {
 pub struct Proxy {
     /// The largest body that is passed on, in bytes.
     pub body_limit: usize,
-    /// How long the answer to a request with a body may take, in milliseconds: bulk work takes longer than reads.
-    pub write_deadline_ms: u64,
 }
 
 impl Default for Proxy {
     fn default() -> Self {
-        Self { body_limit: 32 * 1024 * 1024, write_deadline_ms: 9_000 }
+        Self { body_limit: 32 * 1024 * 1024 }
     }
 }

@@ -63,6 +63,9 @@ pub struct Upstream {
     /// How long a call may take, retry included, in milliseconds: 2,000 unless said otherwise.
     #[garde(inner(range(min = 10, max = 60_000)))]
     pub deadline_ms: Option<u64>,
+    /// How long the answer to a write may take, in milliseconds: [`contracts::patience::WRITE`] unless said otherwise.
+    #[garde(inner(range(min = 10, max = 60_000)))]
+    pub write_deadline_ms: Option<u64>,
     /// How long one try may take, in milliseconds: 1,500 unless said otherwise.
     #[garde(inner(range(min = 10, max = 60_000)))]
     pub try_timeout_ms: Option<u64>,
@@ -87,6 +90,12 @@ impl Upstream {
     #[must_use]
     pub fn deadline(&self) -> Duration {
         Duration::from_millis(self.deadline_ms.unwrap_or(2_000))
+    }
+
+    /// Returns how long the answer to a write may take.
+    #[must_use]
+    pub fn write_deadline(&self) -> Duration {
+        self.write_deadline_ms.map_or(contracts::patience::WRITE, Duration::from_millis)
     }
 
     /// Returns how long one try may take.
@@ -153,6 +162,16 @@ mod tests {
         assert!(named("auth", None).validate().is_ok());
         assert!(named("events", Some("http://a")).validate().is_err(), "a route of the operators");
         assert!(named("files", Some("ftp://a")).validate().is_err());
+    }
+
+    #[test]
+    fn reads_are_given_up_before_the_service_gives_up_and_writes_after_it() {
+        use contracts::patience::{DOOR, REQUEST, WRITE};
+        for (name, upstream) in Upstreams::default().resolved() {
+            assert!(upstream.try_timeout() < upstream.deadline() && upstream.deadline() < REQUEST, "{name}");
+            assert_eq!(upstream.write_deadline(), WRITE, "{name}");
+        }
+        assert_eq!(<crate::Gateway as chassis::Service>::REQUEST_TIMEOUT, DOOR);
     }
 
     #[test]

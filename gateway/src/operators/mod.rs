@@ -7,7 +7,6 @@ pub mod prober;
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::routing::get;
 use breaker::Registry;
 use chassis::http::{Limits, full};
 use chassis::jwt::Verifier;
@@ -37,9 +36,8 @@ impl FromRef<Operators> for Verifier {
 
 /// Everything that the operators' address serves. Metrics and health are open: who scrapes them has no token.
 pub fn routes(operators: Operators, context: &chassis::Context) -> Router {
-    let metrics = context.metrics.clone();
     let guarded = breakers::routes().merge(events::routes()).with_state(operators);
     full(guarded, &Limits::from(&context.common.http))
         .merge(chassis::health::routes(context.health.clone()))
-        .route("/metrics", get(move || std::future::ready(metrics.render())))
+        .merge(chassis::metrics_route(context.metrics.clone()))
 }

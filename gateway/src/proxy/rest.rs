@@ -1,9 +1,7 @@
 //! `/api/<service>/…` → `/…` of the service.
 
-use std::time::Duration;
-
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
@@ -13,25 +11,30 @@ use contracts::problem::Code;
 use futures::StreamExt;
 use http::{HeaderMap, Method};
 use hyper::body::Body as _;
-use tokio_util::sync::CancellationToken;
+use tokio::time::sleep_until;
 
 use super::headers::{strip_answer, strip_request};
 use crate::config;
+use crate::graphql::http::Live;
 use crate::origin::Origin;
 use crate::upstream::call::{Answer, AnswerBody, Payload, Reply};
+use crate::upstream::error::UpstreamError;
 use crate::upstream::upload::Upload;
 use crate::upstream::{Upstream, Upstreams};
+
+/// The largest body that is read whole, in bytes.
+const SMALL: usize = 64 * 1024;
 
 #[derive(Clone)]
 struct Proxy {
     upstreams: Upstreams,
     config: config::Proxy,
-    shutdown: CancellationToken,
+    live: Live,
 }
 
-/// `/api/<service>/…`. Live streams end when `shutdown` is cancelled.
-pub fn routes(upstreams: Upstreams, config: config::Proxy, shutdown: CancellationToken) -> Router {
-    let proxy = Proxy { upstreams, config, shutdown };
+/// `/api/<service>/…`.
+pub fn routes(upstreams: Upstreams, config: config::Proxy, live: Live) -> Router {
+    let proxy = Proxy { upstreams, config, live };
     Router::new().route("/api/{service}/{*rest}", any(forward)).with_state(proxy)
 }
 
@@ -43,17 +46,33 @@ async fn forward(State(proxy): State<Proxy>, origin: Origin, request: Request) -
     let mut call = origin.call(parts.method.clone(), path);
     call.headers = headers(parts.headers, &origin);
     call.reply = Reply::Stream;
-    if body.is_end_stream() {
-        call.payload = Payload::Whole(Bytes::new());
-    } else {
-        call.payload = Payload::Stream(Upload::new(body, proxy.config.body_limit));
-        call.deadline = Some(Duration::from_millis(proxy.config.write_deadline_ms));
+    if !parts.method.is_safe() {
+        call.deadline = Some(upstream.config().write_deadline());
     }
+    call.payload = match receive(body, proxy.config.body_limit).await {
+        Ok(payload) => payload,
+        Err(error) => return error.into_failure(upstream.name()).into_response(),
+    };
     // A service that has been asked to delete may answer a second request that there is nothing.
     call.idempotent &= parts.method != Method::DELETE;
     match upstream.call(call).await {
-        Ok(answer) => proxy.respond(answer),
+        Ok(answer) => proxy.respond(answer, &origin).await,
         Err(error) => error.into_failure(upstream.name()).into_response(),
+    }
+}
+
+/// Takes a small body whole before its call takes a place: whoever sends it slowly waits alone.
+async fn receive(body: Body, limit: usize) -> Result<Payload, UpstreamError> {
+    if body.is_end_stream() {
+        return Ok(Payload::Whole(Bytes::new()));
+    }
+    match body.size_hint().exact() {
+        Some(length) if length > limit as u64 => Err(UpstreamError::TooLarge),
+        Some(length) if length <= SMALL as u64 => {
+            let whole = to_bytes(body, SMALL).await.map_err(|_| UpstreamError::NoUpload)?;
+            Ok(Payload::Whole(whole))
+        }
+        _ => Ok(Payload::Stream(Upload::new(body, limit))),
     }
 }
 
@@ -71,16 +90,25 @@ impl Proxy {
         Some((upstream, path + &query))
     }
 
-    fn respond(&self, answer: Answer) -> Response {
+    async fn respond(&self, answer: Answer, origin: &Origin) -> Response {
         let is_live = answer.is_live();
         let Answer { status, mut headers, body } = answer;
         strip_answer(&mut headers);
         let body = match body {
             AnswerBody::Whole(bytes) => Body::from(bytes),
             AnswerBody::Stream(body) if is_live => {
-                // A live stream has no end of its own; it must not hold up ours.
-                let end = self.shutdown.clone().cancelled_owned();
-                Body::from_stream(body.into_data_stream().take_until(Box::pin(end)))
+                let place = match self.live.admit(origin) {
+                    Ok(place) => place,
+                    Err(failure) => return failure.into_response(),
+                };
+                // A live stream has no end of its own. It must outlive neither us nor the token.
+                let end = self.live.end_of(origin.caller.as_ref()).await;
+                let shutdown = self.live.shutdown.clone();
+                let over = Box::pin(async move { shutdown.run_until_cancelled(sleep_until(end)).await });
+                Body::from_stream(body.into_data_stream().take_until(over).map(move |piece| {
+                    let _held = &place;
+                    piece
+                }))
             }
             AnswerBody::Stream(body) => body,
         };

@@ -179,7 +179,7 @@ async fn fast_5xx_of_a_service_that_is_ready_open_nothing() {
 
 #[tokio::test]
 async fn a_write_that_is_late_says_that_its_outcome_is_unknown() {
-    let gate = Gate::with(json!({ "proxy": { "write_deadline_ms": 300 } })).await;
+    let gate = Gate::with(json!({ "upstreams": { "orders": { "write_deadline_ms": 300 } } })).await;
     let late = ResponseTemplate::new(202).set_delay(Duration::from_secs(30));
     Mock::given(method("POST")).and(path("/v1/orders")).respond_with(late).mount(&gate.orders).await;
     let address = format!("{}/api/orders/v1/orders", gate.url);

@@ -1,12 +1,11 @@
 //! A gateway under test and the services that it believes to have.
 
-use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use axum::Router;
 use chassis::Service;
-use chassis::http::joined;
+use chassis::http::{Door, joined};
 use gateway::Gateway;
 use gateway::config::Config;
 use kit::{Issuer, Sandbox};
@@ -79,7 +78,7 @@ impl Gate {
         let limits = chassis::http::Limits::from(&context.common.http);
         let router = joined(app.router, app.bare, &limits);
         let (_, operators) = app.listeners.into_iter().next().expect("the operators' address");
-        let (url, operators_url) = tokio::join!(serve(router), serve(operators));
+        let (url, operators_url) = tokio::join!(serve(router, &context), serve(operators, &context));
         let client = chassis::client::new();
         let user = Uuid::now_v7();
         Self {
@@ -155,6 +154,7 @@ impl Gate {
 
 fn context(issuer: &Issuer) -> chassis::Context {
     let mut common = chassis::config::Common::default();
+    common.http.request_timeout_ms = Gateway::REQUEST_TIMEOUT.as_millis().try_into().ok();
     common.jwt.jwks_url = issuer.jwks_url().parse().expect("a URL");
     chassis::Context {
         verifier: chassis::jwt::Verifier::new(&common.jwt),
@@ -166,11 +166,12 @@ fn context(issuer: &Issuer) -> chassis::Context {
     }
 }
 
-async fn serve(router: Router) -> String {
+async fn serve(router: Router, context: &chassis::Context) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let address = listener.local_addr().expect("an address");
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(axum::serve(listener, service).into_future());
+    let http = &context.common.http;
+    let door = Door::new(router, None, &chassis::http::Limits::from(http));
+    tokio::spawn(chassis::server::serve(listener, door, http.into(), context.shutdown.clone()));
     format!("http://{address}")
 }
 

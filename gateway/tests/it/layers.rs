@@ -93,6 +93,21 @@ async fn a_full_bulkhead_sheds_at_once_and_frees_places_however_calls_end() {
     third.abort();
 }
 
+#[tokio::test]
+async fn one_caller_has_a_share_of_the_places() {
+    let upstream = Upstream::holding();
+    let stack = Stack::of([Arc::new(Bulkhead::new("test", 4)) as Arc<dyn Layer>, upstream.clone()]);
+    let call = |caller: &str| Call { caller: caller.to_owned(), ..get() };
+    let mut first = Box::pin(stack.call(call("ana")));
+    assert!(futures::poll!(&mut first).is_pending());
+    assert!(matches!(stack.call(call("ana")).await, Err(UpstreamError::Shed)));
+    let mut other = Box::pin(stack.call(call("bia")));
+    assert!(futures::poll!(&mut other).is_pending(), "there is room for others");
+    drop(first);
+    let mut second = Box::pin(stack.call(call("ana")));
+    assert!(futures::poll!(&mut second).is_pending(), "the place was given back");
+}
+
 fn run(stack: &Stack) -> impl Future<Output = Outcome> + Send + 'static {
     let stack = stack.clone();
     async move { stack.call(get()).await }

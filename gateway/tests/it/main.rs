@@ -3,6 +3,7 @@
 mod breakers;
 mod composition;
 mod copies;
+mod door;
 mod faults;
 mod gate;
 mod http;
@@ -11,6 +12,7 @@ mod limits;
 mod live;
 mod operators;
 mod orders;
+mod process;
 mod products;
 mod proxy;
 mod tokens;

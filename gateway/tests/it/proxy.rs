@@ -138,8 +138,8 @@ async fn a_client_who_is_slow_or_sends_too_much_is_not_held_against_the_service(
         );
     let url = service(Router::new().route("/v1/sink", sink)).await;
     let gate = Gate::with(json!({
-        "upstreams": { "shortener": { "url": url } },
-        "proxy": { "body_limit": 100, "write_deadline_ms": 300 },
+        "upstreams": { "shortener": { "url": url, "write_deadline_ms": 300 } },
+        "proxy": { "body_limit": 100 },
     }))
     .await;
     let address = format!("{}/api/shortener/v1/sink", gate.url);

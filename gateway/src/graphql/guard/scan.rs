@@ -8,9 +8,9 @@ const BRACKETS: usize = 60;
 
 /// Checks what the parser's time and stack depend on.
 pub(super) fn check(query: &str, guard: &Guard) -> Result<(), Refused> {
-    let tokens = Tokens { bytes: query.as_bytes(), at: 0 };
+    let mut tokens = Tokens::of(query);
     let (mut count, mut depth) = (0_usize, 0_usize);
-    for byte in tokens {
+    for byte in &mut tokens {
         count += 1;
         if count > guard.tokens {
             return Err(Refused::TooComplex { limit: "tokens", allowed: guard.tokens as u64 });
@@ -24,6 +24,13 @@ pub(super) fn check(query: &str, guard: &Guard) -> Result<(), Refused> {
             return Err(Refused::TooComplex { limit: "nested brackets", allowed: BRACKETS as u64 });
         }
     }
+    for (limit, found, allowed) in
+        [("bytes of comments", tokens.comments, guard.comments), ("bytes of strings", tokens.strings, guard.literals)]
+    {
+        if found > allowed {
+            return Err(Refused::TooComplex { limit, allowed: allowed as u64 });
+        }
+    }
     Ok(())
 }
 
@@ -31,6 +38,9 @@ pub(super) fn check(query: &str, guard: &Guard) -> Result<(), Refused> {
 struct Tokens<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// How many bytes of comments and of strings were passed.
+    comments: usize,
+    strings: usize,
 }
 
 impl Iterator for Tokens<'_> {
@@ -41,9 +51,15 @@ impl Iterator for Tokens<'_> {
             let first = *self.bytes.get(self.at)?;
             match first {
                 b' ' | b'\t' | b'\r' | b'\n' | b',' => self.at += 1,
-                b'#' => self.skip_while(|byte| byte != b'\n'),
+                b'#' => {
+                    let start = self.at;
+                    self.skip_while(|byte| byte != b'\n');
+                    self.comments += self.at - start;
+                }
                 b'"' => {
+                    let start = self.at;
                     self.skip_string();
+                    self.strings += self.at - start;
                     return Some(first);
                 }
                 _ if is_word(first) => {
@@ -59,7 +75,11 @@ impl Iterator for Tokens<'_> {
     }
 }
 
-impl Tokens<'_> {
+impl<'a> Tokens<'a> {
+    const fn of(query: &'a str) -> Self {
+        Self { bytes: query.as_bytes(), at: 0, comments: 0, strings: 0 }
+    }
+
     fn skip_while(&mut self, wanted: impl Fn(u8) -> bool) {
         let rest = &self.bytes[self.at..];
         self.at += rest.iter().position(|byte| !wanted(*byte)).unwrap_or(rest.len());
@@ -100,7 +120,20 @@ mod tests {
     use super::*;
 
     fn tokens(query: &str) -> String {
-        Tokens { bytes: query.as_bytes(), at: 0 }.map(char::from).collect()
+        Tokens::of(query).map(char::from).collect()
+    }
+
+    #[test]
+    fn comments_and_strings_are_measured() {
+        let guard = Guard { comments: 100, literals: 1_000, ..Guard::default() };
+        let limit = |query: &str| match check(query, &guard) {
+            Err(Refused::TooComplex { limit, .. }) => limit,
+            _ => "none",
+        };
+        let (comment, string) = ("#".repeat(60), format!("a(b: \"{}\")", "x".repeat(600)));
+        assert_eq!(limit(&format!("{{ {comment}\n {string} }}")), "none");
+        assert_eq!(limit(&format!("{{ {comment}\n a {comment}\n }}")), "bytes of comments");
+        assert_eq!(limit(&format!("{{ {string} {string} }}")), "bytes of strings");
     }
 
     #[test]

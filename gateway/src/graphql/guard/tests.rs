@@ -57,7 +57,15 @@ fn a_document_is_always_refused_for_the_same_reason() {
 
 #[test]
 fn the_time_is_linear_in_the_size_of_the_document() {
-    let few = Guard { tokens: usize::MAX, fields: u64::MAX, cost: u64::MAX, aliases: u64::MAX, ..Guard::default() };
+    let few = Guard {
+        tokens: usize::MAX,
+        literals: usize::MAX,
+        comments: usize::MAX,
+        fields: u64::MAX,
+        cost: u64::MAX,
+        aliases: u64::MAX,
+        ..Guard::default()
+    };
     let query = doubling(60);
     // Every limit on counts is lifted: the walk itself must not expand anything.
     let took = fastest(|| {
@@ -265,7 +273,7 @@ proptest! {
             let _ = write!(query, " fragment f{number} on Query {{ {} }}", write(fragment, number + 1));
         }
         let (fields, aliases) = expand(&operation, 0, &fragments);
-        let exact = Guard { fields: u64::MAX, aliases: u64::MAX, roots: u64::MAX, depth: 64, cost: u64::MAX, tokens: usize::MAX, directives: 0, statistics: u64::MAX };
+        let exact = Guard { fields: u64::MAX, aliases: u64::MAX, roots: u64::MAX, depth: 64, cost: u64::MAX, tokens: usize::MAX, literals: usize::MAX, comments: usize::MAX, directives: 0, statistics: u64::MAX };
         let document = async_graphql::parser::parse_query(&query).expect("it is well-formed");
         let weight = walk::weigh(&document, &Variables::default());
         prop_assert_eq!((weight.fields, weight.aliases), (fields, aliases), "{}", query);

@@ -26,7 +26,7 @@ const ANONYMOUS: Duration = Duration::from_secs(60);
 pub struct Live {
     pub(super) verifier: Verifier,
     pub(super) config: config::Live,
-    pub(super) shutdown: CancellationToken,
+    pub(crate) shutdown: CancellationToken,
     pub(super) tasks: TaskTracker,
     pub(super) subscriptions: Places,
     pub(super) sockets: Places,
@@ -49,7 +49,7 @@ impl Live {
     }
 
     /// Returns when a connection must end at the latest: with the token.
-    pub(super) async fn end_of(&self, caller: Option<&Caller>) -> Instant {
+    pub(crate) async fn end_of(&self, caller: Option<&Caller>) -> Instant {
         let Some(caller) = caller else { return Instant::now() + ANONYMOUS };
         // It was verified a moment ago: what is refused now has ended since.
         let claims = self.verifier.verify(caller.token.expose_secret()).await;
@@ -66,7 +66,7 @@ impl Live {
     }
 
     /// Takes a place for an operation of a client.
-    pub(super) fn admit(&self, origin: &Origin) -> Result<Place, Failure> {
+    pub(crate) fn admit(&self, origin: &Origin) -> Result<Place, Failure> {
         let full = || {
             let detail = format!("One user may have {} operations open at once.", self.config.subscriptions);
             Failure::new(Code::RateLimited, detail).retry_after(Duration::from_secs(1))
@@ -103,7 +103,7 @@ impl Places {
 }
 
 /// A place that is taken.
-pub(super) struct Place {
+pub(crate) struct Place {
     whose: String,
     places: Places,
 }

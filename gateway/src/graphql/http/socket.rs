@@ -28,6 +28,8 @@ use message::{Close, Incoming, Outgoing};
 
 /// The protocol's name.
 const PROTOCOL: &str = "graphql-transport-ws";
+/// How many bytes a client may send before it says who it is, and with it.
+const INTRODUCTION: usize = 16 * 1024;
 /// How long a message may take to leave. Who does not read is gone.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -39,7 +41,7 @@ pub(super) fn open(upgrade: WebSocketUpgrade, graphql: Graphql, origin: Origin) 
     upgrade.on_upgrade(move |socket| {
         let request_id = origin.request_id.clone();
         let deadline = Instant::now() + Duration::from_millis(graphql.live.config.init_ms);
-        let connection = Connection { graphql, origin, place: None, deadline, operations: StreamMap::new() };
+        let connection = Connection { graphql, origin, place: None, heard: 0, deadline, operations: StreamMap::new() };
         let work = connection.graphql.live.tasks.clone().track_future(connection.run(socket).instrument(span));
         async move {
             match request_id {
@@ -56,6 +58,8 @@ struct Connection {
     origin: Origin,
     /// Taken when the client has said who it is.
     place: Option<Place>,
+    /// How many bytes came before that.
+    heard: usize,
     /// When the connection ends: the client has to say who it is until then, and later its token expires.
     deadline: Instant,
     operations: StreamMap<String, BoxStream<'static, Step>>,
@@ -121,6 +125,12 @@ impl Connection {
 
     /// Reads a message; returns what is answered at once.
     async fn receive(&mut self, message: Message) -> Result<Option<Message>, Close> {
+        if self.place.is_none() {
+            self.heard += length(&message);
+            if self.heard > INTRODUCTION {
+                return Err(Close::new(1009, "Too much came before connection_init"));
+            }
+        }
         let text = match message {
             Message::Text(text) if text.len() > LARGEST => return Err(Close::new(1009, "The message is too large")),
             Message::Text(text) => text,
@@ -211,6 +221,14 @@ impl Connection {
                 Outgoing::Complete { id }.into()
             }
         }
+    }
+}
+
+fn length(message: &Message) -> usize {
+    match message {
+        Message::Text(text) => text.len(),
+        Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) => bytes.len(),
+        Message::Close(_) => 0,
     }
 }
 

@@ -1,6 +1,9 @@
 //! Bounds how many calls are under way.
 
+use std::collections::HashMap;
+
 use futures::future::BoxFuture;
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use crate::metrics;
@@ -8,28 +11,65 @@ use crate::stack::{Layer, Next, Outcome};
 use crate::upstream::call::Call;
 use crate::upstream::error::UpstreamError;
 
+/// The part of the places that one caller may have, so that none has them all.
+const SHARE: usize = 4;
+
 /// Sheds calls beyond a number at once, without a queue: a slow upstream must not fill the gateway with waiting calls.
 pub struct Bulkhead {
     upstream: String,
     places: Semaphore,
+    share: usize,
+    /// How many places each caller has.
+    taken: Mutex<HashMap<String, usize>>,
 }
 
 impl Bulkhead {
     /// Creates the layer with so many places.
     #[must_use]
     pub fn new(upstream: &str, places: usize) -> Self {
-        Self { upstream: upstream.to_owned(), places: Semaphore::new(places) }
+        let share = places.div_ceil(SHARE);
+        Self { upstream: upstream.to_owned(), places: Semaphore::new(places), share, taken: Mutex::default() }
+    }
+
+    /// Takes one of a caller's own places. Calls of nobody's, as for keys, have no share.
+    fn take(&self, caller: &str) -> Option<Own<'_>> {
+        let mut taken = self.taken.lock();
+        let count = taken.entry(caller.to_owned()).or_default();
+        if *count >= self.share && !caller.is_empty() {
+            return None;
+        }
+        *count += 1;
+        Some(Own { caller: caller.to_owned(), taken: &self.taken })
     }
 }
 
 impl Layer for Bulkhead {
     fn call(&self, call: Call, next: Next) -> BoxFuture<'_, Outcome> {
         Box::pin(async move {
-            let Ok(_place) = self.places.try_acquire() else {
+            let own = self.take(&call.caller);
+            let (Some(_own), Ok(_place)) = (own, self.places.try_acquire()) else {
                 metrics::shed(&self.upstream);
                 return Err(UpstreamError::Shed);
             };
             next.call(call).await
         })
+    }
+}
+
+/// A place of a caller's; free again when dropped.
+struct Own<'a> {
+    caller: String,
+    taken: &'a Mutex<HashMap<String, usize>>,
+}
+
+impl Drop for Own<'_> {
+    fn drop(&mut self) {
+        let mut taken = self.taken.lock();
+        if let Some(count) = taken.get_mut(&self.caller) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(&self.caller);
+            }
+        }
     }
 }

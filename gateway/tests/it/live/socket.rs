@@ -196,6 +196,23 @@ async fn who_breaks_the_protocol_is_shown_out() {
 }
 
 #[tokio::test]
+async fn who_has_not_said_who_it_is_may_not_say_much() {
+    let gate = Gate::start().await;
+    let mut socket = Socket::open(&gate, Some(PROTOCOL), None).await.expect("a socket");
+    for _ in 0..2 {
+        // The second one is too much.
+        socket.say(json!({ "type": "pong", "payload": { "more": "x".repeat(9_000) } })).await;
+    }
+    assert_eq!(socket.closes().await.0, 1009);
+    let mut known = Socket::of(&gate, &gate.token()).await;
+    for _ in 0..2 {
+        known.say(json!({ "type": "pong", "payload": { "more": "x".repeat(9_000) } })).await;
+    }
+    known.say(json!({ "type": "ping" })).await;
+    assert_eq!(known.hear().await["type"], "pong");
+}
+
+#[tokio::test]
 async fn an_id_names_one_operation_at_a_time() {
     let mut told = Told::start(Value::Null).await;
     let mut socket = Socket::of(&told.gate, &told.gate.token()).await;

@@ -63,7 +63,8 @@ pub fn joined(router: Router, fast: Router, limits: &Limits) -> Router {
 }
 
 /// What is said of a write that was cut off.
-const OUTCOME_UNKNOWN: &str = "The request took too long; whether it was done is unknown. Sending it again with the same Idempotency-Key is safe.";
+const OUTCOME_UNKNOWN: &str =
+    "The request took too long; whether it was done is not known. To repeat it with the same Idempotency-Key is safe.";
 
 async fn cut_off(limit: Duration, request: Request, next: Next) -> Response {
     let is_read = request.method().is_safe();
