@@ -163,7 +163,7 @@ async fn serve<S: Service>(mut common: Common, config: S::Config, telemetry: &Te
         metrics: telemetry.metrics(),
     };
     tokio::spawn(on_signal(context.shutdown.clone()));
-    upkeep(&context);
+    upkeep(&context, telemetry.dropped_lines());
     let app = S::build(config, context.clone()).await?;
     let metrics = if S::IS_PUBLIC { Router::new() } else { metrics_route(telemetry.metrics()) };
     let router = health::routes(context.health.clone())
@@ -212,13 +212,14 @@ async fn drain(servers: Vec<JoinHandle<()>>, context: &Context, grace: Duration)
     Ok(())
 }
 
-/// Keeps histograms small: see `PrometheusHandle::run_upkeep`.
-fn upkeep(context: &Context) {
+/// Keeps histograms small (see `PrometheusHandle::run_upkeep`), and tells how many lines the log lost.
+fn upkeep(context: &Context, dropped_lines: impl Fn() -> u64 + Send + 'static) {
     let (metrics, shutdown) = (context.metrics.clone(), context.shutdown.clone());
     context.tasks.spawn(async move {
         let mut ticks = tokio::time::interval(Duration::from_secs(5));
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
             metrics.run_upkeep();
+            metrics::counter!("log_lines_dropped_total").absolute(dropped_lines());
         }
     });
 }

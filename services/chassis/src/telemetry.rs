@@ -12,17 +12,26 @@ use opentelemetry::{
 use opentelemetry_http::{HeaderExtractor, HeaderInjector};
 use opentelemetry_otlp::WithExportConfig;
 use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::SdkTracerProvider};
-use std::io::IsTerminal;
+use std::{io::IsTerminal, time::Duration};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Bounds of histogram buckets, in seconds: 0.5 ms to 10 s.
 const BUCKETS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
+/// How many lines of the log wait for whoever reads them; beyond, lines are dropped.
+const LINES: usize = 8_192;
+/// How long the last spans may take to be exported when the unit ends.
+const LAST_SPANS: Duration = Duration::from_secs(2);
+
 /// What must be flushed at the end, and the metrics to be scraped.
 pub struct Telemetry {
     provider: SdkTracerProvider,
     metrics: PrometheusHandle,
+    dropped: ErrorCounter,
+    /// Writes the lines that are left when it is dropped.
+    _lines: WorkerGuard,
 }
 
 impl Telemetry {
@@ -33,7 +42,9 @@ impl Telemetry {
     pub fn install(name: &'static str, common: &Common) -> anyhow::Result<Self> {
         let provider = provider(name, common.otlp.endpoint.as_ref())?;
         let filter = EnvFilter::try_new(&common.log.filter).context("log.filter is not valid")?;
-        let lines = tracing_subscriber::fmt::layer();
+        let (writer, guard) = never_waiting(std::io::stdout());
+        let dropped = writer.error_counter();
+        let lines = tracing_subscriber::fmt::layer().with_writer(writer);
         let lines = match common.log.format {
             LogFormat::Json => lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed(),
             // Colours are for people who watch, not for files.
@@ -46,7 +57,14 @@ impl Telemetry {
         tracing_subscriber::registry().with(filter).with(lines).with(traces).try_init()?;
         let metrics =
             PrometheusBuilder::new().set_buckets(&BUCKETS)?.add_global_label("service", name).install_recorder()?;
-        Ok(Self { provider, metrics })
+        Ok(Self { provider, metrics, dropped, _lines: guard })
+    }
+
+    /// Counts the lines of the log that were dropped because nobody read them.
+    #[must_use]
+    pub fn dropped_lines(&self) -> impl Fn() -> u64 + Send + use<> {
+        let dropped = self.dropped.clone();
+        move || dropped.dropped_lines() as u64
     }
 
     /// The metrics, to be rendered for Prometheus.
@@ -55,12 +73,18 @@ impl Telemetry {
         self.metrics.clone()
     }
 
-    /// Exports what is still held back. Blocks: the exporter's client is a blocking one.
+    /// Exports what is still held back, for two seconds at most. Blocks: the exporter's client is a blocking one.
     pub fn shut_down(&self) {
-        if let Err(error) = self.provider.shutdown() {
+        if let Err(error) = self.provider.shutdown_with_timeout(LAST_SPANS) {
             tracing::warn!(error = %error, "Traces could not be flushed.");
         }
     }
+}
+
+/// A writer that no request ever waits for: a thread of its own writes the lines to `to`. While that takes none, as a pipe
+/// that nobody reads, lines are kept up to a number, and then dropped and counted.
+fn never_waiting(to: impl std::io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
+    NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES).thread_name("log").finish(to)
 }
 
 /// Without an endpoint, spans get ids (so that traces pass through) and go nowhere.
@@ -107,5 +131,40 @@ pub fn continue_trace(span: &tracing::Span, traceparent: &str) {
     if let Ok(value) = HeaderValue::from_str(traceparent) {
         let headers = HeaderMap::from_iter([(http::HeaderName::from_static("traceparent"), value)]);
         let _ = span.set_parent(extract(&headers));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{io::Write as _, sync::mpsc};
+
+    /// A pipe that nobody reads.
+    struct Stuck(mpsc::Receiver<()>);
+
+    impl std::io::Write for Stuck {
+        fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+            let _ = self.0.recv();
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_that_nobody_takes_are_dropped_and_counted_and_nobody_waits() {
+        let (read, stuck) = mpsc::channel();
+        let (mut writer, guard) = never_waiting(Stuck(stuck));
+        let lines = 3 * LINES;
+        for _ in 0..lines {
+            writer.write_all(b"a line").unwrap();
+        }
+        let dropped = writer.error_counter().dropped_lines();
+        assert!((lines - LINES - 2..=lines - LINES).contains(&dropped), "{dropped}");
+        // Whoever reads at last ends the writer's thread, too.
+        drop(read);
+        drop(guard);
     }
 }
