@@ -6,6 +6,8 @@ use contracts::rest::{
     analytics::{BATCH_LINKS_LIMIT, Facet, FacetValue, StatsBatch, StatsBatchRequest, Window},
     shortener::{Link, LinkPage},
 };
+use kit::Stack;
+use serde_json::json;
 use std::collections::BTreeSet;
 
 /// Asks the services on behalf of one user.
@@ -19,6 +21,23 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// Asks the services of a stack on behalf of the holder of `token`.
+    #[must_use]
+    pub fn of(stack: &Stack, token: impl Into<String>) -> Self {
+        Self { shortener: stack.url("shortener"), analytics: stack.url("analytics"), token: token.into() }
+    }
+
+    /// Makes a link, and tells its code.
+    ///
+    /// # Errors
+    /// Fails when shortener does not answer, or refuses.
+    pub async fn make_link(&self) -> anyhow::Result<String> {
+        let request = client().post(format!("{}/v1/links", self.shortener)).bearer_auth(&self.token);
+        let answer = request.json(&json!({"url": "https://example.com/clicked"})).send().await?;
+        let link: Link = answer.error_for_status()?.json().await?;
+        Ok(link.code)
+    }
+
     /// Every link of the user, in pages.
     ///
     /// # Errors

@@ -6,15 +6,21 @@
 //!   from the payment provider, too.
 //! * [`visitors`]: redirects at a steady rate; counts what was answered and what may have been.
 //! * [`merchant`]: links that are made over and over with idempotency keys, repeated until answered.
+//! * [`owners`]: reads of owners at a steady rate, whatever they are answered.
+//! * [`probes`]: clients of every kind through the gateway, and what they are answered.
+//! * [`victim`]: what is killed, or hangs.
 //! * [`ledger`]: what the services say afterwards.
 
 pub mod books;
 pub mod ledger;
 pub mod merchant;
 pub mod money;
+pub mod owners;
+pub mod probes;
 pub mod purchase;
 pub mod rush;
 pub mod shop;
+pub mod victim;
 pub mod visitors;
 
 use std::time::Duration;

@@ -32,6 +32,12 @@ impl Books {
         let answered = self.answered.load(Relaxed);
         (answered, answered + self.unknown.load(Relaxed))
     }
+
+    /// How many have ended, whichever way.
+    #[must_use]
+    pub fn ended(&self) -> u64 {
+        [&self.answered, &self.refused, &self.unknown].map(|account| account.load(Relaxed)).iter().sum()
+    }
 }
 
 /// Visitors that click until they are told to stop.

@@ -4,10 +4,10 @@ use anyhow::{Context as _, ensure};
 use chaos::{
     ledger::Ledger,
     merchant::Merchant,
+    victim::Victim,
     visitors::{Books, Visitors},
 };
 use kit::{Engine, Issuer, Sandbox, Stack, engines::Private, eventually};
-use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::atomic::Ordering::Relaxed, time::Duration};
 use uuid::Uuid;
 
@@ -16,12 +16,6 @@ const RATE: u32 = 200;
 /// How many redirects are answered before the kill, and how many after the recovery.
 const STEADY: u64 = 400;
 const LIMIT: Duration = Duration::from_secs(90);
-
-#[derive(Debug, Clone, Copy)]
-enum Victim {
-    Unit(&'static str),
-    Engine(Engine),
-}
 
 /// Everything that runs, for one victim after the other.
 struct Scene {
@@ -45,25 +39,7 @@ impl Scene {
     }
 
     fn ledger(&self) -> Ledger {
-        Ledger {
-            shortener: self.stack.url("shortener"),
-            analytics: self.stack.url("analytics"),
-            token: self.issuer.token(Uuid::now_v7(), &["user"]),
-        }
-    }
-
-    async fn kill(&self, victim: Victim) -> anyhow::Result<()> {
-        match victim {
-            Victim::Unit(unit) => self.stack.kill9(unit).await,
-            Victim::Engine(engine) => self.engines.kill9(engine).await,
-        }
-    }
-
-    async fn revive(&self, victim: Victim) -> anyhow::Result<()> {
-        match victim {
-            Victim::Unit(unit) => self.stack.restart(unit).await,
-            Victim::Engine(engine) => self.engines.start_again(engine).await,
-        }
+        Ledger::of(&self.stack, self.issuer.token(Uuid::now_v7(), &["user"]))
     }
 }
 
@@ -85,27 +61,19 @@ async fn nothing_answered_is_lost_whatever_is_killed() -> anyhow::Result<()> {
 /// Kills the victim under load, revives it, and compares what was answered with what is stored.
 async fn survive(scene: &Scene, victim: Victim) -> anyhow::Result<()> {
     let ledger = scene.ledger();
-    let clicked = make_clicked_link(&ledger).await?;
+    let clicked = ledger.make_link().await?;
     let visitors = Visitors::start(vec![format!("{}/{clicked}", ledger.shortener)], RATE);
     let merchant = Merchant::start(&ledger.shortener, &ledger.token);
     answered(visitors.books(), STEADY).await?;
-    scene.kill(victim).await?;
+    victim.kill(&scene.stack, &scene.engines).await?;
     asked(visitors.books(), u64::from(RATE)).await?;
-    scene.revive(victim).await?;
+    victim.revive(&scene.stack, &scene.engines).await?;
     answered(visitors.books(), STEADY).await?;
     let mut codes = merchant.stop().await;
     let books = visitors.stop().await;
     codes.push(clicked);
     counted(&ledger, &books, &codes).await?;
     ledger.holds_exactly(&codes).await
-}
-
-async fn make_clicked_link(ledger: &Ledger) -> anyhow::Result<String> {
-    let request = chassis::client::new().post(format!("{}/v1/links", ledger.shortener));
-    let body = json!({"url": "https://example.com/clicked"});
-    let answer = request.bearer_auth(&ledger.token).json(&body).send().await?;
-    let link: Value = answer.error_for_status()?.json().await?;
-    Ok(link["code"].as_str().context("a link without a code")?.to_owned())
 }
 
 /// Waits until so many more redirects are answered.
@@ -117,9 +85,8 @@ async fn answered(books: &Books, more: u64) -> anyhow::Result<()> {
 
 /// Waits until so many more redirects have ended, whichever way.
 async fn asked(books: &Books, more: u64) -> anyhow::Result<()> {
-    let ended = || [&books.answered, &books.refused, &books.unknown].map(|n| n.load(Relaxed)).iter().sum::<u64>();
-    let goal = ended() + more;
-    eventually(LIMIT, "redirects to end", async || Ok((ended() >= goal).then_some(()))).await
+    let goal = books.ended() + more;
+    eventually(LIMIT, "redirects to end", async || Ok((books.ended() >= goal).then_some(()))).await
 }
 
 /// Waits until both counts say what was answered, and checks that neither says more.

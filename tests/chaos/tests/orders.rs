@@ -11,6 +11,7 @@ use chaos::{
     purchase::{CallingOff, Placed},
     rush::Rush,
     shop::{Opening, Shop},
+    victim::Victim,
 };
 use contracts::rest::orders::Order;
 use kit::{Engine, Issuer, Sandbox, Stack, engines::Private, eventually};
@@ -25,12 +26,6 @@ const REST: Duration = Duration::from_secs(240);
 /// How many orders are answered between a recovery and the next kill.
 const STEADY: u64 = 15;
 const LIMIT: Duration = Duration::from_secs(90);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Victim {
-    Unit(&'static str),
-    Engine(Engine),
-}
 
 /// How much is done to whom.
 struct Plan {
@@ -106,20 +101,14 @@ impl Scene {
 
     /// Kills a victim, lets the rush go on without it for a moment, and revives it.
     async fn strike(&self, victim: Victim, seed: u64) -> anyhow::Result<()> {
-        match victim {
-            Victim::Unit(unit) => {
-                self.stack.pid(unit).context("it had ended by itself")?;
-                self.stack.kill9(unit).await?;
-                self.stack.restart(unit).await?;
-                if unit == "providers" {
-                    // What was switched on went with the process.
-                    self.misbehave(seed).await?;
-                }
-            }
-            Victim::Engine(engine) => {
-                self.engines.kill9(engine).await?;
-                self.engines.start_again(engine).await?;
-            }
+        if let Victim::Unit(unit) = victim {
+            self.stack.pid(unit).context("it had ended by itself")?;
+        }
+        victim.kill(&self.stack, &self.engines).await?;
+        victim.revive(&self.stack, &self.engines).await?;
+        if victim == Victim::Unit("providers") {
+            // What was switched on went with the process.
+            self.misbehave(seed).await?;
         }
         Ok(())
     }

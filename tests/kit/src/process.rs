@@ -170,6 +170,22 @@ impl Daemon {
         eventually(Duration::from_secs(10), &what, gone).await
     }
 
+    /// Halts the process and its descendants (SIGSTOP): its sockets take connections, and nothing is answered.
+    pub fn pause(&self) {
+        self.signal_family(Signal::STOP);
+    }
+
+    /// Lets what was [paused](Self::pause) go on (SIGCONT).
+    pub fn resume(&self) {
+        self.signal_family(Signal::CONT);
+    }
+
+    fn signal_family(&self, signal: Signal) {
+        let Some(identity) = self.running() else { return };
+        identity.signal(signal);
+        identity.descendants().into_iter().for_each(|child| child.signal(signal));
+    }
+
     /// Sends SIGKILL without waiting: for places that can't wait, such as `drop`.
     pub fn kill_and_forget(&self) {
         if let Some(identity) = self.running() {

@@ -163,6 +163,24 @@ impl Stack {
         self.unit(unit)?.daemon.kill9().await
     }
 
+    /// Halts a unit: it takes connections and answers nothing.
+    ///
+    /// # Errors
+    /// When the unit is not in this stack.
+    pub fn pause(&self, unit: &str) -> Result<()> {
+        self.unit(unit)?.daemon.pause();
+        Ok(())
+    }
+
+    /// Lets a halted unit go on.
+    ///
+    /// # Errors
+    /// When the unit is not in this stack.
+    pub fn resume(&self, unit: &str) -> Result<()> {
+        self.unit(unit)?.daemon.resume();
+        Ok(())
+    }
+
     /// Asks a unit to end (SIGTERM) and waits until it has.
     ///
     /// # Errors

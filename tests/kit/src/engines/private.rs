@@ -85,6 +85,35 @@ impl Private {
         start::start(&self.site, engine).await
     }
 
+    /// Halts an engine: it takes connections and answers nothing.
+    ///
+    /// # Errors
+    /// When the engine is not a private one.
+    pub fn pause(&self, engine: Engine) -> Result<()> {
+        self.own(engine)?;
+        self.site.daemon(engine).pause();
+        Ok(())
+    }
+
+    /// Lets a halted engine go on.
+    ///
+    /// # Errors
+    /// When the engine is not a private one.
+    pub fn resume(&self, engine: Engine) -> Result<()> {
+        self.own(engine)?;
+        self.site.daemon(engine).resume();
+        Ok(())
+    }
+
+    /// Sets the memory from which on RabbitMQ takes no messages, for example `1GB`: below what it uses, an alarm.
+    ///
+    /// # Errors
+    /// When it is not a private one, or refuses.
+    pub async fn broker_memory(&self, limit: &str) -> Result<()> {
+        self.own(Engine::Rabbitmq)?;
+        rabbitmq::limit_memory(&self.site, limit).await
+    }
+
     fn own(&self, engine: Engine) -> Result<()> {
         ensure!(self.engines.contains(&engine), "{} is shared with other tests here", engine.name());
         Ok(())

@@ -57,6 +57,16 @@ fn with_only(environment: &[(&'static str, String)]) -> Command {
     command
 }
 
+/// Sets the memory from which on the server takes no messages, for example `1GB`.
+pub(super) async fn limit_memory(site: &Site, limit: &str) -> Result<()> {
+    let script = script().context("RabbitMQ is not installed")?.with_file_name("rabbitmqctl");
+    let mut command = with_only(&environment(site, &site.data(Engine::Rabbitmq)));
+    command.arg(script).args(["set_vm_memory_high_watermark", "absolute", limit]);
+    let output = tokio::process::Command::from(command).output().await.context("running rabbitmqctl")?;
+    ensure!(output.status.success(), "rabbitmqctl: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
 fn configure(site: &Site, folder: &Path) -> Result<()> {
     let ports = site.ports();
     let settings = [
