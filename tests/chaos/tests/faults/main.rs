@@ -55,25 +55,30 @@ impl Scene {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_fault_and_what_clients_see() -> anyhow::Result<()> {
-    let scene = Scene::set().await?;
-    let (world, shop) = World::open(&scene.stack, &scene.sandbox, &scene.issuer).await?;
-    let world = Arc::new(world);
-    let wanted = std::env::var("FAULTS").unwrap_or_default();
-    let mut rows = Vec::new();
-    let mut redirects = Redirects::default();
-    for fault in Fault::all().into_iter().filter(|fault| fault.name().contains(&wanted)) {
-        let context = || format!("the fault: {}", fault.name());
-        let (row, more) = suffer(&scene, &world, fault).await.with_context(context)?;
-        redirects = redirects.and(&more);
-        rows.push(row);
-        books_agree(&scene, &shop, &world, redirects).await.with_context(context)?;
+/// Takes about half an hour.
+mod long {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn every_fault_and_what_clients_see() -> anyhow::Result<()> {
+        let scene = Scene::set().await?;
+        let (world, shop) = World::open(&scene.stack, &scene.sandbox, &scene.issuer).await?;
+        let world = Arc::new(world);
+        let wanted = std::env::var("FAULTS").unwrap_or_default();
+        let mut rows = Vec::new();
+        let mut redirects = Redirects::default();
+        for fault in Fault::all().into_iter().filter(|fault| fault.name().contains(&wanted)) {
+            let context = || format!("the fault: {}", fault.name());
+            let (row, more) = suffer(&scene, &world, fault).await.with_context(context)?;
+            redirects = redirects.and(&more);
+            rows.push(row);
+            books_agree(&scene, &shop, &world, redirects).await.with_context(context)?;
+        }
+        if let Some(file) = std::env::var_os("FAULTS_FILE") {
+            table::write(&paths::workspace().join(PathBuf::from(file)), &rows)?;
+        }
+        Ok(())
     }
-    if let Some(file) = std::env::var_os("FAULTS_FILE") {
-        table::write(&paths::workspace().join(PathBuf::from(file)), &rows)?;
-    }
-    Ok(())
 }
 
 /// Redirects, as far as they must or may be clicks.
