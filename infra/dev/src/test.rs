@@ -57,6 +57,9 @@ async fn around_engines(work: impl AsyncFnOnce() -> Result<()>) -> Result<()> {
     outcome
 }
 
+/// The table of faults, below the root of the workspace.
+const FAULTS: &str = "docs/FAULTS.md";
+
 /// How much is tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tier {
@@ -64,21 +67,30 @@ enum Tier {
     Usual,
     /// Everything, for as long as it takes.
     Long,
+    /// Every fault, of which the docs keep a table.
+    Faults,
 }
 
 impl Tier {
-    /// A first argument `long` asks for everything; the others are left.
+    /// A first argument `long` asks for everything, `faults` for the table of faults; the others are left.
     fn of(arguments: &[String]) -> (Self, &[String]) {
         match arguments.split_first() {
             Some((first, rest)) if first == "long" => (Self::Long, rest),
+            Some((first, rest)) if first == "faults" => (Self::Faults, rest),
             _ => (Self::Usual, arguments),
         }
     }
 
     /// Says it to the test runner (`.config/nextest.toml`) and to the chaos suite.
     fn tell(self, runner: &mut Command) {
-        if self == Self::Long {
-            runner.arg("--profile=long").env("CHAOS", "long");
+        match self {
+            Self::Usual => {}
+            Self::Long => {
+                runner.arg("--profile=long").env("CHAOS", "long").env("FAULTS_FILE", FAULTS);
+            }
+            Self::Faults => {
+                runner.args(["--profile=long", "--filterset=binary(faults)"]).env("FAULTS_FILE", FAULTS);
+            }
         }
     }
 }
@@ -135,6 +147,7 @@ mod tests {
         assert_eq!(Tier::of(&words("chaos long")).0, Tier::Usual);
         let arguments = words("long chaos");
         assert_eq!(Tier::of(&arguments), (Tier::Long, &arguments[1..]));
+        assert_eq!(Tier::of(&words("faults")).0, Tier::Faults);
     }
 
     #[test]
