@@ -72,7 +72,7 @@ fn no_answer(error: hyper_util::client::legacy::Error, upload: Option<Progress>)
         _ if unconnected => UpstreamError::Unreachable(cause),
         Some(Progress::BrokenOff) => UpstreamError::NoUpload,
         Some(Progress::TooLarge) => UpstreamError::TooLarge,
-        Some(Progress::UnderWay) => UpstreamError::UploadCut(cause),
+        Some(Progress::UnderWay | Progress::Awaited) => UpstreamError::UploadCut(cause),
         Some(Progress::Whole) | None => UpstreamError::Reset(cause),
     }
 }

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -11,12 +11,14 @@ use http_body_util::{LengthLimitError, Limited};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use parking_lot::Mutex;
 
-/// How far an upload has come. Until it is whole, the time that passes is the client's: a slow or broken upload must
-/// never look like a slow or broken upstream, or anybody could open a breaker.
+/// How far an upload has come. While a piece is awaited, the time that passes is the client's: a slow or broken upload
+/// must never look like a slow or broken upstream, or anybody could open a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// The client is still sending.
+    /// There is more, and nobody asks for it: the upstream takes its time.
     UnderWay,
+    /// The client takes its time with the next piece.
+    Awaited,
     /// Everything was passed on.
     Whole,
     /// The client broke off.
@@ -47,7 +49,8 @@ impl Watch {
             0 => Progress::UnderWay,
             1 => Progress::Whole,
             2 => Progress::BrokenOff,
-            _ => Progress::TooLarge,
+            3 => Progress::TooLarge,
+            _ => Progress::Awaited,
         }
     }
 
@@ -57,6 +60,7 @@ impl Watch {
             Progress::Whole => 1,
             Progress::BrokenOff => 2,
             Progress::TooLarge => 3,
+            Progress::Awaited => 4,
         };
         self.0.store(number, Ordering::Release);
     }
@@ -113,15 +117,17 @@ impl HttpBody for Passing {
                 this.body.insert(Limited::new(taken, this.upload.limit))
             }
         };
-        let piece = ready!(Pin::new(&mut *body).poll_frame(context));
+        let Poll::Ready(piece) = Pin::new(&mut *body).poll_frame(context) else {
+            this.upload.watch.set(Progress::Awaited);
+            return Poll::Pending;
+        };
         match &piece {
             Some(Ok(frame)) => {
                 let length = frame.data_ref().map_or(0, Bytes::len) as u64;
                 this.left = this.left.map(|left| left.saturating_sub(length));
                 // Once all has come that was said, nobody asks for more.
-                if this.left == Some(0) || body.is_end_stream() {
-                    this.upload.watch.set(Progress::Whole);
-                }
+                let whole = this.left == Some(0) || body.is_end_stream();
+                this.upload.watch.set(if whole { Progress::Whole } else { Progress::UnderWay });
             }
             Some(Err(error)) => {
                 let too_large = error.is::<LengthLimitError>();
@@ -143,7 +149,7 @@ impl HttpBody for Passing {
 
 #[cfg(test)]
 mod tests {
-    use futures::stream;
+    use futures::{StreamExt, stream};
     use http_body_util::BodyExt;
 
     use super::*;
@@ -170,6 +176,17 @@ mod tests {
         assert_eq!(pass(Upload::new(pieces(Ok("more")), 8)).await, Progress::Whole);
         assert_eq!(pass(Upload::new(pieces(Ok("more")), 7)).await, Progress::TooLarge);
         assert_eq!(pass(Upload::new(pieces(Err(std::io::Error::other("gone"))), 8)).await, Progress::BrokenOff);
+    }
+
+    #[tokio::test]
+    async fn who_takes_the_time_is_told_apart() {
+        let client_is_late = stream::iter([Ok::<_, std::io::Error>("four")]).chain(stream::pending());
+        let upload = Upload::new(Body::from_stream(client_is_late), 8);
+        let (watch, mut body) = (upload.watch(), upload.into_body());
+        body.frame().await.expect("a piece").expect("whole");
+        assert_eq!(watch.progress(), Progress::UnderWay, "the upstream has not asked for more");
+        assert!(futures::poll!(body.frame()).is_pending());
+        assert_eq!(watch.progress(), Progress::Awaited);
     }
 
     #[tokio::test]

@@ -197,6 +197,18 @@ async fn a_write_that_is_late_says_that_its_outcome_is_unknown() {
 }
 
 #[tokio::test]
+async fn an_upload_that_the_service_does_not_read_is_the_service_s_delay() {
+    let hanging = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let url = format!("http://{}", hanging.local_addr().expect("an address"));
+    let gate =
+        Gate::with(json!({ "upstreams": { "shortener": { "url": url } }, "proxy": { "write_deadline_ms": 500 } }))
+            .await;
+    let request = gate.client.post(format!("{}/api/shortener/v1/links/import", gate.url));
+    let answer = request.body(vec![b'x'; 20_000_000]).send().await.expect("an answer");
+    assert_eq!(answer.status(), 504);
+}
+
+#[tokio::test]
 async fn a_restart_loses_no_call() {
     let reserved = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let address = reserved.local_addr().expect("an address");

@@ -37,7 +37,7 @@ impl Layer for TryTimeout {
             let outcome = timeout(limit, next.call(call)).await;
             outcome.unwrap_or_else(|_| {
                 // The upstream cannot answer what it has not got: then it was the client who was late.
-                let waits_for_client = upload.is_some_and(|upload| upload.progress() != Progress::Whole);
+                let waits_for_client = upload.is_some_and(|upload| upload.progress() == Progress::Awaited);
                 Err(if waits_for_client { UpstreamError::NoUpload } else { UpstreamError::Late })
             })
         })
