@@ -81,10 +81,6 @@ pub(super) async fn breakers_are_untouched(platform: &Platform, operator: &Clien
     let mut seen = 0;
     let mut moved = Vec::new();
     visit(&all, &mut |breaker| {
-        // Redis is no service that input reaches. It has milliseconds, which a machine full of tests may not give it.
-        if breaker["name"] == "redis" {
-            return;
-        }
         seen += 1;
         let is_untouched = breaker["failures"] == 0 && breaker.get("state").is_none_or(|state| state == "closed");
         if !is_untouched {
@@ -98,9 +94,11 @@ pub(super) async fn breakers_are_untouched(platform: &Platform, operator: &Clien
     Ok(())
 }
 
-/// Visits whatever counts failures, wherever it stands.
+/// Visits whatever counts failures, wherever it stands. Redis is no service that input reaches: it has milliseconds,
+/// which a machine full of tests may not give it.
 fn visit(value: &Value, found: &mut impl FnMut(&Value)) {
     match value {
+        Value::Object(fields) if fields.get("name").is_some_and(|name| name == "redis") => {}
         Value::Object(fields) => {
             if fields.contains_key("failures") {
                 found(value);
