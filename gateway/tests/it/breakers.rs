@@ -9,7 +9,7 @@ use futures::future::join_all;
 use futures::stream;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use uuid::Uuid;
 use wiremock::matchers::{method, path, path_regex};
 use wiremock::{Mock, ResponseTemplate};
@@ -200,9 +200,7 @@ async fn a_write_that_is_late_says_that_its_outcome_is_unknown() {
 async fn an_upload_that_the_service_does_not_read_is_the_service_s_delay() {
     let hanging = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let url = format!("http://{}", hanging.local_addr().expect("an address"));
-    let gate =
-        Gate::with(json!({ "upstreams": { "shortener": { "url": url } }, "proxy": { "write_deadline_ms": 500 } }))
-            .await;
+    let gate = Gate::with(json!({ "upstreams": { "shortener": { "url": url, "write_deadline_ms": 500 } } })).await;
     let request = gate.client.post(format!("{}/api/shortener/v1/links/import", gate.url));
     let answer = request.body(vec![b'x'; 20_000_000]).send().await.expect("an answer");
     assert_eq!(answer.status(), 504);
@@ -210,9 +208,10 @@ async fn an_upload_that_the_service_does_not_read_is_the_service_s_delay() {
 
 #[tokio::test]
 async fn a_restart_loses_no_call() {
-    let reserved = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-    let address = reserved.local_addr().expect("an address");
-    drop(reserved);
+    // Bound and not listening: connections are refused, and nobody else gets the port.
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a port is free");
+    let address = socket.local_addr().expect("an address");
     let gate = Gate::with(json!({ "upstreams": { "shortener": { "url": format!("http://{address}") } } })).await;
     let calls = (0..60).map(|call| {
         let path = ["/r/promo", "/api/shortener/v1/links"][call % 2];
@@ -226,7 +225,7 @@ async fn a_restart_loses_no_call() {
     let back = async {
         tokio::time::sleep(Duration::from_millis(1_500)).await;
         let routes = Router::new().route("/promo", get(|| async { "there" })).fallback(any(|| async { "done" }));
-        let listener = TcpListener::bind(address).await.expect("the port is still free");
+        let listener = socket.listen(128).expect("it listens");
         tokio::spawn(axum::serve(listener, routes).into_future());
     };
     let (statuses, ()) = tokio::join!(join_all(calls), back);
