@@ -34,7 +34,7 @@ impl Local {
         let Some((_, limiter)) = self.limiters.iter().find(|(name, _)| *name == quota.name) else {
             return verdict(quota, true, Duration::ZERO);
         };
-        if self.counted.fetch_add(1, Ordering::Relaxed) % TIDY_EVERY == 0 {
+        if self.counted.fetch_add(1, Ordering::Relaxed).is_multiple_of(TIDY_EVERY) {
             self.limiters.iter().for_each(|(_, limiter)| limiter.retain_recent());
         }
         match limiter.check_key(&whom.to_owned()) {

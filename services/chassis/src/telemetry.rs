@@ -61,7 +61,6 @@ impl Telemetry {
     }
 
     /// Counts the lines of the log that were dropped because nobody read them.
-    #[must_use]
     pub fn dropped_lines(&self) -> impl Fn() -> u64 + Send + use<> {
         let dropped = self.dropped.clone();
         move || dropped.dropped_lines() as u64

@@ -111,7 +111,10 @@ impl World {
     pub(crate) async fn is_read(&self, token: &str, path: &str) {
         let read = async || match self.ask("GET", path, token, None).await {
             answer if answer.status == StatusCode::OK => Ok(Some(())),
-            answer => Ok(drop(answer.problem(contracts::problem::Code::Unavailable))).map(|()| None),
+            answer => {
+                answer.problem(contracts::problem::Code::Unavailable);
+                Ok(None)
+            }
         };
         kit::eventually(PATIENCE, "connections that were cut off to be made again", read).await.unwrap();
     }
