@@ -6,7 +6,7 @@ use contracts::patience::STATEMENT;
 use mongodb::{
     ClientSession,
     bson::Document,
-    error::{TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT},
+    error::{ErrorKind, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT},
 };
 use rand::Rng;
 use std::time::Duration;
@@ -74,6 +74,8 @@ impl Transaction {
     pub async fn end<T>(&mut self, outcome: Result<T, Error>) -> Option<Result<T, Error>> {
         let outcome = match outcome {
             Ok(value) => self.commit().await.map(|()| value),
+            // The driver has looked for a server long enough. Undoing what never began would make it look again.
+            Err(error) if is_unreached(&error) => return Some(Err(error)),
             Err(error) => {
                 // The server gives up by itself what this cannot reach.
                 let _ = self.session.abort_transaction().await;
@@ -100,6 +102,10 @@ impl Transaction {
             }
         }
     }
+}
+
+fn is_unreached(error: &Error) -> bool {
+    matches!(error, Error::Store(cause) if matches!(*cause.kind, ErrorKind::ServerSelection { .. }))
 }
 
 fn is_transient(error: &Error) -> bool {

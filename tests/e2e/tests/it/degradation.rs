@@ -89,7 +89,9 @@ async fn a_dead_mongodb_costs_owners_their_links_and_visitors_nothing() -> Resul
 
     engines.start_again(Engine::Mongo).await?;
     breaker_becomes(&operators, "shortener", "closed").await?;
-    ana.client.get("/api/shortener/v1/links").await?.success().map(drop)
+    // Her calls had no answer in time: alone she is asked to wait a few seconds.
+    let read = async || ana.client.get("/api/shortener/v1/links").await?.success().map(Some);
+    eventually(PATIENCE, "her links to be read again", read).await.map(drop)
 }
 
 /// Asks for a link whose statistics nobody has seen, until the breaker opens: each time the link is answered soon.
