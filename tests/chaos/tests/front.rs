@@ -78,7 +78,8 @@ async fn redirects_go_on(scene: &Scene, fault: Fault) -> anyhow::Result<()> {
     let gateway = scene.stack.url("gateway");
     let code = eventually(LIMIT, "a link to be made", async || scene.ledger.make_link().await.map(Some)).await?;
     let visitors = Visitors::start(vec![format!("{gateway}/r/{code}")], RATE);
-    let tokens = (0..4).map(|_| scene.issuer.token(Uuid::now_v7(), &["user"])).collect();
+    // More than a breaker takes for their own bad luck: the owners' class opens.
+    let tokens = (0..8).map(|_| scene.issuer.token(Uuid::now_v7(), &["user"])).collect();
     let owners = Owners::start(format!("{gateway}/api/shortener/v1/links"), tokens, READS);
     asked(visitors.books(), u64::from(RATE)).await?;
     scene.inflict(fault).await?;
