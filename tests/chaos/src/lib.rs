@@ -9,9 +9,11 @@
 //! * [`owners`]: reads of owners at a steady rate, whatever they are answered.
 //! * [`probes`]: clients of every kind through the gateway, and what they are answered.
 //! * [`victim`]: what is killed, or hangs.
+//! * [`cables`]: the network between them, which can be slow.
 //! * [`ledger`]: what the services say afterwards.
 
 pub mod books;
+pub mod cables;
 pub mod ledger;
 pub mod merchant;
 pub mod money;

@@ -6,6 +6,7 @@
 //! - [`Sandbox`] gives one test its own databases and logins, as narrow as production's.
 //! - [`environment`] turns logins into the environment that a service reads.
 //! - [`Stack`] runs the real binaries with that environment.
+//! - [`Proxy`] is a cable that can be slow or cut, [`Disk`] a disk that can be full.
 //! - [`answer`] is what tests of one service look at.
 //! - [`operation`] reads what a service describes, so that every operation is tried.
 //! - [`Issuer`] stands in for auth: tokens, and the key set that verifies them.
@@ -16,6 +17,7 @@
 //! opens the database of another.
 
 pub mod answer;
+mod disk;
 pub mod engines;
 pub mod environment;
 pub mod files;
@@ -38,10 +40,11 @@ pub mod units;
 mod wait;
 
 pub use answer::Answer;
+pub use disk::Disk;
 pub use engines::Engine;
 pub use issuer::Issuer;
 pub use operation::Operation;
-pub use proxy::Proxy;
+pub use proxy::{Pace, Proxy};
 pub use sandbox::Sandbox;
 pub use stack::{Builder, Stack};
 pub use trouble::Trouble;

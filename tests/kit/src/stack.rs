@@ -37,6 +37,8 @@ struct Running {
 pub struct Builder<'a> {
     sandbox: &'a Sandbox,
     extra: BTreeMap<String, Environment>,
+    listeners: Listeners,
+    ports: Vec<Reserved>,
 }
 
 impl Builder<'_> {
@@ -47,16 +49,36 @@ impl Builder<'_> {
         self
     }
 
+    /// Takes the ports of the units that will be started, so that settings can name them.
+    ///
+    /// # Errors
+    /// When no ports are free.
+    pub fn reserve(mut self, units: &[&str]) -> Result<Self> {
+        (self.listeners, self.ports) = reserve(units)?;
+        Ok(self)
+    }
+
+    /// Base URL of a unit whose port is [reserved](Self::reserve).
+    pub fn url(&self, unit: &str) -> Option<String> {
+        self.listeners.get(unit).map(|address| format!("http://{address}"))
+    }
+
+    /// The sandbox that the stack will run in.
+    pub fn sandbox(&self) -> &Sandbox {
+        self.sandbox
+    }
+
     /// Starts units, in the given order, and waits until all are ready.
     ///
     /// # Errors
     /// When a unit is not built, ends, or does not become ready; the error carries the end of its log.
     pub async fn start(self, units: &[&str]) -> Result<Stack> {
-        let (listeners, ports) = reserve(units)?;
-        let folder = self.sandbox.folder();
+        let reserved = if self.listeners.is_empty() { self.reserve(units)? } else { self };
+        let Self { sandbox, extra, listeners, ports } = reserved;
+        let folder = sandbox.folder();
         let running = units.iter().map(|&unit| {
-            let mut environment = self.sandbox.env_among(unit, listeners.clone());
-            environment.extend(self.extra.get(unit).cloned().unwrap_or_default());
+            let mut environment = sandbox.env_among(unit, listeners.clone());
+            environment.extend(extra.get(unit).cloned().unwrap_or_default());
             (unit.to_owned(), Running { daemon: idle(&folder, unit), environment })
         });
         let stack = Stack { units: running.collect(), listeners: listeners.clone(), _ports: ports };
@@ -108,7 +130,7 @@ impl Stack {
 
     /// Prepares a stack that needs settings of its own.
     pub fn builder(sandbox: &Sandbox) -> Builder<'_> {
-        Builder { sandbox, extra: BTreeMap::new() }
+        Builder { sandbox, extra: BTreeMap::new(), listeners: Listeners::new(), ports: Vec::new() }
     }
 
     /// Base URL of a unit, without a slash at the end.

@@ -10,28 +10,32 @@ mod table;
 use anyhow::{Context as _, ensure};
 use chaos::{
     books,
+    cables::Cables,
     ledger::Ledger,
     money,
     probes::{Probe, Probes, Tallies, World},
     shop::Shop,
 };
 use fault::Fault;
-use kit::{Engine, Issuer, Sandbox, Stack, engines::Private, eventually, paths};
+use kit::{Disk, Engine, Issuer, Sandbox, Stack, engines::Private, eventually, paths};
 use std::{path::PathBuf, sync::Arc, time::Duration};
-use table::Row;
+use table::{Outcome, Row};
 use tokio::time::Instant;
 
 /// How many requests of each kind end while a fault lasts.
 const ASKED: u64 = 8;
 /// How many good answers in a row count as recovered.
 const GOOD: u64 = 5;
-const LIMIT: Duration = Duration::from_secs(120);
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 /// How long everything may take to come to rest: longer than a step's timeout and the second rung of retries.
 const REST: Duration = Duration::from_secs(240);
 
 /// Everything that runs.
 pub(crate) struct Scene {
     pub(crate) stack: Stack,
+    pub(crate) cables: Cables,
+    /// The disk of shortener's spool.
+    pub(crate) spool: anyhow::Result<Disk>,
     pub(crate) engines: Private,
     pub(crate) sandbox: Sandbox,
     issuer: Issuer,
@@ -39,19 +43,28 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) const ENGINES: &'static [Engine] = Engine::ALL;
+    /// Engines whose disks are filled, and how many mebibytes those have.
+    const DISKS: [(Engine, u32); 2] = [(Engine::Postgres, 768), (Engine::Rabbitmq, 1_536)];
     const UNITS: [&'static str; 8] =
         ["auth", "shortener", "analytics", "providers", "inventory", "payments", "orders", "gateway"];
 
     async fn set() -> anyhow::Result<Self> {
-        let engines = Private::start(Self::ENGINES).await?;
+        let engines = Private::on_small_disks(Self::ENGINES, &Self::DISKS).await?;
+        fault::keep_little_log(&engines).await?;
+        let spool = Disk::mount(&engines.folder().join("spool"), 16);
         let sandbox = Sandbox::on(&engines).await?;
         let issuer = Issuer::start().await?;
         let builder =
             Self::UNITS.into_iter().filter(|unit| *unit != "auth").fold(Stack::builder(&sandbox), |builder, unit| {
                 builder.env(unit, &format!("{}_JWT__JWKS_URL", unit.to_uppercase()), issuer.jwks_url())
             });
+        let (cables, mut builder) = Cables::lay(&engines, &Self::UNITS, builder).await?;
+        if let Ok(disk) = &spool {
+            let folder = disk.folder().join("clicks");
+            builder = builder.env("shortener", "SHORTENER_SPOOL__DIRECTORY", folder.display().to_string());
+        }
         let stack = builder.start(&Self::UNITS).await?;
-        Ok(Self { stack, engines, sandbox, issuer })
+        Ok(Self { stack, cables, spool, engines, sandbox, issuer })
     }
 }
 
@@ -69,6 +82,10 @@ mod long {
         let mut redirects = Redirects::default();
         for fault in Fault::all().into_iter().filter(|fault| fault.name().contains(&wanted)) {
             let context = || format!("the fault: {}", fault.name());
+            if let Some(reason) = fault.obstacle(&scene) {
+                rows.push(Row { fault: fault.name(), outcome: Outcome::NotRun(reason) });
+                continue;
+            }
             let (row, more) = suffer(&scene, &world, fault).await.with_context(context)?;
             redirects = redirects.and(&more);
             rows.push(row);
@@ -125,7 +142,7 @@ async fn suffer(scene: &Scene, world: &Arc<World>, fault: Fault) -> anyhow::Resu
     let recovered = began.elapsed();
     let after = Redirects::of(&probes.stop().await);
     let redirects = before.and(&Redirects::of(&seen)).and(&after);
-    Ok((Row { fault: fault.name(), seen, recovered }, redirects))
+    Ok((Row { fault: fault.name(), outcome: Outcome::Run { seen, recovered } }, redirects))
 }
 
 /// Compares the books: no answered redirect is lost, and orders, stock and money agree once they have come to rest.

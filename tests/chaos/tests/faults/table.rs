@@ -7,10 +7,20 @@ use std::{fmt::Write as _, path::PathBuf, time::Duration};
 pub(crate) struct Row {
     /// The fault's name.
     pub(crate) fault: String,
-    /// What clients were answered while it lasted.
-    pub(crate) seen: Tallies,
-    /// How long after its end the last kind of client was served as before.
-    pub(crate) recovered: Duration,
+    pub(crate) outcome: Outcome,
+}
+
+/// What became of a fault.
+pub(crate) enum Outcome {
+    /// It happened.
+    Run {
+        /// What clients were answered while it lasted.
+        seen: Tallies,
+        /// How long after its end the last kind of client was served as before.
+        recovered: Duration,
+    },
+    /// It could not happen on this machine, for this reason.
+    NotRun(String),
 }
 
 const HEAD: &str = "\
@@ -34,8 +44,16 @@ pub(crate) fn write(path: &PathBuf, rows: &[Row]) -> anyhow::Result<()> {
     let names = Probe::ALL.map(Probe::name).join(" | ");
     writeln!(text, "| fault | {names} | recovery |\n| --- |{}", " --- |".repeat(Probe::ALL.len() + 1))?;
     for row in rows {
-        let cells = Probe::ALL.map(|probe| cell(row.seen.get(&probe))).join(" | ");
-        writeln!(text, "| {} | {cells} | {:.1} s |", row.fault, row.recovered.as_secs_f64())?;
+        match &row.outcome {
+            Outcome::Run { seen, recovered } => {
+                let cells = Probe::ALL.map(|probe| cell(seen.get(&probe))).join(" | ");
+                writeln!(text, "| {} | {cells} | {:.1} s |", row.fault, recovered.as_secs_f64())?;
+            }
+            Outcome::NotRun(reason) => {
+                let rest = " – |".repeat(Probe::ALL.len());
+                writeln!(text, "| {} | not run here: {reason} |{rest}", row.fault)?;
+            }
+        }
     }
     Ok(std::fs::write(path, text)?)
 }

@@ -1,10 +1,12 @@
 //! Engines that a test may kill: a set of its own, which the shared engines and other tests do not notice.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use super::{Addresses, Engine, Site, ensure as ensure_shared, rabbitmq, start, start_all};
+use crate::disk::{self, Disk};
 use crate::paths;
 use crate::ports::{Ports, Reserved};
 use crate::process::Identity;
@@ -17,6 +19,8 @@ pub struct Private {
     site: Site,
     engines: Vec<Engine>,
     addresses: Addresses,
+    /// The engines with a disk of their own, or why they have none.
+    disks: BTreeMap<Engine, Result<Disk, String>>,
     // Keeps the ports from being given to others while an engine is down.
     _ports: Vec<Reserved>,
 }
@@ -27,7 +31,7 @@ impl Private {
     /// # Errors
     /// When one of them, or one of the shared ones, does not start.
     pub async fn start(engines: &[Engine]) -> Result<Self> {
-        Self::start_as(engines, Site::private).await
+        Self::start_as(engines, &[], Site::private).await
     }
 
     /// Like [`start`](Self::start), with engines that wait for the disk as in production.
@@ -35,10 +39,22 @@ impl Private {
     /// # Errors
     /// When one of them, or one of the shared ones, does not start.
     pub async fn durable(engines: &[Engine]) -> Result<Self> {
-        Self::start_as(engines, Site::bench).await
+        Self::start_as(engines, &[], Site::bench).await
     }
 
-    async fn start_as(engines: &[Engine], site: fn(PathBuf, Ports) -> Result<Site>) -> Result<Self> {
+    /// Like [`start`](Self::start), with some engines each on a disk of so many mebibytes, where mounting is permitted.
+    ///
+    /// # Errors
+    /// When one of them, or one of the shared ones, does not start.
+    pub async fn on_small_disks(engines: &[Engine], disks: &[(Engine, u32)]) -> Result<Self> {
+        Self::start_as(engines, disks, Site::private).await
+    }
+
+    async fn start_as(
+        engines: &[Engine],
+        disks: &[(Engine, u32)],
+        site: fn(PathBuf, Ports) -> Result<Site>,
+    ) -> Result<Self> {
         let others: Vec<Engine> = Engine::ALL.iter().copied().filter(|engine| !engines.contains(engine)).collect();
         let shared = ensure_shared(&Site::test()?, &others).await?;
         remove_leftovers();
@@ -46,8 +62,13 @@ impl Private {
         let own = Identity::own();
         let name = format!("{}x{}x{}", own.pid, own.started, ports.postgres);
         let site = site(folder().join(name), ports)?;
+        let disk = |(engine, mebibytes): &(Engine, u32)| {
+            let disk = Disk::mount(&site.data(*engine), *mebibytes);
+            (*engine, disk.map_err(|error| format!("{error:#}")))
+        };
+        let disks = disks.iter().map(disk).collect();
         // Built before the start, so that a failing start also cleans up.
-        let mut private = Self { site, engines: engines.to_vec(), addresses: shared.clone(), _ports: held };
+        let mut private = Self { site, engines: engines.to_vec(), addresses: shared.clone(), disks, _ports: held };
         let addresses = start_all(&private.site, engines).await?;
         private.addresses = shared.with(engines, &addresses);
         Ok(private)
@@ -114,6 +135,23 @@ impl Private {
         rabbitmq::limit_memory(&self.site, limit).await
     }
 
+    /// Whether RabbitMQ has an alarm, so that it takes no messages.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn broker_alarm(&self) -> Result<bool> {
+        rabbitmq::has_alarm(&self.addresses).await
+    }
+
+    /// The disk of an engine.
+    ///
+    /// # Errors
+    /// Why it has none of its own.
+    pub fn disk(&self, engine: Engine) -> Result<&Disk> {
+        let disk = self.disks.get(&engine).context("it was not given a disk of its own")?;
+        disk.as_ref().map_err(|reason| anyhow::anyhow!("{reason}"))
+    }
+
     fn own(&self, engine: Engine) -> Result<()> {
         ensure!(self.engines.contains(&engine), "{} is shared with other tests here", engine.name());
         Ok(())
@@ -123,7 +161,7 @@ impl Private {
 impl Drop for Private {
     fn drop(&mut self) {
         kill(&self.site);
-        let _ = std::fs::remove_dir_all(self.site.folder());
+        remove(self.site.folder());
     }
 }
 
@@ -132,6 +170,11 @@ fn kill(site: &Site) {
     for daemon in daemons.chain([rabbitmq::port_mapper(site)]) {
         daemon.kill_and_forget();
     }
+}
+
+fn remove(folder: &Path) {
+    disk::unmount_below(folder);
+    let _ = std::fs::remove_dir_all(folder);
 }
 
 fn folder() -> PathBuf {
@@ -151,6 +194,6 @@ fn remove_leftovers() {
         if let Ok(site) = Site::private(entry.path(), Ports::at(0)) {
             kill(&site);
         }
-        let _ = std::fs::remove_dir_all(entry.path());
+        remove(&entry.path());
     }
 }

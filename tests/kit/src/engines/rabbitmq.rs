@@ -67,6 +67,14 @@ pub(super) async fn limit_memory(site: &Site, limit: &str) -> Result<()> {
     Ok(())
 }
 
+/// Whether it has an alarm for want of memory or disk.
+pub(super) async fn has_alarm(addresses: &Addresses) -> Result<bool> {
+    let url = format!("{}/api/health/checks/local-alarms", addresses.management_url());
+    let status = http::client().get(&url).send().await?.status();
+    ensure!(status.is_success() || status == 503, "its management API answers {status}");
+    Ok(!status.is_success())
+}
+
 fn configure(site: &Site, folder: &Path) -> Result<()> {
     let ports = site.ports();
     let settings = [

@@ -2,4 +2,5 @@
 
 mod closed;
 mod private;
+mod proxy;
 mod sandbox;
