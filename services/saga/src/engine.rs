@@ -16,10 +16,13 @@ use chassis::{
     messaging::{Broker, Consumer, Subscription, ledger::Ledger},
     telemetry,
 };
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use contracts::rest::sagas::SagaRecord;
 use sqlx::{PgConnection, PgPool};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use uuid::Uuid;
 
 /// How often the sweep looks for sagas whose time has come, unless set.
@@ -36,6 +39,8 @@ pub struct Engine {
     pub(crate) sweep_every: Duration,
     unit: Arc<str>,
     pub(crate) flows: Arc<[Arc<dyn Flow>]>,
+    /// Since when the broker has been reached, as the sweep last saw.
+    reached: Arc<Mutex<Option<DateTime<Utc>>>>,
 }
 
 /// A saga that has begun and is not stored yet.
@@ -85,7 +90,7 @@ impl Engine {
     /// the routing key `<unit>.saga.replied`.
     #[must_use]
     pub fn new(pool: PgPool, unit: &str) -> Self {
-        Self { pool, sweep_every: SWEEP_EVERY, unit: unit.into(), flows: Arc::default() }
+        Self { pool, sweep_every: SWEEP_EVERY, unit: unit.into(), flows: Arc::default(), reached: Arc::default() }
     }
 
     /// Adds a kind of saga.
@@ -225,6 +230,15 @@ impl Engine {
     #[must_use]
     pub fn consumer(&self, broker: &Broker, ledger: Ledger) -> Consumer<Replies> {
         Consumer::new(broker, self.subscription(), ledger, Replies::new(self.clone()))
+    }
+
+    /// Since when replies can come; nothing before the sweep's first look, and while the broker is away.
+    pub(crate) fn reached(&self) -> Option<DateTime<Utc>> {
+        *self.reached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn note_reached(&self, since: Option<DateTime<Utc>>) {
+        *self.reached.lock().unwrap_or_else(PoisonError::into_inner) = since;
     }
 
     pub(crate) fn reply_to(&self) -> String {

@@ -92,7 +92,14 @@ impl Transition {
                 };
                 machine::advance(flow.shape(), state, Input::Due { anew }, now)?
             }
-            Impulse::Reply(replied) => answered(&*flow, &mut record, state, replied, now)?,
+            Impulse::Reply(replied) => {
+                let anew = match engine.reached() {
+                    Some(since) => Some(since).filter(|since| *since > record.updated_at),
+                    None => Some(now),
+                };
+                let state = anew.map_or(state.clone(), |anew| machine::renewed(flow.shape(), state, anew, now));
+                answered(&*flow, &mut record, state, replied, now)?
+            }
         };
         Ok(Self { now, waited, ..Self::first(engine, flow, record, step) })
     }

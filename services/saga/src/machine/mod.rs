@@ -80,6 +80,14 @@ pub fn advance(shape: &Shape, state: State, input: Input, now: DateTime<Utc>) ->
     Ok(machine.end(next))
 }
 
+/// What `state` is when replies could come only from `anew` on: if the time of what it waits for is over by `now`, it has
+/// it anew, and the deadline shifts alike. Without this, a reply that waited longer than the saga would come too late.
+pub fn renewed(shape: &Shape, state: State, anew: DateTime<Utc>, now: DateTime<Utc>) -> State {
+    let mut machine = Machine { shape, now, state, notes: Vec::new() };
+    machine.renew(anew);
+    machine.state
+}
+
 impl Machine<'_> {
     fn end(self, next: Next) -> Move {
         Move { state: self.state, notes: self.notes, next }
@@ -150,15 +158,29 @@ impl Machine<'_> {
         Ok(self.turn_back(wait.step.checked_sub(1), cause))
     }
 
-    fn due(&mut self, anew: Option<DateTime<Utc>>) -> Result<Next, Refusal> {
-        let wait = self.state.wait.ok_or(Refusal::NotDue)?;
-        let due = self.state.due.filter(|due| *due <= self.now).ok_or(Refusal::NotDue)?;
-        let local = self.shape.place(wait.step, wait.direction) == Some(Place::Local);
-        let put_off = anew.filter(|_| !local).map(|anew| anew + span(self.shape.stages[wait.step].timeout));
-        if let Some(later) = put_off.filter(|later| *later > self.now) {
-            // What the attempt could not use of its time, the saga could not either.
+    /// Gives what the saga waits for its full time anew, if that is over and could not be used before `anew`. The saga
+    /// could not use it either, so its deadline shifts alike. Tells whether there is time left then.
+    fn renew(&mut self, anew: DateTime<Utc>) -> bool {
+        let overdue = self.state.wait.zip(self.state.due).filter(|(_, due)| *due <= self.now);
+        let Some((wait, due)) = overdue else { return false };
+        let later = match self.shape.place(wait.step, wait.direction) {
+            Some(Place::Local) => self.now + span(pause(wait.used())),
+            _ => anew + span(self.shape.stages[wait.step].timeout),
+        };
+        let is_later = later > self.now;
+        if is_later {
             self.state.deadline += later - due;
             self.state.due = Some(later);
+        }
+        is_later
+    }
+
+    fn due(&mut self, anew: Option<DateTime<Utc>>) -> Result<Next, Refusal> {
+        let wait = self.state.wait.ok_or(Refusal::NotDue)?;
+        self.state.due.filter(|due| *due <= self.now).ok_or(Refusal::NotDue)?;
+        let is_renewed = anew.is_some_and(|anew| self.renew(anew));
+        let local = self.shape.place(wait.step, wait.direction) == Some(Place::Local);
+        if is_renewed && !local {
             return Ok(Next::Rest);
         }
         let patient = wait.direction == Backward || self.shape.committed(wait.step);

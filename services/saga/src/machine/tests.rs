@@ -309,6 +309,36 @@ fn an_attempt_whose_reply_could_not_come_has_its_time_anew_and_the_deadline_shif
 }
 
 #[test]
+fn a_reply_that_waited_longer_than_the_saga_may_take_comes_in_time_once_the_time_is_given_anew() {
+    let mut saga = Saga::start(checkout());
+    // The process was down, and the reply is the first that it hears.
+    saga.now = saga.state.deadline + TimeDelta::hours(1);
+    let mut late = saga.state.clone();
+    late = advance(&saga.shape, late, saga.reply(Reply::Done), saga.now).unwrap().state;
+    assert_eq!(late.cause.unwrap().code, Cause::DEADLINE);
+    saga.state = renewed(&saga.shape, saga.state.clone(), saga.now, saga.now);
+    saga.answer(Reply::Done);
+    saga.waits_for(2, Forward, 1);
+    assert_eq!(saga.state.due, Some(saga.now + TimeDelta::seconds(30)), "the next step has its full time, too");
+    // Nothing is given to what is not overdue.
+    assert_eq!(renewed(&saga.shape, saga.state.clone(), saga.now, saga.now), saga.state);
+}
+
+#[test]
+fn a_local_step_that_waits_to_be_tried_again_outlives_a_process_that_was_down() {
+    let mut saga = Saga::start(checkout());
+    saga.answer(Reply::Done);
+    saga.answer(Reply::Done);
+    saga.put(Input::Failed { error: "the disk is full".into() });
+    saga.now = saga.state.deadline + TimeDelta::hours(1);
+    saga.put(Input::Due { anew: Some(saga.now) });
+    assert_eq!(saga.next, Next::Run);
+    saga.waits_for(3, Forward, 2);
+    saga.put(Input::Ran(Reply::Done));
+    assert_eq!(saga.state.status, Status::Completed);
+}
+
+#[test]
 fn an_operator_may_hurry_a_compensation_and_nothing_else() {
     let mut saga = Saga::start(checkout());
     assert_eq!(saga.refuses(retry()), Refusal::NothingToRetry);

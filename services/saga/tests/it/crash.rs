@@ -3,8 +3,9 @@
 use crate::{
     checkout::{CHARGE, Checkout, RESERVE},
     participants::Mood,
-    world::{World, engine},
+    world::{PATIENCE, World, engine},
 };
+use chrono::Utc;
 use contracts::rest::sagas::SagaStatus;
 use std::time::Duration;
 
@@ -44,6 +45,33 @@ async fn what_was_lost_with_a_process_is_asked_for_again() {
     world.wake().await;
     world.until(id, SagaStatus::Completed).await;
     assert_eq!(world.order(id).await, ("confirmed".to_owned(), None, 1));
+}
+
+#[tokio::test]
+async fn a_process_that_was_down_for_longer_than_a_saga_may_take_goes_on_with_it() {
+    let brief = Checkout { deadline: Duration::from_secs(3), ..Checkout::default() };
+    let mut world = World::asleep(brief.clone()).await;
+    world.participants.take(CHARGE, Mood::Holds);
+    let first = world.wake().await;
+    let (heard, unheard) = (world.place().await, world.place().await);
+    world.participants.until_held(2).await;
+    first.kill();
+    world.until_nobody_consumes().await;
+    let held = world.participants.held().into_iter().find(|reply| reply.step.saga_id == heard);
+    world.participants.reply(held.unwrap()).await;
+    let late = world.saga(unheard).await.deadline;
+    kit::eventually(PATIENCE, "the deadline", async || Ok((Utc::now() > late).then_some(()))).await.unwrap();
+    world.participants.take(CHARGE, Mood::Does);
+    // Replies may come before the first sweep.
+    let second = engine(&world.pool, brief);
+    world.listen(&second);
+    world.until(heard, SagaStatus::Completed).await;
+    world.run(second).await;
+    let saga = world.until_waits_for(unheard, CHARGE, 1).await;
+    assert_eq!((saga.status, saga.cause), (SagaStatus::Running, None));
+    let given = async || Ok((world.saga(unheard).await.deadline > late).then_some(()));
+    kit::eventually(PATIENCE, "its time anew", given).await.unwrap();
+    assert_eq!(world.saga(unheard).await.status, SagaStatus::Running);
 }
 
 #[tokio::test]

@@ -108,6 +108,12 @@ impl World {
         self.run_with(engine, self.broker.clone())
     }
 
+    /// Takes replies for `engine`, and does nothing else that a process does.
+    pub(crate) fn listen(&mut self, engine: &Engine) {
+        let consumer = engine.consumer(&self.broker, ledger::postgres(self.pool.clone()));
+        self.tasks.spawn(async move { consumer.run(CancellationToken::new()).await.unwrap() });
+    }
+
     /// Starts a process that runs this world's engine, with a cable to the broker that can be cut.
     pub(crate) async fn wake_behind_proxy(&mut self) -> (Process, Proxy) {
         let proxy = Proxy::start(self.sandbox.amqp("orders")).await.unwrap();
