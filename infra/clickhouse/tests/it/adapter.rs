@@ -61,7 +61,7 @@ pub(crate) struct Answer {
 fn library() -> PathBuf {
     let path = std::env::var_os("VITRINE_CHDB_LIB")
         .map(PathBuf::from)
-        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.dev/engines/chdb/libchdb.so"));
+        .unwrap_or_else(|| kit::engines::downloads().join("chdb/libchdb.so"));
     assert!(path.is_file(), "{} is missing: see infra/clickhouse/README.md, or set VITRINE_CHDB_LIB", path.display());
     path
 }
