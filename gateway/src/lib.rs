@@ -122,7 +122,7 @@ fn public(
 ) -> anyhow::Result<Router> {
     let live = Live::new(&config.graphql.live, limits.clone(), context);
     let graphql = Graphql {
-        schema: graphql::schema(config.graphql.introspection),
+        schema: graphql::schema(&config.graphql)?,
         upstreams: upstreams.clone(),
         copies: Copies::new(store, config.copies),
         live: live.clone(),
@@ -139,5 +139,5 @@ fn public(
 /// Returns the GraphQL schema as text.
 #[must_use]
 pub fn sdl() -> String {
-    graphql::schema(true).sdl()
+    graphql::sdl()
 }

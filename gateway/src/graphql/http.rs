@@ -96,7 +96,7 @@ pub(crate) async fn by_get(
     };
     match Parameters::from_query(&query) {
         Ok(parameters) => {
-            let prepared = Prepared::parse(parameters, &graphql.config.guard);
+            let prepared = Prepared::parse(&parameters, &graphql.schema);
             graphql.execute(prepared, media, origin, true).await
         }
         Err(message) => refuse_parameters(media, message),
@@ -136,7 +136,7 @@ pub(crate) async fn by_post(
         Ok(parameters) => parameters,
         Err(message) => return refuse_parameters(media.unwrap_or(Media::Json), message),
     };
-    let prepared = Prepared::parse(parameters, &graphql.config.guard);
+    let prepared = Prepared::parse(&parameters, &graphql.schema);
     let lasts = prepared.as_ref().is_ok_and(|prepared| prepared.kind() == OperationType::Subscription);
     match media {
         // Events are for what lasts, and for who takes nothing else.
@@ -164,21 +164,18 @@ impl Graphql {
                 return Failure::new(Code::NotAcceptable, detail).into_response();
             }
         }
-        match prepared.checked() {
-            Ok(request) => reply(media, self.schema.execute(self.with_data(request, origin, true)).await),
-            Err(refusal) => refuse(media, refusal),
-        }
+        let response = self.schema.execute(prepared.plan, |request| self.with_data(request, origin, true)).await;
+        reply(media, response)
     }
 
     /// Executes an operation of any kind, with any number of results. One of which nothing was executed is the last.
     fn answers(&self, prepared: Attempt, origin: Origin) -> BoxStream<'static, Answer> {
         let id = origin.request_id.clone();
-        let request = prepared.and_then(|prepared| Ok((prepared.kind(), prepared.checked()?)));
-        match request {
-            Ok((kind, request)) => {
+        match prepared {
+            Ok(Prepared { plan }) => {
                 // What was loaded for one event is old at the next.
-                let request = self.with_data(request, origin, kind != OperationType::Subscription);
-                let responses = self.schema.execute_stream(request);
+                let keep = plan.kind() != OperationType::Subscription;
+                let responses = self.schema.stream(plan, |request| self.with_data(request, origin, keep));
                 responses.map(move |response| Answer::of(response, id.as_ref())).boxed()
             }
             Err(refusal) => stream::once(std::future::ready(Answer::refusal(refusal, id.as_ref()))).boxed(),

@@ -1,7 +1,7 @@
 //! GraphQL: the schema that frontends rely on, and how it travels over HTTP.
 //!
-//! A request passes [`http`] (the protocols), [`guard`] (is it small enough?) and then the schema: [`query`],
-//! [`mutation`] and [`subscription`] at the top, a module per noun below. What many things of a list need of a service
+//! A request passes [`http`] (the protocols), [`plan`] (is it valid, and what exactly is to be executed?), [`guard`] (is it
+//! small enough?) and then the schema: [`query`], [`mutation`] and [`subscription`] at the top, a module per noun below. What many things of a list need of a service
 //! is gathered by [`load`].
 
 pub mod customer;
@@ -17,33 +17,52 @@ pub mod order;
 pub mod page;
 pub mod payment;
 pub mod place;
+pub mod plan;
 pub mod product;
 pub mod query;
 pub mod session;
 pub mod stats;
 pub mod subscription;
 
-use async_graphql::{Context, ID, MaybeUndefined, Schema};
+use async_graphql::{Context, ID, MaybeUndefined, ScalarType, Schema, Value};
 use uuid::Uuid;
 
 use crate::clients::{Client, ServiceError};
+use crate::config;
 use crate::origin::Origin;
 use crate::upstream::Upstreams;
+use long::Long;
+use moment::Moment;
 use mutation::Mutation;
+use plan::{Executor, Judge};
 use query::Query;
 use subscription::Subscription;
 
-/// The schema.
-pub type GatewaySchema = Schema<Query, Mutation, Subscription>;
+/// The schema, which executes only what was planned.
+pub type GatewaySchema = Executor<Query, Mutation, Subscription>;
 
-/// How deep selections may nest in async-graphql's own view; ours is stricter and comes first.
-const RECURSION: usize = 128;
+/// Which values our own scalars take.
+const SCALARS: &[(&str, Judge)] = &[("DateTime", judge::<Moment>), ("Long", judge::<Long>)];
 
 /// Builds the schema. Everything about a request comes with the request.
+///
+/// # Errors
+/// Fails when the schema is not valid.
+pub fn schema(config: &config::Graphql) -> anyhow::Result<GatewaySchema> {
+    let builder = Schema::build(Query, Mutation, Subscription);
+    let builder = if config.introspection { builder } else { builder.disable_introspection() };
+    Executor::new(builder, SCALARS, config.guard.clone(), config.introspection)
+}
+
+/// The schema as a document.
 #[must_use]
-pub fn schema(introspection: bool) -> GatewaySchema {
-    let builder = Schema::build(Query, Mutation, Subscription).limit_recursive_depth(RECURSION);
-    if introspection { builder.finish() } else { builder.disable_introspection().finish() }
+pub fn sdl() -> String {
+    Schema::new(Query, Mutation, Subscription).sdl()
+}
+
+/// Judges a value by its scalar.
+fn judge<T: ScalarType>(value: &Value) -> Result<(), String> {
+    if T::is_valid(value) { Ok(()) } else { Err("it is none".to_owned()) }
 }
 
 /// Returns the service of that name, on behalf of the client of the request.

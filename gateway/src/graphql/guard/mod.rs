@@ -1,75 +1,121 @@
 //! Refuses documents that are too large before anything expensive looks at them.
 //!
-//! async-graphql's own limits are checked during validation, which expands fragments again and again: a document of
-//! 985 bytes, in which each fragment spreads the next one twice, keeps it busy for 26.9 s. Here two passes, both
-//! linear in the size of the document, come first: [`scan`] counts tokens and brackets before the parser runs, and
-//! [`walk`] weighs the parsed document, each fragment once; [`statistics`] adds what analytics has to count. `docs/adr/0004-linear-query-guard.md` has the reasons.
+//! Validation expands fragments: in async-graphql's own one a document of 985 bytes, in which each fragment spreads the
+//! next one twice, takes 26.9 s; apollo-compiler's is better, but looks at every fragment again for each operation.
+//! Here two passes, both linear in the size of the document, come first: [`scan`] counts tokens and brackets before the
+//! parser runs, and [`walk`] weighs the parsed document, each fragment once; [`statistics`] adds what analytics has to
+//! count. `docs/adr/0004-linear-query-guard.md` has the reasons.
 
 mod scan;
 mod statistics;
 mod walk;
 
-use async_graphql::Variables;
-use async_graphql::parser::types::ExecutableDocument;
-use contracts::problem::Code;
+use std::collections::HashMap;
+use std::fmt;
+
+use apollo_compiler::Name;
+use apollo_compiler::ast::{Definition, Document, FragmentDefinition, OperationDefinition};
+use async_graphql::Value;
 
 use crate::config::Guard;
-use crate::metrics;
 
-/// Why a document is not executed.
+pub use scan::check as scan;
+
+/// The values of an operation's variables. One that has no value is not in it.
+pub type Values = HashMap<Name, Value>;
+
+/// Which limit a document breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooComplex {
+    /// Which limit.
+    pub limit: &'static str,
+    /// How much is allowed.
+    pub allowed: u64,
+}
+
+impl fmt::Display for TooComplex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "The query is too complex: more than {} {}.", self.allowed, self.limit)
+    }
+}
+
+/// Why a document is not looked at any further.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refused {
     /// It is larger than allowed.
-    TooComplex {
-        /// Which limit it breaks.
-        limit: &'static str,
-        /// How much is allowed.
-        allowed: u64,
-    },
-    /// It is not a GraphQL document.
-    Malformed(String),
+    TooComplex(TooComplex),
     /// A fragment contains itself.
-    Cycle(String),
+    Cycle(Name),
 }
 
-impl Refused {
-    /// Returns the code that clients are told.
-    #[must_use]
-    pub const fn code(&self) -> Code {
-        match self {
-            Self::TooComplex { .. } => Code::QueryTooComplex,
-            Self::Malformed(_) => Code::MalformedRequest,
-            Self::Cycle(_) => Code::ValidationFailed,
-        }
-    }
-
-    /// Returns what clients are told in words.
-    #[must_use]
-    pub fn message(&self) -> String {
-        match self {
-            Self::TooComplex { limit, allowed } => format!("The query is too complex: more than {allowed} {limit}."),
-            Self::Malformed(message) => message.clone(),
-            Self::Cycle(fragment) => format!("The fragment {fragment} contains itself."),
-        }
+impl From<TooComplex> for Refused {
+    fn from(excess: TooComplex) -> Self {
+        Self::TooComplex(excess)
     }
 }
 
-/// Parses a document that is small enough to be validated and executed.
+/// A document as the guard looks at it.
+struct Parts<'a> {
+    operations: Vec<&'a OperationDefinition>,
+    /// In the order in which they are written: a document must always be refused for the same reason.
+    fragments: Vec<&'a FragmentDefinition>,
+    by_name: HashMap<&'a str, &'a FragmentDefinition>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(document: &'a Document) -> Self {
+        let mut parts = Self { operations: Vec::new(), fragments: Vec::new(), by_name: HashMap::new() };
+        for definition in &document.definitions {
+            match definition {
+                Definition::OperationDefinition(operation) => parts.operations.push(operation),
+                Definition::FragmentDefinition(fragment) => {
+                    parts.fragments.push(fragment);
+                    // The first of several is the one that validation looks at.
+                    parts.by_name.entry(fragment.name.as_str()).or_insert(fragment);
+                }
+                // Validation refuses the rest without looking into it.
+                _ => {}
+            }
+        }
+        parts
+    }
+
+    fn fragment(&self, name: &str) -> Option<&'a FragmentDefinition> {
+        self.by_name.get(name).copied()
+    }
+}
+
+/// Weighs everything in a document: validation looks at all of it, whichever operation is executed. A list whose length
+/// is a variable counts as one value; such a document is to be weighed again by [`check_operation`].
 ///
 /// # Errors
-/// Refuses what is too large, cannot be parsed, or contains itself.
-pub fn parse(query: &str, variables: &Variables, guard: &Guard) -> Result<ExecutableDocument, Refused> {
-    let document = scan::check(query, guard).and_then(|()| {
-        let parsed = async_graphql::parser::parse_query(query);
-        let document = parsed.map_err(|error| Refused::Malformed(error.to_string()))?;
-        walk::check(&document, variables, guard)?;
-        statistics::check(&document, variables, guard)?;
-        Ok(document)
-    });
-    if let Err(Refused::TooComplex { limit, .. }) = &document {
-        metrics::refused_query(limit);
+/// Refuses what is too large, or contains itself.
+pub fn check(document: &Document, guard: &Guard) -> Result<(), Refused> {
+    let parts = Parts::of(document);
+    walk::check(&parts, guard)?;
+    Ok(statistics::check(&parts, guard)?)
+}
+
+/// Weighs an operation with its variables.
+///
+/// # Errors
+/// Refuses what is too large.
+pub fn check_operation(document: &Document, name: Option<&str>, values: &Values, guard: &Guard) -> Result<(), Refused> {
+    let parts = Parts::of(document);
+    let chosen = |operation: &&&OperationDefinition| operation.name.as_ref().map(Name::as_str) == name;
+    match parts.operations.iter().find(chosen) {
+        Some(operation) => walk::check_operation(&parts, operation, values, guard),
+        None => Ok(()),
     }
-    document
+}
+
+/// Whether the length of some list is a variable.
+#[must_use]
+pub fn depends_on_variables(document: &Document) -> bool {
+    let parts = Parts::of(document);
+    let sets = parts.operations.iter().map(|operation| &operation.selection_set);
+    let sets = sets.chain(parts.fragments.iter().map(|fragment| &fragment.selection_set));
+    sets.into_iter().any(|set| walk::has_variable_length(set))
 }
 
 #[cfg(test)]

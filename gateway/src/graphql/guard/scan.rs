@@ -1,19 +1,24 @@
 //! Counts tokens and brackets in one pass over the bytes.
 
-use super::Refused;
+use super::TooComplex;
 use crate::config::Guard;
 
 /// How deep brackets may nest. The parser recurses on them; so deep it needs a small part of a thread's stack.
 const BRACKETS: usize = 60;
+/// How many commas, comments and blanks may stand around a token, on average.
+const GAPS: usize = 3;
 
-/// Checks what the parser's time and stack depend on.
-pub(super) fn check(query: &str, guard: &Guard) -> Result<(), Refused> {
+/// Checks what the parser's time, memory and stack depend on.
+///
+/// # Errors
+/// Refuses what has more tokens, brackets in brackets, comments or strings than are allowed.
+pub fn check(query: &str, guard: &Guard) -> Result<(), TooComplex> {
     let mut tokens = Tokens::of(query);
     let (mut count, mut depth) = (0_usize, 0_usize);
     for byte in &mut tokens {
         count += 1;
         if count > guard.tokens {
-            return Err(Refused::TooComplex { limit: "tokens", allowed: guard.tokens as u64 });
+            return Err(TooComplex { limit: "tokens", allowed: guard.tokens as u64 });
         }
         match byte {
             b'{' | b'[' | b'(' => depth += 1,
@@ -21,17 +26,19 @@ pub(super) fn check(query: &str, guard: &Guard) -> Result<(), Refused> {
             _ => {}
         }
         if depth > BRACKETS {
-            return Err(Refused::TooComplex { limit: "nested brackets", allowed: BRACKETS as u64 });
+            return Err(TooComplex { limit: "nested brackets", allowed: BRACKETS as u64 });
         }
     }
-    for (limit, found, allowed) in
-        [("bytes of comments", tokens.comments, guard.comments), ("bytes of strings", tokens.strings, guard.literals)]
-    {
-        if found > allowed {
-            return Err(Refused::TooComplex { limit, allowed: allowed as u64 });
-        }
+    let limits = [
+        ("bytes of comments", tokens.comments, guard.comments),
+        ("bytes of strings", tokens.strings, guard.literals),
+        // The parser keeps each of them as it keeps a token.
+        ("gaps between tokens", tokens.gaps, guard.tokens.saturating_mul(GAPS)),
+    ];
+    match limits.into_iter().find(|(_, found, allowed)| found > allowed) {
+        Some((limit, _, allowed)) => Err(TooComplex { limit, allowed: allowed as u64 }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// The tokens of a document, each as its first byte. Where the document is malformed it is the parser that says so.
@@ -41,6 +48,8 @@ struct Tokens<'a> {
     /// How many bytes of comments and of strings were passed.
     comments: usize,
     strings: usize,
+    /// How many commas, comments and runs of blanks were passed.
+    gaps: usize,
 }
 
 impl Iterator for Tokens<'_> {
@@ -50,11 +59,19 @@ impl Iterator for Tokens<'_> {
         loop {
             let first = *self.bytes.get(self.at)?;
             match first {
-                b' ' | b'\t' | b'\r' | b'\n' | b',' => self.at += 1,
+                b',' => {
+                    self.at += 1;
+                    self.gaps += 1;
+                }
+                _ if is_blank(first) => {
+                    self.skip_while(is_blank);
+                    self.gaps += 1;
+                }
                 b'#' => {
                     let start = self.at;
-                    self.skip_while(|byte| byte != b'\n');
+                    self.skip_while(|byte| byte != b'\n' && byte != b'\r');
                     self.comments += self.at - start;
+                    self.gaps += 1;
                 }
                 b'"' => {
                     let start = self.at;
@@ -77,7 +94,7 @@ impl Iterator for Tokens<'_> {
 
 impl<'a> Tokens<'a> {
     const fn of(query: &'a str) -> Self {
-        Self { bytes: query.as_bytes(), at: 0, comments: 0, strings: 0 }
+        Self { bytes: query.as_bytes(), at: 0, comments: 0, strings: 0, gaps: 0 }
     }
 
     fn skip_while(&mut self, wanted: impl Fn(u8) -> bool) {
@@ -110,6 +127,10 @@ impl<'a> Tokens<'a> {
     }
 }
 
+const fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
 /// Names and numbers; anything beyond ASCII counts as part of one, as it can only stand in strings.
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
@@ -127,13 +148,23 @@ mod tests {
     fn comments_and_strings_are_measured() {
         let guard = Guard { comments: 100, literals: 1_000, ..Guard::default() };
         let limit = |query: &str| match check(query, &guard) {
-            Err(Refused::TooComplex { limit, .. }) => limit,
-            _ => "none",
+            Err(TooComplex { limit, .. }) => limit,
+            Ok(()) => "none",
         };
         let (comment, string) = ("#".repeat(60), format!("a(b: \"{}\")", "x".repeat(600)));
         assert_eq!(limit(&format!("{{ {comment}\n {string} }}")), "none");
         assert_eq!(limit(&format!("{{ {comment}\n a {comment}\n }}")), "bytes of comments");
         assert_eq!(limit(&format!("{{ {string} {string} }}")), "bytes of strings");
+    }
+
+    #[test]
+    fn what_is_ignored_is_counted() {
+        let guard = Guard { tokens: 100, ..Guard::default() };
+        let excess = TooComplex { limit: "gaps between tokens", allowed: 300 };
+        assert_eq!(check(&format!("{{ a {} }}", ",".repeat(290)), &guard), Ok(()));
+        assert_eq!(check(&format!("{{ a {} }}", ",".repeat(301)), &guard), Err(excess));
+        assert_eq!(check(&format!("{{ a {} }}", "#\n".repeat(151)), &guard), Err(excess));
+        assert_eq!(check(&format!("{{ a {} }}", " ".repeat(10_000)), &guard), Ok(()));
     }
 
     #[test]

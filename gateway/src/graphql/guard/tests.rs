@@ -1,19 +1,26 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use async_graphql::Variables;
+use apollo_compiler::parser::Parser;
 use proptest::prelude::*;
-use serde_json::json;
 
 use super::*;
 
+/// Does what a document meets before validation, and what an operation without a name meets after it.
+fn look(query: &str, values: &Values, guard: &Guard) -> Result<(), Refused> {
+    scan(query, guard)?;
+    let document = Parser::new().parse_ast(query, "test").expect("it is well-formed");
+    check(&document, guard)?;
+    check_operation(&document, None, values, guard)
+}
+
 fn refused(query: &str) -> Option<Refused> {
-    parse(query, &Variables::default(), &Guard::default()).err()
+    look(query, &Values::new(), &Guard::default()).err()
 }
 
 fn limit(query: &str) -> &'static str {
     match refused(query) {
-        Some(Refused::TooComplex { limit, .. }) => limit,
+        Some(Refused::TooComplex(excess)) => excess.limit,
         other => panic!("{other:?}"),
     }
 }
@@ -69,8 +76,8 @@ fn the_time_is_linear_in_the_size_of_the_document() {
     let query = doubling(60);
     // Every limit on counts is lifted: the walk itself must not expand anything.
     let took = fastest(|| {
-        let result = parse(&query, &Variables::default(), &few);
-        assert!(matches!(result, Err(Refused::TooComplex { .. }) | Ok(_)));
+        let result = look(&query, &Values::new(), &few);
+        assert!(matches!(result, Err(Refused::TooComplex(_)) | Ok(())));
     });
     assert!(took < Duration::from_millis(200), "{took:?}");
 }
@@ -102,7 +109,7 @@ fn statistics_count_as_what_they_cost() {
         (format!("{{ link(code: \"a\") {{ stats {{ {} }} }} }}", each(31, "topReferrers(first: #) { name }")), true),
     ] {
         let told = refused(&query);
-        let expected = Refused::TooComplex { limit: "units of statistics", allowed: 100 };
+        let expected = Refused::TooComplex(TooComplex { limit: "units of statistics", allowed: 100 });
         assert_eq!(told, is_too_much.then_some(expected), "{query}");
     }
     // Fragments hide nothing.
@@ -184,13 +191,38 @@ fn fragments_that_contain_themselves_are_found() {
 fn variables_decide_how_long_a_list_is() {
     let query = "query($n: Int) { links(first: $n) { edges { node { stats { topReferrers(first: $n) { \
                  a: name b: name c: name d: name e: name f: name g: name h: name i: name j: name } } } } } }";
-    let with = |n: serde_json::Value| {
-        let variables = Variables::from_json(json!({ "n": n }));
-        parse(query, &variables, &Guard::default()).is_ok()
+    let document = Parser::new().parse_ast(query, "test").expect("it is well-formed");
+    assert!(depends_on_variables(&document));
+    assert_eq!(check(&document, &Guard::default()), Ok(()), "it may be small");
+    let with = |n: Option<Value>| {
+        let values = n.map(|n| (Name::new_static("n").expect("a name"), n)).into_iter().collect();
+        check_operation(&document, None, &values, &Guard::default()).is_ok()
     };
-    assert!(with(json!(10)));
-    assert!(!with(json!(100)));
-    assert!(!with(json!(null)), "unknown is taken for the longest");
+    assert!(with(Some(10.into())));
+    assert!(!with(Some(100.into())));
+    assert!(!with(Some(Value::Null)), "null is taken for the longest");
+    assert!(with(None), "an absent argument has its default");
+}
+
+#[test]
+fn what_validation_would_look_at_again_and_again_is_counted() {
+    let parts = "parts in the document, fragments expanded";
+    // Arguments, values, directives and spreads of fragments that are not there: none of them is a field.
+    let many = |what: &str| what.repeat(1_500);
+    for inside in [
+        format!("a({})", many("b:1 ")),
+        format!("a(b: [{}])", many("1 ")),
+        format!("a(b: {{ {} }})", many("c:1 ")),
+        format!("a {}", many("...f ")),
+    ] {
+        let operations: String = (0..40).map(|number| format!("query q{number} {{ ...x }} ")).collect();
+        assert_eq!(limit(&format!("{operations} fragment x on Query {{ {inside} }}")), parts, "{}", &inside[..20]);
+    }
+    // Each of the fragments in the middle spreads one that is wide.
+    let middle: String = (0..100).map(|number| format!("fragment m{number} on Query {{ ...w }} ")).collect();
+    let spreads: String = (0..100).map(|number| format!("...m{number} ")).collect();
+    let wide = "...nobody ".repeat(1_000);
+    assert_eq!(limit(&format!("{{ {spreads} }} {middle} fragment w on Query {{ {wide} }}")), parts);
 }
 
 #[test]
@@ -200,13 +232,6 @@ fn the_standard_introspection_query_passes() {
     let types =
         "{ __schema { types { fields { type { fields { type { fields { type { fields { name } } } } } } } } } }";
     assert_eq!(limit(types), "values in the answer");
-}
-
-#[test]
-fn what_cannot_be_parsed_is_malformed() {
-    for query in ["", "{", "{ 8f31 }", "query", "{ a(b: ) }", "\u{0}"] {
-        assert!(matches!(refused(query), Some(Refused::Malformed(_))), "{query:?}");
-    }
 }
 
 /// A selection as a tree, with spreads of fragments with higher numbers only.
@@ -274,14 +299,18 @@ proptest! {
         }
         let (fields, aliases) = expand(&operation, 0, &fragments);
         let exact = Guard { fields: u64::MAX, aliases: u64::MAX, roots: u64::MAX, depth: 64, cost: u64::MAX, tokens: usize::MAX, literals: usize::MAX, comments: usize::MAX, directives: 0, statistics: u64::MAX };
-        let document = async_graphql::parser::parse_query(&query).expect("it is well-formed");
-        let weight = walk::weigh(&document, &Variables::default());
+        let document = Parser::new().parse_ast(&query, "test").expect("it is well-formed");
+        let weight = walk::weigh(&Parts::of(&document));
         prop_assert_eq!((weight.fields, weight.aliases), (fields, aliases), "{}", query);
-        prop_assert!(parse(&query, &Variables::default(), &exact).is_ok());
+        prop_assert!(look(&query, &Values::new(), &exact).is_ok());
     }
 
     #[test]
     fn no_text_makes_it_panic(query in "[ -~\n\"#{}()\\[\\]]{0,400}") {
-        let _ = refused(&query);
+        if scan(&query, &Guard::default()).is_ok()
+            && let Ok(document) = Parser::new().parse_ast(query, "test")
+        {
+            let _ = check(&document, &Guard::default());
+        }
     }
 }

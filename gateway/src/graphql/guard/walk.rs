@@ -2,15 +2,19 @@
 
 use std::collections::HashMap;
 
-use async_graphql::parser::types::{ExecutableDocument, Field, OperationType, Selection, SelectionSet};
-use async_graphql::{Name, Pos, Value, Variables};
+use apollo_compiler::Node;
+use apollo_compiler::ast::{
+    Argument, DirectiveList, Field, FragmentDefinition, OperationDefinition, OperationType, Selection, Value,
+};
+use async_graphql::Value as Known;
 
-use super::Refused;
+use super::{Parts, Refused, TooComplex, Values};
 use crate::config::Guard;
 
 /// How far selections may nest while walking, spreads included: the walk recurses, and so does validation.
 const NESTING: u64 = 64;
-/// Fields, of all operations and fragments together, that validation may have to look at.
+/// How many times the fields of one operation all operations and fragments may have together, and how many times its
+/// tokens the document may have when its fragments are expanded: validation looks at fragments again and again.
 const WORK: u64 = 5;
 /// How long a list is taken to be when nothing says so.
 const LISTS: &[(&str, u64)] = &[
@@ -54,6 +58,8 @@ pub(super) struct Weight {
     pub(super) directives: u64,
     /// Values in the answer.
     pub(super) cost: u64,
+    /// Everything that validation looks at: fields, fragments, arguments, values and directives.
+    pub(super) parts: u64,
 }
 
 impl Weight {
@@ -67,6 +73,7 @@ impl Weight {
             aliases: self.aliases.saturating_add(other.aliases),
             directives: self.directives.saturating_add(other.directives),
             cost: self.cost.saturating_add(other.cost),
+            parts: self.parts.saturating_add(other.parts),
         }
     }
 
@@ -82,10 +89,19 @@ impl Weight {
     }
 
     fn under_fragment(self) -> Self {
-        Self { nesting: self.nesting.saturating_add(1), ..self }
+        Self { nesting: self.nesting.saturating_add(1), parts: self.parts.saturating_add(1), ..self }
     }
 
-    fn within(&self, guard: &Guard) -> Result<(), Refused> {
+    /// Adds directives, and what stands in them.
+    fn with_directives(mut self, directives: &DirectiveList) -> Self {
+        self.directives = self.directives.saturating_add(directives.len() as u64);
+        for directive in directives.iter() {
+            self.parts = self.parts.saturating_add(1).saturating_add(parts_of(&directive.arguments));
+        }
+        self
+    }
+
+    fn within(&self, guard: &Guard) -> Result<(), TooComplex> {
         let limits = [
             (self.fields, guard.fields, "fields"),
             (self.depth, guard.depth, "levels"),
@@ -95,120 +111,189 @@ impl Weight {
             (self.cost, guard.cost, "values in the answer"),
         ];
         match limits.into_iter().find(|(found, allowed, _)| found > allowed) {
-            Some((_, allowed, limit)) => Err(Refused::TooComplex { limit, allowed }),
+            Some((_, allowed, limit)) => Err(TooComplex { limit, allowed }),
             None => Ok(()),
         }
     }
 }
 
 /// Checks every operation and fragment: validation looks at all of them, whichever is executed.
-pub(super) fn check(document: &ExecutableDocument, variables: &Variables, guard: &Guard) -> Result<(), Refused> {
-    let mut walk = Walk { document, variables, known: HashMap::new() };
-    let mut work = 0_u64;
-    for operation in in_order(document.operations.iter().map(|(_, operation)| (operation.pos, &operation.node))) {
-        let mut weight = walk.selections(&operation.selection_set.node, 0)?;
-        weight.directives = weight.directives.saturating_add(operation.directives.len() as u64);
+pub(super) fn check(parts: &Parts<'_>, guard: &Guard) -> Result<(), Refused> {
+    let mut walk = Walk::of(parts, None);
+    let (mut fields, mut looks) = (0_u64, 0_u64);
+    for operation in &parts.operations {
+        let weight = walk.operation(operation)?;
         weight.within(guard)?;
-        let roots = match operation.ty {
-            OperationType::Query => guard.roots,
-            // They run one after another, and each costs a write.
-            OperationType::Mutation => guard.roots.div_ceil(2),
-            // GraphQL specification, 5.2.3.1.
-            OperationType::Subscription => 1,
-        };
-        if weight.width > roots {
-            return Err(Refused::TooComplex { limit: "fields at the top", allowed: roots });
+        check_roots(operation, weight.width, guard)?;
+        fields = fields.saturating_add(weight.fields);
+        looks = looks.saturating_add(weight.parts);
+    }
+    for fragment in &parts.fragments {
+        let weight = walk.fragment(fragment, 0)?;
+        weight.within(guard)?;
+        fields = fields.saturating_add(weight.fields);
+        looks = looks.saturating_add(weight.parts);
+    }
+    let limits = [
+        (fields, guard.fields, "fields in the document"),
+        (looks, guard.tokens as u64, "parts in the document, fragments expanded"),
+    ];
+    for (found, allowed, limit) in limits {
+        let allowed = allowed.saturating_mul(WORK);
+        if found > allowed {
+            return Err(TooComplex { limit, allowed }.into());
         }
-        work = work.saturating_add(weight.fields);
-    }
-    for name in in_order(document.fragments.iter().map(|(name, fragment)| (fragment.pos, name))) {
-        let weight = walk.fragment(name, 0)?;
-        weight.within(guard)?;
-        work = work.saturating_add(weight.fields);
-    }
-    if work > guard.fields.saturating_mul(WORK) {
-        return Err(Refused::TooComplex { limit: "fields in the document", allowed: guard.fields * WORK });
     }
     Ok(())
 }
 
-/// Sorts parts of a document as they are written: the parser keeps them in maps that iterate in any order, and the
-/// same document must always be refused for the same reason.
-fn in_order<T>(parts: impl Iterator<Item = (Pos, T)>) -> impl Iterator<Item = T> {
-    let mut parts: Vec<_> = parts.collect();
-    parts.sort_by_key(|(position, _)| *position);
-    parts.into_iter().map(|(_, part)| part)
+/// Checks one operation, with its variables.
+pub(super) fn check_operation(
+    parts: &Parts<'_>,
+    operation: &OperationDefinition,
+    values: &Values,
+    guard: &Guard,
+) -> Result<(), Refused> {
+    Ok(Walk::of(parts, Some(values)).operation(operation)?.within(guard)?)
+}
+
+fn check_roots(operation: &OperationDefinition, found: u64, guard: &Guard) -> Result<(), TooComplex> {
+    let allowed = match operation.operation_type {
+        OperationType::Query => guard.roots,
+        // They run one after another, and each costs a write.
+        OperationType::Mutation => guard.roots.div_ceil(2),
+        // GraphQL specification, 5.2.3.1.
+        OperationType::Subscription => 1,
+    };
+    if found > allowed { Err(TooComplex { limit: "fields at the top", allowed }) } else { Ok(()) }
 }
 
 struct Walk<'a> {
-    document: &'a ExecutableDocument,
-    variables: &'a Variables,
+    parts: &'a Parts<'a>,
+    /// The variables' values, where they are known.
+    values: Option<&'a Values>,
     /// The weight of each fragment that was met; nothing while it is being weighed.
-    known: HashMap<&'a Name, Option<Weight>>,
+    known: HashMap<*const FragmentDefinition, Option<Weight>>,
 }
 
 impl<'a> Walk<'a> {
-    fn selections(&mut self, set: &'a SelectionSet, nesting: u64) -> Result<Weight, Refused> {
+    fn of(parts: &'a Parts<'a>, values: Option<&'a Values>) -> Self {
+        Self { parts, values, known: HashMap::new() }
+    }
+
+    fn operation(&mut self, operation: &OperationDefinition) -> Result<Weight, Refused> {
+        let mut weight = self.selections(&operation.selection_set, 0)?.with_directives(&operation.directives);
+        for variable in &operation.variables {
+            let default = variable.default_value.as_ref().map_or(0, |value| parts_of_value(value));
+            weight.parts = weight.parts.saturating_add(1).saturating_add(default);
+            weight = weight.with_directives(&variable.directives);
+        }
+        Ok(weight)
+    }
+
+    fn selections(&mut self, set: &[Selection], nesting: u64) -> Result<Weight, Refused> {
         if nesting > NESTING {
-            return Err(Refused::TooComplex { limit: "nested selections", allowed: NESTING });
+            return Err(TooComplex { limit: "nested selections", allowed: NESTING }.into());
         }
         let mut sum = Weight::default();
-        for selection in &set.items {
-            let mut weight = match &selection.node {
-                Selection::Field(field) => self.field(&field.node, nesting)?,
-                Selection::FragmentSpread(spread) => self.fragment(&spread.node.fragment_name.node, nesting)?,
+        for selection in set {
+            let weight = match selection {
+                Selection::Field(field) => self.field(field, nesting)?.with_directives(&field.directives),
+                Selection::FragmentSpread(spread) => {
+                    self.spread(&spread.fragment_name, nesting)?.with_directives(&spread.directives)
+                }
                 Selection::InlineFragment(inline) => {
-                    self.selections(&inline.node.selection_set.node, nesting + 1)?.under_fragment()
+                    let inside = self.selections(&inline.selection_set, nesting + 1)?;
+                    inside.under_fragment().with_directives(&inline.directives)
                 }
             };
-            let directives = selection.node.directives().len() as u64;
-            weight.directives = weight.directives.saturating_add(directives);
             sum = sum.beside(weight);
         }
         Ok(sum)
     }
 
-    fn field(&mut self, field: &'a Field, nesting: u64) -> Result<Weight, Refused> {
-        let inside = self.selections(&field.selection_set.node, nesting + 1)?;
+    fn field(&mut self, field: &Field, nesting: u64) -> Result<Weight, Refused> {
+        let inside = self.selections(&field.selection_set, nesting + 1)?;
         let mut weight = inside.under_field(self.length(field));
         weight.aliases = weight.aliases.saturating_add(u64::from(field.alias.is_some()));
+        weight.parts = weight.parts.saturating_add(parts_of(&field.arguments));
         Ok(weight)
     }
 
-    fn fragment(&mut self, name: &Name, nesting: u64) -> Result<Weight, Refused> {
-        // One that does not exist weighs nothing; validation says so.
-        let Some((name, fragment)) = self.document.fragments.get_key_value(name) else { return Ok(Weight::default()) };
-        match self.known.get(name) {
+    fn spread(&mut self, name: &str, nesting: u64) -> Result<Weight, Refused> {
+        match self.parts.fragment(name) {
+            Some(fragment) => self.fragment(fragment, nesting),
+            // One that does not exist holds no fields; validation says so.
+            None => Ok(Weight { parts: 1, ..Weight::default() }),
+        }
+    }
+
+    fn fragment(&mut self, fragment: &FragmentDefinition, nesting: u64) -> Result<Weight, Refused> {
+        let key = std::ptr::from_ref(fragment);
+        match self.known.get(&key) {
             Some(Some(weight)) => return Ok(*weight),
-            Some(None) => return Err(Refused::Cycle(name.to_string())),
+            Some(None) => return Err(Refused::Cycle(fragment.name.clone())),
             None => {}
         }
-        self.known.insert(name, None);
-        let mut weight = self.selections(&fragment.node.selection_set.node, nesting + 1)?.under_fragment();
-        weight.directives = weight.directives.saturating_add(fragment.node.directives.len() as u64);
-        self.known.insert(name, Some(weight));
+        self.known.insert(key, None);
+        let inside = self.selections(&fragment.selection_set, nesting + 1)?;
+        let weight = inside.under_fragment().with_directives(&fragment.directives);
+        self.known.insert(key, Some(weight));
         Ok(weight)
     }
 
     /// Returns how many values the field may yield.
     fn length(&self, field: &Field) -> u64 {
-        let Some(first) = field.get_argument("first") else {
-            let usual = LISTS.iter().find(|(name, _)| *name == field.name.node.as_str());
-            return usual.map_or(1, |(_, length)| *length);
+        let usual = || {
+            let usual = LISTS.iter().find(|(name, _)| *name == field.name.as_str());
+            usual.map_or(1, |(_, length)| *length)
         };
-        let known = |name: Name| self.variables.get(&name).cloned().ok_or(());
-        let number = match first.node.clone().into_const_with(known) {
-            Ok(Value::Number(number)) => number.as_u64(),
+        let Some(first) = field.arguments.iter().find(|argument| argument.name == "first") else { return usual() };
+        let number = match (&*first.value, self.values) {
+            (Value::Int(number), _) => number.as_str().parse().ok(),
+            // Weighed when the values are known.
+            (Value::Variable(_), None) => Some(1),
+            (Value::Variable(name), Some(values)) => match values.get(name) {
+                None => return usual(),
+                Some(Known::Number(number)) => number.as_u64(),
+                Some(_) => None,
+            },
             _ => None,
         };
         number.unwrap_or(LONGEST).clamp(1, LONGEST)
     }
 }
 
+/// Whether a selection says by a variable how long a list is. Fragments that it spreads are not looked into.
+pub(super) fn has_variable_length(set: &[Selection]) -> bool {
+    set.iter().any(|selection| match selection {
+        Selection::Field(field) => {
+            let is_variable =
+                |argument: &Node<Argument>| argument.name == "first" && argument.value.as_variable().is_some();
+            field.arguments.iter().any(is_variable) || has_variable_length(&field.selection_set)
+        }
+        Selection::InlineFragment(inline) => has_variable_length(&inline.selection_set),
+        Selection::FragmentSpread(_) => false,
+    })
+}
+
+fn parts_of(arguments: &[Node<Argument>]) -> u64 {
+    let each = |argument: &Node<Argument>| parts_of_value(&argument.value).saturating_add(1);
+    arguments.iter().map(each).fold(0, u64::saturating_add)
+}
+
+/// Counts the values in a value. Its depth is limited: it is made of brackets.
+fn parts_of_value(value: &Value) -> u64 {
+    let inside = match value {
+        Value::List(items) => items.iter().map(|item| parts_of_value(item)).fold(0, u64::saturating_add),
+        Value::Object(fields) => fields.iter().map(|(_, field)| parts_of_value(field)).fold(0, u64::saturating_add),
+        _ => 0,
+    };
+    inside.saturating_add(1)
+}
+
 /// Weighs the one operation of a document, without limits.
 #[cfg(test)]
-pub(super) fn weigh(document: &ExecutableDocument, variables: &Variables) -> Weight {
-    let mut walk = Walk { document, variables, known: HashMap::new() };
-    let (_, operation) = document.operations.iter().next().expect("an operation");
-    walk.selections(&operation.node.selection_set.node, 0).expect("no deeper than allowed")
+pub(super) fn weigh(parts: &Parts<'_>) -> Weight {
+    Walk::of(parts, None).operation(parts.operations[0]).expect("no deeper than allowed")
 }

@@ -10,6 +10,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
+use super::super::plan::Fault;
 use super::media::Media;
 use super::prepare::Refusal;
 
@@ -37,13 +38,16 @@ impl Answer {
 
     /// Refuses a request.
     pub(super) fn refusal(refusal: Refusal, id: Option<&RequestId>) -> Self {
-        let mut error = ServerError::new(refusal.message, None);
-        complete(&mut error, refusal.code, id);
-        let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
-        if let Some(wait) = refusal.retry_after_ms {
-            extensions.set("retryAfterMs", wait);
-        }
-        Self { data: None, errors: vec![error] }
+        let error = |fault: Fault| {
+            let mut error = ServerError::new(fault.message, fault.location);
+            complete(&mut error, refusal.code, id);
+            let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
+            if let Some(wait) = refusal.retry_after_ms {
+                extensions.set("retryAfterMs", wait);
+            }
+            error
+        };
+        Self { data: None, errors: refusal.faults.into_iter().map(error).collect() }
     }
 
     /// The errors of a request of which nothing was executed.

@@ -195,7 +195,7 @@ impl Connection {
                 return Ok(Some(Outgoing::of(&id, &answer).into()));
             }
         };
-        let prepared = Prepared::parse(parameters, &self.graphql.config.guard);
+        let prepared = Prepared::parse(&parameters, &self.graphql.schema);
         let steps = self.graphql.answers(prepared, origin).map(Step::Answer);
         let steps = steps.chain(stream::once(std::future::ready(Step::End)));
         // The place is the stream's, and is given back with it.

@@ -236,7 +236,7 @@ async fn the_guard_stands_here_too() {
         (doubling.as_str(), "query_too_complex"),
         ("{", "malformed_request"),
         ("{ nothing }", "validation_failed"),
-        ("subscription { ... { orderChanged(id: \"1\") { id } } }", "validation_failed"),
+        ("subscription { ... { __typename } }", "validation_failed"),
         ("subscription { a: __typename b: __typename }", "query_too_complex"),
     ] {
         socket.ask("1", query).await;

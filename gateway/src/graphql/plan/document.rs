@@ -1,0 +1,107 @@
+//! Documents: parsed, weighed and validated once for each text.
+
+use apollo_compiler::ast;
+use apollo_compiler::diagnostic::ToCliReport as _;
+use apollo_compiler::executable::ExecutableDocument;
+use apollo_compiler::parser::{Parser, SourceSpan};
+use apollo_compiler::validation::DiagnosticList;
+use async_graphql::Pos;
+
+use super::super::guard;
+use super::lines::Lines;
+use super::refused::{Fault, Refused, TOLD};
+use super::rules;
+use super::types::Types;
+use crate::config::Guard;
+
+/// What the memory of a document is taken for, in bytes for each byte of its text: the nodes of short fields (`a b c`)
+/// take most.
+const BYTES: usize = 120;
+
+/// A valid document that is small enough to be executed.
+pub(super) struct Document {
+    pub(super) executable: ExecutableDocument,
+    pub(super) lines: Lines,
+    /// The document as it was parsed, where what it costs depends on variables.
+    pub(super) weighed: Option<ast::Document>,
+    length: usize,
+}
+
+impl Document {
+    /// Parses, weighs and validates a text. What each of these steps costs is bounded by the one before.
+    ///
+    /// # Errors
+    /// Refuses what is too large, or not valid.
+    pub(super) fn parse(text: &str, types: &Types, guard: &Guard) -> Result<Self, Refused> {
+        guard::scan(text, guard)?;
+        let lines = Lines::of(text);
+        let parsed = Parser::new().parse_ast(text, "document");
+        let parsed = parsed.map_err(|invalid| Refused::syntax(syntax_faults(text, &invalid.errors, &lines)))?;
+        guard::check(&parsed, guard).map_err(|refused| match refused {
+            guard::Refused::TooComplex(excess) => Refused::from(excess),
+            guard::Refused::Cycle(name) => {
+                let message = format!("The fragment {name} contains itself.");
+                Fault::new(message, position(name.location(), &lines)).into()
+            }
+        })?;
+        let mut executable = match parsed.to_executable_validate(&types.schema) {
+            Ok(valid) => valid.into_inner(),
+            Err(invalid) => return Err(Refused::invalid(faults(&invalid.errors, &lines))),
+        };
+        let faults = rules::check(&executable, types, &lines);
+        if !faults.is_empty() {
+            return Err(Refused::invalid(faults));
+        }
+        // The text is needed no more: positions are known without it.
+        executable.sources = Default::default();
+        let weighed = guard::depends_on_variables(&parsed).then(|| {
+            let mut weighed = parsed;
+            weighed.sources = Default::default();
+            weighed
+        });
+        Ok(Self { executable, lines, weighed, length: text.len() })
+    }
+
+    /// Where something stands.
+    pub(super) fn position(&self, span: Option<SourceSpan>) -> Pos {
+        position(span, &self.lines).unwrap_or_default()
+    }
+
+    /// How many bytes of memory it takes at most, roughly.
+    pub(super) fn bytes(&self) -> usize {
+        let copies = 1 + usize::from(self.weighed.is_some());
+        self.length * (1 + BYTES * copies) + self.lines.bytes()
+    }
+}
+
+/// Where something stands.
+pub(super) fn position(span: Option<SourceSpan>, lines: &Lines) -> Option<Pos> {
+    span.map(|span| lines.at(span.offset()))
+}
+
+fn faults(errors: &DiagnosticList, lines: &Lines) -> Vec<Fault> {
+    let each = errors.iter().take(TOLD).map(|diagnostic| {
+        let message = sentence(&diagnostic.error.to_string());
+        Fault::new(message, position(diagnostic.error.location(), lines))
+    });
+    each.collect()
+}
+
+/// Tells what the parser stumbled over, in our own words: its messages name its own kinds of tokens.
+fn syntax_faults(text: &str, errors: &DiagnosticList, lines: &Lines) -> Vec<Fault> {
+    let Some(first) = errors.iter().next() else { return vec![Fault::new("The document cannot be parsed.", None)] };
+    let span = first.error.location();
+    let found = span.and_then(|span| text.get(span.offset()..span.end_offset())).map(str::trim).unwrap_or_default();
+    let message = match found {
+        "" => "The document ends too early, or is empty.".to_owned(),
+        found => format!("The document cannot be parsed at `{found}`."),
+    };
+    vec![Fault::new(message, position(span, lines))]
+}
+
+/// Makes a sentence of a message.
+fn sentence(message: &str) -> String {
+    let mut letters = message.chars();
+    let first = letters.next().map(char::to_uppercase).into_iter().flatten();
+    first.chain(letters).chain((!message.ends_with('.')).then_some('.')).collect()
+}

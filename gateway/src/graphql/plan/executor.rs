@@ -1,0 +1,91 @@
+//! The only way to a schema.
+
+use std::sync::Arc;
+
+use async_graphql::{
+    ObjectType, Request, Response, Schema, SchemaBuilder, SubscriptionType, ValidationMode, Variables,
+};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+
+use super::{Answer, Judge, Plan, Planner, Refused};
+use crate::config::Guard;
+
+/// How deep selections may nest in async-graphql's own view; ours is stricter and comes first.
+const RECURSION: usize = 256;
+
+/// A schema that executes plans, and nothing else.
+pub struct Executor<Q, M, S> {
+    schema: Schema<Q, M, S>,
+    planner: Arc<Planner>,
+}
+
+impl<Q, M, S> Clone for Executor<Q, M, S> {
+    fn clone(&self) -> Self {
+        Self { schema: self.schema.clone(), planner: self.planner.clone() }
+    }
+}
+
+impl<Q, M, S> Executor<Q, M, S>
+where
+    Q: ObjectType + 'static,
+    M: ObjectType + 'static,
+    S: SubscriptionType + 'static,
+{
+    /// Finishes a schema. `scalars` says which values its own scalars take.
+    ///
+    /// # Errors
+    /// Fails when the schema is not valid.
+    pub fn new(
+        builder: SchemaBuilder<Q, M, S>,
+        scalars: &[(&'static str, Judge)],
+        guard: Guard,
+        introspection: bool,
+    ) -> anyhow::Result<Self> {
+        let builder = builder.validation_mode(ValidationMode::Fast).limit_recursive_depth(RECURSION);
+        let schema = builder.finish();
+        let planner = Planner::new(&schema.sdl(), scalars, guard, introspection)?;
+        Ok(Self { schema, planner: Arc::new(planner) })
+    }
+
+    /// The schema as a document.
+    #[must_use]
+    pub fn sdl(&self) -> String {
+        self.schema.sdl()
+    }
+
+    /// Plans an operation.
+    ///
+    /// # Errors
+    /// Refuses documents that are too large or not valid, and variables that do not fit.
+    pub fn plan(&self, text: &str, operation: Option<&str>, variables: &Variables) -> Result<Plan, Refused> {
+        self.planner.plan(text, operation, variables)
+    }
+
+    /// Executes a query or a mutation. `equip` gives the request what resolvers ask for.
+    pub async fn execute(&self, plan: Plan, equip: impl FnOnce(Request) -> Request) -> Response {
+        let (request, answer) = request(plan, equip);
+        answered(&answer, self.schema.execute(request).await)
+    }
+
+    /// Executes an operation of any kind, with any number of results.
+    pub fn stream(&self, plan: Plan, equip: impl FnOnce(Request) -> Request) -> BoxStream<'static, Response> {
+        let (request, answer) = request(plan, equip);
+        self.schema.execute_stream(request).map(move |response| answered(&answer, response)).boxed()
+    }
+}
+
+fn request(plan: Plan, equip: impl FnOnce(Request) -> Request) -> (Request, Answer) {
+    let Plan { document, variables, answer, .. } = plan;
+    let mut request = equip(Request::new("").variables(variables));
+    request.set_parsed_query(document);
+    (request, answer)
+}
+
+/// Puts a result in order. Errors of fields have a path; with others nothing was executed.
+fn answered(answer: &Answer, mut response: Response) -> Response {
+    if response.errors.iter().all(|error| !error.path.is_empty()) {
+        response.data = answer.finish(std::mem::take(&mut response.data), &mut response.errors);
+    }
+    response
+}

@@ -1,0 +1,142 @@
+//! From what the executor says to the answer: fields in the order of the selection, a failed field null, and a null where
+//! none may be moved to the nearest parent that may be null (GraphQL specification, 6.4.4).
+
+use std::collections::HashMap;
+
+use apollo_compiler::ast::Type;
+use async_graphql::indexmap::IndexMap;
+use async_graphql::{ErrorExtensionValues, Name, PathSegment, ServerError, Value};
+use contracts::problem::Code;
+
+use super::select::{Shape, Slot, TYPE};
+
+/// Completes the data of one result. Null is the whole of it where a field at its top failed that may not be null.
+pub(super) fn finish(shape: &Shape, data: Value, errors: &mut Vec<ServerError>) -> Value {
+    let failed = Failed::of(errors);
+    let mut finish = Finish { path: Vec::new(), missing: Vec::new() };
+    let data = finish.object(shape, fields_of(data), Some(&failed)).unwrap_or_default();
+    let missing = finish.missing;
+    errors.extend(missing);
+    data
+}
+
+/// The executor says null for an object of which every field failed.
+fn fields_of(value: Value) -> Fields {
+    if let Value::Object(fields) = value { fields } else { Fields::new() }
+}
+
+type Fields = IndexMap<Name, Value>;
+
+/// Where errors are, as a tree of paths.
+#[derive(Default)]
+struct Failed<'e> {
+    below: HashMap<Segment<'e>, Self>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Segment<'e> {
+    Key(&'e str),
+    Index(usize),
+}
+
+impl<'e> Failed<'e> {
+    fn of(errors: &'e [ServerError]) -> Self {
+        let mut root = Self::default();
+        for error in errors {
+            let mut node = &mut root;
+            for segment in &error.path {
+                let segment = match segment {
+                    PathSegment::Field(name) => Segment::Key(name),
+                    PathSegment::Index(index) => Segment::Index(*index),
+                };
+                node = node.below.entry(segment).or_default();
+            }
+        }
+        root
+    }
+}
+
+struct Finish<'s> {
+    /// Where the walk is.
+    path: Vec<Segment<'s>>,
+    /// Errors of fields that are null, may not be, and have no error that says why.
+    missing: Vec<ServerError>,
+}
+
+impl<'s> Finish<'s> {
+    /// Completes an object; nothing where it has a null that may not be.
+    fn object(&mut self, shape: &'s Shape, mut fields: Fields, failed: Option<&Failed<'_>>) -> Option<Value> {
+        let slots = match shape {
+            Shape::One(slots) => slots.as_slice(),
+            Shape::ByType(by_type) => {
+                let Some(Value::String(ty)) = fields.get(TYPE) else { return None };
+                by_type.iter().find(|(name, _)| name == ty).map_or(&[][..], |(_, slots)| slots)
+            }
+        };
+        let mut ordered = Fields::with_capacity(slots.len());
+        for slot in slots {
+            let value = fields.swap_remove(&slot.key);
+            ordered.insert(slot.key.clone(), self.slot(slot, value, failed)?);
+        }
+        Some(Value::Object(ordered))
+    }
+
+    fn slot(&mut self, slot: &'s Slot, value: Option<Value>, failed: Option<&Failed<'_>>) -> Option<Value> {
+        self.path.push(Segment::Key(&slot.key));
+        let failed = failed.and_then(|failed| failed.below.get(&Segment::Key(&slot.key)));
+        let value = self.value(slot, &slot.definition.ty, value, failed);
+        self.path.pop();
+        value
+    }
+
+    /// Completes a value; nothing where it is null and may not be. What is absent has failed.
+    fn value(&mut self, slot: &'s Slot, ty: &Type, value: Option<Value>, failed: Option<&Failed<'_>>) -> Option<Value> {
+        let completed = match (value, &slot.inside) {
+            (Some(Value::List(items)), _) if ty.is_list() => self.list(slot, ty.item_type(), items, failed),
+            (Some(Value::Object(fields)), Some(shape)) => self.object(shape, fields, failed),
+            // Something inside failed, and not the object: it has fields, and all of them failed.
+            (Some(Value::Null), Some(shape))
+                if ty.is_named() && failed.is_some_and(|failed| !failed.below.is_empty()) =>
+            {
+                self.object(shape, Fields::new(), failed)
+            }
+            (None | Some(Value::Null), _) => {
+                if ty.is_non_null() && failed.is_none() {
+                    self.miss(slot);
+                }
+                None
+            }
+            (Some(leaf), _) => Some(leaf),
+        };
+        match completed {
+            None if !ty.is_non_null() => Some(Value::Null),
+            completed => completed,
+        }
+    }
+
+    fn list(&mut self, slot: &'s Slot, item: &Type, items: Vec<Value>, failed: Option<&Failed<'_>>) -> Option<Value> {
+        let mut completed = Vec::with_capacity(items.len());
+        for (index, value) in items.into_iter().enumerate() {
+            self.path.push(Segment::Index(index));
+            let failed = failed.and_then(|failed| failed.below.get(&Segment::Index(index)));
+            let value = self.value(slot, item, Some(value), failed);
+            self.path.pop();
+            completed.push(value?);
+        }
+        Some(Value::List(completed))
+    }
+
+    /// Notes that a field is null that may not be, though nobody said that it failed.
+    fn miss(&mut self, slot: &Slot) {
+        let mut error = ServerError::new("The field has no value, and may not be null.", Some(slot.position));
+        let path = self.path.iter().map(|segment| match segment {
+            Segment::Key(name) => PathSegment::Field((*name).to_owned()),
+            Segment::Index(index) => PathSegment::Index(*index),
+        });
+        error.path = path.collect();
+        let mut extensions = ErrorExtensionValues::default();
+        extensions.set("code", Code::Internal.as_str());
+        error.extensions = Some(extensions);
+        self.missing.push(error);
+    }
+}

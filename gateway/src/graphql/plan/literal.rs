@@ -1,0 +1,73 @@
+//! Literals in a document, as values for the executor.
+
+use apollo_compiler::Name;
+use apollo_compiler::ast::{self, Type};
+use apollo_compiler::schema::ExtendedType;
+use async_graphql::indexmap::IndexMap;
+use async_graphql::{Name as Key, Number};
+use async_graphql_value::Value as InputValue;
+
+use super::super::guard::Values;
+use super::types::Types;
+
+/// Reads a literal that was found valid for its type. Nothing comes of a variable that is absent: then so is the
+/// argument or input field that it stands for (GraphQL specification, 6.4.1 and 3.10). A variable that has a value stays
+/// a variable, so that a large one is not copied for each field that takes it.
+pub(super) fn read(types: &Types, ty: &Type, literal: &ast::Value, values: &Values) -> Option<InputValue> {
+    match literal {
+        ast::Value::Null => return Some(InputValue::Null),
+        ast::Value::Variable(name) => return values.contains_key(name).then(|| InputValue::Variable(Key::new(name))),
+        _ => {}
+    }
+    let name = match ty {
+        Type::List(item) | Type::NonNullList(item) => {
+            // In a list there is no absent: it is null (3.11).
+            let read = |literal: &ast::Value| read(types, item, literal, values).unwrap_or(InputValue::Null);
+            return Some(InputValue::List(match literal {
+                ast::Value::List(items) => items.iter().map(|item| read(item)).collect(),
+                single => vec![read(single)],
+            }));
+        }
+        Type::Named(name) | Type::NonNullNamed(name) => name,
+    };
+    Some(match (types.get(name), literal) {
+        (Some(ExtendedType::InputObject(definition)), ast::Value::Object(fields)) => {
+            let read = |(key, literal): &(Name, apollo_compiler::Node<ast::Value>)| {
+                let definition = definition.fields.get(key)?;
+                Some((Key::new(key), read(types, &definition.ty, literal, values)?))
+            };
+            InputValue::Object(fields.iter().filter_map(read).collect())
+        }
+        // However long the number is: an id is not counted with.
+        (_, ast::Value::Int(number)) if name == "ID" => InputValue::String(number.as_str().to_owned()),
+        _ => untyped(literal, values),
+    })
+}
+
+/// Reads a literal of a scalar that may hold anything.
+pub(super) fn untyped(literal: &ast::Value, values: &Values) -> InputValue {
+    match literal {
+        ast::Value::Null => InputValue::Null,
+        ast::Value::Enum(name) => InputValue::Enum(Key::new(name)),
+        ast::Value::Variable(name) if values.contains_key(name) => InputValue::Variable(Key::new(name)),
+        ast::Value::Variable(_) => InputValue::Null,
+        ast::Value::String(text) => InputValue::String(text.clone()),
+        ast::Value::Float(number) => number_of(number.as_str()),
+        ast::Value::Int(number) => number_of(number.as_str()),
+        ast::Value::Boolean(value) => InputValue::Boolean(*value),
+        ast::Value::List(items) => InputValue::List(items.iter().map(|item| untyped(item, values)).collect()),
+        ast::Value::Object(fields) => {
+            let fields: IndexMap<_, _> =
+                fields.iter().map(|(key, value)| (Key::new(key), untyped(value, values))).collect();
+            InputValue::Object(fields)
+        }
+    }
+}
+
+/// A number of any length. One that no type of numbers holds is null, which every scalar refuses that takes numbers.
+fn number_of(text: &str) -> InputValue {
+    let whole = || text.parse::<i64>().map(Number::from).ok();
+    let large = || text.parse::<u64>().map(Number::from).ok();
+    let float = || text.parse::<f64>().ok().and_then(Number::from_f64);
+    whole().or_else(large).or_else(float).map_or(InputValue::Null, InputValue::Number)
+}

@@ -1,0 +1,208 @@
+//! The pass in front of the executor.
+//!
+//! async-graphql executes a valid document well, but takes some that are not valid, runs a field again that two
+//! fragments select, says null for an object of which nothing is told, and tells fields as they come. So it gets no
+//! document of a client's: a [`Planner`] parses and validates each distinct text once with apollo-compiler against our
+//! own SDL ([`document`], [`rules`]), behind the guard; for each request it coerces the variables ([`coerce`]) and makes
+//! a document of its own, in which everything is decided ([`select`]). What comes back is put in order ([`finish`]).
+//!
+//! An [`Executor`] holds a schema and gives it only what was planned: no entry can go round the pass, and the schema
+//! itself validates nothing (`ValidationMode::Fast`). `docs/adr/0021-a-plan-for-every-graphql-request.md` has the reasons.
+
+mod coerce;
+mod document;
+mod executor;
+mod finish;
+mod lines;
+mod literal;
+mod refused;
+mod rules;
+mod select;
+mod types;
+
+use std::sync::Arc;
+
+use async_graphql::parser::types::{BaseType, Type};
+use async_graphql::parser::types::{
+    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, VariableDefinition,
+};
+use async_graphql::{Name, Pos, Positioned, ServerError, Value, Variables};
+
+use super::guard::{self, Values};
+use crate::config::Guard;
+use document::Document;
+use select::{Select, Shape};
+use types::Types;
+
+pub use executor::Executor;
+pub use refused::{Fault, Refused};
+pub use types::Judge;
+
+/// How much memory documents are kept in, in bytes.
+const KEPT: u64 = 64 * 1024 * 1024;
+/// The largest document that is kept, in bytes of memory: one that takes more is parsed again each time.
+const LARGEST: usize = 2 * 1024 * 1024;
+/// How many times the fields of an operation its plan may have: below an interface each object has its own.
+const OBJECTS: u64 = 10;
+
+/// Makes plans for the requests of one schema.
+pub struct Planner {
+    types: Types,
+    guard: Guard,
+    introspection: bool,
+    /// Valid documents by their text. What one client sends once does not drive out what is asked for again and again.
+    documents: moka::sync::Cache<Arc<str>, Arc<Document>>,
+}
+
+/// One operation, ready to be executed.
+#[derive(Debug)]
+pub struct Plan {
+    kind: OperationType,
+    roots: Vec<Name>,
+    document: ExecutableDocument,
+    variables: Variables,
+    answer: Answer,
+}
+
+/// What an answer must look like.
+#[derive(Debug)]
+struct Answer(Shape);
+
+impl Planner {
+    /// Reads a schema. `scalars` says which values its own scalars take.
+    ///
+    /// # Errors
+    /// Fails when the SDL is not valid.
+    pub fn new(
+        sdl: &str,
+        scalars: &[(&'static str, Judge)],
+        guard: Guard,
+        introspection: bool,
+    ) -> anyhow::Result<Self> {
+        let types = Types::parse(sdl, scalars)?;
+        let weigh = |text: &Arc<str>, document: &Arc<Document>| {
+            u32::try_from(text.len() + document.bytes()).unwrap_or(u32::MAX)
+        };
+        let documents = moka::sync::Cache::builder().max_capacity(KEPT).weigher(weigh).build();
+        Ok(Self { types, guard, introspection, documents })
+    }
+
+    /// Plans the operation of a document that is named, or its only one.
+    ///
+    /// # Errors
+    /// Refuses documents that are too large or not valid, and variables that do not fit.
+    pub fn plan(&self, text: &str, operation: Option<&str>, variables: &Variables) -> Result<Plan, Refused> {
+        let document = self.document(text)?;
+        let operation = document.executable.operations.get(operation).map_err(|_| unknown(operation))?;
+        let values = coerce::variables(&self.types, &document, operation, variables)?;
+        if let Some(weighed) = &document.weighed {
+            let name = operation.name.as_ref().map(apollo_compiler::Name::as_str);
+            match guard::check_operation(weighed, name, &values, &self.guard) {
+                Err(guard::Refused::TooComplex(excess)) => return Err(excess.into()),
+                // Cycles were refused with the document.
+                Ok(()) | Err(guard::Refused::Cycle(_)) => {}
+            }
+        }
+        let allowed = self.guard.fields.saturating_mul(OBJECTS);
+        let mut select = Select {
+            types: &self.types,
+            document: &document,
+            values: &values,
+            introspection: self.introspection,
+            left: allowed,
+            allowed,
+        };
+        let root = operation.object_type();
+        let (selection_set, shape) = select.set(root, &[&operation.selection_set], 0)?;
+        let kind = kind(operation.operation_type);
+        let position = document.position(operation.location());
+        Ok(Plan::new(kind, selection_set, shape, values, position))
+    }
+
+    /// The document of a text, from memory if it came before.
+    fn document(&self, text: &str) -> Result<Arc<Document>, Refused> {
+        if let Some(document) = self.documents.get(text) {
+            return Ok(document);
+        }
+        let document = Arc::new(Document::parse(text, &self.types, &self.guard)?);
+        if document.bytes() <= LARGEST {
+            self.documents.insert(text.into(), document.clone());
+        }
+        Ok(document)
+    }
+}
+
+impl Plan {
+    fn new(
+        kind: OperationType,
+        selection_set: async_graphql::parser::types::SelectionSet,
+        shape: Shape,
+        values: Values,
+        position: Pos,
+    ) -> Self {
+        let at = |name: &str| Positioned::new(Name::new(name), position);
+        // The executor only looks for their names: they are coerced.
+        let declared = |name: &apollo_compiler::Name| VariableDefinition {
+            name: at(name),
+            var_type: Positioned::new(Type { base: BaseType::Named(Name::new("Any")), nullable: true }, position),
+            directives: Vec::new(),
+            default_value: None,
+        };
+        let declared = values.keys().map(|name| Positioned::new(declared(name), position)).collect();
+        let operation = OperationDefinition {
+            ty: kind,
+            variable_definitions: declared,
+            directives: Vec::new(),
+            selection_set: Positioned::new(selection_set, position),
+        };
+        let operations = DocumentOperations::Single(Positioned::new(operation, position));
+        let roots = match &shape {
+            Shape::One(slots) => slots.iter().map(|slot| Name::new(&slot.definition.name)).collect(),
+            Shape::ByType(_) => Vec::new(),
+        };
+        let mut variables = Variables::default();
+        variables.extend(values.into_iter().map(|(name, value)| (Name::new(name), value)));
+        Self {
+            kind,
+            roots,
+            document: ExecutableDocument { operations, fragments: Default::default() },
+            variables,
+            answer: Answer(shape),
+        }
+    }
+
+    /// What kind of operation it is.
+    #[must_use]
+    pub const fn kind(&self) -> OperationType {
+        self.kind
+    }
+
+    /// The names of the fields at the top, as the schema calls them.
+    pub fn root_fields(&self) -> impl Iterator<Item = &str> {
+        self.roots.iter().map(Name::as_str)
+    }
+}
+
+impl Answer {
+    /// Puts a result in order.
+    fn finish(&self, data: Value, errors: &mut Vec<ServerError>) -> Value {
+        finish::finish(&self.0, data, errors)
+    }
+}
+
+fn unknown(operation: Option<&str>) -> Refused {
+    let message = match operation {
+        Some(name) => format!("The document has no operation {name}."),
+        None => "The document has several operations: say by operationName which one is wanted.".to_owned(),
+    };
+    Fault::new(message, None).into()
+}
+
+const fn kind(kind: apollo_compiler::ast::OperationType) -> OperationType {
+    use apollo_compiler::ast::OperationType as Parsed;
+    match kind {
+        Parsed::Query => OperationType::Query,
+        Parsed::Mutation => OperationType::Mutation,
+        Parsed::Subscription => OperationType::Subscription,
+    }
+}

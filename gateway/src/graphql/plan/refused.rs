@@ -1,0 +1,91 @@
+//! Why a request is not executed.
+
+use async_graphql::Pos;
+use contracts::problem::Code;
+
+use super::super::guard::TooComplex;
+
+/// How many faults of a document are told. A hostile document may have thousands.
+pub(super) const TOLD: usize = 10;
+/// The longest message, in bytes. Messages quote names and values of the client's, which may be long.
+const LONGEST: usize = 300;
+
+/// Why a request is not executed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// What is wrong, at least one fault.
+    pub faults: Vec<Fault>,
+    reason: Reason,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// In words.
+    pub message: String,
+    /// Where in the document, if it is somewhere.
+    pub location: Option<Pos>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    TooComplex { limit: &'static str },
+    Syntax,
+    Invalid,
+}
+
+impl Refused {
+    pub(super) fn syntax(faults: Vec<Fault>) -> Self {
+        Self { faults, reason: Reason::Syntax }
+    }
+
+    /// The document is not valid, or variables do not fit it.
+    pub(super) fn invalid(faults: Vec<Fault>) -> Self {
+        Self { faults, reason: Reason::Invalid }
+    }
+
+    /// The code that clients are told.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self.reason {
+            Reason::TooComplex { .. } => Code::QueryTooComplex,
+            Reason::Syntax => Code::MalformedRequest,
+            Reason::Invalid => Code::ValidationFailed,
+        }
+    }
+}
+
+impl Refused {
+    /// The limit that the document breaks, if that is why.
+    #[must_use]
+    pub const fn limit(&self) -> Option<&'static str> {
+        match self.reason {
+            Reason::TooComplex { limit } => Some(limit),
+            Reason::Syntax | Reason::Invalid => None,
+        }
+    }
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        Self::invalid(vec![fault])
+    }
+}
+
+impl From<TooComplex> for Refused {
+    fn from(excess: TooComplex) -> Self {
+        Self { faults: vec![Fault::new(excess.to_string(), None)], reason: Reason::TooComplex { limit: excess.limit } }
+    }
+}
+
+impl Fault {
+    pub(super) fn new(message: impl Into<String>, location: Option<Pos>) -> Self {
+        let mut message = message.into();
+        if message.len() > LONGEST {
+            let end = (0..=LONGEST).rev().find(|at| message.is_char_boundary(*at)).unwrap_or_default();
+            message.truncate(end);
+            message.push('…');
+        }
+        Self { message, location }
+    }
+}

@@ -1,0 +1,261 @@
+//! One walk from a valid document and coerced variables to what the executor gets, and to what its answer must look like.
+
+use std::collections::HashSet;
+
+use apollo_compiler::ast::{Directive, DirectiveList, FieldDefinition};
+use apollo_compiler::executable::{Field, Selection, SelectionSet};
+use apollo_compiler::{Name, Node};
+use async_graphql::indexmap::IndexMap;
+use async_graphql::parser::types as executor;
+use async_graphql::{Name as Key, Pos, Positioned, Value};
+
+use super::super::guard::{TooComplex, Values};
+use super::document::Document;
+use super::literal;
+use super::refused::{Fault, Refused};
+use super::types::Types;
+
+/// The key under which the executor tells which object an interface or union turned out to be. No client can ask for
+/// it: it is no name.
+pub(super) const TYPE: &str = "$type";
+/// The field that tells it.
+const TYPENAME: &str = "__typename";
+/// How deep selections may nest: the guard allows less.
+const DEEPEST: usize = 128;
+
+/// What an object in the answer holds, in this order.
+#[derive(Debug)]
+pub(super) enum Shape {
+    /// Whatever the object is.
+    One(Vec<Slot>),
+    /// By the object's type.
+    ByType(Vec<(Key, Vec<Slot>)>),
+}
+
+/// One field of an object in the answer.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) key: Key,
+    pub(super) definition: Node<FieldDefinition>,
+    /// What is inside, for objects.
+    pub(super) inside: Option<Shape>,
+    pub(super) position: Pos,
+}
+
+/// The walk.
+pub(super) struct Select<'a> {
+    pub(super) types: &'a Types,
+    pub(super) document: &'a Document,
+    pub(super) values: &'a Values,
+    pub(super) introspection: bool,
+    /// How many more fields may be selected: below abstract types, each object has its own.
+    pub(super) left: u64,
+    pub(super) allowed: u64,
+}
+
+type Fields<'a> = IndexMap<&'a str, Vec<&'a Node<Field>>>;
+
+/// What was collected of one selection.
+#[derive(Default)]
+struct Collected<'a> {
+    fields: Fields<'a>,
+    /// Fragments that were spread.
+    seen: HashSet<&'a str>,
+    /// Whether some fragment applies to some objects only.
+    splits: bool,
+}
+
+impl<'a> Select<'a> {
+    /// Selects what a value of a type must tell.
+    ///
+    /// # Errors
+    /// Refuses what becomes too large, introspection where it is switched off, and `null` for the condition of a
+    /// directive.
+    pub(super) fn set(
+        &mut self,
+        ty: &Name,
+        sets: &[&'a SelectionSet],
+        depth: usize,
+    ) -> Result<(executor::SelectionSet, Shape), Refused> {
+        if depth > DEEPEST {
+            return Err(TooComplex { limit: "nested selections", allowed: DEEPEST as u64 }.into());
+        }
+        let types = self.types;
+        let Some(objects) = types.objects_of(ty) else {
+            let (set, slots) = self.object(ty, sets, depth)?;
+            return Ok((set, Shape::One(slots)));
+        };
+        let mut collected = Collected::default();
+        self.collect(None, ty, sets, &mut collected)?;
+        if !collected.splits {
+            let (set, slots) = self.fields(collected.fields, depth)?;
+            return Ok((set, Shape::One(slots)));
+        }
+        let (mut items, mut by_type) = (vec![hidden(Some(TYPE))], Vec::new());
+        for object in objects {
+            let (selection_set, slots) = self.object(object, sets, depth)?;
+            by_type.push((Key::new(object), slots));
+            let on = executor::TypeCondition { on: here(Key::new(object)) };
+            let fragment = executor::InlineFragment {
+                type_condition: Some(here(on)),
+                directives: Vec::new(),
+                selection_set: here(selection_set),
+            };
+            items.push(here(executor::Selection::InlineFragment(here(fragment))));
+        }
+        Ok((executor::SelectionSet { items }, Shape::ByType(by_type)))
+    }
+
+    fn object(
+        &mut self,
+        object: &Name,
+        sets: &[&'a SelectionSet],
+        depth: usize,
+    ) -> Result<(executor::SelectionSet, Vec<Slot>), Refused> {
+        let mut collected = Collected::default();
+        self.collect(Some(object), object, sets, &mut collected)?;
+        self.fields(collected.fields, depth)
+    }
+
+    /// Collects fields by their keys (GraphQL specification, 6.3.2): those of an object, or those that stand directly in
+    /// a selection on an abstract type.
+    fn collect(
+        &self,
+        object: Option<&Name>,
+        ty: &Name,
+        sets: &[&'a SelectionSet],
+        into: &mut Collected<'a>,
+    ) -> Result<(), Refused> {
+        for selection in sets.iter().flat_map(|set| &set.selections) {
+            if !self.is_included(selection.directives())? {
+                continue;
+            }
+            let (condition, inside) = match selection {
+                Selection::Field(field) => {
+                    into.fields.entry(field.response_key().as_str()).or_default().push(field);
+                    continue;
+                }
+                Selection::InlineFragment(inline) => (inline.type_condition.as_ref(), &inline.selection_set),
+                Selection::FragmentSpread(spread) => {
+                    let fragment = self.document.executable.fragments.get(&spread.fragment_name);
+                    let Some(fragment) = fragment.filter(|fragment| into.seen.insert(&fragment.name)) else { continue };
+                    (Some(fragment.type_condition()), &fragment.selection_set)
+                }
+            };
+            match (condition, object) {
+                (Some(condition), Some(object)) if !self.types.applies(condition, object) => continue,
+                (Some(condition), None) if condition != ty => {
+                    into.splits = true;
+                    continue;
+                }
+                _ => {}
+            }
+            self.collect(object, ty, &[inside], into)?;
+        }
+        Ok(())
+    }
+
+    fn fields(&mut self, fields: Fields<'a>, depth: usize) -> Result<(executor::SelectionSet, Vec<Slot>), Refused> {
+        let (mut items, mut slots) = (Vec::with_capacity(fields.len()), Vec::with_capacity(fields.len()));
+        for (key, same) in fields {
+            let (field, slot) = self.field(key, &same, depth)?;
+            items.push(Positioned::new(executor::Selection::Field(field), slot.position));
+            slots.push(slot);
+        }
+        if items.is_empty() {
+            // The executor takes an object of which nothing is told for null.
+            items.push(hidden(None));
+        }
+        Ok((executor::SelectionSet { items }, slots))
+    }
+
+    /// Merges the fields of one key. They are the same field with the same arguments: validation has seen to that.
+    fn field(
+        &mut self,
+        key: &str,
+        same: &[&'a Node<Field>],
+        depth: usize,
+    ) -> Result<(Positioned<executor::Field>, Slot), Refused> {
+        let field = same[0];
+        let position = self.document.position(field.location());
+        self.left = self.left.checked_sub(1).ok_or(TooComplex { limit: "fields", allowed: self.allowed })?;
+        if !self.introspection && matches!(field.name.as_str(), "__schema" | "__type") {
+            return Err(Fault::new("Introspection is switched off here.", Some(position)).into());
+        }
+        let sets: Vec<_> = same.iter().map(|field| &field.selection_set).collect();
+        let (selection_set, inside) = if sets.iter().all(|set| set.selections.is_empty()) {
+            (executor::SelectionSet::default(), None)
+        } else {
+            let (set, shape) = self.set(field.definition.ty.inner_named_type(), &sets, depth + 1)?;
+            (set, Some(shape))
+        };
+        let at = |name: &str| Positioned::new(Key::new(name), position);
+        let merged = executor::Field {
+            alias: field.alias.as_ref().map(|alias| at(alias)),
+            name: at(&field.name),
+            arguments: self.arguments(field),
+            directives: Vec::new(),
+            selection_set: Positioned::new(selection_set, position),
+        };
+        let slot = Slot { key: Key::new(key), definition: field.definition.clone(), inside, position };
+        Ok((Positioned::new(merged, position), slot))
+    }
+
+    fn arguments(&self, field: &Field) -> Vec<(Positioned<Key>, Positioned<async_graphql_value::Value>)> {
+        let read = |argument: &Node<apollo_compiler::ast::Argument>| {
+            let definition = field.definition.argument_by_name(&argument.name)?;
+            let value = literal::read(self.types, &definition.ty, &argument.value, self.values)?;
+            let position = self.document.position(argument.value.location());
+            Some((Positioned::new(Key::new(&argument.name), position), Positioned::new(value, position)))
+        };
+        field.arguments.iter().filter_map(read).collect()
+    }
+
+    /// Whether `@skip` and `@include` leave a selection in.
+    fn is_included(&self, directives: &DirectiveList) -> Result<bool, Refused> {
+        for directive in directives.iter() {
+            let wanted = match directive.name.as_str() {
+                "skip" => false,
+                "include" => true,
+                _ => continue,
+            };
+            if self.condition(directive)? != wanted {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn condition(&self, directive: &Node<Directive>) -> Result<bool, Refused> {
+        let literal = directive.specified_argument_by_name("if").map(|value| &**value);
+        let value = match literal {
+            Some(apollo_compiler::ast::Value::Boolean(value)) => Some(*value),
+            Some(apollo_compiler::ast::Value::Variable(name)) => match self.values.get(name) {
+                Some(Value::Boolean(value)) => Some(*value),
+                _ => None,
+            },
+            _ => None,
+        };
+        value.ok_or_else(|| {
+            let message = format!("The condition of @{} needs true or false.", directive.name);
+            Fault::new(message, Some(self.document.position(directive.location()))).into()
+        })
+    }
+}
+
+/// Asks for the type, though the client did not.
+fn hidden(alias: Option<&str>) -> Positioned<executor::Selection> {
+    let field = executor::Field {
+        alias: alias.map(|alias| here(Key::new(alias))),
+        name: here(Key::new(TYPENAME)),
+        arguments: Vec::new(),
+        directives: Vec::new(),
+        selection_set: here(executor::SelectionSet::default()),
+    };
+    here(executor::Selection::Field(here(field)))
+}
+
+/// Something of our own, which stands nowhere in the document.
+fn here<T>(node: T) -> Positioned<T> {
+    Positioned::new(node, Pos::default())
+}

@@ -1,0 +1,78 @@
+//! The schema as the pass needs it: parsed once from our own SDL.
+
+use std::collections::HashMap;
+
+use anyhow::Context as _;
+use apollo_compiler::ast::{InputValueDefinition, Type};
+use apollo_compiler::schema::ExtendedType;
+use apollo_compiler::validation::Valid;
+use apollo_compiler::{Name, Node, Schema};
+use async_graphql::Value;
+
+/// Judges a value of a scalar of our own, from a variable or a literal; says what is wrong with it.
+pub type Judge = fn(&Value) -> Result<(), String>;
+
+/// The schema, and which values its own scalars take.
+pub(super) struct Types {
+    pub(super) schema: Valid<Schema>,
+    /// The objects that an interface or union may turn out to be.
+    objects: HashMap<Name, Vec<Name>>,
+    scalars: HashMap<&'static str, Judge>,
+}
+
+impl Types {
+    /// Reads an SDL document.
+    ///
+    /// # Errors
+    /// Fails when it is none, or not valid.
+    pub(super) fn parse(sdl: &str, scalars: &[(&'static str, Judge)]) -> anyhow::Result<Self> {
+        let schema = Schema::parse_and_validate(sdl, "schema.graphql");
+        let schema = schema.map_err(|invalid| anyhow::anyhow!("{}", invalid.errors)).context("reading our own SDL")?;
+        let mut objects = HashMap::new();
+        for (name, implementers) in schema.implementers_map() {
+            objects.insert(name, sorted(implementers.objects.into_iter().collect()));
+        }
+        for (name, ty) in &schema.types {
+            if let Some(union) = ty.as_union() {
+                objects.insert(name.clone(), union.members.iter().map(|member| member.name.clone()).collect());
+            }
+        }
+        Ok(Self { schema, objects, scalars: scalars.iter().copied().collect() })
+    }
+
+    /// The objects that a value of an abstract type may be; nothing for a type that is not abstract.
+    pub(super) fn objects_of(&self, ty: &Name) -> Option<&[Name]> {
+        let is_abstract = matches!(self.get(ty), Some(ExtendedType::Interface(_) | ExtendedType::Union(_)));
+        is_abstract.then(|| self.objects.get(ty).map_or(&[][..], Vec::as_slice))
+    }
+
+    /// Whether a fragment on `condition` applies to an object.
+    pub(super) fn applies(&self, condition: &Name, object: &Name) -> bool {
+        condition == object || self.schema.is_subtype(condition, object)
+    }
+
+    pub(super) fn get(&self, name: &Name) -> Option<&ExtendedType> {
+        self.schema.types.get(name)
+    }
+
+    /// Judges a value of a scalar of our own. One that is not in the table takes everything.
+    pub(super) fn judge(&self, scalar: &Name, value: &Value) -> Result<(), String> {
+        self.scalars.get(scalar.as_str()).map_or(Ok(()), |judge| judge(value))
+    }
+
+    /// The fields of an input object.
+    pub(super) fn input_field(&self, ty: &Name, field: &Name) -> Option<&Node<InputValueDefinition>> {
+        self.get(ty)?.as_input_object()?.fields.get(field).map(|field| &field.node)
+    }
+}
+
+/// The order of a hash map is different each time; that of our documents is not.
+fn sorted(mut names: Vec<Name>) -> Vec<Name> {
+    names.sort();
+    names
+}
+
+/// The type without its `!`.
+pub(super) fn nullable(ty: &Type) -> Type {
+    ty.clone().nullable()
+}
