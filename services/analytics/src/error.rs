@@ -2,11 +2,16 @@
 
 use crate::{domain::Refusal, store::StoreError};
 use chassis::http::{Failure, Fields};
+use contracts::problem::Code;
+use std::time::Duration;
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(_) => Failure::unavailable("Statistics cannot be counted at the moment.", error),
+            StoreError::Busy(_) => Failure::new(Code::Overloaded, "Statistics have too much to count at the moment.")
+                .retry_after(Duration::from_secs(2))
+                .caused_by(error),
             StoreError::Refused(_) => Failure::internal(error),
         }
     }

@@ -35,9 +35,12 @@ pub struct Database {
 /// Why the database did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It cannot be reached, does not answer in time, or is overloaded: another try may succeed.
+    /// It cannot be reached, or does not answer in time: another try may succeed.
     #[error("ClickHouse is not available")]
     Unavailable(#[source] Error),
+    /// It is well and has too much work: another try may succeed, later.
+    #[error("ClickHouse is busy")]
+    Busy(#[source] Error),
     /// It refused the statement, or answered what we cannot read.
     #[error("ClickHouse refused a statement")]
     Refused(#[source] Error),
@@ -47,23 +50,28 @@ impl From<Error> for StoreError {
     fn from(error: Error) -> Self {
         match &error {
             Error::Network(_) | Error::TimedOut => Self::Unavailable(error),
-            Error::BadResponse(text) if is_passing(text) => Self::Unavailable(error),
+            Error::BadResponse(text) => match code(text) {
+                Some(code) if BUSY.contains(&code) => Self::Busy(error),
+                Some(code) if !PASSING.contains(&code) => Self::Refused(error),
+                // What has no code is not ClickHouse speaking at all.
+                _ => Self::Unavailable(error),
+            },
             _ => Self::Refused(error),
         }
     }
 }
 
-/// Whether an error of the server is about its load or its state rather than about the statement, or is not ClickHouse
-/// speaking at all.
-fn is_passing(text: &str) -> bool {
-    let code = text.strip_prefix("Code: ").and_then(|rest| rest.split('.').next()?.parse().ok());
-    code.is_none_or(|code: u32| PASSING.contains(&code))
+/// The code of an error of the server.
+fn code(text: &str) -> Option<u32> {
+    text.strip_prefix("Code: ").and_then(|rest| rest.split('.').next()?.parse().ok())
 }
 
+/// Codes of a server that is too slow, or has too many queries or parts, no thread or no memory.
+const BUSY: [u32; 8] = [159, 160, 173, 202, 241, 252, 439, 745];
+
 /// Codes of a server that another try may find otherwise.
-const PASSING: [u32; 25] = [
-    // Too slow, too many queries or parts, no thread, no memory.
-    159, 160, 173, 202, 241, 252, 439, 745, // No disk, or one that fails; tables or a server that only read.
+const PASSING: [u32; 17] = [
+    // No disk, or one that fails; tables or a server that only read.
     74, 75, 164, 242, 243, // Going down, cancelled, or not reached.
     203, 209, 210, 236, 279, 394, // Too few replicas, or no keeper.
     225, 285, 286, 289, 319, 999,
@@ -139,18 +147,22 @@ async fn measured<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chassis::http::Failure;
+    use contracts::problem::Code;
     use rstest::rstest;
 
     #[rstest]
-    #[case("Code: 241. DB::Exception: Memory limit exceeded", true)]
-    #[case("Code: 252. DB::Exception: Too many parts", true)]
-    #[case("Code: 243. DB::Exception: Cannot reserve 1.00 MiB, not enough space", true)]
-    #[case("Code: 164. DB::Exception: Cannot execute query in readonly mode", true)]
-    #[case("502 Bad Gateway", true)]
-    #[case("Code: 60. DB::Exception: Table does not exist", false)]
-    #[case("Code: 62. DB::Exception: Syntax error", false)]
-    fn load_and_mistakes_are_told_apart(#[case] text: &str, #[case] is_load: bool) {
-        let error = StoreError::from(Error::BadResponse(text.to_owned()));
-        assert_eq!(matches!(error, StoreError::Unavailable(_)), is_load);
+    #[case("Code: 241. DB::Exception: Memory limit exceeded", Code::Overloaded)]
+    #[case("Code: 252. DB::Exception: Too many parts", Code::Overloaded)]
+    #[case("Code: 202. DB::Exception: Too many simultaneous queries", Code::Overloaded)]
+    #[case("Code: 243. DB::Exception: Cannot reserve 1.00 MiB, not enough space", Code::Unavailable)]
+    #[case("Code: 164. DB::Exception: Cannot execute query in readonly mode", Code::Unavailable)]
+    #[case("502 Bad Gateway", Code::Unavailable)]
+    #[case("Code: 60. DB::Exception: Table does not exist", Code::Internal)]
+    #[case("Code: 62. DB::Exception: Syntax error", Code::Internal)]
+    fn load_absence_and_mistakes_are_told_apart(#[case] text: &str, #[case] told: Code) {
+        let failure = Failure::from(StoreError::from(Error::BadResponse(text.to_owned())));
+        assert_eq!(failure.code(), told);
+        assert_eq!(failure.problem().retry_after_ms.is_some(), told != Code::Internal);
     }
 }

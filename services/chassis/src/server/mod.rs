@@ -6,11 +6,13 @@
 mod body;
 mod connection;
 mod places;
+mod refusal;
 mod socket;
 
 use crate::http::Door;
 use connection::Connection;
 use places::Places;
+use refusal::Refusals;
 use socket::Socket;
 use std::{io, net::IpAddr, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
@@ -58,7 +60,8 @@ impl From<&crate::config::Http> for Patience {
 /// At the end no request is lost. For [`Patience::farewell`] everything is served, also what comes on new connections,
 /// and each answer says `Connection: close`. Then the listener is closed, and connections as they become idle.
 pub async fn serve(listener: TcpListener, door: Door, patience: Patience, shutdown: CancellationToken) {
-    let server = Server { places: Places::new(&patience), patience: patience.into(), door, shutdown };
+    let places = Places::new(&patience);
+    let server = Server { places, refusals: Refusals::default(), patience: patience.into(), door, shutdown };
     let connections = TaskTracker::new();
     let last = async {
         server.shutdown.cancelled().await;
@@ -93,13 +96,13 @@ struct Server {
     door: Door,
     patience: Arc<Patience>,
     places: Places,
+    refusals: Refusals,
     shutdown: CancellationToken,
 }
 
 impl Server {
     fn welcome(&self, stream: TcpStream, peer: SocketAddr, connections: &TaskTracker) {
-        // A connection without a place is closed at once: its client is told soonest that way, and costs nothing more.
-        let Some(place) = self.places.take(peer.ip()) else { return };
+        let Some(place) = self.places.take(peer.ip()) else { return self.refusals.refuse(stream, connections) };
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(error = %error, "TCP_NODELAY could not be set.");
         }

@@ -162,8 +162,8 @@ async fn is_served(unit: &Unit) {
     let asks = async || {
         let mut client = unit.connect().await;
         let sent = client.0.write_all(GET.as_bytes()).await.is_ok();
-        let mut byte = [0];
-        Ok((sent && client.0.read_exact(&mut byte).await.is_ok()).then_some(()))
+        let mut start = [0; 12];
+        Ok((sent && client.0.read_exact(&mut start).await.is_ok() && &start == b"HTTP/1.1 200").then_some(()))
     };
     kit::eventually(AGES, "a place", asks).await.unwrap();
 }
@@ -176,7 +176,12 @@ async fn one_address_has_so_many_connections() {
         client.send(GET).await;
         client.answer().await;
     }
-    assert_eq!(unit.connect().await.end().await, "", "one too many");
+    let mut beyond = unit.connect().await;
+    beyond.send(GET).await;
+    let answer = beyond.end().await;
+    assert!(answer.starts_with("HTTP/1.1 503") && is_last(&answer), "one too many: {answer}");
+    assert!(answer.contains(Code::Overloaded.as_str()) && answer.contains("retry-after: 1"), "{answer}");
+    assert_eq!(unit.connect().await.end().await, "", "who asks nothing is told nothing");
     drop(held);
     is_served(&unit).await;
 }
