@@ -5,14 +5,22 @@ use anyhow::Context as _;
 use contracts::patience::{CONNECTION, STATEMENT};
 use secrecy::ExposeSecret as _;
 use sqlx::{
-    Connection as _, Error, PgPool, Postgres as Database, Transaction,
+    Error, PgConnection, PgPool, Postgres as Database, Transaction,
     migrate::Migrator,
+    pool::PoolConnectionMetadata,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
-/// How long a connection is taken for whole after its last use. Asking it first is a round trip for every transaction.
+/// How long a connection is taken for whole after its last use, and a server for one that takes writes. Asking first is a
+/// round trip for every transaction.
 const TRUSTED: Duration = Duration::from_secs(1);
+
+/// How long connections to a server that only reads are kept before it is tried whether new ones reach another.
+const RENEWED: Duration = Duration::from_secs(3);
 
 /// Leaves only the plans that suit full tables: indices, and nested loops over them.
 ///
@@ -73,11 +81,67 @@ pub fn pool(settings: &Postgres, most: u32) -> anyhow::Result<PgPool> {
 fn connect(settings: &Postgres, most: u32, statement: Duration) -> anyhow::Result<PgPool> {
     let options: PgConnectOptions = settings.url.expose_secret().parse().context("postgres.url is no URL")?;
     let pool = PgPoolOptions::new().max_connections(most).acquire_timeout(CONNECTION);
-    let pool = pool.test_before_acquire(false).before_acquire(|connection, since| {
-        Box::pin(async move { Ok(since.idle_for < TRUSTED || connection.ping().await.is_ok()) })
+    let looks = Arc::new(Looks::default());
+    let pool = pool.test_before_acquire(false).before_acquire(move |connection, since| {
+        let looks = Arc::clone(&looks);
+        Box::pin(async move { Ok(looks.trusts(connection, &since).await) })
     });
     let statement = [("statement_timeout", statement.as_millis())];
     Ok(pool.connect_lazy_with(options.options(PLANS).options([LEFT_ALONE]).options(statement)))
+}
+
+/// Which connections of a pool may still be used.
+#[derive(Default)]
+struct Looks(Mutex<Looked>);
+
+#[derive(Default)]
+struct Looked {
+    /// When a connection was last asked.
+    at: Option<Instant>,
+    /// When one was found that only reads, for which all were made anew.
+    only_reads: Option<Instant>,
+}
+
+impl Looks {
+    /// Whether a connection is whole and leads to a server that takes writes, as far as is known.
+    ///
+    /// A server that became a standby keeps its connections, and refuses every write on them (SQLSTATE 25006). So one
+    /// connection is asked in every [`TRUSTED`]; when it only reads, all that were made until then are dropped, and new
+    /// ones reach whoever is primary now.
+    async fn trusts(&self, connection: &mut PgConnection, since: &PoolConnectionMetadata) -> bool {
+        let now = Instant::now();
+        let asks = {
+            let mut looked = self.lock();
+            if looked.only_reads.is_some_and(|at| now.duration_since(at) < since.age) {
+                return false;
+            }
+            let asks = since.idle_for >= TRUSTED || looked.at.is_none_or(|at| now.duration_since(at) >= TRUSTED);
+            looked.at = if asks { Some(now) } else { looked.at };
+            asks
+        };
+        if !asks {
+            return true;
+        }
+        match sqlx::query_scalar::<_, String>("SHOW transaction_read_only").fetch_one(connection).await {
+            Ok(setting) if setting == "on" => !self.renews(),
+            asked => asked.is_ok(),
+        }
+    }
+
+    /// Whether a server that only reads was found longer ago than [`RENEWED`]: then connections are made anew.
+    fn renews(&self) -> bool {
+        let mut looked = self.lock();
+        let renews = looked.only_reads.is_none_or(|at| at.elapsed() >= RENEWED);
+        if renews {
+            looked.only_reads = Some(Instant::now());
+            tracing::warn!("The database only reads: its connections are made anew.");
+        }
+        renews
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Looked> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// One column of what is written in many rows, for `unnest`.

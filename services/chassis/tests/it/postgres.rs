@@ -57,3 +57,25 @@ async fn a_transaction_that_is_left_alone_is_ended_by_the_database() {
     kit::eventually(Duration::from_secs(60), "the database to end it", ended).await.unwrap();
     assert!(sqlx::query("SELECT 1").execute(&mut *alone).await.is_err());
 }
+
+#[tokio::test]
+async fn connections_to_what_became_a_standby_are_made_anew() {
+    let sandbox = Sandbox::only(&[Engine::Postgres]).await.unwrap();
+    let settings = chassis::config::Postgres { url: sandbox.postgres("auth").into(), max_connections: 3 };
+    let pool = chassis::postgres::pool(&settings, 3).unwrap();
+    sqlx::query("CREATE TABLE written (id int)").execute(&pool).await.unwrap();
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        let mut connection = pool.acquire().await.unwrap();
+        // What sessions are on a server that became a standby.
+        let demoted = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
+        sqlx::query(demoted).execute(&mut *connection).await.unwrap();
+        held.push(connection);
+    }
+    drop(held);
+    let written = async || Ok(Some(sqlx::query("INSERT INTO written VALUES (1)").execute(&pool).await?));
+    kit::eventually(Duration::from_secs(10), "a connection that takes writes", written).await.unwrap();
+    for _ in 0..6 {
+        sqlx::query("INSERT INTO written VALUES (2)").execute(&pool).await.expect("all of them are new");
+    }
+}
