@@ -78,11 +78,12 @@ pub(crate) async fn by_get(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     origin: Origin,
+    stream: socket::Stream,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     if headers.contains_key(UPGRADE) {
         return match upgrade {
-            Ok(upgrade) => socket::open(upgrade, graphql, origin),
+            Ok(upgrade) => socket::open(upgrade, stream, graphql, origin),
             Err(rejection) => Failure::new(Code::MalformedRequest, rejection.body_text()).into_response(),
         };
     }

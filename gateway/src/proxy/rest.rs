@@ -5,11 +5,12 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use chassis::http::{Failure, facts};
 use contracts::problem::Code;
-use futures::StreamExt;
+use futures::{StreamExt, stream};
 use http::{HeaderMap, Method};
+use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use tokio::time::sleep_until;
 
@@ -72,8 +73,28 @@ async fn receive(body: Body, limit: usize) -> Result<Payload, UpstreamError> {
             let whole = to_bytes(body, SMALL).await.map_err(|_| UpstreamError::NoUpload)?;
             Ok(Payload::Whole(whole))
         }
-        _ => Ok(Payload::Stream(Upload::new(body, limit))),
+        Some(_) => Ok(Payload::Stream(Upload::new(body, limit))),
+        None => begin(body, limit).await,
     }
+}
+
+/// Takes a body whose length was not told: whole if it is small, and else its beginning, which the rest follows.
+async fn begin(mut body: Body, limit: usize) -> Result<Payload, UpstreamError> {
+    let mut beginning = BytesMut::new();
+    while beginning.len() <= SMALL {
+        let Some(frame) = body.frame().await else {
+            let is_too_large = beginning.len() > limit;
+            return if is_too_large { Err(UpstreamError::TooLarge) } else { Ok(Payload::Whole(beginning.freeze())) };
+        };
+        let frame = frame.map_err(|_| UpstreamError::NoUpload)?;
+        // Trailers are not passed on.
+        if let Ok(piece) = frame.into_data() {
+            beginning.extend_from_slice(&piece);
+        }
+    }
+    let beginning = stream::once(std::future::ready(Ok(beginning.freeze())));
+    let whole = Body::from_stream(beginning.chain(body.into_data_stream()));
+    Ok(Payload::Stream(Upload::new(whole, limit)))
 }
 
 impl Proxy {

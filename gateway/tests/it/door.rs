@@ -26,9 +26,9 @@ async fn who_sends_a_small_body_slowly_holds_no_place() {
     let gate = Gate::with(json!({ "upstreams": { "shortener": { "concurrency": 1 } } })).await;
     Mock::given(path("/v1/links")).respond_with(ResponseTemplate::new(201)).mount(&gate.shortener).await;
     let mut slow = Vec::new();
-    for _ in 0..5 {
+    for beginning in ["content-length: 100\r\n\r\n{", "transfer-encoding: chunked\r\n\r\n1\r\n{\r\n"].repeat(3) {
         let mut socket = TcpStream::connect(&gate.url["http://".len()..]).await.expect("a connection");
-        let head = "POST /api/shortener/v1/links HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{";
+        let head = format!("POST /api/shortener/v1/links HTTP/1.1\r\nhost: a\r\n{beginning}");
         socket.write_all(head.as_bytes()).await.expect("sent");
         slow.push(socket);
     }

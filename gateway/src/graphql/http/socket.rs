@@ -2,19 +2,22 @@
 //! <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md>
 
 mod message;
+mod threshold;
 
 use std::time::Duration;
 
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::WebSocketUpgrade;
 use axum::response::Response;
 use chassis::jwt::Caller;
 use contracts::problem::Code;
-use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use futures::{SinkExt, StreamExt};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
+use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_stream::StreamMap;
+use tokio_tungstenite::tungstenite::Message;
 use tracing::Instrument;
 
 use super::answer::Answer;
@@ -25,31 +28,36 @@ use super::{Graphql, LARGEST};
 use crate::limits::Limited;
 use crate::origin::Origin;
 use message::{Close, Incoming, Outgoing};
+use threshold::Socket;
+pub(crate) use threshold::Stream;
 
 /// The protocol's name.
 const PROTOCOL: &str = "graphql-transport-ws";
 /// How many bytes a client may send before it says who it is, and with it.
 const INTRODUCTION: usize = 16 * 1024;
+/// Why a client is closed that sends more before.
+const TOO_MUCH: Close = Close::new(1009, "Too much came before connection_init");
 /// How long a message may take to leave. Who does not read is gone.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Opens the socket. A token in the request's header, if one came, serves until another comes with the first message.
-pub(super) fn open(upgrade: WebSocketUpgrade, graphql: Graphql, origin: Origin) -> Response {
+pub(super) fn open(upgrade: WebSocketUpgrade, stream: Stream, graphql: Graphql, origin: Origin) -> Response {
     let span = tracing::Span::current();
-    // Twice what is taken, so that what is too large can be told so.
-    let upgrade = upgrade.protocols([PROTOCOL]).max_message_size(2 * LARGEST).max_frame_size(2 * LARGEST);
-    upgrade.on_upgrade(move |socket| {
+    let upgrade = upgrade.protocols([PROTOCOL]);
+    let is_spoken = upgrade.selected_protocol().is_some();
+    tokio::spawn(async move {
+        let Some(socket) = stream.open().await else { return };
         let request_id = origin.request_id.clone();
         let deadline = Instant::now() + Duration::from_millis(graphql.live.config.init_ms);
         let connection = Connection { graphql, origin, place: None, heard: 0, deadline, operations: StreamMap::new() };
-        let work = connection.graphql.live.tasks.clone().track_future(connection.run(socket).instrument(span));
-        async move {
-            match request_id {
-                Some(id) => id.scope(work).await,
-                None => work.await,
-            }
+        let tasks = connection.graphql.live.tasks.clone();
+        let work = tasks.track_future(connection.run(socket, is_spoken).instrument(span));
+        match request_id {
+            Some(id) => id.scope(work).await,
+            None => work.await,
         }
-    })
+    });
+    upgrade.on_upgrade(|_| async {})
 }
 
 struct Connection {
@@ -72,19 +80,21 @@ enum Step {
 }
 
 impl Connection {
-    async fn run(mut self, mut socket: WebSocket) {
-        let close = if socket.protocol().is_some() {
+    async fn run(mut self, mut socket: Socket, is_spoken: bool) {
+        let close = if is_spoken {
             self.converse(&mut socket).await
         } else {
             Err(Close::new(4406, "Subprotocol not acceptable"))
         };
         if let Err(close) = close {
             let _ = timeout(PATIENCE, socket.send(close.into())).await;
+            // Whoever still sends hears why before it is reset.
+            let _ = timeout(PATIENCE, socket.get_mut().shutdown()).await;
         }
     }
 
     /// Goes on until the client is gone, or has to go.
-    async fn converse(&mut self, socket: &mut WebSocket) -> Result<(), Close> {
+    async fn converse(&mut self, socket: &mut Socket) -> Result<(), Close> {
         let every = Duration::from_millis(self.graphql.live.config.ping_ms);
         let mut pings = interval_at(Instant::now() + every, every);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -100,10 +110,18 @@ impl Connection {
                     }
                     Some(Message::Ping(Default::default()))
                 }
-                received = socket.recv() => {
-                    let Some(Ok(message)) = received else { return Ok(()) };
+                received = socket.next() => {
+                    let message = match received {
+                        Some(Ok(message)) => message,
+                        Some(Err(_)) if socket.get_ref().is_exceeded() => return Err(TOO_MUCH),
+                        _ => return Ok(()),
+                    };
                     heard = true;
-                    self.receive(message).await?
+                    let answer = self.receive(message).await?;
+                    if self.place.is_some() {
+                        socket.get_mut().open();
+                    }
+                    answer
                 }
                 Some((id, step)) = self.operations.next() => Some(self.tell(&id, step)),
             };
@@ -128,7 +146,7 @@ impl Connection {
         if self.place.is_none() {
             self.heard += length(&message);
             if self.heard > INTRODUCTION {
-                return Err(Close::new(1009, "Too much came before connection_init"));
+                return Err(TOO_MUCH);
             }
         }
         let text = match message {
@@ -136,7 +154,7 @@ impl Connection {
             Message::Text(text) => text,
             Message::Binary(_) => return Err(Close::new(4400, "Messages are text")),
             // Pings are answered underneath; after a close nothing is received.
-            Message::Ping(_) | Message::Pong(_) | Message::Close(_) => return Ok(None),
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => return Ok(None),
         };
         let message = serde_json::from_str(&text).map_err(|_| Close::new(4400, "Invalid message"))?;
         match message {
@@ -228,7 +246,7 @@ fn length(message: &Message) -> usize {
     match message {
         Message::Text(text) => text.len(),
         Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) => bytes.len(),
-        Message::Close(_) => 0,
+        Message::Close(_) | Message::Frame(_) => 0,
     }
 }
 

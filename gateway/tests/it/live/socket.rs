@@ -204,6 +204,13 @@ async fn who_has_not_said_who_it_is_may_not_say_much() {
         socket.say(json!({ "type": "pong", "payload": { "more": "x".repeat(9_000) } })).await;
     }
     assert_eq!(socket.closes().await.0, 1009);
+    // One message is not waited for, either: the rest of this one never comes.
+    let mut greedy = Socket::open(&gate, Some(PROTOCOL), None).await.expect("a socket");
+    let head = [&[0x81, 0xff][..], &1_000_000_u64.to_be_bytes(), &[0; 4]].concat();
+    let wire = greedy.stream.get_mut();
+    wire.write_all(&head).await.expect("sent");
+    wire.write_all(&[b'x'; 100_000]).await.expect("sent");
+    assert_eq!(greedy.closes().await.0, 1009);
     let mut known = Socket::of(&gate, &gate.token()).await;
     for _ in 0..2 {
         known.say(json!({ "type": "pong", "payload": { "more": "x".repeat(9_000) } })).await;

@@ -1,9 +1,10 @@
 //! The messages of `graphql-transport-ws`.
 
 use async_graphql::ServerError;
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::super::answer::Answer;
 use super::super::parameters::Parameters;
@@ -87,6 +88,6 @@ impl Close {
 
 impl From<Close> for Message {
     fn from(close: Close) -> Self {
-        Self::Close(Some(CloseFrame { code: close.code, reason: Utf8Bytes::from_static(close.reason) }))
+        Self::Close(Some(CloseFrame { code: close.code.into(), reason: Utf8Bytes::from_static(close.reason) }))
     }
 }

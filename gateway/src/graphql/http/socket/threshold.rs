@@ -1,0 +1,95 @@
+//! The stream under a WebSocket, on which little may come until its client has said who it is.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use axum::extract::FromRequestParts;
+use http::Request;
+use http::request::Parts;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+
+use super::super::LARGEST;
+use super::INTRODUCTION;
+
+/// The request's stream, once the handshake is done. Taken before axum's own extractor, which would read whole messages
+/// from it before anybody can look at them.
+pub(crate) struct Stream(Option<OnUpgrade>);
+
+impl<S: Sync> FromRequestParts<S> for Stream {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let stream = parts.extensions.remove::<OnUpgrade>();
+        if stream.is_some() {
+            // axum still does the handshake, on a stream that never comes.
+            parts.extensions.insert(hyper::upgrade::on(Request::new(())));
+        }
+        Ok(Self(stream))
+    }
+}
+
+/// A WebSocket whose client is not known at first.
+pub(super) type Socket = WebSocketStream<Threshold>;
+
+impl Stream {
+    /// Waits for the end of the handshake; nothing when it fails.
+    pub(super) async fn open(self) -> Option<Socket> {
+        let stream = self.0?.await.ok()?;
+        // Twice what is taken, so that what is too large can be told so.
+        let config = WebSocketConfig::default().read_buffer_size(INTRODUCTION);
+        let config = config.max_message_size(Some(2 * LARGEST)).max_frame_size(Some(2 * LARGEST));
+        let stream = Threshold { stream: TokioIo::new(stream), left: Some(2 * INTRODUCTION) };
+        Some(WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await)
+    }
+}
+
+/// Counts bytes that come, frames included, and fails when there are too many.
+pub(super) struct Threshold {
+    stream: TokioIo<Upgraded>,
+    /// How many may still come; nothing once the client is known.
+    left: Option<usize>,
+}
+
+impl Threshold {
+    /// Lets everything pass: the client is known.
+    pub(super) const fn open(&mut self) {
+        self.left = None;
+    }
+
+    /// Whether more came than may.
+    pub(super) const fn is_exceeded(&self) -> bool {
+        matches!(self.left, Some(0))
+    }
+}
+
+impl AsyncRead for Threshold {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.is_exceeded() {
+            return Poll::Ready(Err(io::Error::other("too much came before connection_init")));
+        }
+        let before = into.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, into))?;
+        let came = into.filled().len() - before;
+        self.left = self.left.map(|left| left.saturating_sub(came));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Threshold {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
