@@ -3,6 +3,7 @@
 mod breakers;
 mod composition;
 mod copies;
+mod differential;
 mod door;
 mod faults;
 mod gate;
@@ -12,6 +13,7 @@ mod limits;
 mod live;
 mod operators;
 mod orders;
+mod plan;
 mod process;
 mod products;
 mod proxy;

@@ -18,6 +18,8 @@ mod literal;
 mod refused;
 mod rules;
 mod select;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use std::sync::Arc;

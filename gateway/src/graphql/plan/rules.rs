@@ -1,6 +1,5 @@
 //! What the specification asks of a document beyond what apollo-compiler 1.33 checks: variables inside lists and input
-//! objects (5.8.5), input fields that come twice (5.6.3), values of our own scalars (5.6.1), and arguments of fields that
-//! are merged (5.3.2) where they are lists of different lengths.
+//! objects (5.8.5), input fields that come twice (5.6.3), and values of our own scalars (5.6.1).
 
 use std::collections::HashSet;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use apollo_compiler::ast::{Directive, DirectiveList, FieldDefinition};
+use apollo_compiler::ast::{Argument, Directive, DirectiveList, FieldDefinition, Value as Literal};
 use apollo_compiler::executable::{Field, Selection, SelectionSet};
 use apollo_compiler::{Name, Node};
 use async_graphql::indexmap::IndexMap;
@@ -169,7 +169,8 @@ impl<'a> Select<'a> {
         Ok((executor::SelectionSet { items }, slots))
     }
 
-    /// Merges the fields of one key. They are the same field with the same arguments: validation has seen to that.
+    /// Merges the fields of one key. They are the same field with the same arguments: validation has seen to that, but for
+    /// the lengths of lists.
     fn field(
         &mut self,
         key: &str,
@@ -181,6 +182,10 @@ impl<'a> Select<'a> {
         self.left = self.left.checked_sub(1).ok_or(TooComplex { limit: "fields", allowed: self.allowed })?;
         if !self.introspection && matches!(field.name.as_str(), "__schema" | "__type") {
             return Err(Fault::new("Introspection is switched off here.", Some(position)).into());
+        }
+        if same.iter().any(|other| !has_same_lengths(field, other)) {
+            let message = format!("The fields {key} are given different arguments.");
+            return Err(Fault::new(message, Some(position)).into());
         }
         let sets: Vec<_> = same.iter().map(|field| &field.selection_set).collect();
         let (selection_set, inside) = if sets.iter().all(|set| set.selections.is_empty()) {
@@ -202,7 +207,7 @@ impl<'a> Select<'a> {
     }
 
     fn arguments(&self, field: &Field) -> Vec<(Positioned<Key>, Positioned<async_graphql_value::Value>)> {
-        let read = |argument: &Node<apollo_compiler::ast::Argument>| {
+        let read = |argument: &Node<Argument>| {
             let definition = field.definition.argument_by_name(&argument.name)?;
             let value = literal::read(self.types, &definition.ty, &argument.value, self.values)?;
             let position = self.document.position(argument.value.location());
@@ -229,8 +234,8 @@ impl<'a> Select<'a> {
     fn condition(&self, directive: &Node<Directive>) -> Result<bool, Refused> {
         let literal = directive.specified_argument_by_name("if").map(|value| &**value);
         let value = match literal {
-            Some(apollo_compiler::ast::Value::Boolean(value)) => Some(*value),
-            Some(apollo_compiler::ast::Value::Variable(name)) => match self.values.get(name) {
+            Some(Literal::Boolean(value)) => Some(*value),
+            Some(Literal::Variable(name)) => match self.values.get(name) {
                 Some(Value::Boolean(value)) => Some(*value),
                 _ => None,
             },
@@ -240,6 +245,28 @@ impl<'a> Select<'a> {
             let message = format!("The condition of @{} needs true or false.", directive.name);
             Fault::new(message, Some(self.document.position(directive.location()))).into()
         })
+    }
+}
+
+/// Whether lists in the arguments of two fields, which are equal otherwise, have the same lengths: apollo-compiler 1.33
+/// compares them as far as the shorter one goes.
+fn has_same_lengths(one: &Field, other: &Field) -> bool {
+    one.arguments.iter().all(|argument| {
+        let same = other.arguments.iter().find(|other| other.name == argument.name);
+        same.is_none_or(|same| same_lengths(&argument.value, &same.value))
+    })
+}
+
+fn same_lengths(one: &Literal, other: &Literal) -> bool {
+    match (one, other) {
+        (Literal::List(one), Literal::List(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same_lengths(one, other))
+        }
+        (Literal::Object(one), Literal::Object(other)) => one.iter().all(|(name, value)| {
+            let same = other.iter().find(|(other, _)| other == name);
+            same.is_none_or(|(_, same)| same_lengths(value, same))
+        }),
+        _ => true,
     }
 }
 

@@ -1,0 +1,231 @@
+use serde_json::json;
+
+use super::*;
+
+const SDL: &str = r#"
+    scalar Long
+    enum Color { RED GREEN }
+    input In { a: Int b: In c: [Color!] need: Boolean! = true long: Long }
+    interface Named { name: String! }
+    type A implements Named { name: String! other: A x: Int }
+    type B implements Named { name: String! y: Int! }
+    type Query { a(in: In, n: Int = 5, list: [Int!], color: Color): A! named: Named list: [Named!] }
+    schema { query: Query }
+"#;
+
+fn planner() -> Planner {
+    fn long(value: &Value) -> Result<(), String> {
+        if matches!(value, Value::Number(number) if number.is_i64()) { Ok(()) } else { Err("it is none".to_owned()) }
+    }
+    Planner::new(SDL, &[("Long", long)], Guard::default(), true).expect("it is valid")
+}
+
+fn plan(text: &str, variables: serde_json::Value) -> Result<Plan, Refused> {
+    planner().plan(text, None, &Variables::from_json(variables))
+}
+
+/// What is wrong, in words, and where.
+fn refused(text: &str, variables: serde_json::Value) -> (String, Option<(usize, usize)>) {
+    let refused = plan(text, variables).expect_err(text);
+    let fault = refused.faults.into_iter().next().expect("a fault");
+    (fault.message, fault.location.map(|at| (at.line, at.column)))
+}
+
+/// The fields of a selection as the executor gets them.
+fn written(set: &async_graphql::parser::types::SelectionSet) -> String {
+    use async_graphql::parser::types::Selection;
+    let each = set.items.iter().map(|item| match &item.node {
+        Selection::Field(field) => {
+            let field = &field.node;
+            let alias = field.alias.as_ref().map(|alias| format!("{}:", alias.node)).unwrap_or_default();
+            let arguments: String =
+                field.arguments.iter().map(|(name, value)| format!("({name}:{})", value.node)).collect();
+            let inside = written(&field.selection_set.node);
+            let inside = if inside.is_empty() { inside } else { format!("{{{inside}}}") };
+            format!("{alias}{}{arguments}{inside}", field.name.node)
+        }
+        Selection::InlineFragment(fragment) => {
+            let on = fragment.node.type_condition.as_ref().map(|on| on.node.on.node.to_string());
+            format!("...{}{{{}}}", on.unwrap_or_default(), written(&fragment.node.selection_set.node))
+        }
+        Selection::FragmentSpread(spread) => format!("...{}", spread.node.fragment_name.node),
+    });
+    each.collect::<Vec<_>>().join(" ")
+}
+
+fn planned(text: &str, variables: serde_json::Value) -> String {
+    let plan = plan(text, variables).expect(text);
+    let (_, operation) = plan.document.operations.iter().next().expect("an operation");
+    written(&operation.node.selection_set.node)
+}
+
+#[test]
+fn fields_of_one_key_are_merged_and_fragments_are_gone() {
+    let text = "query($no: Boolean!) { ...f a { x @skip(if: $no) } b: a { other { x } } }
+        fragment f on Query { a { name ...g } a { ... { name } } } fragment g on A { other { name } x @include(if: $no) }";
+    assert_eq!(planned(text, json!({ "no": false })), "a{name other{name} x} b:a{other{x}}");
+    assert_eq!(planned(text, json!({ "no": true })), "a{name other{name} x} b:a{other{x}}");
+    let empty = "{ a { x @skip(if: true) } named @include(if: false) { name } }";
+    assert_eq!(planned(empty, json!({})), "a{__typename}");
+    assert_eq!(planned("{ a @skip(if: true) { x } }", json!({})), "__typename");
+}
+
+#[test]
+fn below_an_abstract_type_each_object_has_its_own() {
+    assert_eq!(planned("{ named { name ... on Named { __typename } } }", json!({})), "named{name __typename}");
+    let text = "{ named { ... on B { n: name } ... on A { x ... on Named { name } } } }";
+    assert_eq!(planned(text, json!({})), "named{$type:__typename ...A{x name} ...B{n:name}}");
+    assert_eq!(planned("{ named { ... on A { x } } }", json!({})), "named{$type:__typename ...A{x} ...B{__typename}}");
+}
+
+#[test]
+fn what_is_absent_is_left_out() {
+    let text =
+        "query($n: Int, $i: In, $c: Color!, $d: Int = 3) { a(n: $n, in: { a: $n, b: $i, c: [$c] }, list: [1]) { x }
+        b: a(n: $d) { x } }";
+    assert_eq!(planned(text, json!({ "c": "RED" })), "a(in:{c: [$c]})(list:[1]){x} b:a(n:$d){x}");
+    let given = planned(text, json!({ "c": "RED", "n": null, "i": {} }));
+    assert_eq!(given, "a(n:$n)(in:{a: $n, b: $i, c: [$c]})(list:[1]){x} b:a(n:$d){x}");
+}
+
+#[test]
+fn variables_are_coerced_by_their_types() {
+    let text = "query($i: In, $l: [Int!], $n: Int) { a(in: $i, list: $l, n: $n) { x } }";
+    let plan =
+        plan(text, json!({ "i": { "c": "RED", "long": 1_i64 << 40 }, "l": 7, "n": 2.0, "more": 1 })).expect("valid");
+    let expected = json!({ "i": { "c": ["RED"], "need": true, "long": 1_i64 << 40 }, "l": [7], "n": 2 });
+    assert_eq!(serde_json::to_value(&plan.variables).expect("JSON"), expected);
+    for (variables, message) in [
+        (json!({ "n": 2_147_483_648_i64 }), "The variable $n is not acceptable: Int takes whole numbers of 32 bits."),
+        (json!({ "n": "1" }), "The variable $n is not acceptable: Int takes whole numbers of 32 bits."),
+        (json!({ "l": [1, null] }), "The variable $l[1] is not acceptable: Int! takes no null."),
+        (
+            json!({ "i": { "b": { "c": ["BLUE"] } } }),
+            "The variable $i.b.c[0] is not acceptable: it is no value of Color.",
+        ),
+        (json!({ "i": { "d": 1 } }), "The variable $i is not acceptable: In has no field d."),
+        (json!({ "i": { "need": null } }), "The variable $i.need is not acceptable: Boolean! takes no null."),
+        (json!({ "i": { "long": 1.5 } }), "The variable $i.long is not acceptable: it is none."),
+    ] {
+        assert_eq!(refused(text, variables).0, message);
+    }
+    let needed = "query Q(\n $n: Int!) { a(n: $n) { x } }";
+    assert_eq!(refused(needed, json!({})), ("The variable $n of type Int! needs a value.".to_owned(), Some((2, 2))));
+}
+
+#[test]
+fn documents_that_are_not_valid_are_refused_where_they_are_wrong() {
+    for (text, at) in [
+        // In position, also inside of lists and input objects.
+        ("query($n: Int) { a(list: [$n]) { x } }", (1, 27)),
+        ("query($l: [Int]) { a(n: $l) { x } }", (1, 22)),
+        ("query($c: Color) { a(in: { c: [$c] }) { x } }", (1, 32)),
+        ("query($b: Boolean) { a(in: { b: { need: $b } a: 1 }) { x } }", (0, 0)),
+        ("query($b: Boolean = null) { a @skip(if: $b) { x } }", (1, 41)),
+        ("{ a(in: { a: 1, a: 1 }) { x } }", (1, 20)),
+        ("{ a(in: { long: 1.5 }) { x } }", (1, 17)),
+        ("{ a(color: \"RED\") { x } }", (1, 12)),
+        ("{ a(n: 2147483648) { x } }", (1, 8)),
+        ("{ a(n: 1) { x } ... { a(n: 2) { x } } }", (1, 23)),
+        ("{ a(list: [1]) { x } a(list: [1, 2]) { x } }", (1, 3)),
+        ("{ a { x @defer } }", (1, 9)),
+        ("query @skip(if: true) { a { x } }", (1, 7)),
+        ("{ a }", (1, 3)),
+        ("{ a { name x { y } } }", (1, 12)),
+    ] {
+        if at == (0, 0) {
+            // The input field has a default, which takes the place of an absent variable.
+            assert!(plan(text, json!({})).is_ok(), "{text}");
+        } else {
+            assert_eq!(refused(text, json!({})).1, Some(at), "{text}");
+        }
+    }
+}
+
+#[test]
+fn syntax_errors_say_where_and_nothing_of_us() {
+    for (text, message, at) in [
+        ("{ a(b: ) { x } }", "The document cannot be parsed at `)`.", (1, 8)),
+        ("{\n  a { x }", "The document ends too early, or is empty.", (2, 10)),
+        ("", "The document ends too early, or is empty.", (1, 1)),
+        ("{ a { x } } }", "The document cannot be parsed at `}`.", (1, 13)),
+        ("{ 8f31 }", "The document cannot be parsed at `8f`.", (1, 3)),
+        ("\u{0}", "The document cannot be parsed at `\u{0}`.", (1, 1)),
+        ("query", "The document ends too early, or is empty.", (1, 6)),
+    ] {
+        let refused = plan(text, json!({})).expect_err(text);
+        let fault = refused.faults[0].clone();
+        let at = Some(Pos { line: at.0, column: at.1 });
+        assert_eq!(
+            (fault.message.as_str(), fault.location, refused.code()),
+            (message, at, contracts::problem::Code::MalformedRequest),
+            "{text:?}"
+        );
+    }
+}
+
+#[test]
+fn a_text_is_parsed_once_and_a_very_large_one_is_not_kept() {
+    let planner = planner();
+    let small = "{ a { x } }";
+    let (one, other) = (planner.document(small).expect("valid"), planner.document(small).expect("valid"));
+    assert!(Arc::ptr_eq(&one, &other));
+    assert!(one.bytes() > small.len() && one.bytes() <= LARGEST);
+    let large = format!("{{ a {{ {} }} }}", "x ".repeat(1_000) + &" ".repeat(20_000));
+    let (one, other) = (planner.document(&large).expect("valid"), planner.document(&large).expect("valid"));
+    assert!(!Arc::ptr_eq(&one, &other) && one.bytes() > LARGEST);
+}
+
+#[test]
+fn the_deepest_documents_fit_a_small_stack() {
+    let deep = |open: &str, close: &str, times: usize| format!("{}x{}", open.repeat(times), close.repeat(times));
+    let mut chain = "{ a { ...f0 } }".to_owned();
+    for number in 0..61 {
+        chain += &format!(" fragment f{number} on A {{ ...f{} }}", number + 1);
+    }
+    chain += " fragment f61 on A { x }";
+    let texts = [
+        format!("{{ a {{ {} }} }}", deep("other { ", " }", 17)),
+        format!("{{ a {{ {} }} }}", deep("... { ", " }", 57)),
+        format!("{{ a(in: {}) {{ x }} }}", deep("{ b: ", " }", 58).replace('x', "null")),
+        format!("{{ a(list: {}) {{ x }} }}", deep("[", "]", 58).replace('x', "1")),
+        format!("query($v: {}) {{ a(list: $v) {{ x }} }}", deep("[", "]", 58).replace('x', "Int")),
+        chain,
+    ];
+    // A worker of tokio has twice as much, and that of a release build is used more sparingly.
+    let small = std::thread::Builder::new().stack_size(1024 * 1024).spawn(move || {
+        texts.map(|text| plan(&text, json!({})).map_err(|refused| refused.faults[0].message.clone()).err())
+    });
+    let [fields, fragments, objects, lists, types, chain] =
+        small.expect("a thread").join().expect("it does not overflow");
+    assert_eq!([fields, fragments, objects, chain], [None, None, None, None]);
+    // These are refused by their types, not by their depth.
+    assert!(lists.is_some_and(|message| !message.contains("complex")));
+    assert!(types.is_some_and(|message| !message.contains("complex")));
+}
+
+#[test]
+fn introspection_is_refused_where_it_is_switched_off() {
+    let planner = Planner::new(SDL, &[], Guard::default(), false).expect("it is valid");
+    let refused = |text: &str| {
+        planner.plan(text, None, &Variables::default()).err().map(|refused| refused.faults[0].message.clone())
+    };
+    let off = Some("Introspection is switched off here.".to_owned());
+    assert_eq!(refused("{ __schema { types { name } } }"), off);
+    assert_eq!(refused("{ ... { t: __type(name: \"A\") { name } } }"), off);
+    assert_eq!(refused("{ __typename a { __typename } }"), None);
+}
+
+/// The guard bounds the comparison of fields that are merged by how many fields there are: that holds as long as no
+/// abstract type stands below another one's fields.
+#[test]
+fn fields_of_our_interfaces_are_leaves() {
+    let schema =
+        apollo_compiler::Schema::parse_and_validate(super::super::sdl(), "schema.graphql").expect("it is valid");
+    for interface in schema.types.values().filter_map(|ty| ty.as_interface()) {
+        for field in interface.fields.values() {
+            let ty = &schema.types[field.ty.inner_named_type()];
+            assert!(ty.is_leaf(), "{}.{}", interface.name, field.name);
+        }
+    }
+}
