@@ -3,11 +3,12 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
-use chassis::http::{Failure, REQUEST_ID, RequestId};
+use chassis::http::{Failure, REQUEST_ID, Reader, RequestId};
 use contracts::problem::{Code, Problem};
-use http::{HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method};
+use percent_encoding::percent_decode_str;
 
 use super::headers::{strip_answer, strip_request};
 use crate::clients::shortener::is_code;
@@ -19,20 +20,24 @@ use crate::upstream::call::{Answer, AnswerBody, Call, Class, Reply};
 /// Addresses of shortener that look like codes and are none.
 const NOT_CODES: [&str; 3] = ["metrics", "health", "v1"];
 
-/// `GET` and `HEAD /r/{code}`.
+/// `GET` and `HEAD /r/{code}`, and where people come who cut an address short or copied too much of it.
 pub fn routes(shortener: Upstream) -> Router {
-    Router::new().route("/r/{code}", get(redirect)).with_state(shortener)
+    let nowhere = || get(async |headers: HeaderMap| Reader::of(&headers).answer(no_such_link()));
+    let routes = Router::new().route("/r/{code}", get(redirect)).with_state(shortener);
+    routes.route("/r/{code}/{*more}", nowhere()).route("/r/{code}/", nowhere()).route("/", nowhere())
 }
 
 /// Leads where the short link leads.
 #[utoipa::path(get, path = "/r/{code}", tag = "public", params(("code" = String, Path)), responses(
     (status = 302, description = "Or the status that the link's owner chose"),
-    (status = 404, body = Problem), (status = 410, body = Problem)))]
+    (status = 404, body = Problem), (status = 410, body = Problem),
+    (status = 503, body = Problem, description = "A page for browsers, as 404 and 410.")))]
 pub(crate) async fn redirect(State(shortener): State<Upstream>, request: Request) -> Response {
     let uri = request.uri();
-    let code = uri.path().strip_prefix("/r/").unwrap_or_default();
-    if !is_code(code) || NOT_CODES.contains(&code) {
-        return Failure::new(Code::NotFound, "There is no such link.").into_response();
+    // A percent-encoded character that needs no encoding is that character (RFC 3986, 6.2.2.2).
+    let code = percent_decode_str(uri.path().strip_prefix("/r/").unwrap_or_default()).decode_utf8_lossy();
+    if !is_code(&code) || NOT_CODES.contains(&&*code) {
+        return Reader::of(request.headers()).answer(no_such_link());
     }
     let path = match uri.query() {
         Some(query) => format!("/{code}?{query}"),
@@ -46,6 +51,7 @@ pub(crate) async fn redirect(State(shortener): State<Upstream>, request: Request
     call.idempotent = false;
     let address = client_address(&mut parts).await;
     call.caller = subscriber(address);
+    let reader = Reader::of(&parts.headers);
     call.headers = parts.headers;
     strip_request(&mut call.headers);
     if let Ok(value) = HeaderValue::try_from(address.to_string()) {
@@ -56,8 +62,12 @@ pub(crate) async fn redirect(State(shortener): State<Upstream>, request: Request
     }
     match shortener.call(call).await {
         Ok(answer) => respond(answer),
-        Err(error) => error.into_failure(shortener.name()).into_response(),
+        Err(error) => reader.answer(error.into_failure(shortener.name())),
     }
+}
+
+fn no_such_link() -> Failure {
+    Failure::new(Code::NotFound, "There is no such link.")
 }
 
 fn respond(answer: Answer) -> Response {

@@ -190,6 +190,38 @@ async fn redirects_pass_untouched_and_are_not_followed() {
 }
 
 #[tokio::test]
+async fn a_percent_encoded_code_is_asked_for_as_it_is_meant() {
+    let gate = Gate::start().await;
+    Mock::given(path("/pro-mo")).respond_with(ResponseTemplate::new(302)).mount(&gate.shortener).await;
+    for spelled in ["/r/pro-mo", "/r/pro%2Dmo", "/r/%70ro-mo"] {
+        assert_eq!(gate.get(spelled).await.status(), 302, "{spelled}");
+    }
+    assert_eq!(requests(&gate.shortener, "GET", "/pro-mo").await, 3);
+}
+
+#[tokio::test]
+async fn people_get_a_page_in_their_language_wherever_an_address_can_lead_them() {
+    let gate = Gate::start().await;
+    let away = ResponseTemplate::new(503).set_delay(Duration::from_secs(30));
+    Mock::given(path("/slow")).respond_with(away).mount(&gate.shortener).await;
+    let ask = async |address: &str, accept: &str, languages: &str| {
+        let request = gate.client.get(format!("{}{address}", gate.url)).header("accept", accept);
+        request.header("accept-language", languages).send().await.expect("an answer")
+    };
+    for address in ["/", "/r/a.b", "/r/promo)", "/r/promo/", "/r/promo/more", "/r/ol%C3%A1", "/r/slow"] {
+        let status = if address == "/r/slow" { 504 } else { 404 };
+        let answer = ask(address, "text/html,*/*;q=0.8", "pt-BR,en;q=0.5").await;
+        assert_eq!(answer.status().as_u16(), status, "{address}");
+        assert_eq!(answer.headers()["content-language"], "pt", "{address}");
+        assert_eq!(answer.headers()["content-type"], "text/html; charset=utf-8", "{address}");
+        assert!(answer.text().await.expect("a page").contains("<html lang=\"pt\">"), "{address}");
+        let answer = ask(address, "*/*", "pt").await;
+        assert_eq!(answer.status().as_u16(), status, "{address}");
+        assert_eq!(answer.headers()["content-type"], "application/problem+json", "{address}");
+    }
+}
+
+#[tokio::test]
 async fn a_redirect_that_failed_is_not_asked_for_twice() {
     let gate = Gate::start().await;
     let late = ResponseTemplate::new(503).set_delay(Duration::from_millis(10));

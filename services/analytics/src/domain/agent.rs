@@ -12,6 +12,22 @@ pub const UNKNOWN: &str = "unknown";
 /// How many agents are remembered; few strings make up nearly all clicks.
 const REMEMBERED: usize = 4_096;
 
+/// Programs that fetch links without a person, and that [`Bots`] does not know: previews of messengers (Signal's calls
+/// itself WhatsApp, too), and libraries of Node.
+const FETCHERS: [&str; 9] = [
+    "^whatsapp\\+?/",
+    "^viber/",
+    "cardyb",
+    "facebookcatalog",
+    "googleother",
+    "^node-fetch",
+    "^undici",
+    "^node$",
+    "^got[ /]",
+];
+/// Phones whose names end in what [`Bots`] takes for a robot.
+const PHONES: [&str; 2] = ["m bot", "cubot"];
+
 /// What a `User-Agent` header tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agent {
@@ -34,7 +50,9 @@ pub struct Agents {
 
 impl Default for Agents {
     fn default() -> Self {
-        Self { bots: Bots::default(), parser: Parser::new(), seen: Mutex::default() }
+        let mut bots = Bots::default();
+        bots.append(&FETCHERS);
+        Self { bots, parser: Parser::new(), seen: Mutex::default() }
     }
 }
 
@@ -57,13 +75,19 @@ impl Agents {
     fn look_at(&self, header: &str) -> Agent {
         let parsed = self.parser.parse(header).unwrap_or_default();
         let is_crawler = parsed.category == "crawler";
-        let is_bot = is_crawler || header.trim().is_empty() || self.bots.is_bot(header);
+        let is_bot = is_crawler || header.trim().is_empty() || self.bots.is_bot(&without_phones(header));
         let known = |name: &str| !name.is_empty() && name != "UNKNOWN";
         let browser = if known(parsed.name) { parsed.name } else { UNKNOWN };
         let operating_system = operating_system(parsed.os);
         let device = if is_bot { "bot" } else { device(parsed.category, parsed.os, header) };
         Agent { browser: browser.into(), operating_system, device, is_bot }
     }
+}
+
+/// The header without the names of phones that look like a robot's.
+fn without_phones(header: &str) -> String {
+    let header = header.to_ascii_lowercase();
+    PHONES.iter().fold(header, |header, phone| header.replace(phone, ""))
 }
 
 /// The family of a system that woothee tells with its version or device.
@@ -134,6 +158,21 @@ mod tests {
     #[case::google("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", ("Googlebot", "unknown", "bot", true))]
     #[case::preview("facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)", ("facebook", "unknown", "bot", true))]
     #[case::program("curl/8.5.0", ("HTTP Library", "unknown", "bot", true))]
+    #[case::whatsapp("WhatsApp/2.23.20.0", ("unknown", "unknown", "bot", true))]
+    #[case::whatsapp_on_ios("WhatsApp/2.16.16/i", ("unknown", "unknown", "bot", true))]
+    #[case::signal("WhatsApp/2", ("unknown", "unknown", "bot", true))]
+    #[case::viber("Viber/13.3.0", ("unknown", "unknown", "bot", true))]
+    #[case::bluesky("Mozilla/5.0 (compatible; Bluesky Cardyb/1.1; +mailto:support@bsky.app)", ("unknown", "unknown", "bot", true))]
+    #[case::catalogue("facebookcatalog/1.0", ("unknown", "unknown", "bot", true))]
+    #[case::google_other("Mozilla/5.0 (Linux; Android 6.0.1; Nexus 5X Build/MMB29P) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Mobile Safari/537.36 (compatible; GoogleOther)", ("Chrome", "Android", "bot", true))]
+    #[case::node_fetch("node-fetch", ("unknown", "unknown", "bot", true))]
+    #[case::undici("undici", ("unknown", "unknown", "bot", true))]
+    #[case::node("node", ("unknown", "unknown", "bot", true))]
+    #[case::got("got (https://github.com/sindresorhus/got)", ("unknown", "unknown", "bot", true))]
+    #[case::a_phone_called_bot(
+        "Mozilla/5.0 (Linux; Android 10; M bot 60) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/119.0.0.0 Mobile Safari/537.36",
+        ("Chrome", "Android", "mobile", false)
+    )]
     #[case::none("", ("unknown", "unknown", "bot", true))]
     fn agents_are_told_apart(
         #[case] header: &str,

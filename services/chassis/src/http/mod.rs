@@ -10,6 +10,7 @@ mod idempotency;
 mod limit;
 mod line;
 mod nul;
+mod page;
 mod request_id;
 mod stack;
 
@@ -19,5 +20,6 @@ pub use extract::{Json, Path, Query};
 pub use failure::{Failure, Fields};
 pub use idempotency::IdempotencyKey;
 pub use limit::LONGEST_PARAMETER;
+pub use page::Reader;
 pub use request_id::{REQUEST_ID, RequestId};
 pub use stack::{Limits, bare, full, joined};

@@ -1,5 +1,6 @@
 //! Short codes.
 
+use percent_encoding::percent_decode_str;
 use rand::Rng;
 use std::{fmt, hash::Hash};
 
@@ -105,6 +106,16 @@ impl ShortCode {
         let mut bytes = [0; MOST];
         bytes[..source.len()].copy_from_slice(source);
         Ok(Self { bytes, length: source.len() as u8 })
+    }
+
+    /// Reads a code as it stands in an address: a percent-encoded character that needs no encoding is that character
+    /// (RFC 3986, 6.2.2.2).
+    ///
+    /// # Errors
+    /// Fails when the text cannot be a code.
+    pub fn from_path(segment: &str) -> Result<Self, CodeError> {
+        let decoded = percent_decode_str(segment).decode_utf8().map_err(|_| CodeError::Character)?;
+        Self::parse(&decoded)
     }
 
     /// Reads a code of an owner's choice: checks its form and that it is not reserved.

@@ -1,7 +1,6 @@
 //! The routes: REST as `contracts::rest::shortener` says, described in OpenAPI; and redirects.
 
 mod links;
-mod page;
 mod qr;
 mod redirect;
 

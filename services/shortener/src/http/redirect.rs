@@ -4,7 +4,6 @@
 //! but for codes that are not in memory and links with a limit, and answers nothing before the
 //! click is written down.
 
-use super::page;
 use crate::{
     domain::ShortCode,
     lookup::{Answer, Lookup, Target},
@@ -17,13 +16,13 @@ use axum::{
     body::Body,
     extract::{Request, State},
     http::{
-        HeaderMap, HeaderValue, Method, StatusCode, Uri,
+        HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri,
         header::{ACCEPT_LANGUAGE, CACHE_CONTROL, LOCATION, REFERER, USER_AGENT},
     },
     response::Response,
 };
 use chassis::{
-    http::{ClientAddr, Express, Failure},
+    http::{ClientAddr, Express, Failure, Reader},
     mongo,
 };
 use chrono::Utc;
@@ -42,6 +41,11 @@ const NOT_KEPT: HeaderValue = HeaderValue::from_static("private, no-store");
 const GRANT_LIMIT: Duration = Duration::from_secs(5);
 /// When to come again after a 503.
 const COME_AGAIN: Duration = Duration::from_secs(1);
+
+/// How browsers say that they fetch ahead: by the Fetch standard, and as Safari and old Firefox do.
+const SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
+const PURPOSE: HeaderName = HeaderName::from_static("purpose");
+const X_MOZ: HeaderName = HeaderName::from_static("x-moz");
 
 /// What redirects need.
 pub struct Redirects {
@@ -75,6 +79,7 @@ struct Way {
         (status = 302, description = "To the target (the usual status), or to the fallback of a link that is expired or used up.", headers(("Location" = String, description = "The target."))),
         (status = 307, description = "To the target, for links with this status."),
         (status = 308, description = "To the target, for links with this status."),
+        (status = 403, description = "`forbidden`: a browser fetches ahead (`Sec-Purpose: prefetch`, `Purpose: preview`). No click.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`: there is no such code. A page for browsers.", body = Problem, content_type = "application/problem+json"),
         (status = 410, description = "`gone`: expired, used up or deleted. A page for browsers.", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`: the click cannot be written down, or the link not be found, at the moment.", body = Problem, content_type = "application/problem+json"),
@@ -128,9 +133,13 @@ impl Redirects {
         let began = Instant::now();
         let (headers, uri) = (request.headers(), request.uri());
         let is_click = request.method() != Method::HEAD;
-        let response = match self.lead(address, headers, uri, is_click).await {
+        let found = match is_fetched_ahead(headers) {
+            true => Err(Failure::new(Code::Forbidden, "Short links are not fetched ahead of a visit.")),
+            false => self.lead(address, headers, uri, is_click).await,
+        };
+        let response = match found {
             Ok(way) => respond(way),
-            Err(failure) => page::answer(failure, headers),
+            Err(failure) => Reader::of(headers).answer(failure),
         };
         self.metrics.duration.record(began.elapsed());
         response
@@ -138,7 +147,7 @@ impl Redirects {
 
     /// Finds the way for a request and, where it is a click, writes it down.
     async fn lead(&self, address: IpAddr, headers: &HeaderMap, uri: &Uri, is_click: bool) -> Result<Way, Failure> {
-        let Ok(code) = ShortCode::parse(uri.path().trim_start_matches('/')) else {
+        let Ok(code) = ShortCode::from_path(uri.path().trim_start_matches('/')) else {
             return Err(self.unknown());
         };
         let entry = self
@@ -240,6 +249,16 @@ impl Redirects {
     }
 }
 
+/// Whether a browser asks before anybody has followed the link. Answered with its target, it would show the target later
+/// without asking again: a click not counted, or a link for one use open to a second.
+fn is_fetched_ahead(headers: &HeaderMap) -> bool {
+    let says = |name, word: &str| {
+        let value = headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
+        value.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    says(SEC_PURPOSE, "prefetch") || says(PURPOSE, "prefetch") || says(PURPOSE, "preview") || says(X_MOZ, "prefetch")
+}
+
 /// What is told where a limit cannot be checked: answering all the same could overshoot it.
 const UNCOUNTABLE: &str = "This link's clicks cannot be counted at the moment.";
 
@@ -291,5 +310,18 @@ mod tests {
     #[case("https://a.example/#a?b", "https://a.example/?b=1#a?b")]
     fn a_query_is_added_to_the_targets(#[case] address: &str, #[case] expected: &str) {
         assert_eq!(join(address, "b=1"), expected);
+    }
+
+    #[rstest]
+    #[case("sec-purpose", "prefetch", true)]
+    #[case("sec-purpose", "prefetch;prerender", true)]
+    #[case("purpose", "preview", true)]
+    #[case("purpose", "prefetch", true)]
+    #[case("x-moz", "Prefetch", true)]
+    #[case("sec-purpose", "", false)]
+    #[case("sec-fetch-mode", "navigate", false)]
+    fn browsers_say_that_they_fetch_ahead(#[case] name: &'static str, #[case] value: &str, #[case] expected: bool) {
+        let headers = HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())]);
+        assert_eq!(is_fetched_ahead(&headers), expected);
     }
 }

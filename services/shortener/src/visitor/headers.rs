@@ -10,6 +10,9 @@ const LONGEST_HOST: usize = 253;
 /// The longest primary language subtag (BCP 47).
 const LONGEST_LANGUAGE: usize = 8;
 
+/// Where a visit may come from.
+const SCHEMES: [&str; 3] = ["http", "https", "android-app"];
+
 /// The `User-Agent`, cut to 512 bytes.
 #[must_use]
 pub fn user_agent(header: &HeaderValue) -> Cow<'_, str> {
@@ -28,18 +31,23 @@ pub fn user_agent(header: &HeaderValue) -> Cow<'_, str> {
     }
 }
 
-/// The host of the `Referer`, in lower case, without user, port, path and query.
+/// The host of the `Referer`, in lower case, without `www.`, user, port, path and query; of an Android app, its package.
 #[must_use]
 pub fn referrer(header: &HeaderValue) -> Option<Cow<'_, str>> {
     let text = header.to_str().ok()?;
     let (scheme, rest) = text.split_once("://")?;
-    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+    if !SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
         return None;
     }
     let authority = rest.split(['/', '?', '#', '\\']).next()?;
     let host = authority.rsplit('@').next()?;
     let host = if host.starts_with('[') { host.split_inclusive(']').next()? } else { host.split(':').next()? };
     let host = host.strip_suffix('.').unwrap_or(host);
+    let host = match host.get(..4) {
+        // What is left must be a name: `www.com` is one of its own.
+        Some(start) if start.eq_ignore_ascii_case("www.") && host[4..].contains('.') => &host[4..],
+        _ => host,
+    };
     let is_host = (1..=LONGEST_HOST).contains(&host.len())
         && host
             .bytes()
@@ -76,7 +84,10 @@ mod tests {
     #[case("https://Shop.Example/a?b", Some("shop.example"))]
     #[case("http://user:pw@shop.example:8443/", Some("shop.example"))]
     #[case("https://[2001:DB8::1]:443/", Some("[2001:db8::1]"))]
-    #[case("android-app://com.example", None)]
+    #[case("android-app://com.google.android.gm/", Some("com.google.android.gm"))]
+    #[case("https://WWW.Shop.Example/", Some("shop.example"))]
+    #[case("https://www.com/", Some("www.com"))]
+    #[case("ftp://shop.example/", None)]
     #[case("https:///x", None)]
     #[case("nonsense", None)]
     fn of_a_referrer_only_the_host_is_kept(#[case] text: &str, #[case] host: Option<&str>) {

@@ -1,6 +1,6 @@
 //! Links with a limit of clicks.
 
-use crate::world::{TARGET, World, request};
+use crate::world::{TARGET, World, request, with};
 use axum::http::StatusCode;
 use contracts::problem::Code;
 use serde_json::json;
@@ -40,6 +40,18 @@ async fn head_takes_nothing_from_the_limit() {
     }
     world.follow(&link.code).await.leads_to(TARGET);
     assert_eq!(head().await.status, StatusCode::GONE);
+    world.follow(&link.code).await.problem(Code::Gone);
+}
+
+#[tokio::test]
+async fn what_a_browser_fetches_ahead_is_refused_and_takes_nothing_from_the_limit() {
+    let world = World::new().await;
+    let link = world.create(json!({"url": TARGET, "max_clicks": 1})).await;
+    let ask = || request("GET", &format!("/{}", link.code), None, None);
+    for (name, value) in [("sec-purpose", "prefetch"), ("sec-purpose", "prefetch;prerender"), ("purpose", "preview")] {
+        world.send(with(ask(), name, value)).await.problem(Code::Forbidden);
+    }
+    world.follow(&link.code).await.leads_to(TARGET);
     world.follow(&link.code).await.problem(Code::Gone);
 }
 

@@ -30,6 +30,17 @@ async fn a_code_leads_to_its_target_with_its_status() {
 }
 
 #[tokio::test]
+async fn a_percent_encoded_letter_of_a_code_is_that_letter() {
+    let world = World::new().await;
+    let link = world.create(json!({"url": TARGET, "code": "Br-7_z"})).await;
+    assert_eq!(link.code, "Br-7_z");
+    for spelled in ["Br%2D7_z", "Br-7%5Fz", "%42r-7_z", "%42%72%2d%37%5f%7a"] {
+        world.follow(spelled).await.leads_to(TARGET);
+    }
+    world.follow("Br%2F7_z").await.problem(Code::NotFound);
+}
+
+#[tokio::test]
 async fn queries_are_forwarded_where_that_is_wanted() {
     let world = World::new().await;
     let plain = world.create(json!({"url": "https://shop.example/?a=1"})).await;
