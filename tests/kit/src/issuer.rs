@@ -21,12 +21,13 @@ pub const ISSUER: &str = "https://vitrine.local/auth";
 pub const AUDIENCE: &str = "vitrine";
 /// The id of its key.
 const KEY_ID: &str = "test";
-/// How long its tokens live, in seconds.
+/// How long its tokens live unless said otherwise, in seconds: as auth's.
 const LIFE: u64 = 900;
 
 /// Publishes a key set on a port of its own and signs tokens; ends when dropped.
 pub struct Issuer {
     key: Ed25519KeyPair,
+    life: u64,
     address: SocketAddr,
     server: AbortHandle,
 }
@@ -47,7 +48,14 @@ impl Issuer {
         let answer = get(move || std::future::ready(Json(keys.clone())));
         let router = Router::new().route("/.well-known/jwks.json", answer);
         let server = tokio::spawn(axum::serve(listener, router).into_future()).abort_handle();
-        Ok(Self { key, address, server })
+        Ok(Self { key, life: LIFE, address, server })
+    }
+
+    /// Signs tokens that live for so many seconds: for a test that takes longer than a token of auth's lives.
+    #[must_use]
+    pub const fn lasting(mut self, seconds: u64) -> Self {
+        self.life = seconds;
+        self
     }
 
     /// Where the key set is: the value for `<UNIT>_JWT__JWKS_URL`.
@@ -59,13 +67,13 @@ impl Issuer {
     /// A valid token for the user.
     #[must_use]
     pub fn token(&self, user: Uuid, roles: &[&str]) -> String {
-        sign(&self.key, &claims(user, roles))
+        sign(&self.key, &self.claims(user, roles))
     }
 
     /// A token with the claims of [`token`](Self::token), changed by `change`.
     #[must_use]
     pub fn token_with(&self, user: Uuid, change: impl FnOnce(&mut Value)) -> String {
-        let mut claims = claims(user, &["user"]);
+        let mut claims = self.claims(user, &["user"]);
         change(&mut claims);
         sign(&self.key, &claims)
     }
@@ -85,7 +93,15 @@ impl Issuer {
     /// # Errors
     /// Fails when no key can be made.
     pub fn forged(&self, user: Uuid) -> anyhow::Result<String> {
-        Ok(sign(&new_key()?, &claims(user, &["user", "operator"])))
+        Ok(sign(&new_key()?, &self.claims(user, &["user", "operator"])))
+    }
+
+    fn claims(&self, user: Uuid, roles: &[&str]) -> Value {
+        let now = now();
+        json!({
+            "iss": ISSUER, "aud": AUDIENCE, "sub": user, "roles": roles, "jti": Uuid::now_v7(),
+            "iat": now, "nbf": now, "exp": now + self.life,
+        })
     }
 }
 
@@ -102,14 +118,6 @@ fn new_key() -> anyhow::Result<Ed25519KeyPair> {
 
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs())
-}
-
-fn claims(user: Uuid, roles: &[&str]) -> Value {
-    let now = now();
-    json!({
-        "iss": ISSUER, "aud": AUDIENCE, "sub": user, "roles": roles, "jti": Uuid::now_v7(),
-        "iat": now, "nbf": now, "exp": now + LIFE,
-    })
 }
 
 fn sign(key: &Ed25519KeyPair, claims: &Value) -> String {

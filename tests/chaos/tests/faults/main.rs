@@ -27,6 +27,8 @@ const ASKED: u64 = 8;
 /// How many good answers in a row count as recovered.
 const GOOD: u64 = 5;
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+/// How long all faults may take together, in seconds: tokens live so long.
+const LONGEST: u64 = 2 * 3_600;
 /// How long everything may take to come to rest: longer than a step's timeout and the second rung of retries.
 const REST: Duration = Duration::from_secs(240);
 
@@ -53,7 +55,7 @@ impl Scene {
         fault::keep_little_log(&engines).await?;
         let spool = Disk::mount(&engines.folder().join("spool"), 16);
         let sandbox = Sandbox::on(&engines).await?;
-        let issuer = Issuer::start().await?;
+        let issuer = Issuer::start().await?.lasting(LONGEST);
         let builder =
             Self::UNITS.into_iter().filter(|unit| *unit != "auth").fold(Stack::builder(&sandbox), |builder, unit| {
                 builder.env(unit, &format!("{}_JWT__JWKS_URL", unit.to_uppercase()), issuer.jwks_url())
