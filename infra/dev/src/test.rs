@@ -81,12 +81,16 @@ impl Tier {
         }
     }
 
-    /// Says it to the test runner (`.config/nextest.toml`) and to the chaos suite.
+    /// Says it to the test runner (`.config/nextest.toml`), to the chaos suite and to the hostile inputs.
     fn tell(self, runner: &mut Command) {
         match self {
             Self::Usual => {}
             Self::Long => {
-                runner.arg("--profile=long").env("CHAOS", "long").env("FAULTS_FILE", FAULTS);
+                runner
+                    .arg("--profile=long")
+                    .env("CHAOS", "long")
+                    .env("VITRINE_HOSTILE", "all")
+                    .env("FAULTS_FILE", FAULTS);
             }
             Self::Faults => {
                 runner.args(["--profile=long", "--filterset=binary(faults)"]).env("FAULTS_FILE", FAULTS);
@@ -148,6 +152,16 @@ mod tests {
         let arguments = words("long chaos");
         assert_eq!(Tier::of(&arguments), (Tier::Long, &arguments[1..]));
         assert_eq!(Tier::of(&words("faults")).0, Tier::Faults);
+    }
+
+    #[test]
+    fn everything_has_all_hostile_values() {
+        let told = |tier: Tier| {
+            let mut runner = tokio::process::Command::new("runner");
+            tier.tell(&mut runner);
+            runner.as_std().get_envs().any(|(name, value)| name == "VITRINE_HOSTILE" && value == Some("all".as_ref()))
+        };
+        assert!(told(Tier::Long) && !told(Tier::Usual) && !told(Tier::Faults));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
 use crate::environment::{Environment, Listeners};
 use crate::ports::Reserved;
@@ -175,6 +176,26 @@ impl Stack {
     pub fn pid(&self, unit: &str) -> Result<u32> {
         let process = self.unit(unit)?.daemon.running();
         Ok(process.with_context(|| format!("{unit} does not run"))?.pid)
+    }
+
+    /// How many descriptors a running unit has open.
+    ///
+    /// # Errors
+    /// When the unit does not run.
+    pub fn descriptors(&self, unit: &str) -> Result<usize> {
+        Ok(std::fs::read_dir(format!("/proc/{}/fd", self.pid(unit)?))?.count())
+    }
+
+    /// Lets a running unit open so many descriptors more than it has now, and returns how many that are.
+    ///
+    /// # Errors
+    /// When the unit does not run.
+    pub fn leave_descriptors(&self, unit: &str, more: usize) -> Result<usize> {
+        let pid = i32::try_from(self.pid(unit)?).ok().and_then(Pid::from_raw).context("a process id")?;
+        let most = self.descriptors(unit)? + more;
+        let limit = Rlimit { current: Some(u64::try_from(most)?), ..getrlimit(Resource::Nofile) };
+        prlimit(Some(pid), Resource::Nofile, limit)?;
+        Ok(most)
     }
 
     /// Kills a unit with SIGKILL and waits until it is gone.

@@ -4,6 +4,7 @@
 //! The operations are read from the programs' descriptions, so that one that is added is tried, too. Each field gets a
 //! few of the values that are hostile to its type; `VITRINE_HOSTILE=all` sends all of them.
 
+mod descriptors;
 mod graphql;
 mod raw;
 mod rest;

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 /// The id of nothing.
 const SOME_ID: &str = "01936b2e-5a00-7000-8000-000000000001";
+/// The breaker that operators hold.
+pub(super) const HELD: &str = "payments";
 /// Replaced by another number in every request.
 pub(super) const UNIQUE: &str = "@unique@";
 
@@ -61,6 +63,7 @@ impl World {
             "code" if *method == Method::DELETE => "no-such-link",
             "code" => &self.link,
             "order_id" => &self.order,
+            _ if path.starts_with("/breakers") => HELD,
             _ if path.starts_with("/v1/orders") || path.starts_with("/v1/sagas") => &self.order,
             _ if path.starts_with("/v1/products") => &self.product,
             _ if path.starts_with("/v1/payments") => &self.payment,
@@ -78,6 +81,7 @@ impl World {
             "full_name" | "name" => json!("Ana"),
             "phone" => json!("+5511987654321"),
             "country" => json!("BR"),
+            "state" if unit == "gateway" => json!("open"),
             "state" => json!("SP"),
             "zip_code" => json!("01000-000"),
             "url" | "fallback_url" => json!("https://shop.example/"),
