@@ -14,6 +14,12 @@ use crate::store::Store;
 /// How many facets of one link and window are kept at most.
 const FACETS: usize = 16;
 
+/// How many bytes are written at once. All that one answer holds would take Redis so long that it seemed away.
+const PIECE: usize = 256 * 1024;
+
+/// The key of a link's copies, and each facet with its copy.
+type Kept = (String, Vec<(String, String)>);
+
 /// Copies of facets, kept in Redis per user: a copy can never show one user what is another's. What one user may keep has
 /// bounds, or its answers would push out what others keep.
 #[derive(Clone)]
@@ -45,11 +51,15 @@ impl Copies {
             let pairs = facets.iter().zip(values).filter_map(|pair| self.written(pair, batch));
             (self.key(user, window, code), pairs.take(FACETS).collect::<Vec<_>>())
         });
-        let (copies, index, links) = (self.clone(), self.store.key(&format!("stats:{user}")), links.collect());
-        tokio::spawn(async move { copies.write(&index, links).await });
+        let (copies, index, links) = (self.clone(), self.store.key(&format!("stats:{user}")), pieces(links));
+        tokio::spawn(async move {
+            for piece in links {
+                copies.write(&index, piece).await;
+            }
+        });
     }
 
-    async fn write(&self, index: &str, links: Vec<(String, Vec<(String, String)>)>) {
+    async fn write(&self, index: &str, links: Vec<Kept>) {
         let mut writes = self.script.key(index);
         writes.arg(Utc::now().timestamp_millis()).arg(self.bounds.keep_seconds);
         writes.arg(self.bounds.most_per_user).arg(FACETS);
@@ -100,5 +110,35 @@ impl Copies {
         let (from, to) = (time(window.from), time(window.to));
         let bots = if window.include_bots { "bots" } else { "humans" };
         self.store.key(&format!("stats:{user}:{code}:{from}:{to}:{}:{bots}", window.time_zone))
+    }
+}
+
+/// Cuts copies into what is written at once.
+fn pieces(links: impl Iterator<Item = Kept>) -> Vec<Vec<Kept>> {
+    let (mut pieces, mut size) = (vec![Vec::new()], 0);
+    for link in links {
+        let length: usize = link.1.iter().map(|(facet, copy)| facet.len() + copy.len()).sum();
+        if size > 0 && size + length > PIECE {
+            pieces.push(Vec::new());
+            size = 0;
+        }
+        size += length;
+        pieces.last_mut().expect("there is one").push(link);
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_answers_are_written_in_pieces_and_small_ones_at_once() {
+        let link = |length: usize| ("key".to_owned(), vec![("facet".to_owned(), "x".repeat(length))]);
+        let sizes =
+            |links: &[usize]| pieces(links.iter().map(|&length| link(length))).iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(sizes(&[10, 20, 30]), [3]);
+        assert_eq!(sizes(&[PIECE / 2 - 5, PIECE / 2 - 5, 1]), [2, 1]);
+        assert_eq!(sizes(&[2 * PIECE, 2 * PIECE]), [1, 1]);
     }
 }

@@ -1,16 +1,19 @@
 //! Redis, which the gateway can do without.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use breaker::{Breaker, Outcome, Recovery, Registry};
 use chassis::config;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, RedisResult};
+use redis::{Client, ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
 /// How long anybody waits for Redis. What it holds is worth no more.
 const PATIENCE: Duration = Duration::from_millis(150);
+
+/// How late our own timer may be before the machine is to blame.
+const LATE: Duration = Duration::from_millis(50);
 
 /// Redis behind a breaker of its own: while it is away, nobody waits for it.
 #[derive(Clone)]
@@ -50,15 +53,18 @@ impl Store {
         F: Future<Output = RedisResult<T>>,
     {
         let permit = self.breaker.acquire(0, "").ok()?;
-        let error = match timeout(PATIENCE, work(self.connection.clone())).await {
+        let began = Instant::now();
+        let (outcome, error) = match timeout(PATIENCE, work(self.connection.clone())).await {
             Ok(Ok(value)) => {
                 permit.finish(Outcome::Success);
                 return Some(value);
             }
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "it took too long".to_owned(),
+            Ok(Err(error)) => (blame(&error), error.to_string()),
+            // A process that gets no time finds every answer late.
+            Err(_) if began.elapsed() > PATIENCE + LATE => (Outcome::Neutral, "we were late ourselves".to_owned()),
+            Err(_) => (Outcome::Failure, "it took too long".to_owned()),
         };
-        permit.finish(Outcome::Failure);
+        permit.finish(outcome);
         tracing::warn!(error, "Redis could not be asked.");
         None
     }
@@ -72,5 +78,14 @@ impl Store {
         let ping = redis::cmd("PING");
         timeout(Duration::from_secs(1), ping.query_async::<String>(&mut connection)).await??;
         Ok(())
+    }
+}
+
+/// What an error says about Redis. One that answers and refuses a command is well: the command is to blame.
+fn blame(error: &RedisError) -> Outcome {
+    use ServerErrorKind::{ExecAbort, NoPerm, NoScript, ResponseError};
+    match error.kind() {
+        ErrorKind::Server(ResponseError | ExecAbort | NoPerm | NoScript) => Outcome::Neutral,
+        _ => Outcome::Failure,
     }
 }
