@@ -37,7 +37,8 @@ impl FromRef<Operators> for Verifier {
 /// Everything that the operators' address serves. Metrics and health are open: who scrapes them has no token.
 pub fn routes(operators: Operators, context: &chassis::Context) -> Router {
     let guarded = breakers::routes().merge(events::routes()).with_state(operators);
-    full(guarded, &Limits::from(&context.common.http))
-        .merge(chassis::health::routes(context.health.clone()))
+    // What is at no address of theirs is answered by the router that is merged last: with a problem.
+    chassis::health::routes(context.health.clone())
         .merge(chassis::metrics_route(context.metrics.clone()))
+        .merge(full(guarded, &Limits::from(&context.common.http)))
 }

@@ -44,6 +44,13 @@ async fn only_operators_see_and_move_breakers() {
 }
 
 #[tokio::test]
+async fn what_is_at_no_operators_address_answers_a_problem() {
+    let gate = Gate::start().await;
+    let (status, problem) = post(&gate, "/breakers/", json!({})).await;
+    assert_eq!((status, &problem["code"]), (404, &json!("not_found")));
+}
+
+#[tokio::test]
 async fn every_breaker_is_listed_and_shown_one_hot() {
     let gate = Gate::with(json!({ "upstreams": { "search": { "url": "http://127.0.0.1:9" } } })).await;
     let request = gate.client.get(format!("{}/breakers", gate.operators_url)).bearer_auth(gate.operator());
