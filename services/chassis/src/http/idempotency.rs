@@ -10,12 +10,16 @@ const LONGEST: usize = 255;
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// Reads the header, if the request has one.
+    /// Reads the header, if the request has one. Two are refused: a service must not guess which one was meant.
     ///
     /// # Errors
     /// Tells, for a person, what is wrong.
     pub fn of(headers: &HeaderMap) -> Option<Result<Self, String>> {
-        headers.get("idempotency-key").map(|key| Self::parse(key.as_bytes()))
+        let mut keys = headers.get_all("idempotency-key").iter();
+        match (keys.next(), keys.next()) {
+            (Some(_), Some(_)) => Some(Err("must be sent once".to_owned())),
+            (key, _) => key.map(|key| Self::parse(key.as_bytes())),
+        }
     }
 
     /// Reads a key.
@@ -40,6 +44,16 @@ impl IdempotencyKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_has_one_key() {
+        let mut headers = HeaderMap::new();
+        assert!(IdempotencyKey::of(&headers).is_none());
+        headers.append("idempotency-key", http::HeaderValue::from_static("a"));
+        assert!(IdempotencyKey::of(&headers).is_some_and(|key| key.is_ok_and(|key| key.as_str() == "a")));
+        headers.append("idempotency-key", http::HeaderValue::from_static("a"));
+        assert!(IdempotencyKey::of(&headers).is_some_and(|key| key.is_err()));
+    }
 
     #[test]
     fn only_visible_keys_of_some_length_are_keys() {

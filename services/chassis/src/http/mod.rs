@@ -1,6 +1,7 @@
 //! Reading requests, answering problems, and the stack of layers around every route.
 
 mod address;
+mod coding;
 mod door;
 mod extract;
 pub mod facts;

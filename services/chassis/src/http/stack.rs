@@ -1,6 +1,6 @@
 //! The stack of layers around every route. Its order is its documentation: outermost first.
 
-use super::{Failure, TrustedProxies, guard::Guard, line, request_id};
+use super::{Failure, TrustedProxies, coding, guard::Guard, line, request_id};
 use axum::{
     Extension, Router,
     extract::{DefaultBodyLimit, Request},
@@ -39,7 +39,7 @@ pub fn full(router: Router, limits: &Limits) -> Router {
         .layer(middleware::from_fn(move |request: Request, next: Next| cut_off(time, request, next)))
         // A panic becomes a 500 with a problem; inside the log line for the same reason.
         .layer(CatchPanicLayer::custom(answer_panic))
-        // Unknown routes and methods answer problems too.
+        // Bodies in a content coding are refused; unknown routes and methods answer problems too.
         .layer(middleware::from_fn(answer_bare_errors))
         // One line and one measurement per request, in the caller's trace.
         .layer(middleware::from_fn(line::canonical))
@@ -86,8 +86,11 @@ pub(super) fn answer_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
     Failure::internal(anyhow::anyhow!("a handler panicked: {reason}")).into_response()
 }
 
-/// Turns the router's own empty 404, 405 and 413 into problems.
+/// Refuses coded bodies, and turns the router's own empty 404, 405 and 413 into problems.
 async fn answer_bare_errors(request: Request, next: Next) -> Response {
+    if let Some(refusal) = coding::refuse(&request) {
+        return refusal;
+    }
     let response = next.run(request).await;
     if response.headers().contains_key(http::header::CONTENT_TYPE) {
         return response;
@@ -116,6 +119,23 @@ mod tests {
     use contracts::problem::Problem;
     use http::header;
     use tower::ServiceExt;
+
+    #[tokio::test]
+    async fn a_body_in_a_content_coding_is_refused_with_those_that_are_taken() {
+        let limits = Limits { body: 1024, time: Duration::from_secs(5), trusted_proxies: Vec::new() };
+        let router = || full(Router::new().route("/", axum::routing::post(|body: String| async { body })), &limits);
+        let send = async |coding: &str, body: &'static str| {
+            let request = Request::post("/").header(header::CONTENT_ENCODING, coding).body(Body::from(body)).unwrap();
+            router().oneshot(request).await.unwrap()
+        };
+        for coding in ["gzip", "br", "identity, gzip"] {
+            let response = send(coding, "{}").await;
+            assert_eq!(response.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE, "{coding}");
+            assert_eq!(response.headers()[header::ACCEPT_ENCODING], "identity");
+        }
+        assert_eq!(send("Identity", "{}").await.status(), StatusCode::OK);
+        assert_eq!(send("gzip", "").await.status(), StatusCode::OK, "there is nothing that could be coded");
+    }
 
     async fn ask(path: &str, method: &str) -> (Response, Problem) {
         let fast = Router::new().route("/fast", get(|| async { panic!("on purpose") as () }));

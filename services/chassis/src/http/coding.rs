@@ -1,0 +1,31 @@
+//! Content codings of requests: none is taken.
+
+use super::Failure;
+use axum::{
+    extract::Request,
+    response::{IntoResponse, Response},
+};
+use contracts::problem::Code;
+use http::{
+    HeaderValue,
+    header::{ACCEPT_ENCODING, CONTENT_ENCODING},
+};
+use hyper::body::Body as _;
+
+/// Refuses a body in a content coding, with the codings that would have been taken (RFC 9110, 15.5.16). Read as if it
+/// were plain, such a body is at best nonsense.
+pub(super) fn refuse(request: &Request) -> Option<Response> {
+    let mut values = request.headers().get_all(CONTENT_ENCODING).iter();
+    if values.all(is_plain) || request.body().is_end_stream() {
+        return None;
+    }
+    let mut response =
+        Failure::new(Code::UnsupportedMediaType, "Send the body without a Content-Encoding.").into_response();
+    response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    Some(response)
+}
+
+fn is_plain(value: &HeaderValue) -> bool {
+    let codings = value.to_str().map(|text| text.split(',').map(str::trim));
+    codings.is_ok_and(|mut all| all.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case("identity")))
+}
