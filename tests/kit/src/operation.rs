@@ -43,7 +43,7 @@ impl Operation {
         Self {
             method: method.to_uppercase(),
             path: path.to_owned(),
-            needs_token: operation.get("security").is_some(),
+            needs_token: is_closed(&operation["security"]),
             needs_role: operation["responses"].get("403").is_some(),
             takes_body: operation.get("requestBody").is_some(),
             statuses,
@@ -67,6 +67,12 @@ impl Operation {
             assert!(self.statuses.iter().any(|told| told == status), "{} does not tell of {status}", self.route());
         }
     }
+}
+
+/// Whether every way in needs something; an empty one is open (OpenAPI 3.1, security requirement object).
+fn is_closed(ways: &Value) -> bool {
+    let needs = |way: &Value| way.as_object().is_some_and(|schemes| !schemes.is_empty());
+    ways.as_array().is_some_and(|ways| !ways.is_empty() && ways.iter().all(needs))
 }
 
 /// Bodies that no operation takes: content type, body, and how it is refused.

@@ -14,7 +14,7 @@ use axum::{
 };
 use chassis::{
     http::{Failure, Fields},
-    jwt::{Bearer, Verifier},
+    jwt::{Bearer, Caller, Verifier},
     messaging::operators,
     page::PageRequest,
 };
@@ -71,6 +71,11 @@ async fn private(mut response: Response) -> Response {
     response
 }
 
+/// Whether a caller sees what is not for sale, and what is in the warehouse. A visitor without a token sees what users see.
+fn sees_all(caller: Option<&Caller>) -> bool {
+    caller.is_some_and(Caller::is_operator)
+}
+
 /// Reads how many rows are asked for.
 fn page(first: Option<u32>) -> Result<PageRequest, Failure> {
     PageRequest::parse(first).map_err(|message| Failure::field("first", message))
@@ -89,6 +94,18 @@ enum Usual {
     /// `unauthenticated` or `invalid_token`.
     #[response(status = 401, content_type = "application/problem+json")]
     Unauthenticated(Problem),
+    /// `unavailable`, with `Retry-After`.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(Problem),
+}
+
+/// The answers that every route for everybody may give besides its own.
+#[derive(IntoResponses)]
+#[allow(dead_code)]
+enum Open {
+    /// `invalid_token`.
+    #[response(status = 401, content_type = "application/problem+json")]
+    BadToken(Problem),
     /// `unavailable`, with `Retry-After`.
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(Problem),

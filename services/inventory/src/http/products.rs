@@ -1,6 +1,6 @@
 //! `/v1/products`.
 
-use super::{Bodied, Named, Operators, Queried, Usual, all, page};
+use super::{Bodied, Named, Open, Operators, Queried, Usual, all, page, sees_all};
 use crate::{
     app::{Inventory, NewProduct, ProductChange},
     domain::{Description, Name, Price, Sku},
@@ -25,14 +25,14 @@ use uuid::Uuid;
 /// The longest text that is searched for, in characters.
 const LONGEST_SEARCH: usize = 100;
 
-/// Lists products, newest first: the active ones; for operators all.
+/// Lists products, newest first: the active ones, to everybody; to operators all.
 #[utoipa::path(
-    get, path = "/v1/products", tag = "products", security(("bearer" = [])), params(ListProducts),
-    responses((status = 200, description = "A page of products.", body = ProductPage), Queried, Usual),
+    get, path = "/v1/products", tag = "products", security((), ("bearer" = [])), params(ListProducts),
+    responses((status = 200, description = "A page of products.", body = ProductPage), Queried, Open),
 )]
 pub(super) async fn list(
     State(inventory): State<Inventory>,
-    caller: Caller,
+    caller: Option<Caller>,
     Query(request): Query<ListProducts>,
 ) -> Result<Json<ProductPage>, Failure> {
     let search = request.search.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
@@ -40,38 +40,38 @@ pub(super) async fn list(
         return Err(Failure::field("search", format!("must have at most {LONGEST_SEARCH} characters")));
     }
     let (page, after) = (page(request.first)?, request.after.as_deref());
-    Ok(Json(inventory.list(page, after, search, caller.is_operator()).await?))
+    Ok(Json(inventory.list(page, after, search, sees_all(caller.as_ref())).await?))
 }
 
 /// Tells of many products at once, each with its stock. Those that do not exist, or that the caller may not see, are
 /// left out.
 #[utoipa::path(
-    post, path = "/v1/products/batch", tag = "products", security(("bearer" = [])), request_body = ProductsBatch,
-    responses((status = 200, description = "The products, in no order.", body = Products), Bodied, Usual),
+    post, path = "/v1/products/batch", tag = "products", security((), ("bearer" = [])), request_body = ProductsBatch,
+    responses((status = 200, description = "The products, in no order.", body = Products), Bodied, Open),
 )]
 pub(super) async fn batch(
     State(inventory): State<Inventory>,
-    caller: Caller,
+    caller: Option<Caller>,
     Json(body): Json<ProductsBatch>,
 ) -> Result<Json<Products>, Failure> {
     if !(1..=BATCH_LIMIT).contains(&body.ids.len()) {
         return Err(Failure::field("ids", format!("must be 1 to {BATCH_LIMIT}")));
     }
-    Ok(Json(inventory.products(&body.ids, caller.is_operator()).await?))
+    Ok(Json(inventory.products(&body.ids, sees_all(caller.as_ref())).await?))
 }
 
-/// Tells of a product.
+/// Tells everybody of a product that is active, and operators of any.
 #[utoipa::path(
-    get, path = "/v1/products/{id}", tag = "products", security(("bearer" = [])),
+    get, path = "/v1/products/{id}", tag = "products", security((), ("bearer" = [])),
     params(("id" = Uuid, Path, description = "The product.")),
-    responses((status = 200, description = "The product.", body = Product), Named, Usual),
+    responses((status = 200, description = "The product.", body = Product), Named, Open),
 )]
 pub(super) async fn read(
     State(inventory): State<Inventory>,
-    caller: Caller,
+    caller: Option<Caller>,
     Path(id): Path<Uuid>,
 ) -> Result<Json<Product>, Failure> {
-    Ok(Json(inventory.product(id, caller.is_operator()).await?))
+    Ok(Json(inventory.product(id, sees_all(caller.as_ref())).await?))
 }
 
 /// Makes a product, of which nothing is there yet.

@@ -1,6 +1,6 @@
 //! `/v1/products/{id}/stock`, its operations, and `/v1/stock/rebuild`.
 
-use super::{Bodied, Named, Operators, Queried, Usual, page};
+use super::{Bodied, Named, Open, Operators, Queried, Usual, page, sees_all};
 use crate::{app::Inventory, domain::MOST_AT_ONCE};
 use axum::{
     extract::State,
@@ -21,19 +21,19 @@ use uuid::Uuid;
 /// The longest reason, in characters.
 const LONGEST_REASON: usize = 500;
 
-/// Tells what is there of a product: how many can be ordered; for operators, too, how many are in the warehouse and
+/// Tells what is there of a product: everybody, how many can be ordered; operators, too, how many are in the warehouse and
 /// how many are reserved.
 #[utoipa::path(
-    get, path = "/v1/products/{id}/stock", tag = "stock", security(("bearer" = [])),
+    get, path = "/v1/products/{id}/stock", tag = "stock", security((), ("bearer" = [])),
     params(("id" = Uuid, Path, description = "The product.")),
-    responses((status = 200, description = "The stock.", body = Stock), Named, Usual),
+    responses((status = 200, description = "The stock.", body = Stock), Named, Open),
 )]
 pub(super) async fn read(
     State(inventory): State<Inventory>,
-    caller: Caller,
+    caller: Option<Caller>,
     Path(id): Path<Uuid>,
 ) -> Result<Json<Stock>, Failure> {
-    Ok(Json(inventory.product(id, caller.is_operator()).await?.stock))
+    Ok(Json(inventory.product(id, sees_all(caller.as_ref())).await?.stock))
 }
 
 /// Lists what happened to a product's stock, newest first.

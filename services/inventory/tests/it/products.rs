@@ -1,6 +1,9 @@
 //! Products: made and changed by operators, seen by users.
 
-use crate::{saga::Orders, world::World};
+use crate::{
+    saga::Orders,
+    world::{World, request},
+};
 use axum::http::StatusCode;
 use contracts::{
     problem::Code,
@@ -92,21 +95,38 @@ async fn what_is_not_for_sale_is_seen_by_operators_only() {
     let (on, off) = (world.create("ON").await.id, world.create("OFF").await.id);
     let path = format!("/v1/products/{off}");
     let _: Product = world.operate("PATCH", &path, Some(json!({"active": false}))).await.json(StatusCode::OK);
-    world.look(&path).await.problem(Code::NotFound);
-    world.look(&format!("{path}/stock")).await.problem(Code::NotFound);
     let ids = |page: ProductPage| page.items.into_iter().map(|item| item.product.id).collect::<Vec<_>>();
-    assert_eq!(ids(world.look("/v1/products").await.json(StatusCode::OK)), [on]);
     assert_eq!(ids(world.operate("GET", "/v1/products", None).await.json(StatusCode::OK)), [off, on]);
     let body = json!({"ids": [on, off, Uuid::now_v7()]});
-    let seen = crate::world::request("POST", "/v1/products/batch", Some(&world.user), Some(body.clone()));
-    let seen: Products = world.send(seen).await.json(StatusCode::OK);
-    assert_eq!(seen.items.iter().map(|product| product.id).collect::<Vec<_>>(), [on]);
+    for token in [Some(&*world.user), None] {
+        let ask = async |method, path: &str, body| world.send(request(method, path, token, body)).await;
+        ask("GET", &path, None).await.problem(Code::NotFound);
+        ask("GET", &format!("{path}/stock"), None).await.problem(Code::NotFound);
+        assert_eq!(ids(ask("GET", "/v1/products", None).await.json(StatusCode::OK)), [on], "{token:?}");
+        assert!(ids(ask("GET", "/v1/products?search=off", None).await.json(StatusCode::OK)).is_empty(), "{token:?}");
+        let seen: Products = ask("POST", "/v1/products/batch", Some(body.clone())).await.json(StatusCode::OK);
+        assert_eq!(seen.items.iter().map(|product| product.id).collect::<Vec<_>>(), [on]);
+    }
     let all: Products = world.operate("POST", "/v1/products/batch", Some(body)).await.json(StatusCode::OK);
     assert_eq!(all.items.len(), 2);
     for ids in [vec![], vec![on; 201]] {
         let answer = world.operate("POST", "/v1/products/batch", Some(json!({"ids": ids}))).await;
         assert_eq!(answer.refused(), ["ids"]);
     }
+}
+
+#[tokio::test]
+async fn visitors_see_what_users_see_and_nothing_with_a_bad_token() {
+    let world = World::new().await;
+    let product = world.stocked("A", 3).await;
+    let one = format!("/v1/products/{}", product.id);
+    for path in ["/v1/products".to_owned(), one.clone(), format!("{one}/stock")] {
+        let seen: Value = world.send(request("GET", &path, None, None)).await.json(StatusCode::OK);
+        assert_eq!(seen, world.look(&path).await.json::<Value>(StatusCode::OK));
+        assert!(!seen.to_string().contains("on_hand") && !seen.to_string().contains("reserved"), "{seen}");
+        world.send(request("GET", &path, Some("nonsense"), None)).await.problem(Code::InvalidToken);
+    }
+    world.send(request("GET", &format!("{one}/stock/operations"), None, None)).await.problem(Code::Unauthenticated);
 }
 
 #[tokio::test]
