@@ -187,8 +187,12 @@ pub struct LinkPage {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LinksBatch {
-    /// 1 to 100 codes.
+    /// Codes of links; 1 to 100 codes and ids together.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub codes: Vec<String>,
+    /// Ids of links.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub ids: Vec<Uuid>,
 }
 
 /// The answer to `POST /v1/links/batch`.

@@ -29,8 +29,8 @@ impl Catalogue {
     ///
     /// # Errors
     /// Fails when the store is away.
-    pub async fn read_many(&self, owner: Uuid, codes: &[ShortCode]) -> Result<rest::Links, Error> {
-        let links = self.store.links.of_owner_by_codes(owner, codes).await?;
+    pub async fn read_many(&self, owner: Uuid, codes: &[ShortCode], ids: &[Uuid]) -> Result<rest::Links, Error> {
+        let links = self.store.links.of_owner_among(owner, codes, ids).await?;
         Ok(rest::Links { items: links.iter().map(|link| self.present(link)).collect() })
     }
 

@@ -96,11 +96,11 @@ pub(super) async fn list(
     Ok(([(CACHE_CONTROL, PRIVATE)], Json(page)).into_response())
 }
 
-/// Tells up to 100 of the caller's links, by their codes.
+/// Tells up to 100 of the caller's links, by their codes or ids.
 #[utoipa::path(
     post, path = "/v1/links/batch", tag = "links", security(("bearer" = [])), request_body = LinksBatch,
     responses(
-        (status = 200, description = "The links, in no order; of codes that name none of the caller's, nothing.", body = Links),
+        (status = 200, description = "The links, in no order; of codes and ids that name none of the caller's, nothing.", body = Links),
         (status = 400, description = "`validation_failed` when there are too few or too many, or `malformed_request`.", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthenticated` or `invalid_token`.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`payload_too_large`.", body = Problem, content_type = "application/problem+json"),
@@ -113,12 +113,12 @@ pub(super) async fn batch(
     caller: Caller,
     Json(body): Json<LinksBatch>,
 ) -> Result<Response, Failure> {
-    if !(1..=BATCH_LIMIT).contains(&body.codes.len()) {
-        return Err(Failure::field("codes", format!("must be 1 to {BATCH_LIMIT}")));
+    if !(1..=BATCH_LIMIT).contains(&(body.codes.len() + body.ids.len())) {
+        return Err(Failure::field("codes", format!("must be 1 to {BATCH_LIMIT}, with the ids")));
     }
     // What cannot be a code names no link.
     let codes: Vec<ShortCode> = body.codes.iter().filter_map(|code| ShortCode::parse(code).ok()).collect();
-    let links = catalogue.read_many(caller.user_id, &codes).await?;
+    let links = catalogue.read_many(caller.user_id, &codes, &body.ids).await?;
     Ok(([(CACHE_CONTROL, PRIVATE)], Json(links)).into_response())
 }
 

@@ -64,14 +64,15 @@ impl Links {
         read(self.rows.find_one(owned(owner, code)).await?)
     }
 
-    /// The owner's links with these codes, as far as they exist, in no order.
+    /// The owner's links with these codes or ids, as far as they exist, in no order.
     ///
     /// # Errors
     /// Fails when the store does.
-    pub async fn of_owner_by_codes(&self, owner: Uuid, codes: &[ShortCode]) -> Result<Vec<Link>, Error> {
+    pub async fn of_owner_among(&self, owner: Uuid, codes: &[ShortCode], ids: &[Uuid]) -> Result<Vec<Link>, Error> {
         let codes: Vec<&str> = codes.iter().map(ShortCode::as_str).collect();
+        let ids: Vec<bson::Uuid> = ids.iter().copied().map(bson::Uuid::from).collect();
         let query = doc! {
-            "code": { "$in": codes },
+            "$or": [{ "code": { "$in": codes } }, { "_id": { "$in": ids } }],
             "auth_user_id": bson::Uuid::from(owner),
             "deleted_at": { "$exists": false },
         };

@@ -50,11 +50,19 @@ async fn a_batch_tells_the_callers_links_and_nothing_of_others() {
     let mut wanted = [one.code.as_str(), other.code.as_str()];
     wanted.sort_unstable();
     assert_eq!(told, wanted);
+    let ids = json!({"ids": [one.id, deleted.id, Uuid::now_v7()]});
+    let batch: Links = world.ask("POST", "/v1/links/batch", Some(ids.clone())).await.json(StatusCode::OK);
+    assert_eq!(batch.items.iter().map(|link| &link.code).collect::<Vec<_>>(), [&one.code]);
+    let both = json!({"codes": [other.code], "ids": [one.id]});
+    let batch: Links = world.ask("POST", "/v1/links/batch", Some(both)).await.json(StatusCode::OK);
+    assert_eq!(batch.items.len(), 2);
     let stranger = world.issuer.token(Uuid::now_v7(), &["user"]);
-    let asked = world.send(request("POST", "/v1/links/batch", Some(&stranger), Some(codes))).await;
-    assert!(asked.json::<Links>(StatusCode::OK).items.is_empty());
-    for count in [0, 101] {
-        let codes = json!({"codes": vec!["abc"; count]});
+    for asked in [codes, ids] {
+        let asked = world.send(request("POST", "/v1/links/batch", Some(&stranger), Some(asked))).await;
+        assert!(asked.json::<Links>(StatusCode::OK).items.is_empty());
+    }
+    for (codes, ids) in [(0, 0), (101, 0), (0, 101), (50, 51)] {
+        let codes = json!({"codes": vec!["abc"; codes], "ids": vec![one.id; ids]});
         let problem = world.ask("POST", "/v1/links/batch", Some(codes)).await.problem(Code::ValidationFailed);
         assert_eq!(problem.errors[0].field, "codes");
     }
