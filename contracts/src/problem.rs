@@ -86,6 +86,8 @@ codes! {
     UnsupportedMediaType = "unsupported_media_type", 415, "The media type is not supported";
     /// The idempotency key was used with another request.
     IdempotencyMismatch = "idempotency_mismatch", 422, "The key was used with another request";
+    /// The protocol is spoken here, but in another version.
+    UpgradeRequired = "upgrade_required", 426, "Another version of the protocol is needed";
     /// The caller or the address made too many requests.
     RateLimited = "rate_limited", 429, "Too many requests";
     /// The request has more headers, or longer ones, than a request may have.

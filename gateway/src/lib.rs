@@ -30,7 +30,7 @@ use chassis::App;
 
 use config::Config;
 use copies::Copies;
-use graphql::http::{Graphql, Live};
+use graphql::http::{Documents, Graphql, Live};
 use limits::Limits;
 use operators::Operators;
 use store::Store;
@@ -124,7 +124,8 @@ fn public(
     let graphql = Graphql {
         schema: graphql::schema(&config.graphql)?,
         upstreams: upstreams.clone(),
-        copies: Copies::new(store, config.copies),
+        copies: Copies::new(store.clone(), config.copies),
+        documents: Documents::new(store, config.graphql.persisted),
         live: live.clone(),
         config: config.graphql.clone(),
     };

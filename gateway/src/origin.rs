@@ -1,9 +1,9 @@
 //! On whose behalf the gateway calls upstreams.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use axum::Extension;
-use axum::extract::{FromRequestParts, OptionalFromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chassis::http::{ClientAddr, Failure, IdempotencyKey, RequestId};
@@ -88,8 +88,36 @@ impl Origin {
     }
 }
 
-/// Lets a request in: counts it for its address here, verifies its token (a bad one is refused, never taken for none), and
-/// counts it for its address and its user over all gateways. Handlers behind this find the [`Origin`] in the request.
+/// A client whose request was counted, and whose token may turn out to be bad. A handler that takes an [`Origin`] never
+/// sees such a client; one that takes this has to ask.
+#[derive(Clone)]
+pub struct Admitted {
+    origin: Origin,
+    refusal: Option<Arc<Failure>>,
+}
+
+impl Admitted {
+    /// Returns the client.
+    ///
+    /// # Errors
+    /// Fails where a token came that is not valid, or that cannot be verified.
+    pub fn known(self) -> Result<Origin, Failure> {
+        match self.refusal {
+            None => Ok(self.origin),
+            Some(failure) => Err(Arc::try_unwrap(failure).unwrap_or_else(|shared| shared.problem().clone().into())),
+        }
+    }
+
+    /// Returns the client, without a user where its token is bad: for operations that get a new token.
+    #[must_use]
+    pub fn anyone(self) -> Origin {
+        self.origin
+    }
+}
+
+/// Lets a request in: counts it for its address here, verifies its token, and counts it for its address and its user over
+/// all gateways. Handlers behind this take an [`Origin`], and are not run for a bad token (it is never taken for none), or
+/// [`Admitted`], where they have to read the request to know whether that matters.
 ///
 /// The first count waits for nothing and keeps floods from what follows; the second is one round trip.
 pub async fn admit(State((limits, verifier)): State<(Limits, Verifier)>, request: Request, next: Next) -> Response {
@@ -106,13 +134,13 @@ pub async fn admit(State((limits, verifier)): State<(Limits, Verifier)>, request
         Ok(verdict) => verdict,
         Err(limited) => return refuse(limited),
     };
-    let caller = match caller {
-        Ok(caller) => caller,
-        Err(failure) => return failure.into_response(),
+    let (caller, refusal) = match caller {
+        Ok(caller) => (caller, None),
+        Err(failure) => (None, Some(Arc::new(failure))),
     };
     let mut origin = Origin::new(caller, address);
     origin.idempotency_key = IdempotencyKey::of(&parts.headers);
-    parts.extensions.insert(origin);
+    parts.extensions.insert(Admitted { origin, refusal });
     let mut response = next.run(Request::from_parts(parts, body)).await;
     verdict.tell(response.headers_mut());
     response
@@ -137,10 +165,16 @@ impl<S: Send + Sync> FromRequestParts<S> for Origin {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        let found = <Extension<Self> as OptionalFromRequestParts<S>>::from_request_parts(parts, state).await;
-        match found {
-            Ok(Some(Extension(origin))) => Ok(origin),
-            _ => Err(Failure::internal(anyhow::anyhow!("the route is not behind `admit`"))),
-        }
+        Admitted::from_request_parts(parts, state).await?.known()
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Admitted {
+    type Rejection = Failure;
+
+    /// Takes the client out of the request, which has one handler.
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
+        let missing = || Failure::internal(anyhow::anyhow!("the route is not behind `admit`"));
+        parts.extensions.remove().ok_or_else(missing)
     }
 }

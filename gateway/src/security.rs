@@ -2,8 +2,9 @@
 
 use axum::Router;
 use http::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, RETRY_AFTER,
-    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ACCEPT, AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH,
+    IF_NONE_MATCH, LOCATION, REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderValue, Method};
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -36,12 +37,14 @@ fn rules(cors: &config::Cors) -> CorsLayer {
     } else {
         AllowOrigin::list(cors.origins.iter().filter_map(|origin| HeaderValue::try_from(origin).ok()))
     };
-    let exposed = ["x-request-id", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"];
+    let own = ["x-request-id", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"];
+    let standard = [RETRY_AFTER, ETAG, LOCATION, CONTENT_DISPOSITION, WWW_AUTHENTICATE];
+    let sent = [ACCEPT, AUTHORIZATION, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH, IDEMPOTENCY_KEY];
     // Tokens travel in a header: no cookies, hence no credentials.
     CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers([ACCEPT, AUTHORIZATION, CONTENT_TYPE, IDEMPOTENCY_KEY, HeaderName::from_static("last-event-id")])
-        .expose_headers(exposed.map(HeaderName::from_static).into_iter().chain([RETRY_AFTER]).collect::<Vec<_>>())
+        .allow_headers(sent.into_iter().chain([HeaderName::from_static("last-event-id")]).collect::<Vec<_>>())
+        .expose_headers(own.map(HeaderName::from_static).into_iter().chain(standard).collect::<Vec<_>>())
         .max_age(std::time::Duration::from_secs(600))
 }

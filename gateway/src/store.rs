@@ -52,16 +52,24 @@ impl Store {
     where
         F: Future<Output = RedisResult<T>>,
     {
+        self.ask_for(PATIENCE, work).await
+    }
+
+    /// Like [`ask`](Self::ask), for no longer than `patience`.
+    pub async fn ask_for<T, F>(&self, patience: Duration, work: impl FnOnce(ConnectionManager) -> F) -> Option<T>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
         let permit = self.breaker.acquire(0, "").ok()?;
         let began = Instant::now();
-        let (outcome, error) = match timeout(PATIENCE, work(self.connection.clone())).await {
+        let (outcome, error) = match timeout(patience, work(self.connection.clone())).await {
             Ok(Ok(value)) => {
                 permit.finish(Outcome::Success);
                 return Some(value);
             }
             Ok(Err(error)) => (blame(&error), error.to_string()),
             // A process that gets no time finds every answer late.
-            Err(_) if began.elapsed() > PATIENCE + LATE => (Outcome::Neutral, "we were late ourselves".to_owned()),
+            Err(_) if began.elapsed() > patience + LATE => (Outcome::Neutral, "we were late ourselves".to_owned()),
             Err(_) => (Outcome::Failure, "it took too long".to_owned()),
         };
         permit.finish(outcome);

@@ -72,11 +72,15 @@ pub struct Graphql {
     /// Subscriptions.
     #[garde(dive)]
     pub live: Live,
+    /// Documents that clients name by their hash.
+    #[garde(dive)]
+    pub persisted: Persisted,
 }
 
 impl Default for Graphql {
     fn default() -> Self {
-        Self { graphiql: None, introspection: true, guard: Guard::default(), live: Live::default() }
+        let (guard, live, persisted) = (Guard::default(), Live::default(), Persisted::default());
+        Self { graphiql: None, introspection: true, guard, live, persisted }
     }
 }
 
@@ -104,6 +108,43 @@ pub struct Live {
 impl Default for Live {
     fn default() -> Self {
         Self { subscriptions: 20, sockets: 10, ping_ms: 15_000, init_ms: 10_000, silence_ms: 60_000 }
+    }
+}
+
+/// Documents that clients name by their hash (Apollo's automatic persisted queries).
+#[derive(Debug, Clone, Copy, Deserialize, Validate)]
+#[serde(default)]
+pub struct Persisted {
+    /// How large a document may be that is kept, in bytes.
+    #[garde(range(min = 1, max = 1_048_576))]
+    pub most_bytes: usize,
+    /// How much of them this gateway keeps in memory, in bytes.
+    #[garde(range(max = 1_073_741_824))]
+    pub memory_bytes: u64,
+    /// How many are kept in Redis; beyond, the oldest go.
+    #[garde(range(min = 1, max = 1_000_000))]
+    pub most: usize,
+    /// How many one user may add in an hour to those in Redis.
+    #[garde(range(min = 1, max = 1_000_000))]
+    pub most_per_user: usize,
+    /// How long Redis keeps one after it was sent, in seconds.
+    #[garde(range(min = 1, max = 2_592_000))]
+    pub keep_seconds: u64,
+    /// How long a request waits for Redis, in milliseconds.
+    #[garde(range(min = 1, max = 1_000))]
+    pub patience_ms: u64,
+}
+
+impl Default for Persisted {
+    fn default() -> Self {
+        Self {
+            most_bytes: 16 * 1024,
+            memory_bytes: 8 * 1024 * 1024,
+            most: 2_000,
+            most_per_user: 100,
+            keep_seconds: 24 * 60 * 60,
+            patience_ms: patience_ms(),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod graphiql;
 mod live;
 mod media;
 mod parameters;
+mod persisted;
 mod prepare;
 mod socket;
 
@@ -23,20 +24,22 @@ use chassis::http::Failure;
 use contracts::problem::{Code, Problem};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use http::header::{ALLOW, UPGRADE};
+use http::header::{ALLOW, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{HeaderMap, HeaderValue};
 
 use super::{GatewaySchema, load};
 use crate::config;
 use crate::copies::Copies;
-use crate::origin::Origin;
+use crate::origin::{Admitted, Origin};
 use crate::upstream::Upstreams;
 use answer::{Answer, refuse, refuse_parameters, reply};
 use media::{Accepted, Media};
 use parameters::Parameters;
+use persisted::Sent;
 use prepare::{Attempt, Prepared};
 
 pub use live::Live;
+pub use persisted::Documents;
 
 /// The largest request, in bytes.
 const LARGEST: usize = 1024 * 1024;
@@ -54,6 +57,8 @@ pub struct Graphql {
     pub config: config::Graphql,
     /// What live connections are kept with.
     pub live: Live,
+    /// Documents that clients name by their hash.
+    pub documents: Documents,
 }
 
 /// `GET` and `POST /graphql`, and the files of GraphiQL where it is wanted.
@@ -66,104 +71,162 @@ pub fn routes(graphql: Graphql) -> anyhow::Result<Router> {
     Ok(Router::new().route("/graphql", answers).with_state(graphql).merge(files.unwrap_or_default()))
 }
 
-/// Answers a GraphQL query (never a mutation), or opens a WebSocket for any operations.
+/// Answers a GraphQL query once, a query or subscription as server-sent events, never a mutation; or opens a WebSocket for
+/// any operations.
 #[utoipa::path(get, path = "/graphql", tag = "public", params(
-    ("query" = String, Query), ("operationName" = Option<String>, Query),
-    ("variables" = Option<String>, Query, description = "A JSON map.")),
+    ("query" = Option<String>, Query, description = "Absent where `extensions` names a document that was sent before."),
+    ("operationName" = Option<String>, Query),
+    ("variables" = Option<String>, Query, description = "A JSON map."),
+    ("extensions" = Option<String>, Query, description = "A JSON map.")),
     responses((status = 101, description = "WebSocket, subprotocol graphql-transport-ws"),
-        (status = 200, content_type = "application/json", description = "GraphQL over HTTP"),
-        (status = 405, body = Problem)))]
+        (status = 200, content_type = "application/json", description = "GraphQL over HTTP, or text/event-stream"),
+        (status = 401, body = Problem), (status = 405, body = Problem), (status = 426, body = Problem)))]
 pub(crate) async fn by_get(
     State(graphql): State<Graphql>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    origin: Origin,
+    admitted: Admitted,
     stream: socket::Stream,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     if headers.contains_key(UPGRADE) {
-        return match upgrade {
-            Ok(upgrade) => socket::open(upgrade, stream, graphql, origin),
-            Err(rejection) => Failure::new(Code::MalformedRequest, rejection.body_text()).into_response(),
-        };
+        return open_socket(graphql, admitted, stream, upgrade);
     }
     let query = query.unwrap_or_default();
     if graphql.config.graphiql.is_some() && query.is_empty() && media::wants_html(&headers) {
         return graphiql::page();
     }
-    let media = match media::negotiate(&headers) {
-        Accepted::Some(media) => media,
-        Accepted::None => return not_acceptable(),
-    };
-    match Parameters::from_query(&query) {
-        Ok(parameters) => {
-            let prepared = Prepared::parse(&parameters, &graphql.schema);
-            graphql.execute(prepared, media, origin, true).await
+    match Manner::of(&headers, true) {
+        Some(manner) => graphql.respond(Parameters::from_query(&query), manner, admitted).await,
+        None => not_acceptable(),
+    }
+}
+
+fn open_socket(
+    graphql: Graphql,
+    admitted: Admitted,
+    stream: socket::Stream,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    match (admitted.known(), upgrade) {
+        (Err(failure), _) => failure.into_response(),
+        (Ok(origin), Ok(upgrade)) => socket::open(upgrade, stream, graphql, origin),
+        (_, Err(WebSocketUpgradeRejection::InvalidWebSocketVersionHeader(rejection))) => {
+            // RFC 6455, 4.4: the client is told which version there is.
+            let failure = Failure::new(Code::UpgradeRequired, rejection.body_text());
+            let version = (SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            ([version, (UPGRADE, HeaderValue::from_static("websocket"))], failure).into_response()
         }
-        Err(message) => refuse_parameters(media, message),
+        (_, Err(rejection)) => Failure::new(Code::MalformedRequest, rejection.body_text()).into_response(),
     }
 }
 
 /// Answers a GraphQL request: once, or as server-sent events where the client takes those.
 #[utoipa::path(post, path = "/graphql", tag = "public",
-    request_body(content_type = "application/json", description = "query, operationName, variables", content = Object),
+    request_body(content_type = "application/json", description = "query, operationName, variables, extensions", content = Object),
     responses((status = 200, content_type = "application/json", description = "GraphQL over HTTP"),
         (status = 401, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem)))]
 pub(crate) async fn by_post(
     State(graphql): State<Graphql>,
     headers: HeaderMap,
-    origin: Origin,
+    admitted: Admitted,
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Response {
-    let takes_events = media::accepts_events(&headers);
-    let media = match media::negotiate(&headers) {
-        Accepted::Some(media) => Some(media),
-        Accepted::None if takes_events => None,
-        Accepted::None => return not_acceptable(),
-    };
+    let Some(manner) = Manner::of(&headers, false) else { return not_acceptable() };
     if !media::is_json(&headers) {
         let detail = "Send the request as application/json.";
         return Failure::new(Code::UnsupportedMediaType, detail).into_response();
     }
-    let body = match body {
-        Ok(body) => body,
+    match body {
+        Ok(body) => graphql.respond(Parameters::from_json(&body), manner, admitted).await,
         Err(rejection) if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE => {
             let detail = format!("A GraphQL request may have {LARGEST} bytes.");
-            return Failure::new(Code::PayloadTooLarge, detail).into_response();
+            Failure::new(Code::PayloadTooLarge, detail).into_response()
         }
-        Err(_) => return Failure::new(Code::MalformedRequest, "The body did not arrive.").into_response(),
-    };
-    let parameters = match Parameters::from_json(&body) {
-        Ok(parameters) => parameters,
-        Err(message) => return refuse_parameters(media.unwrap_or(Media::Json), message),
-    };
-    let prepared = Prepared::parse(&parameters, &graphql.schema);
-    let lasts = prepared.as_ref().is_ok_and(|prepared| prepared.kind() == OperationType::Subscription);
-    match media {
-        // Events are for what lasts, and for who takes nothing else.
-        Some(media) if !(takes_events && lasts) => graphql.execute(prepared, media, origin, false).await,
-        _ => events::respond(graphql, prepared, origin).await,
+        Err(_) => Failure::new(Code::MalformedRequest, "The body did not arrive.").into_response(),
+    }
+}
+
+/// How a request came, and how it may be answered.
+#[derive(Clone, Copy)]
+struct Manner {
+    by_get: bool,
+    /// Nothing where the client takes events only.
+    media: Option<Media>,
+    takes_events: bool,
+}
+
+impl Manner {
+    /// Nothing where no answer is acceptable.
+    fn of(headers: &HeaderMap, by_get: bool) -> Option<Self> {
+        let takes_events = media::accepts_events(headers);
+        let media = match media::negotiate(headers) {
+            Accepted::Some(media) => Some(media),
+            Accepted::None if takes_events => None,
+            Accepted::None => return None,
+        };
+        Some(Self { by_get, media, takes_events })
+    }
+
+    fn plain(self) -> Media {
+        self.media.unwrap_or(Media::Json)
     }
 }
 
 impl Graphql {
+    /// Answers a request in the manner that its client takes.
+    async fn respond(self, parameters: Result<Parameters, String>, manner: Manner, admitted: Admitted) -> Response {
+        let (prepared, sent) = match parameters {
+            Ok(parameters) => self.prepare(parameters).await,
+            Err(message) => {
+                let refuse = |_| refuse_parameters(manner.plain(), message);
+                return admitted.known().map_or_else(IntoResponse::into_response, refuse);
+            }
+        };
+        // Who asks for a token may have a bad one. It is never taken for none anywhere else.
+        let gets_tokens = prepared.as_ref().is_ok_and(Prepared::only_gets_tokens);
+        let origin = match if gets_tokens { Ok(admitted.anyone()) } else { admitted.known() } {
+            Ok(origin) => origin,
+            Err(failure) => return failure.into_response(),
+        };
+        let kind = prepared.as_ref().map_or(OperationType::Query, Prepared::kind);
+        if manner.by_get && kind == OperationType::Mutation {
+            let failure = Failure::new(Code::MethodNotAllowed, "Mutations are sent by POST.");
+            return ([(ALLOW, HeaderValue::from_static("POST"))], failure).into_response();
+        }
+        if let Some(sent) = sent {
+            self.documents.keep(sent, &origin).await;
+        }
+        match manner.media {
+            // Events are for what lasts, and for who takes nothing else.
+            Some(media) if !(manner.takes_events && kind == OperationType::Subscription) => {
+                self.execute(prepared, media, origin).await
+            }
+            _ => events::respond(self, prepared, origin).await,
+        }
+    }
+
+    /// Finds the document and plans its operation. A valid one that came with its hash is to be kept.
+    async fn prepare(&self, mut parameters: Parameters) -> (Attempt, Option<Sent>) {
+        match self.documents.complete(&mut parameters).await {
+            Ok(sent) => {
+                let prepared = Prepared::parse(&parameters, &self.schema);
+                let sent = sent.filter(|_| prepared.is_ok());
+                (prepared, sent)
+            }
+            Err(refusal) => (Err(refusal), None),
+        }
+    }
+
     /// Executes an operation that has one result.
-    async fn execute(self, prepared: Attempt, media: Media, origin: Origin, by_get: bool) -> Response {
+    async fn execute(self, prepared: Attempt, media: Media, origin: Origin) -> Response {
         let prepared = match prepared {
             Ok(prepared) => prepared,
             Err(refusal) => return refuse(media, refusal),
         };
-        match prepared.kind() {
-            OperationType::Query => {}
-            _ if by_get => {
-                let failure = Failure::new(Code::MethodNotAllowed, "Only queries are sent by GET.");
-                return ([(ALLOW, HeaderValue::from_static("POST"))], failure).into_response();
-            }
-            OperationType::Mutation => {}
-            OperationType::Subscription => {
-                let detail = "Subscriptions are answered as text/event-stream, or over a WebSocket.";
-                return Failure::new(Code::NotAcceptable, detail).into_response();
-            }
+        if prepared.kind() == OperationType::Subscription {
+            let detail = "Subscriptions are answered as text/event-stream, or over a WebSocket.";
+            return Failure::new(Code::NotAcceptable, detail).into_response();
         }
         let response = self.schema.execute(prepared.plan, |request| self.with_data(request, origin, true)).await;
         reply(media, response)

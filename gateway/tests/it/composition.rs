@@ -178,3 +178,32 @@ async fn a_clients_own_key_makes_creation_repeatable() {
     assert_eq!(keys[..2], keys[2..], "the same request has the same keys");
     assert_ne!(keys[0], keys[1], "each creation of a request has a key of its own");
 }
+
+#[tokio::test]
+async fn a_key_is_refused_as_rest_refuses_it() {
+    let gate = Gate::start().await;
+    let ask = async |keys: &[&[u8]]| {
+        let mut request = gate.client.post(format!("{}/graphql", gate.url)).bearer_auth(gate.token());
+        for key in keys {
+            request = request.header("idempotency-key", http::HeaderValue::from_bytes(key).expect("a value"));
+        }
+        let query = "mutation { createLink(input: { url: \"https://a.example\" }) { code } }";
+        let answer = request.json(&json!({ "query": query })).send().await.expect("an answer");
+        answer.json::<Value>().await.expect("JSON")
+    };
+    let long = [b'x'; 256];
+    for keys in [&[&b""[..]][..], &[b"a b"], &[b"ch\xc3\xa3"], &[&long], &[b"one", b"two"], &[b"one", b"one"]] {
+        let answer = ask(keys).await;
+        let fields = &answer["errors"][0]["extensions"]["fields"];
+        assert_eq!((code(&answer), &fields[0]["field"]), ("validation_failed", &json!("Idempotency-Key")), "{answer}");
+    }
+    assert_eq!(gate.shortener.received_requests().await.expect("recorded").len(), 0);
+    for mutation in [
+        "placeOrder(input: { items: [], paymentMethodId: \"019346e6-8e9e-7000-8000-000000000000\" }, idempotencyKey: \"\") { id }",
+        "changeStock(input: { productId: \"019346e6-8e9e-7000-8000-000000000000\", kind: INCREASE, quantity: 1, reason: \"r\" }, idempotencyKey: \"ã\") { at }",
+    ] {
+        let answer = gate.ask(&format!("mutation {{ {mutation} }}")).await;
+        let fields = &answer["errors"][0]["extensions"]["fields"];
+        assert_eq!(fields[0]["field"], "idempotencyKey", "{answer}");
+    }
+}

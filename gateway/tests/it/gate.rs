@@ -30,7 +30,20 @@ pub(crate) struct Gate {
     pub(crate) user: Uuid,
     pub(crate) client: reqwest::Client,
     _sandbox: Sandbox,
+    config: Value,
     context: chassis::Context,
+}
+
+/// Another copy of a gateway, on the same Redis.
+pub(crate) struct Beside {
+    pub(crate) url: String,
+    context: chassis::Context,
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.context.shutdown.cancel();
+    }
 }
 
 impl Drop for Gate {
@@ -72,13 +85,8 @@ impl Gate {
             },
         });
         merge(&mut config, changes);
-        let config: Config = serde_json::from_value(config).expect("a configuration");
         let context = context(&issuer);
-        let app = Gateway::build(config, context.clone()).await.expect("the gateway starts");
-        let limits = chassis::http::Limits::from(&context.common.http);
-        let router = joined(app.router, app.bare, &limits);
-        let (_, operators) = app.listeners.into_iter().next().expect("the operators' address");
-        let (url, operators_url) = tokio::join!(serve(router, &context), serve(operators, &context));
+        let (url, operators_url) = start(&config, &context).await;
         let client = chassis::client::new();
         let user = Uuid::now_v7();
         Self {
@@ -94,8 +102,16 @@ impl Gate {
             user,
             client,
             _sandbox: sandbox,
+            config,
             context,
         }
+    }
+
+    /// Starts another gateway beside this one.
+    pub(crate) async fn beside(&self) -> Beside {
+        let context = context(&self.issuer);
+        let (url, _) = start(&self.config, &context).await;
+        Beside { url, context }
     }
 
     /// Tells the gateway to end.
@@ -150,6 +166,16 @@ impl Gate {
         let probe = async || Ok((self.breaker(breaker).await["state"] == state).then_some(()));
         kit::eventually(Duration::from_secs(10), &what, probe).await.expect("the breaker moves");
     }
+}
+
+/// Starts a gateway; returns its address and the operators'.
+async fn start(config: &Value, context: &chassis::Context) -> (String, String) {
+    let config: Config = serde_json::from_value(config.clone()).expect("a configuration");
+    let app = Gateway::build(config, context.clone()).await.expect("the gateway starts");
+    let limits = chassis::http::Limits::from(&context.common.http);
+    let router = joined(app.router, app.bare, &limits);
+    let (_, operators) = app.listeners.into_iter().next().expect("the operators' address");
+    tokio::join!(serve(router, context), serve(operators, context))
 }
 
 fn context(issuer: &Issuer) -> chassis::Context {

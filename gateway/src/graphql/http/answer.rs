@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::super::plan::Fault;
 use super::media::Media;
+use super::persisted;
 use super::prepare::Refusal;
 
 /// What a request came to, with all that clients rely on.
@@ -44,6 +45,9 @@ impl Answer {
             let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
             if let Some(wait) = refusal.retry_after_ms {
                 extensions.set("retryAfterMs", wait);
+            }
+            if let Some(name) = refusal.name {
+                extensions.set("code", name);
             }
             error
         };
@@ -79,7 +83,9 @@ pub(super) fn refuse_parameters(media: Media, message: String) -> Response {
 
 /// Refuses a document, or variables that do not fit it.
 pub(super) fn refuse(media: Media, refusal: Refusal) -> Response {
-    send(media, request_error(media), &Answer::refusal(refusal, RequestId::current().as_ref()))
+    // Apollo's server says so with 200: the request is in order, and comes again.
+    let status = if refusal.name == Some(persisted::NOT_FOUND) { StatusCode::OK } else { request_error(media) };
+    send(media, status, &Answer::refusal(refusal, RequestId::current().as_ref()))
 }
 
 /// Keeps one error of those that made the same object null (GraphQL specification, 6.4.4): twenty links of whose

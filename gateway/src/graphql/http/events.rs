@@ -6,15 +6,15 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::time::Duration;
 
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use chassis::http::RequestId;
 use contracts::problem::Code;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
-use http::HeaderValue;
-use http::header::CACHE_CONTROL;
-use tokio::time::{Sleep, sleep_until};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Graphql;
@@ -29,23 +29,26 @@ pub(super) async fn respond(graphql: Graphql, prepared: Attempt, origin: Origin)
         Ok(place) => place,
         Err(failure) => return failure.into_response(),
     };
+    let every = Duration::from_millis(graphql.live.config.ping_ms);
+    let mut pings = interval_at(Instant::now() + every, every);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let feed = Feed {
         end: Box::pin(sleep_until(graphql.live.end_of(origin.caller.as_ref()).await)),
+        pings,
         shutdown: graphql.live.shutdown.clone(),
         request_id: origin.request_id.clone(),
         answers: graphql.answers(prepared, origin),
         last: false,
         _place: place,
     };
-    let ping = KeepAlive::new().interval(Duration::from_millis(graphql.live.config.ping_ms));
-    let mut response = Sse::new(feed.events()).keep_alive(ping).into_response();
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
+    (headers, Body::from_stream(feed.events())).into_response()
 }
 
 struct Feed {
     answers: BoxStream<'static, Answer>,
     end: Pin<Box<Sleep>>,
+    pings: Interval,
     shutdown: CancellationToken,
     request_id: Option<RequestId>,
     /// Whether the last result has been told.
@@ -53,11 +56,16 @@ struct Feed {
     _place: Place,
 }
 
+/// What keeps a quiet connection open: a comment.
+const PING: &[u8] = b":\n\n";
+/// A browser's `EventSource` drops an event without a line of data, even an empty one.
+const COMPLETE: &[u8] = b"event: complete\ndata:\n\n";
+
 impl Feed {
-    fn events(self) -> impl Stream<Item = Result<Event, Infallible>> + Send + use<> {
+    fn events(self) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + use<> {
         stream::unfold(Some(self), |feed| async move {
             let mut feed = feed?;
-            let complete = || Some((Ok(Event::default().event("complete").data("")), None));
+            let complete = || Some((Ok(Bytes::from_static(COMPLETE)), None));
             if feed.last {
                 return complete();
             }
@@ -73,7 +81,9 @@ impl Feed {
                     Some(answer) => answer,
                     None => return complete(),
                 },
+                _ = feed.pings.tick() => return Some((Ok(Bytes::from_static(PING)), Some(feed))),
             };
+            feed.pings.reset();
             Some((Ok(next(&answer)), Some(feed)))
         })
     }
@@ -84,7 +94,8 @@ impl Feed {
     }
 }
 
-fn next(answer: &Answer) -> Event {
+/// JSON has no line breaks of its own: one line of data is all of it.
+fn next(answer: &Answer) -> Bytes {
     let data = serde_json::to_string(answer).unwrap_or_default();
-    Event::default().event("next").data(data)
+    format!("event: next\ndata: {data}\n\n").into()
 }

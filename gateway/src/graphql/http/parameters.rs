@@ -6,32 +6,54 @@ use serde_json::{Map, Value};
 
 /// What is to be executed.
 #[derive(Deserialize)]
-#[serde(from = "Raw")]
+#[serde(try_from = "Raw")]
 pub(super) struct Parameters {
+    /// The document; empty where only its hash came.
     pub(super) query: String,
     pub(super) operation_name: Option<String>,
     pub(super) variables: Variables,
+    /// How the client names the document.
+    pub(super) persisted: Option<PersistedQuery>,
+}
+
+/// `extensions.persistedQuery`, as Apollo's clients send it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "a JSON object with `version` and `sha256Hash`")]
+pub(super) struct PersistedQuery {
+    pub(super) version: u64,
+    pub(super) sha256_hash: String,
 }
 
 /// As they travel. Keys that the specification does not know are ignored, as it asks.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, expecting = "a JSON object with `query`")]
 struct Raw {
-    query: String,
-    #[serde(default)]
+    query: Option<String>,
     operation_name: Option<String>,
-    #[serde(default)]
     variables: Option<Map<String, Value>>,
-    /// Read only to refuse what is not a map.
-    #[serde(default, rename = "extensions")]
-    _extensions: Option<Map<String, Value>>,
+    extensions: Option<Extensions>,
 }
 
-impl From<Raw> for Parameters {
-    fn from(raw: Raw) -> Self {
+/// Extensions that are not ours are ignored. What is not a map is refused.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, expecting = "a JSON object")]
+struct Extensions {
+    persisted_query: Option<PersistedQuery>,
+}
+
+impl TryFrom<Raw> for Parameters {
+    type Error = &'static str;
+
+    fn try_from(raw: Raw) -> Result<Self, &'static str> {
+        let persisted = raw.extensions.and_then(|extensions| extensions.persisted_query);
+        let query = match raw.query {
+            Some(query) => query,
+            None if persisted.is_some() => String::new(),
+            None => return Err("the parameter query is missing"),
+        };
         let variables = raw.variables.map(|map| Variables::from_json(Value::Object(map))).unwrap_or_default();
         let operation_name = raw.operation_name.filter(|name| !name.is_empty());
-        Self { query: raw.query, operation_name, variables }
+        Ok(Self { query, operation_name, variables, persisted })
     }
 }
 
@@ -41,30 +63,33 @@ impl Parameters {
         if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
             return Err("Requests are not taken in batches.".to_owned());
         }
-        let raw: Raw = serde_json::from_slice(body).map_err(|error| match error.classify() {
+        serde_json::from_slice(body).map_err(|error| match error.classify() {
             serde_json::error::Category::Data => format!("The parameters are not those of GraphQL: {error}."),
             _ => "The body is not well-formed JSON.".to_owned(),
-        })?;
-        Ok(raw.into())
+        })
     }
 
     /// Reads the query string of a GET, in which maps are JSON.
     pub(super) fn from_query(text: &str) -> Result<Self, String> {
-        let mut raw = Raw { query: String::new(), operation_name: None, variables: None, _extensions: None };
-        let mut found = false;
+        let mut raw = Raw::default();
         for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
-            let map = |value: &str| match value {
-                "" => Ok(None),
-                value => serde_json::from_str(value).map_err(|_| format!("The parameter {name} is not a JSON map.")),
-            };
             match &*name {
-                "query" => (raw.query, found) = (value.into_owned(), true),
+                "query" => raw.query = Some(value.into_owned()),
                 "operationName" => raw.operation_name = Some(value.into_owned()),
-                "variables" => raw.variables = map(&value)?,
-                "extensions" => raw._extensions = map(&value)?,
+                "variables" => raw.variables = map(&name, &value)?,
+                "extensions" => raw.extensions = map(&name, &value)?,
                 _ => {}
             }
         }
-        if found { Ok(raw.into()) } else { Err("The parameter query is missing.".to_owned()) }
+        raw.try_into().map_err(|why| format!("The parameters are not those of GraphQL: {why}."))
+    }
+}
+
+fn map<'a, T: Deserialize<'a>>(name: &str, value: &'a str) -> Result<Option<T>, String> {
+    match value {
+        "" => Ok(None),
+        value => {
+            serde_json::from_str(value).map_err(|_| format!("The parameter {name} is not a JSON map of its kind."))
+        }
     }
 }

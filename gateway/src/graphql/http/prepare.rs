@@ -9,25 +9,35 @@ use super::super::plan::{Fault, Plan, Refused};
 use super::parameters::Parameters;
 use crate::metrics;
 
+/// Fields of a mutation that get tokens.
+const TOKEN_FIELDS: [&str; 3] = ["login", "register", "refreshSession"];
+
 /// Why a request is not executed.
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) faults: Vec<Fault>,
     pub(super) code: Code,
     pub(super) retry_after_ms: Option<u64>,
+    /// The code by another protocol's name, which its clients look for.
+    pub(super) name: Option<&'static str>,
 }
 
 impl Refusal {
     pub(super) fn new(message: impl Into<String>, code: Code) -> Self {
         let fault = Fault { message: message.into(), location: None };
-        Self { faults: vec![fault], code, retry_after_ms: None }
+        Self { faults: vec![fault], code, retry_after_ms: None, name: None }
+    }
+
+    /// Refuses as another protocol says.
+    pub(super) fn named(message: &str, name: &'static str) -> Self {
+        Self { name: Some(name), ..Self::new(message, Code::NotFound) }
     }
 }
 
 impl From<Refused> for Refusal {
     fn from(refused: Refused) -> Self {
         let code = refused.code();
-        Self { faults: refused.faults, code, retry_after_ms: None }
+        Self { faults: refused.faults, code, retry_after_ms: None, name: None }
     }
 }
 
@@ -50,7 +60,7 @@ pub(super) struct Prepared {
 impl Prepared {
     /// Plans what the parameters ask for.
     pub(super) fn parse(parameters: &Parameters, schema: &GatewaySchema) -> Attempt {
-        let Parameters { query, operation_name, variables } = parameters;
+        let Parameters { query, operation_name, variables, .. } = parameters;
         match schema.plan(query, operation_name.as_deref(), variables) {
             Ok(plan) => Ok(Self { plan }),
             Err(refused) => {
@@ -65,5 +75,12 @@ impl Prepared {
     /// What kind of operation would be executed.
     pub(super) const fn kind(&self) -> OperationType {
         self.plan.kind()
+    }
+
+    /// Whether the operation only gets tokens, and does nothing else: then a bad one is no reason to refuse it.
+    pub(super) fn only_gets_tokens(&self) -> bool {
+        let mut roots = self.plan.root_fields().peekable();
+        let gets_any = self.kind() == OperationType::Mutation && roots.peek().is_some();
+        gets_any && roots.all(|field| TOKEN_FIELDS.contains(&field))
     }
 }

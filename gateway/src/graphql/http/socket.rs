@@ -14,6 +14,7 @@ use futures::stream::{self, BoxStream};
 use futures::{SinkExt, StreamExt};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
+use serde_json::{Map, Value};
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_stream::StreamMap;
@@ -23,7 +24,7 @@ use tracing::Instrument;
 use super::answer::Answer;
 use super::live::{Live, Place};
 use super::parameters::Parameters;
-use super::prepare::{Prepared, Refusal};
+use super::prepare::Refusal;
 use super::{Graphql, LARGEST};
 use crate::limits::Limited;
 use crate::origin::Origin;
@@ -159,7 +160,7 @@ impl Connection {
         let message = serde_json::from_str(&text).map_err(|_| Close::new(4400, "Invalid message"))?;
         match message {
             Incoming::ConnectionInit { payload } => {
-                self.initialise(payload.unwrap_or_default().get("authorization")).await?;
+                self.initialise(authorization(&payload.unwrap_or_default())?).await?;
                 Ok(Some(Outgoing::ConnectionAck.into()))
             }
             Incoming::Subscribe { id, payload } => self.subscribe(id, payload).await,
@@ -173,7 +174,7 @@ impl Connection {
     }
 
     /// Finds out who the client is.
-    async fn initialise(&mut self, authorization: Option<&serde_json::Value>) -> Result<(), Close> {
+    async fn initialise(&mut self, authorization: Option<&Value>) -> Result<(), Close> {
         if self.place.is_some() {
             return Err(Close::new(4429, "Too many initialisation requests"));
         }
@@ -213,7 +214,10 @@ impl Connection {
                 return Ok(Some(Outgoing::of(&id, &answer).into()));
             }
         };
-        let prepared = Prepared::parse(&parameters, &self.graphql.schema);
+        let (prepared, sent) = self.graphql.prepare(parameters).await;
+        if let Some(sent) = sent {
+            self.graphql.documents.keep(sent, &origin).await;
+        }
         let steps = self.graphql.answers(prepared, origin).map(Step::Answer);
         let steps = steps.chain(stream::once(std::future::ready(Step::End)));
         // The place is the stream's, and is given back with it.
@@ -239,6 +243,15 @@ impl Connection {
                 Outgoing::Complete { id }.into()
             }
         }
+    }
+}
+
+/// Finds the token in the first message. Clients write its name as headers are written: in any case of letters.
+fn authorization(payload: &Map<String, Value>) -> Result<Option<&Value>, Close> {
+    let mut found = payload.iter().filter(|(name, _)| name.eq_ignore_ascii_case(AUTHORIZATION.as_str()));
+    match (found.next(), found.next()) {
+        (_, Some(_)) => Err(forbidden(Code::InvalidToken)),
+        (first, None) => Ok(first.map(|(_, value)| value)),
     }
 }
 

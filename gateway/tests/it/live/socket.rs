@@ -144,6 +144,13 @@ async fn a_token_comes_with_the_first_message_or_with_the_request() {
     assert_eq!((&answer["type"], code(&answer["payload"])), (&json!("next"), "not_found"), "known, and none such");
     assert_eq!(socket.hear().await, json!({ "type": "complete", "id": "1" }));
 
+    for name in ["Authorization", "AUTHORIZATION"] {
+        let mut socket = Socket::open(&gate, Some(PROTOCOL), None).await.expect("a socket");
+        let payload = json!({ name: format!("Bearer {token}") });
+        socket.say(json!({ "type": "connection_init", "payload": payload })).await;
+        assert_eq!(socket.hear().await, json!({ "type": "connection_ack" }), "{name}");
+    }
+
     let forged = gate.issuer.forged(gate.user).expect("a key");
     let refused = Socket::open(&gate, Some(PROTOCOL), Some(&forged)).await;
     assert!(matches!(refused, Err(Error::Http(answer)) if answer.status() == 401));
@@ -151,6 +158,8 @@ async fn a_token_comes_with_the_first_message_or_with_the_request() {
         (Value::Null, "unauthenticated"),
         (json!({ "authorization": "nonsense" }), "invalid_token"),
         (json!({ "authorization": 7 }), "invalid_token"),
+        (json!({ "authorization": format!("Bearer {token}"), "Authorization": "Bearer other" }), "invalid_token"),
+        (json!({ "Authorization": format!("Bearer {forged}") }), "invalid_token"),
         (json!({ "authorization": format!("Bearer {forged}") }), "invalid_token"),
         (json!({ "authorization": format!("Bearer {}", gate.issuer.expired(gate.user)) }), "invalid_token"),
     ] {
@@ -182,6 +191,8 @@ async fn who_breaks_the_protocol_is_shown_out() {
         Message::text("nonsense"),
         Message::text("{\"type\":\"start\",\"id\":\"1\",\"payload\":{}}"),
         Message::text("{\"type\":\"subscribe\",\"id\":\"1\",\"payload\":{\"query\":7}}"),
+        Message::text("{\"type\":\"subscribe\",\"id\":\"\",\"payload\":{\"query\":\"{ __typename }\"}}"),
+        Message::text("{\"type\":\"complete\",\"id\":\"\"}"),
         Message::binary("{}"),
     ] {
         let mut socket = Socket::of(&gate, &token).await;

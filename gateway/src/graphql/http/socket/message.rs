@@ -1,7 +1,8 @@
 //! The messages of `graphql-transport-ws`.
 
 use async_graphql::ServerError;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
@@ -18,10 +19,12 @@ pub(super) enum Incoming {
         payload: Option<Map<String, Value>>,
     },
     Subscribe {
+        #[serde(deserialize_with = "id")]
         id: String,
         payload: Parameters,
     },
     Complete {
+        #[serde(deserialize_with = "id")]
         id: String,
     },
     Ping {
@@ -32,6 +35,12 @@ pub(super) enum Incoming {
         #[serde(default, rename = "payload")]
         _payload: Option<Map<String, Value>>,
     },
+}
+
+/// Reads an operation's id, which is not empty.
+fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let id = String::deserialize(deserializer)?;
+    if id.is_empty() { Err(D::Error::custom("an id must not be empty")) } else { Ok(id) }
 }
 
 /// What the gateway says.

@@ -1,0 +1,116 @@
+//! Documents that clients name by their hash, as Apollo's automatic persisted queries do: a document that was sent once
+//! with its hash is later asked for by the hash alone. Whoever is told that it is not known sends it again, so everything
+//! here may be lost. <https://www.apollographql.com/docs/apollo-server/performance/apq>
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use moka::future::Cache;
+use redis::{AsyncCommands, Script};
+use sha2::{Digest, Sha256};
+
+use super::parameters::Parameters;
+use super::prepare::Refusal;
+use crate::config;
+use crate::origin::Origin;
+use crate::store::Store;
+use contracts::problem::Code;
+
+/// The only version of the protocol.
+const VERSION: u64 = 1;
+
+/// Known documents: in this gateway's memory, and in Redis for the other ones.
+///
+/// A stranger can fill neither. Memory keeps what is asked for most often. Redis takes only documents of users, so many an
+/// hour from each, so many in all, none beyond a size, and none that is not valid.
+#[derive(Clone)]
+pub struct Documents {
+    memory: Cache<Arc<str>, Arc<str>>,
+    store: Store,
+    script: Arc<Script>,
+    bounds: config::Persisted,
+}
+
+/// A document that came with its hash, and is kept once it has proved to be valid.
+pub(super) struct Sent {
+    hash: Arc<str>,
+    text: Arc<str>,
+}
+
+impl Documents {
+    /// Keeps documents within bounds.
+    #[must_use]
+    pub fn new(store: Store, bounds: config::Persisted) -> Self {
+        let weigh = |hash: &Arc<str>, text: &Arc<str>| u32::try_from(hash.len() + text.len()).unwrap_or(u32::MAX);
+        let memory = Cache::builder().max_capacity(bounds.memory_bytes).weigher(weigh).build();
+        Self { memory, store, script: Arc::new(Script::new(include_str!("persisted.lua"))), bounds }
+    }
+
+    /// Puts the document in the place of its hash, or returns the one that came with it.
+    pub(super) async fn complete(&self, parameters: &mut Parameters) -> Result<Option<Sent>, Refusal> {
+        let Some(named) = parameters.persisted.take() else { return Ok(None) };
+        if named.version != VERSION {
+            return Err(Refusal::named("PersistedQueryNotSupported", "PERSISTED_QUERY_NOT_SUPPORTED"));
+        }
+        let hash = named.sha256_hash;
+        if parameters.query.is_empty() {
+            let unknown = || Refusal::named("PersistedQueryNotFound", NOT_FOUND);
+            parameters.query = self.find(&hash).await.ok_or_else(unknown)?.to_string();
+            return Ok(None);
+        }
+        if hash_of(&parameters.query) != hash {
+            let message =
+                "extensions.persistedQuery.sha256Hash is not the SHA-256 of the query, in lower-case hexadecimal.";
+            return Err(Refusal::new(message, Code::ValidationFailed));
+        }
+        let is_kept = parameters.query.len() <= self.bounds.most_bytes && !self.memory.contains_key(hash.as_str());
+        Ok(is_kept.then(|| Sent { hash: hash.into(), text: parameters.query.as_str().into() }))
+    }
+
+    async fn find(&self, hash: &str) -> Option<Arc<str>> {
+        if let Some(text) = self.memory.get(hash).await {
+            return Some(text);
+        }
+        if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        let (key, patience) = (self.key(hash), Duration::from_millis(self.bounds.patience_ms));
+        let found = self.store.ask_for(patience, async |mut redis| redis.get::<_, Option<String>>(key).await).await??;
+        // Redis is believed no more than a client.
+        let text = Some(found).filter(|text| hash_of(text) == hash)?;
+        let text: Arc<str> = text.into();
+        self.memory.insert(hash.into(), Arc::clone(&text)).await;
+        Some(text)
+    }
+
+    /// Keeps a valid document. Nobody waits for Redis.
+    pub(super) async fn keep(&self, sent: Sent, sender: &Origin) {
+        let Sent { hash, text } = sent;
+        self.memory.insert(Arc::clone(&hash), Arc::clone(&text)).await;
+        if sender.caller.is_none() {
+            return;
+        }
+        let (documents, key, sender) = (self.clone(), self.key(&hash), format!("documents:{}", sender.key()));
+        tokio::spawn(async move { documents.write(key, &text, &sender).await });
+    }
+
+    async fn write(&self, key: String, text: &str, sender: &str) {
+        let mut write = self.script.key(key);
+        write.key(self.store.key("documents")).key(self.store.key(sender));
+        write.arg(text).arg(self.bounds.keep_seconds).arg(self.bounds.most).arg(self.bounds.most_per_user);
+        write.arg(Utc::now().timestamp_millis());
+        self.store.ask(async |mut redis| write.invoke_async::<()>(&mut redis).await).await;
+    }
+
+    fn key(&self, hash: &str) -> String {
+        self.store.key(&format!("document:{hash}"))
+    }
+}
+
+/// What Apollo's clients understand as «send it whole».
+pub(super) const NOT_FOUND: &str = "PERSISTED_QUERY_NOT_FOUND";
+
+fn hash_of(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
