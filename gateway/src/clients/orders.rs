@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use contracts::problem::Code;
 use contracts::rest::orders::{
     CancelOrder, Customer, Customers, Ids, LinkSales, LinksSales, ListOrders, Order, OrderHistories, OrderHistory,
-    OrderPage, PlaceOrder, SalesOf, SaveCustomer,
+    OrderPage, Orders, PlaceOrder, SalesOf, SaveCustomer,
 };
 use futures::{Stream, StreamExt};
 use http::Method;
@@ -24,6 +24,15 @@ impl Client<'_> {
         let at = at.map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true));
         let path = if at.is_some() { with_query(&path, &[("at", at.as_deref())])? } else { path };
         self.find(path).await
+    }
+
+    /// Returns those of the orders that the user may see.
+    ///
+    /// # Errors
+    /// Fails as orders does.
+    pub async fn orders_by_id(&self, ids: Vec<Uuid>) -> Result<Vec<Order>, ServiceError> {
+        let found: Orders = self.look_up("/v1/orders/batch", &Ids { ids }).await?;
+        Ok(found.orders)
     }
 
     /// Returns a page of the user's orders.

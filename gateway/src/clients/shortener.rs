@@ -7,6 +7,7 @@ use contracts::rest::shortener::{
     CreateLink, CreateLinks, CreateLinksResults, Link, LinkPage, Links, LinksBatch, ListLinks, UpdateLink,
 };
 use http::Method;
+use uuid::Uuid;
 
 use super::{Client, ServiceError, with_query};
 
@@ -30,7 +31,16 @@ impl Client<'_> {
     /// # Errors
     /// Fails as shortener does.
     pub async fn links_by_code(&self, codes: Vec<String>) -> Result<Vec<Link>, ServiceError> {
-        let found: Links = self.look_up("/v1/links/batch", &LinksBatch { codes }).await?;
+        let found: Links = self.look_up("/v1/links/batch", &LinksBatch { codes, ids: Vec::new() }).await?;
+        Ok(found.items)
+    }
+
+    /// Returns those of the links that are the user's, by their ids.
+    ///
+    /// # Errors
+    /// Fails as shortener does.
+    pub async fn links_by_id(&self, ids: Vec<Uuid>) -> Result<Vec<Link>, ServiceError> {
+        let found: Links = self.look_up("/v1/links/batch", &LinksBatch { codes: Vec::new(), ids }).await?;
         Ok(found.items)
     }
 

@@ -13,7 +13,7 @@ use super::uuid;
 #[derive(SimpleObject)]
 pub struct Customer {
     /// The customer's id.
-    id: ID,
+    pub(super) id: ID,
     /// The e-mail, in lower case.
     email: String,
     /// CPF or CNPJ, without punctuation.

@@ -18,7 +18,7 @@ use crate::clients::argument;
 #[graphql(complex)]
 pub struct Link {
     /// The link's id.
-    id: ID,
+    pub(super) id: ID,
     /// Its short code.
     code: String,
     /// Where it leads.

@@ -7,7 +7,7 @@ use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value
 pub struct Long(pub i64);
 
 /// A whole number of up to 64 bits, as a JSON number.
-#[Scalar(name = "Long")]
+#[Scalar(name = "Long", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259#section-6")]
 impl ScalarType for Long {
     fn parse(value: Value) -> InputValueResult<Self> {
         read(&value).ok_or_else(|| InputValueError::custom("It is not a whole number of up to 64 bits."))

@@ -7,12 +7,14 @@
 pub mod customer;
 pub mod guard;
 pub mod http;
+pub mod json;
 pub mod link;
 pub mod load;
 pub mod long;
 pub mod moment;
 pub mod money;
 pub mod mutation;
+pub mod node;
 pub mod order;
 pub mod page;
 pub mod payment;
@@ -24,7 +26,7 @@ pub mod session;
 pub mod stats;
 pub mod subscription;
 
-use async_graphql::{Context, ID, MaybeUndefined, ScalarType, Schema, Value};
+use async_graphql::{Context, ID, MaybeUndefined, SDLExportOptions, ScalarType, Schema, Value};
 use uuid::Uuid;
 
 use crate::clients::{Client, ServiceError};
@@ -57,7 +59,7 @@ pub fn schema(config: &config::Graphql) -> anyhow::Result<GatewaySchema> {
 /// The schema as a document.
 #[must_use]
 pub fn sdl() -> String {
-    Schema::new(Query, Mutation, Subscription).sdl()
+    Schema::new(Query, Mutation, Subscription).sdl_with_options(SDLExportOptions::new().include_specified_by())
 }
 
 /// Judges a value by its scalar.

@@ -12,7 +12,7 @@ use contracts::moment;
 pub struct Moment(pub DateTime<Utc>);
 
 /// A point in time, as RFC 3339 writes it, in the years 1970 to 9999.
-#[Scalar(name = "DateTime")]
+#[Scalar(name = "DateTime", specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339")]
 impl ScalarType for Moment {
     fn parse(value: Value) -> InputValueResult<Self> {
         read(&value).ok_or_else(|| InputValueError::custom(format!("It {}.", moment::REFUSED)))

@@ -21,38 +21,64 @@ use crate::clients::orders::no_order;
 /// What can be done.
 pub struct Mutation;
 
+/// What can be done. Fields of one request are done one after another.
 #[Object]
 impl Mutation {
     /// Opens an account and begins a session.
-    async fn register(&self, ctx: &Context<'_>, input: RegisterInput) -> Result<Session> {
+    async fn register(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The account.")] input: RegisterInput,
+    ) -> Result<Session> {
         Ok(client(ctx, "auth")?.register(&input.into()).await?.into())
     }
 
     /// Begins a session.
-    async fn login(&self, ctx: &Context<'_>, input: LoginInput) -> Result<Session> {
+    async fn login(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whose session it is to be.")] input: LoginInput,
+    ) -> Result<Session> {
         Ok(client(ctx, "auth")?.log_in(&input.into()).await?.into())
     }
 
     /// Goes on with a session: the refresh token is used up and replaced.
-    async fn refresh_session(&self, ctx: &Context<'_>, refresh_token: String) -> Result<Session> {
+    async fn refresh_session(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The refresh token that came last.")] refresh_token: String,
+    ) -> Result<Session> {
         Ok(client(ctx, "auth")?.refresh(&RefreshToken { refresh_token }).await?.into())
     }
 
     /// Ends a session.
-    async fn logout(&self, ctx: &Context<'_>, refresh_token: String) -> Result<bool> {
+    async fn logout(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The session's refresh token.")] refresh_token: String,
+    ) -> Result<bool> {
         client(ctx, "auth")?.revoke(&RefreshToken { refresh_token }).await?;
         Ok(true)
     }
 
-    /// Creates a link. With an `Idempotency-Key` header the request can be sent again without creating another.
-    async fn create_link(&self, ctx: &Context<'_>, input: CreateLinkInput) -> Result<Link> {
+    /// Creates a link. With an `Idempotency-Key` header (1 to 255 visible ASCII characters, sent once) the request can be
+    /// sent again without creating another.
+    async fn create_link(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The link.")] input: CreateLinkInput,
+    ) -> Result<Link> {
         origin(ctx).user()?;
         let key = idempotency_key(ctx)?;
         Ok(client(ctx, "shortener")?.create_link(&input.into(), &key).await?.into())
     }
 
     /// Creates up to 5,000 links. Each succeeds or fails by itself.
-    async fn create_links(&self, ctx: &Context<'_>, inputs: Vec<CreateLinkInput>) -> Result<Vec<CreateLinkResult>> {
+    async fn create_links(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The links: 1 to 5,000.")] inputs: Vec<CreateLinkInput>,
+    ) -> Result<Vec<CreateLinkResult>> {
         origin(ctx).user()?;
         let links = inputs.into_iter().map(CreateLink::from).collect();
         let results = client(ctx, "shortener")?.create_links(links).await?.results;
@@ -60,27 +86,44 @@ impl Mutation {
     }
 
     /// Changes a link: what is absent stays, null clears.
-    async fn update_link(&self, ctx: &Context<'_>, code: String, input: UpdateLinkInput) -> Result<Link> {
+    async fn update_link(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The link's short code.")] code: String,
+        #[graphql(desc = "The changes.")] input: UpdateLinkInput,
+    ) -> Result<Link> {
         origin(ctx).user()?;
         Ok(client(ctx, "shortener")?.update_link(&code, &input.into()).await?.into())
     }
 
     /// Deletes a link. Its code is never given out again.
-    async fn delete_link(&self, ctx: &Context<'_>, code: String) -> Result<bool> {
+    async fn delete_link(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The link's short code.")] code: String,
+    ) -> Result<bool> {
         origin(ctx).user()?;
         client(ctx, "shortener")?.delete_link(&code).await?;
         Ok(true)
     }
 
     /// Deletes the account and all that is the user's: links, statistics, personal data. It goes on by itself.
-    async fn delete_account(&self, ctx: &Context<'_>, password: String) -> Result<bool> {
+    async fn delete_account(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The account's password, once more.")] password: String,
+    ) -> Result<bool> {
         origin(ctx).user()?;
         client(ctx, "auth")?.delete_account(&DeleteAccount { password }).await?;
         Ok(true)
     }
 
     /// Stores the user's data as a customer, all of it.
-    async fn save_customer(&self, ctx: &Context<'_>, input: CustomerInput) -> Result<Customer> {
+    async fn save_customer(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "All of the data.")] input: CustomerInput,
+    ) -> Result<Customer> {
         origin(ctx).user()?;
         let customer = input.try_into().map_err(ServiceError::refused)?;
         Ok(client(ctx, "orders")?.save_customer(&customer).await?.into())
@@ -88,28 +131,48 @@ impl Mutation {
 
     /// Places an order. It is pending at first: `orderChanged` tells what becomes of it. The same key and input place
     /// one order, however often they are sent, for 72 hours.
-    async fn place_order(&self, ctx: &Context<'_>, input: PlaceOrderInput, idempotency_key: String) -> Result<Order> {
+    async fn place_order(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The order.")] input: PlaceOrderInput,
+        #[graphql(desc = "The client's own name for this order: 1 to 255 visible ASCII characters.")]
+        idempotency_key: String,
+    ) -> Result<Order> {
         origin(ctx).user()?;
         let order = input.try_into().map_err(ServiceError::refused)?;
         Ok(client(ctx, "orders")?.place_order(&order, &idempotency_key).await?.into())
     }
 
     /// Calls an order off, as long as it is not shipped.
-    async fn cancel_order(&self, ctx: &Context<'_>, id: ID, reason: Option<String>) -> Result<Order> {
+    async fn cancel_order(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The order's id.")] id: ID,
+        #[graphql(desc = "Why, for whoever reads the history.")] reason: Option<String>,
+    ) -> Result<Order> {
         origin(ctx).user()?;
         let id = uuid(&id).ok_or_else(no_order)?;
         Ok(client(ctx, "orders")?.cancel_order(id, &CancelOrder { reason }).await?.into())
     }
 
     /// Creates a product. For operators.
-    async fn create_product(&self, ctx: &Context<'_>, input: CreateProductInput) -> Result<Product> {
+    async fn create_product(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The product.")] input: CreateProductInput,
+    ) -> Result<Product> {
         origin(ctx).user()?;
         let product = input.try_into().map_err(ServiceError::refused)?;
         Ok(client(ctx, "inventory")?.create_product(&product).await?.into())
     }
 
     /// Changes a product: what is absent stays, null clears. For operators.
-    async fn update_product(&self, ctx: &Context<'_>, id: ID, input: UpdateProductInput) -> Result<Product> {
+    async fn update_product(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The product's id.")] id: ID,
+        #[graphql(desc = "The changes.")] input: UpdateProductInput,
+    ) -> Result<Product> {
         origin(ctx).user()?;
         let id = uuid(&id).ok_or_else(no_product)?;
         let changes = input.try_into().map_err(ServiceError::refused)?;
@@ -120,7 +183,8 @@ impl Mutation {
     async fn change_stock(
         &self,
         ctx: &Context<'_>,
-        input: ChangeStockInput,
+        #[graphql(desc = "The change.")] input: ChangeStockInput,
+        #[graphql(desc = "The client's own name for this change: 1 to 255 visible ASCII characters.")]
         idempotency_key: String,
     ) -> Result<StockChanged> {
         origin(ctx).user()?;

@@ -1,11 +1,11 @@
 //! Orders, as their buyer sees them.
 
-use async_graphql::{Context, Enum, ID, Json, Object, Result, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use contracts::event::orders::CancelledBy;
 use contracts::rest::orders;
-use serde_json::Value;
 
 use super::customer::Customer;
+use super::json::Json;
 use super::link::Link;
 use super::load::{CustomerOf, HistoryOf, LinkOf, PaymentOf, load};
 use super::moment::Moment;
@@ -15,7 +15,7 @@ use super::payment::Payment;
 use super::product::{Product, product};
 
 /// An order. Its items keep names and prices as they were when it was placed.
-pub struct Order(orders::Order);
+pub struct Order(pub(super) orders::Order);
 
 /// Where an order stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
@@ -35,6 +35,7 @@ pub enum OrderStatus {
     Cancelled,
 }
 
+/// An order. Its items keep names and prices as they were when it was placed.
 #[Object]
 impl Order {
     /// The order's id.
@@ -129,6 +130,7 @@ impl From<orders::Order> for Order {
 /// One kind of product in an order.
 pub struct OrderItem(orders::OrderItem);
 
+/// One kind of product in an order.
 #[Object]
 impl OrderItem {
     /// The product as it is now; null where it is not on sale any more.
@@ -211,7 +213,7 @@ pub struct OrderEvent {
     /// When.
     at: Moment,
     /// The particulars.
-    data: Json<Value>,
+    data: Json,
 }
 
 impl From<orders::OrderEvent> for OrderEvent {

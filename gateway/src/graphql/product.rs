@@ -15,7 +15,7 @@ use super::patch;
 #[derive(SimpleObject)]
 pub struct Product {
     /// The product's id.
-    id: ID,
+    pub(super) id: ID,
     /// The merchant's number for it.
     sku: String,
     /// Its name.
@@ -187,6 +187,7 @@ pub struct StockChanged {
     changed: inventory::StockChanged,
 }
 
+/// A change of stock that was made.
 #[Object]
 impl StockChanged {
     /// The number under which it is kept for ever.

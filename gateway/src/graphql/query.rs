@@ -8,6 +8,7 @@ use contracts::rest::shortener::ListLinks;
 use super::customer::Customer;
 use super::link::{Link, LinkConnection};
 use super::moment::Moment;
+use super::node::{Node, node};
 use super::order::{Order, OrderConnection, OrderStatus};
 use super::page;
 use super::product::{Product, ProductConnection};
@@ -15,19 +16,35 @@ use super::session::User;
 use super::{client, origin, uuid};
 use crate::clients::ServiceError;
 
-/// What can be asked. Where a service's part of an answer begins, the field is nullable and its error stays inside
-/// (`Option<Result<…>>`): an error that a resolver returns takes its parent along, nullable or not.
+// Where a service's part of an answer begins, the field is nullable and its error stays inside (`Option<Result<…>>`): an
+// error that a resolver returns takes its parent along, nullable or not.
+/// What can be asked.
 pub struct Query;
 
+/// What can be asked.
 #[Object]
 impl Query {
+    /// What has this id, whatever its type; null where there is nothing that the client may see. Visitors without a token
+    /// find products on sale.
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The `id` of a link, product, order, customer or account.")] id: ID,
+    ) -> Option<Result<Node>> {
+        node(ctx, &id).await.map_err(Into::into).transpose()
+    }
+
     /// The user whose token came.
     async fn me(&self, ctx: &Context<'_>) -> Option<Result<User>> {
         Some(me(ctx).await.map_err(Into::into))
     }
 
     /// One of the user's links; null where there is none of that code.
-    async fn link(&self, ctx: &Context<'_>, code: String) -> Option<Result<Link>> {
+    async fn link(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The link's short code.")] code: String,
+    ) -> Option<Result<Link>> {
         link(ctx, &code).await.map_err(Into::into).transpose()
     }
 
@@ -50,7 +67,7 @@ impl Query {
     async fn order(
         &self,
         ctx: &Context<'_>,
-        id: ID,
+        #[graphql(desc = "The order's id.")] id: ID,
         #[graphql(desc = "The moment whose state is told; now when absent.")] at: Option<Moment>,
     ) -> Option<Result<Order>> {
         order(ctx, &id, at).await.map_err(Into::into).transpose()
@@ -75,7 +92,7 @@ impl Query {
         customer(ctx).await.map_err(Into::into).transpose()
     }
 
-    /// What is on sale, newest first. Operators see what is not, too.
+    /// What is on sale, newest first, also for visitors without a token. Operators see what is not, too.
     async fn products(
         &self,
         ctx: &Context<'_>,
@@ -83,14 +100,17 @@ impl Query {
         #[graphql(desc = "The cursor behind which to go on.")] after: Option<String>,
         #[graphql(desc = "Only products whose name or SKU contains this.")] search: Option<String>,
     ) -> Result<ProductConnection> {
-        origin(ctx).user()?;
         let is_first = after.is_none();
         let wanted = ListProducts { first: page::first(first)?, after, search };
         Ok(ProductConnection::new(client(ctx, "inventory")?.products(&wanted).await?, is_first))
     }
 
-    /// A product; null where there is none.
-    async fn product(&self, ctx: &Context<'_>, id: ID) -> Option<Result<Product>> {
+    /// A product, also for visitors without a token; null where there is none, or none on sale.
+    async fn product(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The product's id.")] id: ID,
+    ) -> Option<Result<Product>> {
         product(ctx, &id).await.map_err(Into::into).transpose()
     }
 }
@@ -117,7 +137,6 @@ async fn customer(ctx: &Context<'_>) -> Result<Option<Customer>, ServiceError> {
 }
 
 async fn product(ctx: &Context<'_>, id: &ID) -> Result<Option<Product>, ServiceError> {
-    origin(ctx).user()?;
     let Some(id) = uuid(id) else { return Ok(None) };
     Ok(client(ctx, "inventory")?.product(id).await?.map(Product::from))
 }

@@ -9,7 +9,7 @@ use super::moment::Moment;
 #[derive(SimpleObject)]
 pub struct User {
     /// The account's id.
-    id: ID,
+    pub(super) id: ID,
     /// The e-mail, in lower case.
     email: String,
     /// The name.

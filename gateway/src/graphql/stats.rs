@@ -49,6 +49,7 @@ pub struct NamedCount {
     count: u64,
 }
 
+/// Who clicked a link, in a span of time.
 #[Object]
 impl LinkStats {
     /// Redirects answered.
@@ -65,7 +66,7 @@ impl LinkStats {
     async fn series(
         &self,
         ctx: &Context<'_>,
-        #[graphql(default_with = "Granularity::Day")] granularity: Granularity,
+        #[graphql(desc = "How wide each point is.", default_with = "Granularity::Day")] granularity: Granularity,
     ) -> Result<Vec<StatsPoint>> {
         let facet = Facet::Series { granularity: granularity.into() };
         match self.load(ctx, facet).await?.value {
@@ -78,7 +79,7 @@ impl LinkStats {
     async fn top_referrers(
         &self,
         ctx: &Context<'_>,
-        #[graphql(default_with = "Some(10)")] first: Option<i32>,
+        #[graphql(desc = "How many at most: 1 to 100.", default_with = "Some(10)")] first: Option<i32>,
     ) -> Result<Vec<NamedCount>> {
         self.top(ctx, Dimension::Referrer, listed(first)?).await
     }
@@ -87,7 +88,7 @@ impl LinkStats {
     async fn top_countries(
         &self,
         ctx: &Context<'_>,
-        #[graphql(default_with = "Some(10)")] first: Option<i32>,
+        #[graphql(desc = "How many at most: 1 to 100.", default_with = "Some(10)")] first: Option<i32>,
     ) -> Result<Vec<NamedCount>> {
         self.top(ctx, Dimension::Country, listed(first)?).await
     }

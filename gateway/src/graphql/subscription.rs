@@ -15,11 +15,16 @@ use crate::config::Live;
 /// What can be watched.
 pub struct Subscription;
 
+/// What can be watched.
 #[Subscription]
 impl Subscription {
     /// The order as it is, and again whenever it changed. It ends when nothing can happen to the order any more, and
     /// with an error when it cannot be told any longer: then ask again.
-    async fn order_changed(&self, ctx: &Context<'_>, id: ID) -> Result<BoxStream<'static, Result<Order>>> {
+    async fn order_changed(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The order's id.")] id: ID,
+    ) -> Result<BoxStream<'static, Result<Order>>> {
         origin(ctx).user()?;
         let id = uuid(&id).ok_or_else(no_order)?;
         let silence = std::time::Duration::from_millis(ctx.data_unchecked::<Live>().silence_ms);

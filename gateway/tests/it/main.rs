@@ -1,6 +1,7 @@
 //! The gateway in front of services that are played by wiremock, with a real Redis.
 
 mod breakers;
+mod clients;
 mod composition;
 mod copies;
 mod differential;
@@ -11,10 +12,13 @@ mod http;
 mod layers;
 mod limits;
 mod live;
+mod nodes;
 mod operators;
 mod orders;
+mod persisted;
 mod plan;
 mod process;
 mod products;
 mod proxy;
+mod schema;
 mod tokens;

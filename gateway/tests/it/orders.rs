@@ -36,7 +36,7 @@ pub(crate) fn product(id: &str) -> Value {
     })
 }
 
-fn customer() -> Value {
+pub(crate) fn customer() -> Value {
     let address = json!({ "street": "Rua A", "number": "1", "city": "Recife", "state": "PE", "zip_code": "50000-000",
         "country": "BR" });
     json!({

@@ -111,3 +111,32 @@ async fn what_inventory_refuses_is_told_and_what_is_no_amount_does_not_reach_it(
         idempotencyKey: \"k\") { at } }";
     assert_eq!(code(&gate.ask(query).await), "not_found");
 }
+
+#[tokio::test]
+async fn visitors_look_into_the_shop_window() {
+    let gate = Gate::start().await;
+    let page = json!({ "items": [{ "cursor": "c1", "product": product(&id(1)) }], "has_next_page": false });
+    for (at, body) in [("/v1/products".to_owned(), page), (format!("/v1/products/{}", id(1)), product(&id(1)))] {
+        Mock::given(path(at)).respond_with(ResponseTemplate::new(200).set_body_json(body)).mount(&gate.inventory).await;
+    }
+    let missing = contracts::problem::Problem::new(contracts::problem::Code::NotFound, "There is no such product.");
+    Mock::given(path(format!("/v1/products/{}", id(2))))
+        .respond_with(ResponseTemplate::new(404).set_body_json(missing))
+        .mount(&gate.inventory)
+        .await;
+    let query = format!(
+        "{{ products {{ edges {{ node {{ sku stock {{ available onHand }} }} }} }} on: product(id: \"{}\") {{ name }}
+           off: product(id: \"{}\") {{ name }} }}",
+        id(1),
+        id(2)
+    );
+    let answer = gate.ask_anonymously(&query).await;
+    let node = json!({ "sku": "CAN-1", "stock": { "available": 3, "onHand": null } });
+    let products = json!({ "edges": [{ "node": node }] });
+    let expected = json!({ "products": products, "on": { "name": "Caneca azul" }, "off": null });
+    assert_eq!(answer, json!({ "data": expected }));
+    let rest = gate.client.get(format!("{}/api/inventory/v1/products", gate.url)).send().await.expect("an answer");
+    assert_eq!(rest.status(), 200);
+    let sent = gate.inventory.received_requests().await.expect("recorded");
+    assert!(sent.iter().all(|request| !request.headers.contains_key("authorization")), "inventory sees a visitor");
+}

@@ -1,5 +1,6 @@
 //! Gathers what the fields of one level need, and asks each service once.
 
+mod nodes;
 mod shop;
 mod stats;
 
@@ -17,6 +18,7 @@ use crate::copies::Copies;
 use crate::origin::Origin;
 use crate::upstream::Upstreams;
 
+pub use nodes::{LinkById, OrderOf};
 pub use shop::{CustomerOf, HistoryOf, LinkOf, PaymentOf, ProductOf, SalesOf};
 pub use stats::{Loaded, StatsOf};
 

@@ -33,6 +33,15 @@ pub(super) const CASES: &[Case] = &[
         mistyped: "{ me { password } }",
     },
     Case {
+        field: "Query.node",
+        access: Public("visitors find products on sale; of other things they are told nothing"),
+        proper: "{ node(id: \"01936b2e-5a00-7000-8000-000000000001\") { id } }",
+        malformed: "{ node { id } }",
+        service: "gateway",
+        names: None,
+        mistyped: "{ node(id: [1, 2]) { id } }",
+    },
+    Case {
         field: "Query.link",
         access: User,
         proper: "{ link(code: \"covered\") { id } }",
@@ -188,7 +197,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         field: "Query.products",
-        access: User,
+        access: Public("a shop window is looked into from the street"),
         proper: "{ products { edges { cursor } } }",
         malformed: "{ products(first: 0) { edges { cursor } } }",
         service: "inventory",
@@ -197,7 +206,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         field: "Query.product",
-        access: User,
+        access: Public("a shop window is looked into from the street"),
         proper: "{ product(id: \"01936b2e-5a00-7000-8000-000000000001\") { id } }",
         malformed: "{ product { id } }",
         service: "gateway",

@@ -8,6 +8,9 @@ use super::Access::{self, Operator, Public, User};
 /// The id of nothing.
 const SOME_ID: &str = "01936b2e-5a00-7000-8000-000000000001";
 
+/// Products on sale.
+const SHOWN: Access = Public("a shop window is looked into from the street");
+
 /// How an operation refuses.
 pub(super) struct Case {
     /// The program that has it.
@@ -169,12 +172,12 @@ pub(super) const CASES: &[Case] = &[
     case("orders", "POST /v1/dead-letters/discard", Operator, body("ids", r#"{"consumer":"orders.sagas","reason":"why not"}"#)),
     case("orders", "GET /v1/dead-letters/audit", Operator, path("/v1/dead-letters/audit?limit=-1", "limit")),
 
-    case("inventory", "GET /v1/products", User, path("/v1/products?first=0", "first")),
+    case("inventory", "GET /v1/products", SHOWN, path("/v1/products?first=0", "first")),
     case("inventory", "POST /v1/products", Operator, body("sku", r#"{"sku":"","name":"N","price":{"minor":1,"currency":"BRL"}}"#)),
-    case("inventory", "POST /v1/products/batch", User, body("ids", r#"{"ids":[]}"#)),
-    case("inventory", "GET /v1/products/{id}", User, unknown("/v1/products/01936b2e-5a00-7000-8000-000000000001")),
+    case("inventory", "POST /v1/products/batch", SHOWN, body("ids", r#"{"ids":[]}"#)),
+    case("inventory", "GET /v1/products/{id}", SHOWN, unknown("/v1/products/01936b2e-5a00-7000-8000-000000000001")),
     case("inventory", "PATCH /v1/products/{id}", Operator, body("colour", r#"{"colour":"red"}"#)),
-    case("inventory", "GET /v1/products/{id}/stock", User, unknown("/v1/products/01936b2e-5a00-7000-8000-000000000001/stock")),
+    case("inventory", "GET /v1/products/{id}/stock", SHOWN, unknown("/v1/products/01936b2e-5a00-7000-8000-000000000001/stock")),
     case("inventory", "GET /v1/products/{id}/stock/operations", Operator, path("/v1/products/01936b2e-5a00-7000-8000-000000000001/stock/operations?first=0", "first")),
     case("inventory", "POST /v1/products/{id}/stock/operations", Operator, body("Idempotency-Key", r#"{"kind":"increase","quantity":1,"reason":"r"}"#)),
     case("inventory", "GET /v1/reservations", Operator, path("/v1/reservations?status=lost", "status")),

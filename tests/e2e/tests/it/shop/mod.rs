@@ -3,6 +3,7 @@
 mod accounts;
 mod orders;
 mod provider;
+mod window;
 
 use std::rc::Rc;
 
@@ -26,6 +27,7 @@ async fn a_buyers_journey() -> Result<()> {
         story!(orders::two_buyers_want_the_last_piece),
         story!(orders::a_repeated_key_orders_once),
         story!(orders::a_stranger_sees_no_order),
+        story!(window::a_withdrawn_product_is_seen_by_nobody),
         story!(accounts::a_deleted_account_takes_everything_along),
         story!(accounts::an_order_under_way_keeps_the_account),
     ])

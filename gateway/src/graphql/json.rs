@@ -1,0 +1,18 @@
+//! JSON of any shape.
+
+use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+
+/// JSON of any shape. async-graphql's own scalar does not say what it is specified by.
+pub struct Json(pub serde_json::Value);
+
+/// JSON of any shape, as RFC 8259 writes it.
+#[Scalar(name = "JSON", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259")]
+impl ScalarType for Json {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        value.into_json().map(Self).map_err(InputValueError::custom)
+    }
+
+    fn to_value(&self) -> Value {
+        Value::from_json(self.0.clone()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,38 @@
+//! What is found by its id alone.
+
+use contracts::rest::orders::{self, Order};
+use contracts::rest::shortener::{self, Link};
+use uuid::Uuid;
+
+use super::{Found, Key, Services};
+use crate::clients::ServiceError;
+
+/// An order, by its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OrderOf(pub Uuid);
+
+/// A link of the user's own, by its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LinkById(pub Uuid);
+
+impl Key for OrderOf {
+    type Value = Order;
+    const LIMIT: usize = orders::BATCH_LIMIT;
+
+    async fn ask(keys: &[Self], services: &Services) -> Result<Found<Self>, ServiceError> {
+        let ids = keys.iter().map(|key| key.0).collect();
+        let orders = services.client("orders")?.orders_by_id(ids).await?;
+        Ok(orders.into_iter().map(|order| (Self(order.id), Ok(order))).collect())
+    }
+}
+
+impl Key for LinkById {
+    type Value = Link;
+    const LIMIT: usize = shortener::BATCH_LIMIT;
+
+    async fn ask(keys: &[Self], services: &Services) -> Result<Found<Self>, ServiceError> {
+        let ids = keys.iter().map(|key| key.0).collect();
+        let links = services.client("shortener")?.links_by_id(ids).await?;
+        Ok(links.into_iter().map(|link| (Self(link.id), Ok(link))).collect())
+    }
+}

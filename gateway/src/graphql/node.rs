@@ -1,0 +1,167 @@
+//! What can be fetched again by its id alone, as Relay's `@refetchable` does.
+//!
+//! Ids are UUIDs and say nothing of a thing's type, so whoever may have it is asked: at once, and each service once,
+//! whatever the number of ids. `docs/adr/0022-nodes-are-found-by-plain-ids.md` has the reasons.
+
+use async_graphql::parser::types::{Selection, SelectionSet};
+use async_graphql::{Context, ID, Interface, Result};
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use uuid::Uuid;
+
+use super::customer::Customer;
+use super::link::Link;
+use super::load::{CustomerOf, LinkById, OrderOf, ProductOf, load};
+use super::order::Order;
+use super::product::Product;
+use super::session::User;
+use super::{client, origin, uuid};
+use crate::clients::ServiceError;
+
+/// What has an id by which `node` finds it again.
+#[derive(Interface)]
+#[graphql(field(
+    name = "id",
+    ty = "ID",
+    method = "node_id",
+    desc = "The id: a UUID that nothing else has, of whatever type."
+))]
+pub enum Node {
+    /// A link.
+    Link(Link),
+    /// A product.
+    Product(Product),
+    /// An order.
+    Order(Order),
+    /// A customer.
+    Customer(Customer),
+    /// An account.
+    User(User),
+}
+
+/// A type of node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Product,
+    Link,
+    Order,
+    Customer,
+    User,
+}
+
+/// What is found of one kind.
+type Found<'a> = BoxFuture<'a, Result<Option<Node>, ServiceError>>;
+
+/// Finds the thing of that id, if the client may see it: exactly what the field of its type would tell.
+///
+/// # Errors
+/// Fails when it is nowhere, and a service that may have it is away.
+pub(super) async fn node(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, ServiceError> {
+    let Some(id) = uuid(id) else { return Ok(None) };
+    let asked = Kind::asked(ctx);
+    let (likely, others): (Vec<_>, Vec<_>) = Kind::open(ctx, id).partition(|kind| asked.contains(kind));
+    for kinds in [likely, others] {
+        let found = first(kinds.into_iter().map(|kind| kind.find(ctx, id)).collect()).await?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+/// The first that finds something. A service that is away matters only when nobody does.
+async fn first(mut searches: FuturesUnordered<Found<'_>>) -> Result<Option<Node>, ServiceError> {
+    let mut away = None;
+    while let Some(outcome) = searches.next().await {
+        match outcome {
+            Ok(None) => {}
+            Ok(found) => return Ok(found),
+            Err(error) => away = away.or(Some(error)),
+        }
+    }
+    away.map_or(Ok(None), Err)
+}
+
+impl Kind {
+    const ALL: [Self; 5] = [Self::Product, Self::Link, Self::Order, Self::Customer, Self::User];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Product => "Product",
+            Self::Link => "Link",
+            Self::Order => "Order",
+            Self::Customer => "Customer",
+            Self::User => "User",
+        }
+    }
+
+    /// Those that this client may see at all: visitors see products, and of accounts everybody sees the own one.
+    fn open(ctx: &Context<'_>, id: Uuid) -> impl Iterator<Item = Self> {
+        let user = origin(ctx).caller.as_ref().map(|caller| caller.user_id);
+        Self::ALL.into_iter().filter(move |kind| match kind {
+            Self::Product => true,
+            Self::User => user == Some(id),
+            Self::Link | Self::Order | Self::Customer => user.is_some(),
+        })
+    }
+
+    /// Those of which the selection asks for more than any node has. Relay asks for exactly one.
+    fn asked(ctx: &Context<'_>) -> Vec<Self> {
+        let selections = &ctx.item.node.selection_set.node.items;
+        let typed = selections.iter().filter_map(|selection| {
+            let (condition, set) = match &selection.node {
+                Selection::Field(_) => return None,
+                Selection::InlineFragment(inline) => (inline.node.type_condition.as_ref()?, &inline.node.selection_set),
+                Selection::FragmentSpread(spread) => {
+                    let fragment = ctx.query_env.fragments.get(&spread.node.fragment_name.node)?;
+                    (&fragment.node.type_condition, &fragment.node.selection_set)
+                }
+            };
+            let kind = Self::ALL.into_iter().find(|kind| condition.node.on.node == kind.name())?;
+            asks_for_more(&set.node).then_some(kind)
+        });
+        typed.collect()
+    }
+
+    fn find<'a>(self, ctx: &'a Context<'_>, id: Uuid) -> Found<'a> {
+        match self {
+            Self::Product => {
+                Box::pin(async move { Ok(load(ctx, ProductOf(id)).await?.map(|it| Node::Product(it.into()))) })
+            }
+            Self::Link => Box::pin(async move { Ok(load(ctx, LinkById(id)).await?.map(|it| Node::Link(it.into()))) }),
+            Self::Order => Box::pin(async move { Ok(load(ctx, OrderOf(id)).await?.map(|it| Node::Order(it.into()))) }),
+            Self::Customer => {
+                Box::pin(async move { Ok(load(ctx, CustomerOf(id)).await?.map(|it| Node::Customer(it.into()))) })
+            }
+            Self::User => Box::pin(async move { Ok(Some(Node::User(client(ctx, "auth")?.me().await?.into()))) }),
+        }
+    }
+}
+
+fn asks_for_more(set: &SelectionSet) -> bool {
+    set.items.iter().any(|selection| match &selection.node {
+        Selection::Field(field) => !matches!(field.node.name.node.as_str(), "id" | "__typename"),
+        // What a fragment inside holds is not worth a look: to ask somebody first is a matter of cost only.
+        Selection::InlineFragment(_) | Selection::FragmentSpread(_) => true,
+    })
+}
+
+macro_rules! ids {
+    ($($type:ident: $id:expr;)+) => {
+        $(impl $type {
+            /// The id, as the interface has it.
+            async fn node_id(&self, _: &Context<'_>) -> Result<ID> {
+                Ok($id(self))
+            }
+        })+
+    };
+}
+
+ids! {
+    Product: |it: &Self| it.id.clone();
+    Link: |it: &Self| it.id.clone();
+    Order: |it: &Self| it.0.id.into();
+    Customer: |it: &Self| it.id.clone();
+    User: |it: &Self| it.id.clone();
+}
