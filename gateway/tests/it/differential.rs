@@ -22,11 +22,16 @@ use world::{Count, World, world};
 type Tells = fn(&Outcome, &Outcome) -> bool;
 
 /// Differences that stay, each with its reason, and how to tell it.
-const STAYS: &[(&str, Tells)] = &[(
-    "A variable that is null and stands in the condition of @skip or @include fails the field around it in graphql-js, \
-     after fields before it have run. Here nothing runs.",
-    |ours, theirs| ours.says("The condition of @") && matches!(theirs, Outcome::Executed { .. }),
-)];
+const STAYS: &[(&str, Tells)] = &[
+    (
+        "A variable that is null and stands in the condition of @skip or @include fails the field around it in \
+         graphql-js, after fields before it have run. Here nothing runs.",
+        |ours, theirs| ours.says("The condition of @") && matches!(theirs, Outcome::Executed { .. }),
+    ),
+    ("graphql-js takes a number beyond those of 64 bits for infinity. Here it is no Float.", |ours, theirs| {
+        ours.says("non-finite") && matches!(theirs, Outcome::Executed { .. })
+    }),
+];
 
 /// What a request came to.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -59,10 +64,10 @@ impl Outcome {
         }
     }
 
-    /// Whether some error begins so.
-    fn says(&self, beginning: &str) -> bool {
+    /// Whether some error says so.
+    fn says(&self, words: &str) -> bool {
         let (Self::Refused { refused: errors } | Self::Executed { errors, .. }) = self;
-        errors.iter().any(|error| error.starts_with(beginning))
+        errors.iter().any(|error| error.contains(words))
     }
 }
 

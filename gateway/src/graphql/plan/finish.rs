@@ -73,6 +73,13 @@ impl<'s> Finish<'s> {
                 by_type.iter().find(|(name, _)| name == ty).map_or(&[][..], |(_, slots)| slots)
             }
         };
+        if fields.len() == slots.len() && fields.keys().zip(slots).all(|(key, slot)| *key == slot.key) {
+            // As it mostly is: nothing has to move.
+            for (slot, value) in slots.iter().zip(fields.values_mut()) {
+                *value = self.slot(slot, Some(std::mem::take(value)), failed)?;
+            }
+            return Some(Value::Object(fields));
+        }
         let mut ordered = Fields::with_capacity(slots.len());
         for slot in slots {
             let value = fields.swap_remove(&slot.key);

@@ -53,7 +53,16 @@ pub struct Planner {
     guard: Guard,
     introspection: bool,
     /// Valid documents by their text. What one client sends once does not drive out what is asked for again and again.
-    documents: moka::sync::Cache<Arc<str>, Arc<Document>>,
+    documents: Documents,
+}
+
+type Documents = moka::sync::Cache<Arc<str>, Arc<Document>>;
+
+/// Keeps documents in so many bytes, preferring those that come often (TinyLFU).
+fn memory(bytes: u64) -> Documents {
+    let weigh =
+        |text: &Arc<str>, document: &Arc<Document>| u32::try_from(text.len() + document.bytes()).unwrap_or(u32::MAX);
+    moka::sync::Cache::builder().max_capacity(bytes).weigher(weigh).build()
 }
 
 /// One operation, ready to be executed.
@@ -82,10 +91,7 @@ impl Planner {
         introspection: bool,
     ) -> anyhow::Result<Self> {
         let types = Types::parse(sdl, scalars)?;
-        let weigh = |text: &Arc<str>, document: &Arc<Document>| {
-            u32::try_from(text.len() + document.bytes()).unwrap_or(u32::MAX)
-        };
-        let documents = moka::sync::Cache::builder().max_capacity(KEPT).weigher(weigh).build();
+        let documents = memory(KEPT);
         Ok(Self { types, guard, introspection, documents })
     }
 

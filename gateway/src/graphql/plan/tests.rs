@@ -177,6 +177,31 @@ fn a_text_is_parsed_once_and_a_very_large_one_is_not_kept() {
 }
 
 #[test]
+fn documents_that_come_once_do_not_drive_out_one_that_comes_again_and_again() {
+    const BYTES: u64 = 1024 * 1024;
+    let planner = Planner { documents: memory(BYTES), ..planner() };
+    let kept = || {
+        planner.documents.run_pending_tasks();
+        planner.documents.weighted_size()
+    };
+    let once = |number: usize| {
+        let text = format!("{{ a {{ {} }} }} # {number}", "name ".repeat(50));
+        planner.document(&text).expect("valid");
+        assert!(kept() <= BYTES, "{}", kept());
+    };
+    (0..60).for_each(once);
+    assert!(kept() > BYTES / 2, "{}: they do not fill it", kept());
+    let often = "{ a { x } }";
+    for _ in 0..20 {
+        planner.document(often).expect("valid");
+        planner.documents.run_pending_tasks();
+    }
+    let document = planner.document(often).expect("valid");
+    (60..300).for_each(once);
+    assert!(Arc::ptr_eq(&document, &planner.document(often).expect("valid")));
+}
+
+#[test]
 fn the_deepest_documents_fit_a_small_stack() {
     let deep = |open: &str, close: &str, times: usize| format!("{}x{}", open.repeat(times), close.repeat(times));
     let mut chain = "{ a { ...f0 } }".to_owned();

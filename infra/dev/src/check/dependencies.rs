@@ -4,6 +4,7 @@
 //! checked on every machine.
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 use config::{Config, File, FileFormat, Value};
@@ -90,9 +91,34 @@ struct Package {
     name: String,
     version: String,
     license: Option<String>,
+    /// The text of a licence, in place of its name; beside the manifest.
+    #[serde(default)]
+    license_file: Option<PathBuf>,
+    #[serde(default)]
+    manifest_path: PathBuf,
     /// `None` for a folder of this machine.
     source: Option<String>,
 }
+
+impl Package {
+    /// Knows a licence by its text, where a crate gives no name: that of MIT, as cargo-deny does.
+    fn licence_by_its_text(&self) -> Option<&'static str> {
+        let text = fs::read_to_string(self.manifest_path.parent()?.join(self.license_file.as_ref()?)).ok()?;
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let is_mit = words.starts_with("MIT License ") && MIT.iter().all(|part| words.contains(part));
+        is_mit.then_some("MIT")
+    }
+}
+
+/// What the licence of MIT says.
+const MIT: [&str; 3] = [
+    "Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated \
+     documentation files (the \"Software\"), to deal in the Software without restriction, including without limitation \
+     the rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software",
+    "The above copyright notice and this permission notice shall be included in all copies or substantial portions of \
+     the Software.",
+    "THE SOFTWARE IS PROVIDED \"AS IS\", WITHOUT WARRANTY OF ANY KIND",
+];
 
 /// Compares every crate that is compiled, for programs or tests, with the rules.
 pub(super) async fn check() -> Result<()> {
@@ -118,8 +144,9 @@ fn violations(rules: &Rules, metadata: &Metadata) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for package in &metadata.packages {
         let who = format!("{} {}", package.name, package.version);
-        if !may_be_used(&allowed, package.license.as_deref()) {
-            let licence = package.license.as_deref().unwrap_or("none");
+        let licence = package.license.as_deref().or_else(|| package.licence_by_its_text());
+        if !may_be_used(&allowed, licence) {
+            let licence = licence.unwrap_or("none");
             found.push(format!("{who}: its licence ({licence}) is not one that deny.toml allows"));
         }
         if rules.bans.deny.contains(&package.name) {
@@ -161,7 +188,8 @@ unknown-git = "deny"
 
     fn package(name: &str, license: Option<&str>, source: Option<&str>) -> Package {
         let [license, source] = [license, source].map(|text| text.map(str::to_owned));
-        Package { id: format!("{name}#1.0.0"), name: name.to_owned(), version: "1.0.0".to_owned(), license, source }
+        let (id, version) = (format!("{name}#1.0.0"), "1.0.0".to_owned());
+        Package { id, name: name.to_owned(), version, license, license_file: None, manifest_path: "x".into(), source }
     }
 
     fn found(packages: Vec<Package>) -> Vec<String> {
@@ -183,6 +211,22 @@ unknown-git = "deny"
             let found = found(vec![package("x", licence, Some(CRATES_IO))]);
             assert!(found.len() == 1 && found[0].starts_with("x 1.0.0: its licence"), "{licence:?}: {found:?}");
         }
+    }
+
+    #[test]
+    fn a_licence_may_be_told_by_its_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let licence = |text: &str| {
+            std::fs::write(folder.path().join("LICENSE"), text).unwrap();
+            let mut package = package("x", None, Some(CRATES_IO));
+            package.license_file = Some("LICENSE".into());
+            package.manifest_path = folder.path().join("Cargo.toml");
+            found(vec![package])
+        };
+        let mit = format!("MIT License\n\nCopyright (c) 2021 Someone\n\n{}\n", super::MIT.join("\n\n"));
+        assert_eq!(licence(&mit), [""; 0]);
+        assert_eq!(licence(&mit.replace("without restriction", "for a fee")).len(), 1);
+        assert_eq!(licence("GNU GENERAL PUBLIC LICENSE").len(), 1);
     }
 
     #[test]
