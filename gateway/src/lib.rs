@@ -21,6 +21,7 @@ pub mod stack;
 pub mod store;
 pub mod upstream;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -127,7 +128,7 @@ fn public(
         copies: Copies::new(store.clone(), config.copies),
         documents: Documents::new(store, config.graphql.persisted),
         live: live.clone(),
-        config: config.graphql.clone(),
+        config: Arc::new(config.graphql.clone()),
     };
     let admission = (limits, context.verifier.clone());
     let router = graphql::http::routes(graphql)?

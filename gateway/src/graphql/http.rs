@@ -11,6 +11,8 @@ mod persisted;
 mod prepare;
 mod socket;
 
+use std::sync::Arc;
+
 use async_graphql::Request;
 use async_graphql::parser::types::OperationType;
 use axum::Router;
@@ -27,7 +29,8 @@ use futures::stream::{self, BoxStream};
 use http::header::{ALLOW, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{HeaderMap, HeaderValue};
 
-use super::{GatewaySchema, load};
+use super::GatewaySchema;
+use super::load::{self, Loads};
 use crate::config;
 use crate::copies::Copies;
 use crate::origin::{Admitted, Origin};
@@ -44,7 +47,7 @@ pub use persisted::Documents;
 /// The largest request, in bytes.
 const LARGEST: usize = 1024 * 1024;
 
-/// What GraphQL requests are executed with.
+/// What GraphQL requests are executed with. It is cloned for each: clones share all that is large.
 #[derive(Clone)]
 pub struct Graphql {
     /// The schema.
@@ -54,7 +57,7 @@ pub struct Graphql {
     /// Copies of statistics.
     pub copies: Copies,
     /// How it is configured.
-    pub config: config::Graphql,
+    pub config: Arc<config::Graphql>,
     /// What live connections are kept with.
     pub live: Live,
     /// Documents that clients name by their hash.
@@ -228,8 +231,9 @@ impl Graphql {
             let detail = "Subscriptions are answered as text/event-stream, or over a WebSocket.";
             return Failure::new(Code::NotAcceptable, detail).into_response();
         }
-        let response = self.schema.execute(prepared.plan, |request| self.with_data(request, origin, true)).await;
-        reply(media, response)
+        let loads = self.loads(&origin);
+        let execution = self.schema.execute(prepared.plan, |request| self.with_data(request, origin, loads.clone()));
+        reply(media, load::drive(loads.clone(), execution).await)
     }
 
     /// Executes an operation of any kind, with any number of results. One of which nothing was executed is the last.
@@ -237,19 +241,22 @@ impl Graphql {
         let id = origin.request_id.clone();
         match prepared {
             Ok(Prepared { plan }) => {
-                // What was loaded for one event is old at the next.
-                let keep = plan.kind() != OperationType::Subscription;
-                let responses = self.schema.stream(plan, |request| self.with_data(request, origin, keep));
+                let loads = self.loads(&origin);
+                let responses = self.schema.stream(plan, |request| self.with_data(request, origin, loads.clone()));
+                let responses = load::drive_all(loads, responses);
                 responses.map(move |response| Answer::of(response, id.as_ref())).boxed()
             }
             Err(refusal) => stream::once(std::future::ready(Answer::refusal(refusal, id.as_ref()))).boxed(),
         }
     }
 
+    /// What a request of a client loads with.
+    fn loads(&self, origin: &Origin) -> Loads {
+        Loads::new(self.upstreams.clone(), origin.clone(), self.copies.clone())
+    }
+
     /// Gives a request what resolvers ask for.
-    fn with_data(&self, request: Request, origin: Origin, keep: bool) -> Request {
-        let loads = load::loader(self.upstreams.clone(), origin.clone(), self.copies.clone());
-        loads.enable_all_cache(keep);
+    fn with_data(&self, request: Request, origin: Origin, loads: Loads) -> Request {
         request.data(self.upstreams.clone()).data(origin).data(loads).data(self.config.live.clone())
     }
 }

@@ -10,6 +10,7 @@ mod faults;
 mod gate;
 mod http;
 mod layers;
+mod levels;
 mod limits;
 mod live;
 mod nodes;

@@ -1,35 +1,63 @@
 //! Gathers what the fields of one level need, and asks each service once.
 
+mod level;
 mod nodes;
+mod queue;
 mod shop;
 mod stats;
 
-use std::collections::HashMap;
-use std::convert::Infallible;
 use std::hash::Hash;
+use std::mem;
+use std::sync::Arc;
 
 use async_graphql::Context;
-use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
-use futures::future::join_all;
-use tracing::Instrument;
+use futures::future::BoxFuture;
+use parking_lot::Mutex;
 
 use crate::clients::{Client, ServiceError};
 use crate::copies::Copies;
 use crate::origin::Origin;
 use crate::upstream::Upstreams;
 
+pub use level::{drive, drive_all};
 pub use nodes::{LinkById, OrderOf};
+pub use queue::Queue;
 pub use shop::{CustomerOf, HistoryOf, LinkOf, PaymentOf, ProductOf, SalesOf};
 pub use stats::{Loaded, StatsOf};
 
-/// The loader of one request.
-pub type Loads = DataLoader<Services, HashMapCache>;
+/// What one request loads. Clones are the same. Its keys go to the services while [`drive`] or [`drive_all`] runs the
+/// execution.
+#[derive(Clone)]
+pub struct Loads(Arc<Inner>);
+
+struct Inner {
+    services: Services,
+    queues: Queues,
+    /// How the call of each kind begins that keys wait for.
+    waiting: Mutex<Vec<Begin>>,
+}
+
+type Begin = fn(Loads) -> BoxFuture<'static, ()>;
 
 /// What is loaded from: the services, on behalf of one client.
 pub struct Services {
     upstreams: Upstreams,
     origin: Origin,
     copies: Copies,
+}
+
+/// The queue of each kind of thing.
+#[derive(Default)]
+pub struct Queues {
+    products: Queue<ProductOf>,
+    customers: Queue<CustomerOf>,
+    histories: Queue<HistoryOf>,
+    payments: Queue<PaymentOf>,
+    sales: Queue<SalesOf>,
+    links: Queue<LinkOf>,
+    stats: Queue<StatsOf>,
+    orders: Queue<OrderOf>,
+    links_by_id: Queue<LinkById>,
 }
 
 /// What is found of some keys. Each key succeeds or fails by itself; of those that are left out there is nothing.
@@ -42,6 +70,9 @@ pub trait Key: Clone + Eq + Hash + Send + Sync + 'static {
     /// How many the service takes at once.
     const LIMIT: usize;
 
+    /// Returns where such keys wait.
+    fn queue(queues: &Queues) -> &Queue<Self>;
+
     /// Asks the service for at most [`LIMIT`](Self::LIMIT) things.
     fn ask(keys: &[Self], services: &Services) -> impl Future<Output = Result<Found<Self>, ServiceError>> + Send;
 }
@@ -52,24 +83,42 @@ impl Services {
     }
 }
 
-impl<K: Key> Loader<K> for Services {
-    type Value = Result<K::Value, ServiceError>;
-    type Error = Infallible;
-
-    async fn load(&self, keys: &[K]) -> Result<HashMap<K, Self::Value>, Infallible> {
-        let answers = keys.chunks(K::LIMIT).map(|keys| async move {
-            let failed = |error: ServiceError| keys.iter().map(|key| (key.clone(), Err(error.clone()))).collect();
-            K::ask(keys, self).await.unwrap_or_else(failed)
-        });
-        Ok(join_all(answers).await.into_iter().flatten().collect())
+impl Loads {
+    /// Creates what one request loads with.
+    #[must_use]
+    pub fn new(upstreams: Upstreams, origin: Origin, copies: Copies) -> Self {
+        let services = Services { upstreams, origin, copies };
+        Self(Arc::new(Inner { services, queues: Queues::default(), waiting: Mutex::default() }))
     }
-}
 
-/// Creates the loader of one request. What it does in the background belongs to the request's trace.
-#[must_use]
-pub fn loader(upstreams: Upstreams, origin: Origin, copies: Copies) -> Loads {
-    let services = Services { upstreams, origin, copies };
-    DataLoader::with_cache(services, |work| tokio::spawn(work.in_current_span()), HashMapCache::default())
+    /// Begins a call for each kind of which keys wait.
+    fn begin(&self) -> impl Iterator<Item = BoxFuture<'static, ()>> {
+        let waiting = mem::take(&mut *self.0.waiting.lock());
+        waiting.into_iter().map(|begin| begin(self.clone()))
+    }
+
+    /// Forgets what was loaded.
+    fn forget(&self) {
+        let Queues { products, customers, histories, payments, sales, links, stats, orders, links_by_id } =
+            &self.0.queues;
+        products.forget();
+        customers.forget();
+        histories.forget();
+        payments.forget();
+        sales.forget();
+        links.forget();
+        stats.forget();
+        orders.forget();
+        links_by_id.forget();
+        self.0.waiting.lock().clear();
+    }
+
+    /// Loads one thing.
+    async fn one<K: Key>(&self, key: &K) -> Result<Option<K::Value>, ServiceError> {
+        let queue = K::queue(&self.0.queues);
+        let begin = || self.0.waiting.lock().push(queue::ask::<K>);
+        std::future::poll_fn(|context| queue.poll(key, context.waker(), begin)).await
+    }
 }
 
 /// Loads one thing, together with what its neighbours load.
@@ -77,6 +126,5 @@ pub fn loader(upstreams: Upstreams, origin: Origin, copies: Copies) -> Loads {
 /// # Errors
 /// Fails as the service does.
 pub async fn load<K: Key>(ctx: &Context<'_>, key: K) -> Result<Option<K::Value>, ServiceError> {
-    let loaded = ctx.data_unchecked::<Loads>().load_one(key).await;
-    loaded.unwrap_or_else(|never| match never {}).transpose()
+    ctx.data_unchecked::<Loads>().one(&key).await
 }

@@ -4,7 +4,7 @@ use contracts::rest::orders::{self, Order};
 use contracts::rest::shortener::{self, Link};
 use uuid::Uuid;
 
-use super::{Found, Key, Services};
+use super::{Found, Key, Queue, Queues, Services};
 use crate::clients::ServiceError;
 
 /// An order, by its id.
@@ -19,6 +19,10 @@ impl Key for OrderOf {
     type Value = Order;
     const LIMIT: usize = orders::BATCH_LIMIT;
 
+    fn queue(queues: &Queues) -> &Queue<Self> {
+        &queues.orders
+    }
+
     async fn ask(keys: &[Self], services: &Services) -> Result<Found<Self>, ServiceError> {
         let ids = keys.iter().map(|key| key.0).collect();
         let orders = services.client("orders")?.orders_by_id(ids).await?;
@@ -29,6 +33,10 @@ impl Key for OrderOf {
 impl Key for LinkById {
     type Value = Link;
     const LIMIT: usize = shortener::BATCH_LIMIT;
+
+    fn queue(queues: &Queues) -> &Queue<Self> {
+        &queues.links_by_id
+    }
 
     async fn ask(keys: &[Self], services: &Services) -> Result<Found<Self>, ServiceError> {
         let ids = keys.iter().map(|key| key.0).collect();

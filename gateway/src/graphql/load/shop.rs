@@ -6,7 +6,7 @@ use contracts::rest::payments::Payment;
 use contracts::rest::shortener::{self, Link};
 use uuid::Uuid;
 
-use super::{Found, Key, Services};
+use super::{Found, Key, Queue, Queues, Services};
 use crate::clients::ServiceError;
 
 /// Of how many orders the payments may be asked for in one call.
@@ -40,6 +40,10 @@ impl Key for ProductOf {
     type Value = Product;
     const LIMIT: usize = inventory::BATCH_LIMIT;
 
+    fn queue(queues: &Queues) -> &Queue<Self> {
+        &queues.products
+    }
+
     async fn ask(keys: &[Self], services: &Services) -> Result<Found<Self>, ServiceError> {
         let products = services.client("inventory")?.products_by_id(ids(keys, |key| key.0)).await?;
         Ok(products.into_iter().map(|product| (Self(product.id), Ok(product))).collect())
@@ -49,6 +53,10 @@ impl Key for ProductOf {
 impl Key for CustomerOf {
     type Value = Customer;
     const LIMIT: usize = orders::BATCH_LIMIT;
+
+    fn queue(queues: &Queues) -> &Queue<Self> {
+        &queues.customers
+    }
 
     async fn ask(keys: &[Self], services: &Services) -> Result<Found<Self>, ServiceError> {
         let customers = services.client("orders")?.customers(ids(keys, |key| key.0)).await?;
@@ -60,6 +68,10 @@ impl Key for HistoryOf {
     type Value = Vec<OrderEvent>;
     const LIMIT: usize = orders::BATCH_LIMIT;
 
+    fn queue(queues: &Queues) -> &Queue<Self> {
+        &queues.histories
+    }
+
     async fn ask(keys: &[Self], services: &Services) -> Result<Found<Self>, ServiceError> {
         let histories = services.client("orders")?.histories(ids(keys, |key| key.0)).await?;
         Ok(histories.into_iter().map(|history| (Self(history.order_id), Ok(history.events))).collect())
@@ -69,6 +81,10 @@ impl Key for HistoryOf {
 impl Key for PaymentOf {
     type Value = Payment;
     const LIMIT: usize = PAYMENTS_AT_ONCE;
+
+    fn queue(queues: &Queues) -> &Queue<Self> {
+        &queues.payments
+    }
 
     async fn ask(keys: &[Self], services: &Services) -> Result<Found<Self>, ServiceError> {
         let payments = services.client("payments")?.payments_of(ids(keys, |key| key.0)).await?;
@@ -80,6 +96,10 @@ impl Key for SalesOf {
     type Value = LinkSales;
     const LIMIT: usize = orders::BATCH_LIMIT;
 
+    fn queue(queues: &Queues) -> &Queue<Self> {
+        &queues.sales
+    }
+
     async fn ask(keys: &[Self], services: &Services) -> Result<Found<Self>, ServiceError> {
         let sales = services.client("orders")?.sales(ids(keys, |key| key.0.clone())).await?;
         Ok(sales.into_iter().map(|sales| (Self(sales.code.clone()), Ok(sales))).collect())
@@ -89,6 +109,10 @@ impl Key for SalesOf {
 impl Key for LinkOf {
     type Value = Link;
     const LIMIT: usize = shortener::BATCH_LIMIT;
+
+    fn queue(queues: &Queues) -> &Queue<Self> {
+        &queues.links
+    }
 
     async fn ask(keys: &[Self], services: &Services) -> Result<Found<Self>, ServiceError> {
         let links = services.client("shortener")?.links_by_code(ids(keys, |key| key.0.clone())).await?;

@@ -8,7 +8,7 @@ use contracts::rest::analytics::{
 };
 use futures::future::join_all;
 
-use super::{Found, Key, Services};
+use super::{Found, Key, Queue, Queues, Services};
 use crate::clients::ServiceError;
 use crate::metrics;
 
@@ -38,6 +38,10 @@ impl Key for StatsOf {
     type Value = Loaded;
     /// The contract's limits are on links and facets, each for itself.
     const LIMIT: usize = usize::MAX;
+
+    fn queue(queues: &Queues) -> &Queue<Self> {
+        &queues.stats
+    }
 
     /// A span of time that analytics refuses costs only the fields that asked for it.
     async fn ask(keys: &[Self], services: &Services) -> Result<Found<Self>, ServiceError> {
@@ -71,7 +75,7 @@ impl Services {
         };
         match answer {
             Ok(batch) => {
-                self.copies.keep(&self.origin.key(), &request.window, &request.facets, &batch);
+                self.copies.keep(&self.origin.key(), &request.window, &request.facets, &batch).await;
                 fresh(&request, &batch)
             }
             Err(error) if error.is_absence() => self.answer_from_copies(&request, &error).await,

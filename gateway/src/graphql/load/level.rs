@@ -1,0 +1,172 @@
+//! Batches by level of a query. Nothing measures time here: the execution itself shows when a level is complete.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream, FuturesUnordered};
+use futures::task::AtomicWaker;
+use futures::{Stream, StreamExt};
+
+use super::Loads;
+
+/// Runs an execution to its end, and makes the calls that its fields wait for.
+pub async fn drive<T>(loads: Loads, execution: impl Future<Output = T>) -> T {
+    let mut levels = Levels::of(loads);
+    let mut execution = std::pin::pin!(execution);
+    std::future::poll_fn(|context| levels.poll(context, |context| execution.as_mut().poll(context))).await
+}
+
+/// Runs an execution of many results. What was loaded for one result is old at the next, and is loaded again.
+pub fn drive_all<T>(loads: Loads, mut results: BoxStream<'static, T>) -> impl Stream<Item = T> + Send + 'static
+where
+    T: Send + 'static,
+{
+    let mut levels = Levels::of(loads);
+    stream::poll_fn(move |context| levels.poll(context, |context| results.poll_next_unpin(context)))
+}
+
+/// Drives an execution and its calls in one task. When the execution is pending and nobody has woken it meanwhile, all
+/// its fields wait: those that wait for keys are the whole level, and their keys go in one call per kind.
+struct Levels {
+    loads: Loads,
+    /// The calls under way.
+    calls: FuturesUnordered<BoxFuture<'static, ()>>,
+    bell: Arc<Bell>,
+    /// Rings the bell.
+    waker: Waker,
+}
+
+impl Levels {
+    fn of(loads: Loads) -> Self {
+        let bell = Arc::new(Bell { rung: AtomicBool::new(true), task: AtomicWaker::new() });
+        Self { loads, calls: FuturesUnordered::new(), waker: Arc::clone(&bell).into(), bell }
+    }
+
+    fn poll<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        mut execution: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        self.bell.task.register(context.waker());
+        loop {
+            // An answer rings the bell through the fields that waited for it.
+            while self.calls.poll_next_unpin(context) == Poll::Ready(Some(())) {}
+            if !self.bell.rung.swap(false, Ordering::AcqRel) {
+                return Poll::Pending;
+            }
+            if let Poll::Ready(result) = execution(&mut Context::from_waker(&self.waker)) {
+                self.calls.clear();
+                self.loads.forget();
+                self.bell.rung.store(true, Ordering::Release);
+                return Poll::Ready(result);
+            }
+            // It goes on by itself, and may find more to wait for.
+            if self.bell.rung.load(Ordering::Acquire) {
+                return Poll::Pending;
+            }
+            self.calls.extend(self.loads.begin());
+            if self.calls.is_empty() {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+/// Tells whether an execution was woken, and wakes the task that runs it.
+struct Bell {
+    rung: AtomicBool,
+    task: AtomicWaker,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.rung.store(true, Ordering::Release);
+        self.task.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use breaker::Registry;
+    use futures::poll;
+    use serde_json::json;
+    use tokio::net::TcpListener;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::config;
+    use crate::copies::Copies;
+    use crate::graphql::load::{CustomerOf, ProductOf};
+    use crate::origin::Origin;
+    use crate::store::Store;
+    use crate::upstream::Upstreams;
+
+    /// Loads from services that listen here.
+    async fn loads() -> (Loads, TcpListener) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let (registry, redis) = (Registry::new(1), json!({ "url": "redis://127.0.0.1:1", "prefix": "t:" }));
+        let store = Store::new(&serde_json::from_value(redis).expect("settings"), &registry).expect("a store");
+        let upstreams = json!({ "orders": { "url": url }, "inventory": { "url": url } });
+        let upstreams = Upstreams::new(&serde_json::from_value(upstreams).expect("upstreams"), &registry);
+        let origin = Origin::new(None, IpAddr::V4(Ipv4Addr::LOCALHOST));
+        (Loads::new(upstreams, origin, Copies::new(store, config::Copies::default())), listener)
+    }
+
+    #[tokio::test]
+    async fn a_level_that_is_complete_waits_for_nothing() {
+        let (loads, listener) = loads().await;
+        let (product, customer) = (ProductOf(Uuid::nil()), CustomerOf(Uuid::nil()));
+        let level = async { futures::join!(loads.one(&product), loads.one(&customer)).0.is_ok() };
+        let mut driven = std::pin::pin!(drive(loads.clone(), level));
+        assert!(poll!(driven.as_mut()).is_pending());
+        // It is not polled again: both calls began at once.
+        for _ in 0..2 {
+            listener.accept().await.expect("a call");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_level_goes_when_no_field_can_go_on() {
+        let (loads, listener) = loads().await;
+        let (one, other) = (ProductOf(Uuid::nil()), ProductOf(Uuid::max()));
+        let late = async {
+            tokio::task::yield_now().await;
+            loads.one(&other).await
+        };
+        let fields = async { futures::join!(loads.one(&one), late).0.is_ok() };
+        let mut driven = std::pin::pin!(drive(loads.clone(), fields));
+        assert!(poll!(driven.as_mut()).is_pending());
+        assert!(poll!(driven.as_mut()).is_pending());
+        let (mut stream, _) = listener.accept().await.expect("a call");
+        let answer = async {
+            let body = request(&mut stream).await;
+            (body.contains(&Uuid::nil().to_string()), body.contains(&Uuid::max().to_string()))
+        };
+        let told = tokio::select! {
+            _ = driven => unreachable!("nobody answers"),
+            told = answer => told,
+        };
+        assert_eq!(told, (true, true), "both keys went in one call");
+    }
+
+    /// Reads a request up to the end of its JSON.
+    async fn request(stream: &mut tokio::net::TcpStream) -> String {
+        use tokio::io::AsyncReadExt as _;
+        let mut text = String::new();
+        while !text.ends_with("]}") {
+            let mut buffer = [0; 4096];
+            let read = stream.read(&mut buffer).await.expect("a request");
+            text += std::str::from_utf8(&buffer[..read]).expect("text");
+        }
+        text
+    }
+}

@@ -1,0 +1,101 @@
+//! The keys of one kind: which are wanted, which are under way, and what was found of the others.
+
+use std::collections::HashMap;
+use std::mem;
+use std::task::{Poll, Waker};
+
+use futures::future::{BoxFuture, join_all};
+use parking_lot::Mutex;
+
+use super::{Key, Loads};
+use crate::clients::ServiceError;
+
+/// What came of one key: nothing, where the service knows nothing of it.
+pub(super) type Outcome<K> = Result<Option<<K as Key>::Value>, ServiceError>;
+
+/// What one request wants to know of one kind of thing.
+pub struct Queue<K: Key>(Mutex<State<K>>);
+
+struct State<K: Key> {
+    known: HashMap<K, Entry<K>>,
+    /// The keys that no call has taken yet, each once, in the order in which they were asked for.
+    wanted: Vec<K>,
+}
+
+enum Entry<K: Key> {
+    /// These fields wait for it.
+    Awaited(Vec<Waker>),
+    Found(Outcome<K>),
+}
+
+impl<K: Key> Default for Queue<K> {
+    fn default() -> Self {
+        Self(Mutex::new(State { known: HashMap::new(), wanted: Vec::new() }))
+    }
+}
+
+impl<K: Key> Queue<K> {
+    /// Looks a key up, or waits for it. `begin` is called for the first key that waits for the next call.
+    pub(super) fn poll(&self, key: &K, waker: &Waker, begin: impl FnOnce()) -> Poll<Outcome<K>> {
+        let mut state = self.0.lock();
+        match state.known.get_mut(key) {
+            Some(Entry::Found(outcome)) => return Poll::Ready(outcome.clone()),
+            Some(Entry::Awaited(fields)) => {
+                if !fields.iter().any(|field| field.will_wake(waker)) {
+                    fields.push(waker.clone());
+                }
+            }
+            None => {
+                state.known.insert(key.clone(), Entry::Awaited(vec![waker.clone()]));
+                state.wanted.push(key.clone());
+                if state.wanted.len() == 1 {
+                    begin();
+                }
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Forgets all. Fields that still wait do so in vain: their result has been told.
+    pub(super) fn forget(&self) {
+        let mut state = self.0.lock();
+        state.known.clear();
+        state.wanted.clear();
+    }
+
+    /// Notes what a call found, and wakes the fields that waited for it.
+    fn settle(&self, outcomes: Vec<(K, Outcome<K>)>) {
+        let mut woken = Vec::with_capacity(outcomes.len());
+        let mut state = self.0.lock();
+        for (key, outcome) in outcomes {
+            if let Some(entry) = state.known.get_mut(&key)
+                && let Entry::Awaited(fields) = mem::replace(entry, Entry::Found(outcome))
+            {
+                woken.extend(fields);
+            }
+        }
+        drop(state);
+        woken.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Asks for all the keys of a kind that wait: in one call, unless there are more than the service takes.
+pub(super) fn ask<K: Key>(loads: Loads) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        let queue = K::queue(&loads.0.queues);
+        let wanted = mem::take(&mut queue.0.lock().wanted);
+        let answers = join_all(wanted.chunks(K::LIMIT).map(|keys| answer(keys, &loads))).await;
+        queue.settle(answers.into_iter().flatten().collect());
+    })
+}
+
+/// Makes one call. A failure of the whole call is one of each key.
+async fn answer<K: Key>(keys: &[K], loads: &Loads) -> Vec<(K, Outcome<K>)> {
+    match K::ask(keys, &loads.0.services).await {
+        Ok(found) => {
+            let mut found: HashMap<K, _> = found.into_iter().collect();
+            keys.iter().map(|key| (key.clone(), found.remove(key).transpose())).collect()
+        }
+        Err(error) => keys.iter().map(|key| (key.clone(), Err(error.clone()))).collect(),
+    }
+}

@@ -1,0 +1,151 @@
+//! One call per service and level, however long the list and however busy the processors.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use serde_json::{Value, json};
+use wiremock::matchers::{method, path, query_param};
+use wiremock::{Mock, Request, ResponseTemplate};
+
+use crate::composition::batch;
+use crate::gate::{Gate, link, requests};
+use crate::orders::{has_everything, order};
+
+/// Threads that leave the processors no time. They end with this value.
+struct Busy(Arc<AtomicBool>);
+
+impl Busy {
+    fn start() -> Self {
+        let ended = Arc::new(AtomicBool::new(false));
+        for _ in 0..2 * thread::available_parallelism().map_or(1, usize::from) {
+            let ended = Arc::clone(&ended);
+            thread::spawn(move || {
+                while !ended.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        Self(ended)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Plays a page of so many links.
+async fn has_links(gate: &Gate, count: usize) {
+    let item = |number: usize| json!({ "cursor": format!("c{number}"), "link": link(&format!("code{number}")) });
+    let page = json!({ "items": (0..count).map(item).collect::<Vec<_>>(), "has_next_page": false });
+    Mock::given(method("GET"))
+        .and(path("/v1/links"))
+        .and(query_param("first", count.to_string()))
+        .respond_with(ResponseTemplate::new(200).set_body_json(page))
+        .mount(&gate.shortener)
+        .await;
+}
+
+/// Plays a page of so many orders.
+async fn has_orders(gate: &Gate, count: usize) {
+    let item = |number: usize| json!({ "cursor": format!("c{number}"), "order": order(number + 1, "confirmed", 2) });
+    let page = json!({ "items": (0..count).map(item).collect::<Vec<_>>(), "has_next_page": false });
+    Mock::given(method("GET"))
+        .and(path("/v1/orders"))
+        .and(query_param("first", count.to_string()))
+        .respond_with(ResponseTemplate::new(200).set_body_json(page))
+        .mount(&gate.orders)
+        .await;
+}
+
+/// Plays the statistics and the sales of any links.
+async fn has_figures(gate: &Gate) {
+    Mock::given(path("/v1/stats/batch"))
+        .respond_with(|request: &Request| batch(request, &[]))
+        .mount(&gate.analytics)
+        .await;
+    let sales = |request: &Request| {
+        let asked: Value = request.body_json().expect("JSON");
+        let codes = asked["codes"].as_array().expect("codes").iter();
+        let sold: Vec<_> = codes.map(|code| json!({ "code": code, "count": 2, "revenue": [] })).collect();
+        ResponseTemplate::new(200).set_body_json(json!({ "links": sold }))
+    };
+    Mock::given(path("/v1/links/sales/batch")).respond_with(sales).mount(&gate.orders).await;
+}
+
+/// What each kind of call was made how often for the list before; one more list makes one more call of each.
+async fn calls(gate: &Gate) -> [usize; 9] {
+    [
+        requests(&gate.shortener, "GET", "/v1/links").await,
+        requests(&gate.orders, "POST", "/v1/links/sales/batch").await,
+        requests(&gate.orders, "GET", "/v1/orders").await,
+        requests(&gate.orders, "POST", "/v1/customers/batch").await,
+        requests(&gate.orders, "POST", "/v1/orders/events/batch").await,
+        requests(&gate.payments, "POST", "/v1/payments/batch").await,
+        requests(&gate.inventory, "POST", "/v1/products/batch").await,
+        requests(&gate.shortener, "POST", "/v1/links/batch").await,
+        requests(&gate.analytics, "POST", "/v1/stats/batch").await,
+    ]
+}
+
+const LENGTHS: [usize; 3] = [1, 20, 100];
+
+async fn each_level_costs_one_call_of_each_kind() {
+    let gate = Gate::start().await;
+    has_everything(&gate).await;
+    has_figures(&gate).await;
+    let _busy = Busy::start();
+    for (round, count) in LENGTHS.into_iter().enumerate() {
+        has_links(&gate, count).await;
+        has_orders(&gate, count).await;
+        let links = format!(
+            "{{ links(first: {count}) {{ edges {{ node {{ code orders {{ count }}
+                stats {{ clicks series {{ clicks }} devices {{ name }} }} }} }} }} }}"
+        );
+        let answer = gate.ask(&links).await;
+        assert_eq!(answer["errors"], Value::Null, "{answer}");
+        let edges = answer["data"]["links"]["edges"].as_array().expect("edges");
+        assert_eq!((edges.len(), &edges[count - 1]["node"]["orders"]["count"]), (count, &json!(2)));
+        assert_eq!(&edges[count - 1]["node"]["stats"]["clicks"], 7);
+        // Statistics of an order's link are two levels below the order.
+        let orders = format!(
+            "{{ orders(first: {count}) {{ edges {{ node {{ customer {{ fullName }} history {{ type }}
+                payment {{ status }} items {{ product {{ sku }} }} link {{ stats {{ clicks }} }} }} }} }} }}"
+        );
+        let answer = gate.ask(&orders).await;
+        assert_eq!(answer["errors"], Value::Null, "{answer}");
+        let node = &answer["data"]["orders"]["edges"][count - 1]["node"];
+        assert_eq!(
+            (&node["link"]["stats"]["clicks"], &node["items"][1]["product"]["sku"]),
+            (&json!(7), &json!("CAN-1"))
+        );
+        let lists = round + 1;
+        assert_eq!(calls(&gate).await, [lists, lists, lists, lists, lists, lists, lists, lists, 2 * lists], "{count}");
+    }
+}
+
+#[tokio::test]
+async fn one_busy_thread_makes_no_more_calls() {
+    each_level_costs_one_call_of_each_kind().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_busy_threads_make_no_more_calls() {
+    each_level_costs_one_call_of_each_kind().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_list_over_a_live_connection_makes_no_more_calls() {
+    let gate = Gate::start().await;
+    has_figures(&gate).await;
+    has_links(&gate, 100).await;
+    let _busy = Busy::start();
+    let query = "{ links(first: 100) { edges { node { orders { count } stats { clicks devices { name } } } } } }";
+    let request = gate.client.post(format!("{}/graphql", gate.url)).bearer_auth(gate.token());
+    let request = request.header("accept", "text/event-stream").json(&json!({ "query": query }));
+    let events = request.send().await.expect("an answer").text().await.expect("events");
+    assert!(events.contains("\"clicks\":7") && !events.contains("errors"), "{events}");
+    assert_eq!(calls(&gate).await, [1, 1, 0, 0, 0, 0, 0, 0, 1]);
+}
