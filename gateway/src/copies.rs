@@ -1,16 +1,23 @@
 //! The last statistics that each user saw, for when analytics is away.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use contracts::rest::analytics::{Facet, FacetValue, StatsBatch, Window};
+use moka::future::Cache;
 use redis::{Pipeline, Script};
 use serde::{Deserialize, Serialize};
 
 use crate::config;
 use crate::store::Store;
 
+/// How long what did not change is not written again.
+const REFRESH: Duration = Duration::from_secs(60);
+/// Of how many answers it is known what was written.
+const WRITTEN: u64 = 10_000;
 /// How many facets of one link and window are kept at most.
 const FACETS: usize = 16;
 
@@ -23,10 +30,15 @@ type Kept = (String, Vec<(String, String)>);
 /// Copies of facets, kept in Redis per user: a copy can never show one user what is another's. What one user may keep has
 /// bounds, or its answers would push out what others keep.
 #[derive(Clone)]
-pub struct Copies {
+pub struct Copies(Arc<Inner>);
+
+struct Inner {
     store: Store,
-    script: Arc<Script>,
+    script: Script,
     bounds: config::Copies,
+    /// What was written last, by what was asked for: both as hashes.
+    written: Cache<u64, u64>,
+    hasher: RandomState,
 }
 
 /// One facet as it was.
@@ -42,41 +54,57 @@ impl Copies {
     /// Keeps copies within bounds.
     #[must_use]
     pub fn new(store: Store, bounds: config::Copies) -> Self {
-        Self { store, script: Arc::new(Script::new(include_str!("keep.lua"))), bounds }
+        let refresh = REFRESH.min(Duration::from_secs(bounds.keep_seconds) / 2);
+        let written = Cache::builder().max_capacity(WRITTEN).time_to_live(refresh).build();
+        let script = Script::new(include_str!("keep.lua"));
+        Self(Arc::new(Inner { store, script, bounds, written, hasher: RandomState::new() }))
     }
 
-    /// Keeps what analytics answered to `user`, but for facets that are too large. Nobody waits for it.
-    pub fn keep(&self, user: &str, window: &Window, facets: &[Facet], batch: &StatsBatch) {
+    /// Keeps what analytics answered to `user`, but for facets that are too large. Nobody waits for Redis. What did not
+    /// change is not written again for a minute, and so is told with a moment that is as much older.
+    pub async fn keep(&self, user: &str, window: &Window, facets: &[Facet], batch: &StatsBatch) {
+        let codes: Vec<_> = batch.links.keys().collect();
+        let asked = self.0.hasher.hash_one((user, window, facets, codes));
+        let values = Values(batch);
+        let answered = self.0.hasher.hash_one(&values);
+        if self.0.written.get(&asked).await == Some(answered) {
+            return;
+        }
         let links = batch.links.iter().map(|(code, values)| {
             let pairs = facets.iter().zip(values).filter_map(|pair| self.written(pair, batch));
             (self.key(user, window, code), pairs.take(FACETS).collect::<Vec<_>>())
         });
-        let (copies, index, links) = (self.clone(), self.store.key(&format!("stats:{user}")), pieces(links));
+        let (copies, index, links) = (self.clone(), self.0.store.key(&format!("stats:{user}")), pieces(links));
         tokio::spawn(async move {
             for piece in links {
-                copies.write(&index, piece).await;
+                if copies.write(&index, piece).await.is_none() {
+                    return;
+                }
             }
+            copies.0.written.insert(asked, answered).await;
         });
     }
 
-    async fn write(&self, index: &str, links: Vec<Kept>) {
-        let mut writes = self.script.key(index);
-        writes.arg(Utc::now().timestamp_millis()).arg(self.bounds.keep_seconds);
-        writes.arg(self.bounds.most_per_user).arg(FACETS);
+    /// Nothing where Redis did not take them.
+    async fn write(&self, index: &str, links: Vec<Kept>) -> Option<()> {
+        let Inner { store, script, bounds, .. } = &*self.0;
+        let mut writes = script.key(index);
+        writes.arg(Utc::now().timestamp_millis()).arg(bounds.keep_seconds);
+        writes.arg(bounds.most_per_user).arg(FACETS);
         for (key, pairs) in links {
             writes.key(key).arg(pairs.len());
             for (facet, copy) in pairs {
                 writes.arg(facet).arg(copy);
             }
         }
-        self.store.ask(async |mut redis| writes.invoke_async::<()>(&mut redis).await).await;
+        store.ask(async |mut redis| writes.invoke_async::<()>(&mut redis).await).await
     }
 
     /// A facet and its copy as they are written, unless they are too large.
     fn written(&self, (facet, value): (&Facet, &FacetValue), batch: &StatsBatch) -> Option<(String, String)> {
         let copy = Copy { as_of: batch.as_of, value: value.clone() };
         let (facet, copy) = (serde_json::to_string(facet).ok()?, serde_json::to_string(&copy).ok()?);
-        (facet.len() + copy.len() <= self.bounds.most_bytes).then_some((facet, copy))
+        (facet.len() + copy.len() <= self.0.bounds.most_bytes).then_some((facet, copy))
     }
 
     /// Finds copies of facets of links, by code and facet.
@@ -92,7 +120,8 @@ impl Copies {
         for code in codes {
             reads.cmd("HMGET").arg(self.key(user, window, code)).arg(&fields);
         }
-        let answer = self.store.ask(async |mut redis| reads.query_async::<Vec<Vec<Option<String>>>>(&mut redis).await);
+        let answer =
+            self.0.store.ask(async |mut redis| reads.query_async::<Vec<Vec<Option<String>>>>(&mut redis).await);
         let rows = answer.await.unwrap_or_default();
         let mut found = HashMap::new();
         for (code, row) in codes.iter().zip(rows) {
@@ -109,7 +138,29 @@ impl Copies {
         let time = |time: Option<DateTime<Utc>>| time.map_or(0, |time| time.timestamp_millis());
         let (from, to) = (time(window.from), time(window.to));
         let bots = if window.include_bots { "bots" } else { "humans" };
-        self.store.key(&format!("stats:{user}:{code}:{from}:{to}:{}:{bots}", window.time_zone))
+        self.0.store.key(&format!("stats:{user}:{code}:{from}:{to}:{}:{bots}", window.time_zone))
+    }
+}
+
+/// What was counted, without the moment until when.
+struct Values<'a>(&'a StatsBatch);
+
+impl Hash for Values<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for value in self.0.links.values().flatten() {
+            std::mem::discriminant(value).hash(state);
+            match value {
+                FacetValue::Totals(totals) => (totals.clicks, totals.unique_visitors).hash(state),
+                FacetValue::Series { points } => {
+                    points.len().hash(state);
+                    points.iter().for_each(|point| (point.at, point.clicks, point.unique_visitors).hash(state));
+                }
+                FacetValue::Top { counts } => {
+                    counts.len().hash(state);
+                    counts.iter().for_each(|counted| (&counted.name, counted.count).hash(state));
+                }
+            }
+        }
     }
 }
 

@@ -1,14 +1,15 @@
 //! What browsers are told: which pages may call, and what answers may not do.
 
 use axum::Router;
+use axum::response::Response;
 use http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH,
     IF_NONE_MATCH, LOCATION, REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderValue, Method};
+use tower::ServiceBuilder;
 use tower_http::cors::{AllowOrigin, CorsLayer};
-use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::config;
 use crate::origin::IDEMPOTENCY_KEY;
@@ -24,11 +25,16 @@ const ALWAYS: [(HeaderName, &str); 5] = [
 
 /// Puts the headers and the rules for other origins around the routes.
 pub(crate) fn protect(router: Router, cors: &config::Cors) -> Router {
-    let router = ALWAYS.into_iter().fold(router, |router, (name, value)| {
-        router.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
-    });
-    // Outermost: a preflight has no token and is nobody's request.
-    router.layer(rules(cors))
+    // One layer of the router: each clones all that is within, for every request. The rules stand outermost: a preflight
+    // has no token and is nobody's request.
+    router.layer(ServiceBuilder::new().layer(rules(cors)).map_response(told_always))
+}
+
+fn told_always(mut response: Response) -> Response {
+    for (name, value) in ALWAYS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
 }
 
 fn rules(cors: &config::Cors) -> CorsLayer {

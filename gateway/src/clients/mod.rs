@@ -14,7 +14,7 @@ pub(crate) use error::argument;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::to_bytes;
+use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 use chassis::http::{IdempotencyKey, LONGEST_PARAMETER};
 use contracts::problem::Code;
@@ -27,13 +27,18 @@ use tokio::time::timeout;
 use url::form_urlencoded::Serializer;
 
 use crate::origin::{IDEMPOTENCY_KEY, Origin};
-use crate::upstream::call::{Answer, AnswerBody, Call, Class, Payload, Reply};
+use crate::upstream::call::{Answer, AnswerBody, Call, Class, Payload, Reply, read_as};
 use crate::upstream::error::UpstreamError;
 use crate::upstream::events::events;
 use crate::upstream::{Upstream, Upstreams};
 
 /// The largest problem that is read in place of a stream, in bytes.
 const LARGEST_PROBLEM: usize = 64 * 1024;
+
+/// What an answer can be read as.
+trait Readable: DeserializeOwned + Clone + Send + Sync + 'static {}
+
+impl<T: DeserializeOwned + Clone + Send + Sync + 'static> Readable for T {}
 
 /// One service, on behalf of one client.
 pub struct Client<'a> {
@@ -69,14 +74,14 @@ impl<'a> Client<'a> {
     }
 
     /// Asks about many things at once: a POST for its length; it reads.
-    async fn look_up<T: DeserializeOwned>(&self, path: &str, wanted: &impl Serialize) -> Result<T, ServiceError> {
+    async fn look_up<T: Readable>(&self, path: &str, wanted: &impl Serialize) -> Result<T, ServiceError> {
         let mut call = self.send_json(Method::POST, path, wanted)?;
         (call.class, call.idempotent, call.deadline) = (Class::Read, true, None);
         self.read(call).await
     }
 
     /// Creates something. The key makes it repeatable, for us as for the client; `argument` is where it came from.
-    async fn create<T: DeserializeOwned>(
+    async fn create<T: Readable>(
         &self,
         path: impl Into<String>,
         body: &impl Serialize,
@@ -102,7 +107,7 @@ impl<'a> Client<'a> {
     }
 
     /// Returns one thing, nothing where there is none for this user.
-    async fn find<T: DeserializeOwned>(&self, path: impl Into<String>) -> Result<Option<T>, ServiceError> {
+    async fn find<T: Readable>(&self, path: impl Into<String>) -> Result<Option<T>, ServiceError> {
         match self.read(self.get(path)).await {
             Err(error) if error.problem.code == Code::NotFound => Ok(None),
             other => other.map(Some),
@@ -124,6 +129,7 @@ impl<'a> Client<'a> {
         let body = match answer.body {
             AnswerBody::Stream(body) => body,
             AnswerBody::Whole(bytes) => bytes.into(),
+            AnswerBody::Read(_) => Body::empty(),
         };
         if !answer.status.is_success() {
             let read = timeout(silence, to_bytes(body, LARGEST_PROBLEM)).await;
@@ -139,8 +145,13 @@ impl<'a> Client<'a> {
 
     /// Makes the call and reads what it answers. JSON of another shape than the contract's is told apart from an
     /// upstream that is down: it answers, and the breaker has no say in it.
-    async fn read<T: DeserializeOwned>(&self, call: Call) -> Result<T, ServiceError> {
+    async fn read<T: Readable>(&self, mut call: Call) -> Result<T, ServiceError> {
+        call.reader = Some(read_as::<T>);
         let answer = self.answer(call).await?;
+        if let AnswerBody::Read(read) = answer.body {
+            let of_another_type = |_| ServiceError::own(Code::Internal, "One call is read as two types.");
+            return read.downcast::<T>().map(Arc::unwrap_or_clone).map_err(of_another_type);
+        }
         serde_json::from_slice(&answer.bytes()).map_err(|error| ServiceError::unreadable(self.upstream.name(), &error))
     }
 }

@@ -75,6 +75,8 @@ fn respond(answer: Answer) -> Response {
     strip_answer(&mut headers);
     let body = match body {
         AnswerBody::Whole(bytes) => Body::from(bytes),
+        // Nothing here asks for that.
+        AnswerBody::Read(_) => Body::empty(),
         AnswerBody::Stream(body) => body,
     };
     let mut response = Response::new(body);

@@ -1,5 +1,7 @@
 //! A call to an upstream and what comes back.
 
+use std::any::Any;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -7,6 +9,7 @@ use bytes::Bytes;
 use contracts::problem::{Code, MEDIA_TYPE, Problem};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, StatusCode};
+use serde::de::DeserializeOwned;
 
 use super::upload::Upload;
 
@@ -67,6 +70,8 @@ pub struct Call {
     pub payload: Payload,
     /// How the answer's body is wanted.
     pub reply: Reply,
+    /// Reads the body of a success, so that it is parsed once. What has another shape is left as it came.
+    pub reader: Option<Reader>,
     /// Whether making the call twice is the same as making it once.
     pub idempotent: bool,
     /// Who asks, as far as we know: only calls of the same caller share one flight, and a caller's late or broken calls
@@ -74,6 +79,20 @@ pub struct Call {
     pub caller: String,
     /// How long the whole may take, where the upstream's own deadline does not fit.
     pub deadline: Option<Duration>,
+}
+
+/// What an answer was read as. Callers who share a flight share it.
+pub type Read = Arc<dyn Any + Send + Sync>;
+
+/// Reads JSON as the type that a caller wants.
+pub type Reader = fn(&[u8]) -> serde_json::Result<Read>;
+
+/// Reads JSON as a `T`.
+///
+/// # Errors
+/// Fails when it is none, or no JSON.
+pub fn read_as<T: DeserializeOwned + Send + Sync + 'static>(bytes: &[u8]) -> serde_json::Result<Read> {
+    serde_json::from_slice::<T>(bytes).map(|read| Arc::new(read) as Read)
 }
 
 /// The body of a call.
@@ -110,6 +129,8 @@ pub struct Answer {
 pub enum AnswerBody {
     /// All of it.
     Whole(Bytes),
+    /// All of it, read by the call's own [`Reader`].
+    Read(Read),
     /// Still coming.
     Stream(Body),
 }
@@ -127,6 +148,7 @@ impl Call {
             headers: HeaderMap::new(),
             payload: Payload::Whole(Bytes::new()),
             reply: Reply::Json,
+            reader: None,
             caller: String::new(),
             deadline: None,
         }
@@ -163,12 +185,12 @@ impl Answer {
         told.is_some_and(|told| told.starts_with(media))
     }
 
-    /// Returns the body of an answer that was asked for as a whole.
+    /// Returns the body of an answer that was asked for as a whole and not read yet.
     #[must_use]
     pub fn bytes(&self) -> Bytes {
         match &self.body {
             AnswerBody::Whole(bytes) => bytes.clone(),
-            AnswerBody::Stream(_) => Bytes::new(),
+            AnswerBody::Read(_) | AnswerBody::Stream(_) => Bytes::new(),
         }
     }
 }

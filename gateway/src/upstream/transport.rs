@@ -13,7 +13,7 @@ use http::{Request, Response, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use super::call::{Answer, AnswerBody, Call, Payload, Reply};
+use super::call::{Answer, AnswerBody, Call, Payload, Reader, Reply};
 use super::connect::Client;
 use super::error::UpstreamError;
 use super::upload::Progress;
@@ -52,7 +52,7 @@ impl Transport {
         (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (call.method, address, call.headers);
         let sent = self.client.request(request).await;
         let answer = sent.map_err(|error| no_answer(error, upload.map(|upload| upload.progress())))?;
-        receive(answer, call.reply).await
+        receive(answer, call.reply, call.reader).await
     }
 }
 
@@ -90,7 +90,7 @@ pub fn lacks_descriptors(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
-async fn receive(answer: Response<Incoming>, reply: Reply) -> Outcome {
+async fn receive(answer: Response<Incoming>, reply: Reply, reader: Option<Reader>) -> Outcome {
     let (parts, body) = answer.into_parts();
     let (status, headers) = (parts.status, parts.headers);
     // A problem is read in any case: its code says more than its status.
@@ -100,6 +100,10 @@ async fn receive(answer: Response<Incoming>, reply: Reply) -> Outcome {
     }
     let bytes = read(body).await?;
     if status.is_success() && !bytes.is_empty() {
+        if let Some(Ok(read)) = reader.map(|reader| reader(&bytes)) {
+            return Ok(Answer { status, headers, body: AnswerBody::Read(read) });
+        }
+        // JSON of another shape is an answer; what is no JSON is a failure.
         serde_json::from_slice::<serde::de::IgnoredAny>(&bytes)
             .map_err(|error| UpstreamError::BadBody(Arc::new(error.into())))?;
     }

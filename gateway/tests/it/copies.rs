@@ -29,6 +29,35 @@ async fn found(copies: &Copies, user: &str, codes: &[&str]) -> HashMap<(String, 
     copies.find(user, &window(), &codes, &FACETS).await
 }
 
+/// Waits until a copy of a code is there.
+async fn appears(copies: &Copies, code: &str) {
+    let there = async || Ok((found(copies, "ana", &[code]).await.len() == 1).then_some(()));
+    kit::eventually(Duration::from_secs(30), "the copy", there).await.expect("the copy is kept");
+}
+
+#[tokio::test]
+async fn what_did_not_change_is_not_written_again() {
+    let sandbox = Sandbox::of("gateway").await.expect("Redis for tests runs");
+    let login = sandbox.redis("gateway");
+    let settings = json!({ "url": login.url, "prefix": login.prefix });
+    let store = Store::new(&serde_json::from_value(settings).expect("settings"), &Registry::new(10)).expect("a store");
+    let copies = Copies::new(store, config::Copies::default());
+    let client = redis::Client::open(login.url.as_str()).expect("a URL");
+    let mut redis = client.get_multiplexed_async_connection().await.expect("a connection");
+    copies.keep("ana", &window(), &FACETS, &batch("a", 10)).await;
+    appears(&copies, "a").await;
+    let key = format!("{}stats:ana:a:0:0:UTC:humans", login.prefix);
+    let removed = redis::cmd("UNLINK").arg(key).query_async::<u64>(&mut redis).await;
+    assert_eq!(removed.expect("an answer"), 1);
+    // Analytics has counted until a later moment, and nothing has come.
+    copies.keep("ana", &window(), &FACETS, &batch("a", 10)).await;
+    copies.keep("ana", &window(), &FACETS, &batch("b", 10)).await;
+    appears(&copies, "b").await;
+    assert!(found(&copies, "ana", &["a"]).await.is_empty(), "it was written again");
+    copies.keep("ana", &window(), &FACETS, &batch("a", 11)).await;
+    appears(&copies, "a").await;
+}
+
 #[tokio::test]
 async fn one_user_keeps_so_many_copies_of_such_a_size_and_others_keep_theirs() {
     let sandbox = Sandbox::of("gateway").await.expect("Redis for tests runs");
@@ -38,13 +67,13 @@ async fn one_user_keeps_so_many_copies_of_such_a_size_and_others_keep_theirs() {
     let bounds = config::Copies { most_per_user: 3, most_bytes: 2_000, ..config::Copies::default() };
     let copies = Copies::new(store, bounds);
     let kept = async |user: &str, code: &str| {
-        copies.keep(user, &window(), &FACETS, &batch(code, 10));
+        copies.keep(user, &window(), &FACETS, &batch(code, 10)).await;
         let there = async || Ok((found(&copies, user, &[code]).await.len() == 1).then_some(()));
         kit::eventually(Duration::from_secs(30), "the copy", there).await.expect("the copy is kept");
     };
     kept("rui", "theirs").await;
     // Too large for one: it is not kept, and so nothing waits for it.
-    copies.keep("ana", &window(), &FACETS, &batch("large", 1_000));
+    copies.keep("ana", &window(), &FACETS, &batch("large", 1_000)).await;
     for code in ["a", "b", "c", "d", "e"] {
         kept("ana", code).await;
     }

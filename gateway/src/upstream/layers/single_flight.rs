@@ -13,11 +13,13 @@ use parking_lot::Mutex;
 use super::Deadline;
 use crate::metrics;
 use crate::stack::{Layer, Next, Outcome};
-use crate::upstream::call::{Answer, AnswerBody, Call, Reply};
+use crate::upstream::call::{Answer, AnswerBody, Call, Read, Reply};
 use crate::upstream::error::UpstreamError;
 
-type Shareable = Result<(StatusCode, HeaderMap, Bytes), UpstreamError>;
+type Shareable = Result<(StatusCode, HeaderMap, Body), UpstreamError>;
 type Flight = BoxFuture<'static, Shareable>;
+/// A body that can be shared: whole, or read already.
+type Body = Result<Read, Bytes>;
 type Key = (String, String, Option<Vec<u8>>);
 
 /// Lets equal GETs of one caller that overlap in time share one call. It goes on as long as anybody waits for it.
@@ -48,7 +50,8 @@ impl SingleFlight {
             let _landing = landing;
             next.call(call).await.map(|answer| {
                 let bytes = answer.bytes();
-                (answer.status, answer.headers, bytes)
+                let body = if let AnswerBody::Read(read) = answer.body { Ok(read) } else { Err(bytes) };
+                (answer.status, answer.headers, body)
             })
         });
         let flight = work.boxed().shared();
@@ -85,8 +88,8 @@ impl Layer for SingleFlight {
         let key = (call.caller.clone(), call.path.clone(), accept);
         let flight = self.join(key, call, next);
         Box::pin(async move {
-            let (status, headers, bytes) = flight.await?;
-            Ok(Answer { status, headers, body: AnswerBody::Whole(bytes) })
+            let (status, headers, body) = flight.await?;
+            Ok(Answer { status, headers, body: body.map_or_else(AnswerBody::Whole, AnswerBody::Read) })
         })
     }
 }

@@ -12,17 +12,18 @@ use http::{
 };
 use hyper::body::Body as _;
 
-/// Refuses a body in a content coding, with the codings that would have been taken (RFC 9110, 15.5.16). Read as if it
-/// were plain, such a body is at best nonsense.
-pub(super) fn refuse(request: &Request) -> Option<Response> {
+/// Whether a request has a body in a content coding. Read as if it were plain, such a body is at best nonsense.
+pub(super) fn is_refused(request: &Request) -> bool {
     let mut values = request.headers().get_all(CONTENT_ENCODING).iter();
-    if values.all(is_plain) || request.body().is_end_stream() {
-        return None;
-    }
+    !values.all(is_plain) && !request.body().is_end_stream()
+}
+
+/// Refuses it, with the codings that would have been taken (RFC 9110, 15.5.16).
+pub(super) fn refusal() -> Response {
     let mut response =
         Failure::new(Code::UnsupportedMediaType, "Send the body without a Content-Encoding.").into_response();
     response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    Some(response)
+    response
 }
 
 fn is_plain(value: &HeaderValue) -> bool {

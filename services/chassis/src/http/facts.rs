@@ -19,7 +19,7 @@ impl Facts {
     /// The facts as JSON, or nothing where there are none.
     pub(super) fn to_json(&self) -> Option<String> {
         let facts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (!facts.is_empty()).then(|| Value::Object(facts.clone()).to_string())
+        (!facts.is_empty()).then(|| serde_json::to_string(&*facts).ok()).flatten()
     }
 }
 

@@ -1,6 +1,5 @@
 //! `X-Request-Id`: taken from the request when it is well formed, else made; always answered.
 
-use axum::{extract::Request, middleware::Next, response::Response};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::{
     sync::Arc,
@@ -72,16 +71,6 @@ impl From<&str> for RequestId {
 fn is_well_formed(id: &str) -> bool {
     (1..=LONGEST).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
-}
-
-/// Gives every request an id and answers it.
-pub(super) async fn assign(mut request: Request, next: Next) -> Response {
-    let id = RequestId::of(request.headers());
-    let value = id.to_header();
-    request.headers_mut().insert(REQUEST_ID, value.clone());
-    let mut response = id.scope(next.run(request)).await;
-    response.headers_mut().insert(REQUEST_ID, value);
-    response
 }
 
 #[cfg(test)]

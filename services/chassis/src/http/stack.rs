@@ -1,16 +1,23 @@
 //! The stack of layers around every route. Its order is its documentation: outermost first.
 
-use super::{Failure, TrustedProxies, coding, guard::Guard, line, request_id};
+use super::{Failure, RequestId, TrustedProxies, coding, guard::Guard, line::Line, request_id::REQUEST_ID};
 use axum::{
-    Extension, Router,
+    Router,
     extract::{DefaultBodyLimit, Request},
-    middleware::{self, Next},
     response::{IntoResponse, Response},
 };
 use contracts::problem::Code;
+use futures::{FutureExt, future::BoxFuture};
 use http::StatusCode;
-use std::{any::Any, net::IpAddr, time::Duration};
-use tower_http::catch_panic::CatchPanicLayer;
+use std::{
+    any::Any,
+    convert::Infallible,
+    net::IpAddr,
+    panic::AssertUnwindSafe,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tower::{Layer, Service};
 
 /// What bounds a request.
 #[derive(Debug, Clone)]
@@ -31,22 +38,7 @@ impl From<&crate::config::Http> for Limits {
 
 /// Puts the whole stack around `router`.
 pub fn full(router: Router, limits: &Limits) -> Router {
-    let time = limits.time;
-    router
-        // Innermost: handlers read bodies through extractors, which ask for this limit.
-        .layer(DefaultBodyLimit::max(limits.body))
-        // A handler that hangs is cut off inside the log line, so that the line tells of it.
-        .layer(middleware::from_fn(move |request: Request, next: Next| cut_off(time, request, next)))
-        // A panic becomes a 500 with a problem; inside the log line for the same reason.
-        .layer(CatchPanicLayer::custom(answer_panic))
-        // Bodies in a content coding are refused; unknown routes and methods answer problems too.
-        .layer(middleware::from_fn(answer_bare_errors))
-        // One line and one measurement per request, in the caller's trace.
-        .layer(middleware::from_fn(line::canonical))
-        // Whose word on addresses is believed.
-        .layer(Extension(TrustedProxies(limits.trusted_proxies.clone().into())))
-        // Outermost: everything above may speak of the request's id.
-        .layer(middleware::from_fn(request_id::assign))
+    router.layer(Stack::new(limits))
 }
 
 /// Puts only what correctness needs around routes that must be fast: an id, the panic guard, and whose
@@ -66,10 +58,93 @@ pub fn joined(router: Router, fast: Router, limits: &Limits) -> Router {
 const OUTCOME_UNKNOWN: &str =
     "The request took too long; whether it was done is not known. To repeat it with the same Idempotency-Key is safe.";
 
-async fn cut_off(limit: Duration, request: Request, next: Next) -> Response {
-    let is_read = request.method().is_safe();
-    match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
+/// Everything around a route, outermost first. It is one layer: each costs allocations, and clones all that is within.
+#[derive(Clone)]
+struct Stack {
+    body: usize,
+    time: Duration,
+    proxies: TrustedProxies,
+}
+
+impl Stack {
+    fn new(limits: &Limits) -> Self {
+        let proxies = TrustedProxies(limits.trusted_proxies.clone().into());
+        Self { body: limits.body, time: limits.time, proxies }
+    }
+
+    /// What handlers and extractors look for in a request.
+    fn prepare(&self, request: &mut Request, id: &RequestId) {
+        request.headers_mut().insert(REQUEST_ID, id.to_header());
+        // Whose word on addresses is believed.
+        request.extensions_mut().insert(self.proxies.clone());
+        // Handlers read bodies through extractors, which ask for this limit.
+        DefaultBodyLimit::max(self.body).apply(request);
+    }
+}
+
+impl<S> Layer<S> for Stack {
+    type Service = Stacked<S>;
+
+    fn layer(&self, inner: S) -> Stacked<S> {
+        Stacked { inner, stack: self.clone() }
+    }
+}
+
+/// A service within the [`Stack`].
+#[derive(Clone)]
+struct Stacked<S> {
+    inner: S,
+    stack: Stack,
+}
+
+impl<S> Service<Request> for Stacked<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let id = RequestId::of(request.headers());
+        self.stack.prepare(&mut request, &id);
+        let line = Line::begin(&request, &id);
+        let (time, is_read) = (self.stack.time, request.method().is_safe());
+        // A route runs its handler when it is polled, not when it is called.
+        let answer = (!coding::is_refused(&request)).then(|| self.inner.call(request));
+        Box::pin(async move {
+            let answer = async {
+                // Bodies in a content coding are refused.
+                let Some(answer) = answer else { return coding::refusal() };
+                // A handler that hangs is cut off inside the log line, so that the line tells of it.
+                let answer = cut_off(time, is_read, answer);
+                // A panic becomes a 500 with a problem; inside the log line for the same reason.
+                let answer = AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(answer_panic);
+                // Unknown routes and methods answer problems too.
+                answer_bare_error(answer)
+            };
+            // One line and one measurement per request, in the caller's trace.
+            let answer = line.write(answer);
+            // Outermost: everything above may speak of the request's id.
+            let mut response = id.clone().scope(answer).await;
+            response.headers_mut().insert(REQUEST_ID, id.to_header());
+            Ok(response)
+        })
+    }
+}
+
+async fn cut_off(
+    limit: Duration,
+    is_read: bool,
+    answer: impl Future<Output = Result<Response, Infallible>>,
+) -> Response {
+    match tokio::time::timeout(limit, answer).await {
+        Ok(Ok(response)) => response,
         Err(_) if is_read => Failure::new(Code::Timeout, "The request took too long.").into_response(),
         Err(_) => Failure::new(Code::Timeout, OUTCOME_UNKNOWN).into_response(),
     }
@@ -86,12 +161,8 @@ pub(super) fn answer_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
     Failure::internal(anyhow::anyhow!("a handler panicked: {reason}")).into_response()
 }
 
-/// Refuses coded bodies, and turns the router's own empty 404, 405 and 413 into problems.
-async fn answer_bare_errors(request: Request, next: Next) -> Response {
-    if let Some(refusal) = coding::refuse(&request) {
-        return refusal;
-    }
-    let response = next.run(request).await;
+/// Turns the router's own empty 404, 405 and 413 into problems.
+fn answer_bare_error(response: Response) -> Response {
     if response.headers().contains_key(http::header::CONTENT_TYPE) {
         return response;
     }
@@ -164,7 +235,7 @@ mod tests {
             assert_eq!(problem.code, code, "{path}");
             assert_eq!(response.status().as_u16(), code.status());
             assert_eq!(response.headers()[header::CONTENT_TYPE], contracts::problem::MEDIA_TYPE);
-            let id = response.headers()[request_id::REQUEST_ID].to_str().unwrap();
+            let id = response.headers()[REQUEST_ID].to_str().unwrap();
             assert_eq!(problem.request_id.as_deref(), Some(id));
         }
     }
