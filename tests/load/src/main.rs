@@ -7,9 +7,11 @@ mod bulk;
 mod checkout;
 mod compose;
 mod event_store;
+mod gateway;
 mod generator;
 mod ingest;
 mod memory;
+mod processor;
 mod redirects;
 mod report;
 
@@ -36,6 +38,8 @@ enum Bench {
     Ingest,
     /// One GraphQL query over links and statistics: upstream calls and time.
     Compose,
+    /// What a request costs the gateway, beside a gateway on Apollo Server.
+    Gateway,
     /// Resident memory of each unit after start.
     Memory,
     /// Orders from placed to confirmed, beside what Postgres and RabbitMQ can do.
@@ -60,6 +64,7 @@ async fn main() -> anyhow::Result<()> {
             Bench::Bulk => bulk::run().await?,
             Bench::Ingest => ingest::run().await?,
             Bench::Compose => compose::run().await?,
+            Bench::Gateway => gateway::run().await?,
             Bench::Memory => memory::run().await?,
             Bench::Orders => checkout::run().await?,
             Bench::EventStore => event_store::run().await?,

@@ -1,12 +1,9 @@
 //! What orders cost: messages, commits and processor time, as the services and Postgres count them.
 
-use crate::report::figure;
+use crate::{processor, report::figure};
 use anyhow::Context as _;
 use kit::{Sandbox, Stack};
 use sqlx::{Connection as _, PgConnection};
-
-/// The clock tick of `/proc/<pid>/stat`, fixed at 100 a second on Linux.
-const TICK_MS: f64 = 10.0;
 
 /// What was used up to a moment.
 #[derive(Debug, Clone)]
@@ -33,7 +30,7 @@ impl Costs {
         let machine = Machine::so_far()?;
         let mut costs = Self { messages: 0.0, transactions: 0.0, flushes: 0.0, processor: Vec::new(), machine };
         for &unit in units {
-            costs.processor.push((unit.to_owned(), processor_time(stack.pid(unit)?)?));
+            costs.processor.push((unit.to_owned(), processor::time_of(stack.pid(unit)?)?));
             if unit == "providers" {
                 continue;
             }
@@ -104,13 +101,4 @@ async fn published(url: &str) -> anyhow::Result<f64> {
     let text = metrics.text().await?;
     let counts = text.lines().filter(|line| line.starts_with(chassis::messaging::metrics::OUTBOX_PUBLISHED));
     Ok(counts.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
-}
-
-/// In milliseconds, of user and kernel.
-fn processor_time(pid: u32) -> anyhow::Result<f64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The name may hold anything; what is counted stands behind its closing bracket.
-    let (_, rest) = stat.rsplit_once(')').context("no process name")?;
-    let ticks = rest.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok());
-    Ok(ticks.sum::<f64>() * TICK_MS)
 }

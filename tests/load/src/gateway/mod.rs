@@ -1,0 +1,200 @@
+//! What a request costs the gateway, beside a gateway on Apollo Server: same queries, same recorded answers of the same
+//! number of upstream calls, same tokens, same limits in Redis, one log line each.
+
+mod asking;
+mod peer;
+mod recorded;
+
+use crate::{
+    processor,
+    report::{figure, title},
+};
+use anyhow::{Context as _, ensure};
+use asking::{once, request, round};
+use hdrhistogram::Histogram;
+use kit::{Engine, Issuer, Sandbox, Stack};
+use peer::Peer;
+use recorded::{LINKS, ORDER, Recorded};
+use serde_json::{Value, json};
+use std::{net::SocketAddr, time::Duration};
+use uuid::Uuid;
+
+/// Requests at once.
+const AT_ONCE: usize = 32;
+/// One round of load; rounds of both gateways take turns, so that both meet the same machine.
+const ROUND: Duration = Duration::from_secs(3);
+/// Rounds of each gateway that count, for each query; one more goes before, to warm up.
+const ROUNDS: usize = 3;
+/// What limits allow: they are asked, and refuse nothing.
+const PER_SECOND: u32 = 1_000_000;
+const UPSTREAMS: [&str; 6] = ["AUTH", "SHORTENER", "ANALYTICS", "ORDERS", "INVENTORY", "PAYMENTS"];
+
+/// A query and how many upstream calls it takes.
+struct Row {
+    name: &'static str,
+    query: &'static str,
+    variables: Value,
+    calls: u64,
+}
+
+fn rows() -> [Row; 5] {
+    let row = |name, query, variables, calls| Row { name, query, variables, calls };
+    [
+        row("{ __typename }", "{ __typename }", json!({}), 0),
+        row(
+            "one link",
+            "query Link($code: String!) { link(code: $code) {
+                id code url shortUrl title tags createdAt active clickCount redirectStatus } }",
+            json!({"code": "code00"}),
+            1,
+        ),
+        row(
+            "20 links with sales",
+            "query Links($first: Int!) { links(first: $first) { pageInfo { hasNextPage endCursor } edges { cursor node {
+                id code url shortUrl title tags createdAt active clickCount orders { count revenue { minor currency } }
+            } } } }",
+            json!({"first": LINKS}),
+            2,
+        ),
+        row(
+            "one order, six calls",
+            "query Order($id: ID!) { order(id: $id) { id status placedAt version total { minor currency }
+                items { productName quantity unitPrice { minor currency } total { minor currency }
+                    product { id sku name price { minor currency } stock { available } } }
+                customer { id email fullName shippingAddress { street number city state zipCode country } }
+                payment { id status amount { minor currency } lastFour createdAt }
+                link { id code url title tags clickCount } history { version type at data } } }",
+            json!({"id": ORDER}),
+            6,
+        ),
+        row(
+            "20 links with statistics",
+            "query Links($first: Int!) { links(first: $first) { edges { node { code url stats {
+                clicks uniqueVisitors series { at clicks } topReferrers { name count } browsers { name count }
+            } } } } }",
+            json!({"first": LINKS}),
+            2,
+        ),
+    ]
+}
+
+pub(crate) async fn run() -> anyhow::Result<()> {
+    title("What a request costs the gateway, beside Apollo Server on Node; 32 at once");
+    let sandbox = Sandbox::only(&[Engine::Redis]).await?;
+    let issuer = Issuer::start().await?;
+    let recorded = Recorded::start().await?;
+    let stack = start(&sandbox, &issuer, &recorded).await?;
+    let peer = Peer::start(&sandbox, &issuer, &recorded.url, PER_SECOND).await?;
+    let token = issuer.token(Uuid::now_v7(), &["user"]);
+    let ours = stack.url("gateway").trim_start_matches("http://").parse()?;
+    let ours = Gateway { name: "gateway", address: ours, pid: stack.pid("gateway")?, token: token.clone() };
+    let apollo = Gateway { name: "Apollo", address: peer.address, pid: peer.pid(), token };
+    for row in rows() {
+        let answers = [ours.answer(&row, &recorded).await?, apollo.answer(&row, &recorded).await?];
+        ensure!(answers[0] == answers[1], "{}: {} and {} answer differently", row.name, answers[0], answers[1]);
+        let (mut of_ours, mut of_apollo) = (Costs::none()?, Costs::none()?);
+        for number in 0..=ROUNDS {
+            let costs = [ours.round(&row).await?, apollo.round(&row).await?];
+            if number > 0 {
+                let [ours, apollo] = costs;
+                of_ours.add(&ours)?;
+                of_apollo.add(&apollo)?;
+            }
+        }
+        tell(&row, &of_ours, &of_apollo);
+    }
+    Ok(())
+}
+
+/// Starts the gateway between the recorded services and limits that refuse nothing.
+async fn start(sandbox: &Sandbox, issuer: &Issuer, recorded: &Recorded) -> anyhow::Result<Stack> {
+    let mut stack = Stack::builder(sandbox).env("gateway", "GATEWAY_JWT__JWKS_URL", issuer.jwks_url());
+    for upstream in UPSTREAMS {
+        stack = stack.env("gateway", &format!("GATEWAY_UPSTREAMS__{upstream}__URL"), recorded.url.clone());
+    }
+    for limit in ["ADDRESS", "USER"] {
+        for bound in ["PER_SECOND", "BURST"] {
+            stack = stack.env("gateway", &format!("GATEWAY_LIMITS__{limit}__{bound}"), PER_SECOND.to_string());
+        }
+    }
+    stack.start(&["gateway"]).await
+}
+
+fn tell(row: &Row, ours: &Costs, apollo: &Costs) {
+    let pair = |of: fn(&Costs) -> f64| (of(ours), of(apollo));
+    let (our_rate, their_rate) = pair(Costs::rate);
+    let (our_time, their_time) = pair(Costs::processor_us);
+    figure(&format!("{}: requests/s, ours and Apollo's", row.name), format!("{our_rate:.0}, {their_rate:.0}"));
+    figure("  processor µs a request, ours and Apollo's", format!("{our_time:.0}, {their_time:.0}"));
+    for quantile in [0.5, 0.99] {
+        let at = |costs: &Costs| costs.latencies.value_at_quantile(quantile) as f64 / 1_000.0;
+        let name = format!("  p{:.0}, ours and Apollo's", quantile * 100.0);
+        figure(&name, format!("{:.2} ms, {:.2} ms", at(ours), at(apollo)));
+    }
+    figure("  requests per processor second, by Apollo's (gate: 2)", format!("{:.2}", their_time / our_time));
+}
+
+/// A gateway under load.
+struct Gateway {
+    name: &'static str,
+    address: SocketAddr,
+    pid: u32,
+    token: String,
+}
+
+impl Gateway {
+    fn request(&self, row: &Row) -> anyhow::Result<Vec<u8>> {
+        let body = serde_json::to_vec(&json!({"query": row.query, "variables": row.variables}))?;
+        Ok(request(self.address, &self.token, &body))
+    }
+
+    /// Asks once; the answer must be whole, and take as many upstream calls as are said.
+    async fn answer(&self, row: &Row, recorded: &Recorded) -> anyhow::Result<Value> {
+        let before = recorded.calls();
+        let body = once(self.address, &self.request(row)?).await?;
+        let answer: Value = serde_json::from_slice(&body)?;
+        let calls = recorded.calls() - before;
+        ensure!(answer.get("errors").is_none(), "{}, {}: {answer}", self.name, row.name);
+        ensure!(calls == row.calls, "{}, {}: {calls} upstream calls instead of {}", self.name, row.name, row.calls);
+        answer.get("data").cloned().context("no data")
+    }
+
+    async fn round(&self, row: &Row) -> anyhow::Result<Costs> {
+        let before = processor::time_of(self.pid)?;
+        let began = std::time::Instant::now();
+        let latencies = round(self.address, self.request(row)?, AT_ONCE, ROUND).await?;
+        Ok(Costs { time: began.elapsed(), processor_ms: processor::time_of(self.pid)? - before, latencies })
+    }
+}
+
+/// What requests cost.
+struct Costs {
+    time: Duration,
+    processor_ms: f64,
+    /// In microseconds.
+    latencies: Histogram<u64>,
+}
+
+impl Costs {
+    fn none() -> anyhow::Result<Self> {
+        let latencies = Histogram::new_with_max(60_000_000, 3)?;
+        Ok(Self { time: Duration::ZERO, processor_ms: 0.0, latencies })
+    }
+
+    fn add(&mut self, round: &Self) -> anyhow::Result<()> {
+        self.time += round.time;
+        self.processor_ms += round.processor_ms;
+        self.latencies.add(&round.latencies)?;
+        Ok(())
+    }
+
+    /// Requests a second.
+    fn rate(&self) -> f64 {
+        self.latencies.len() as f64 / self.time.as_secs_f64()
+    }
+
+    /// Processor time of a request, user's and kernel's.
+    fn processor_us(&self) -> f64 {
+        self.processor_ms * 1_000.0 / self.latencies.len() as f64
+    }
+}
