@@ -65,11 +65,11 @@ impl Copies {
     pub async fn keep(&self, user: &str, window: &Window, facets: &[Facet], batch: &StatsBatch) {
         let codes: Vec<_> = batch.links.keys().collect();
         let asked = self.0.hasher.hash_one((user, window, facets, codes));
-        let values = Values(batch);
-        let answered = self.0.hasher.hash_one(&values);
+        let answered = self.0.hasher.hash_one(Values(batch));
         if self.0.written.get(&asked).await == Some(answered) {
             return;
         }
+        self.0.written.insert(asked, answered).await;
         let links = batch.links.iter().map(|(code, values)| {
             let pairs = facets.iter().zip(values).filter_map(|pair| self.written(pair, batch));
             (self.key(user, window, code), pairs.take(FACETS).collect::<Vec<_>>())
@@ -78,10 +78,9 @@ impl Copies {
         tokio::spawn(async move {
             for piece in links {
                 if copies.write(&index, piece).await.is_none() {
-                    return;
+                    return copies.0.written.invalidate(&asked).await;
                 }
             }
-            copies.0.written.insert(asked, answered).await;
         });
     }
 
