@@ -4,7 +4,6 @@ use anyhow::{Context as _, ensure};
 use hdrhistogram::Histogram;
 use std::{
     net::SocketAddr,
-    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::{
@@ -26,18 +25,16 @@ pub(super) fn request(address: SocketAddr, token: &str, body: &[u8]) -> Vec<u8> 
     [head.as_bytes(), body].concat()
 }
 
-/// Asks over `connections` for as long as `time`, and tells the latencies in microseconds. Every answer must be 200 and
-/// as long as the first.
+/// Asks for as long as `time`, each request over a connection of its own, and tells the latencies in microseconds. Every
+/// answer must be 200 and as long as the first.
 pub(super) async fn round(
     address: SocketAddr,
-    request: Vec<u8>,
-    connections: usize,
+    requests: Vec<Vec<u8>>,
     time: Duration,
 ) -> anyhow::Result<Histogram<u64>> {
-    let (request, until) = (Arc::<[u8]>::from(request), Instant::now() + time);
+    let until = Instant::now() + time;
     let mut clients = JoinSet::new();
-    for _ in 0..connections {
-        let request = Arc::clone(&request);
+    for request in requests {
         clients.spawn(async move { client(address, &request, until).await });
     }
     let mut latencies = Histogram::new_with_max(60_000_000, 3)?;

@@ -85,10 +85,11 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     let recorded = Recorded::start().await?;
     let stack = start(&sandbox, &issuer, &recorded).await?;
     let peer = Peer::start(&sandbox, &issuer, &recorded.url, PER_SECOND).await?;
-    let token = issuer.token(Uuid::now_v7(), &["user"]);
+    // Each client is a user of its own: calls of one user that are equal may be shared.
+    let tokens: Vec<String> = (0..AT_ONCE).map(|_| issuer.token(Uuid::now_v7(), &["user"])).collect();
     let ours = stack.url("gateway").trim_start_matches("http://").parse()?;
-    let ours = Gateway { name: "gateway", address: ours, pid: stack.pid("gateway")?, token: token.clone() };
-    let apollo = Gateway { name: "Apollo", address: peer.address, pid: peer.pid(), token };
+    let ours = Gateway { name: "gateway", address: ours, pid: stack.pid("gateway")?, tokens: tokens.clone() };
+    let apollo = Gateway { name: "Apollo", address: peer.address, pid: peer.pid(), tokens };
     for row in rows() {
         let answers = [ours.answer(&row, &recorded).await?, apollo.answer(&row, &recorded).await?];
         ensure!(answers[0] == answers[1], "{}: {} and {} answer differently", row.name, answers[0], answers[1]);
@@ -139,19 +140,20 @@ struct Gateway {
     name: &'static str,
     address: SocketAddr,
     pid: u32,
-    token: String,
+    tokens: Vec<String>,
 }
 
 impl Gateway {
-    fn request(&self, row: &Row) -> anyhow::Result<Vec<u8>> {
+    /// The request of each client.
+    fn requests(&self, row: &Row) -> anyhow::Result<Vec<Vec<u8>>> {
         let body = serde_json::to_vec(&json!({"query": row.query, "variables": row.variables}))?;
-        Ok(request(self.address, &self.token, &body))
+        Ok(self.tokens.iter().map(|token| request(self.address, token, &body)).collect())
     }
 
     /// Asks once; the answer must be whole, and take as many upstream calls as are said.
     async fn answer(&self, row: &Row, recorded: &Recorded) -> anyhow::Result<Value> {
         let before = recorded.calls();
-        let body = once(self.address, &self.request(row)?).await?;
+        let body = once(self.address, &self.requests(row)?[0]).await?;
         let answer: Value = serde_json::from_slice(&body)?;
         let calls = recorded.calls() - before;
         ensure!(answer.get("errors").is_none(), "{}, {}: {answer}", self.name, row.name);
@@ -162,7 +164,7 @@ impl Gateway {
     async fn round(&self, row: &Row) -> anyhow::Result<Costs> {
         let before = processor::time_of(self.pid)?;
         let began = std::time::Instant::now();
-        let latencies = round(self.address, self.request(row)?, AT_ONCE, ROUND).await?;
+        let latencies = round(self.address, self.requests(row)?, ROUND).await?;
         Ok(Costs { time: began.elapsed(), processor_ms: processor::time_of(self.pid)? - before, latencies })
     }
 }
