@@ -79,12 +79,22 @@ pub(super) fn position(span: Option<SourceSpan>, lines: &Lines) -> Option<Pos> {
     span.map(|span| lines.at(span.offset()))
 }
 
+/// Tells what validation found. An object of which nothing is left after other faults is told last: it is their doing.
 fn faults(errors: &DiagnosticList, lines: &Lines) -> Vec<Fault> {
-    let each = errors.iter().take(TOLD).map(|diagnostic| {
+    let (mut causes, mut effects) = (Vec::new(), Vec::new());
+    for diagnostic in errors.iter() {
         let message = sentence(&diagnostic.error.to_string());
-        Fault::new(message, position(diagnostic.error.location(), lines))
-    });
-    each.collect()
+        let into = if message.contains("must have a subselection set") { &mut effects } else { &mut causes };
+        if into.len() < TOLD {
+            into.push(Fault::new(message, position(diagnostic.error.location(), lines)));
+        }
+        if causes.len() == TOLD {
+            break;
+        }
+    }
+    causes.append(&mut effects);
+    causes.truncate(TOLD);
+    causes
 }
 
 /// Tells what the parser stumbled over, in our own words: its messages name its own kinds of tokens.

@@ -131,7 +131,8 @@ fn documents_that_are_not_valid_are_refused_where_they_are_wrong() {
         ("{ a { x @defer } }", (1, 9)),
         ("query @skip(if: true) { a { x } }", (1, 7)),
         ("{ a }", (1, 3)),
-        ("{ a { name x { y } } }", (1, 12)),
+        ("{ a { x { y } } }", (1, 7)),
+        ("{ a { zz } }", (1, 7)),
     ] {
         if at == (0, 0) {
             // The input field has a default, which takes the place of an absent variable.
