@@ -161,6 +161,78 @@ async fn requests_by_chance_are_answered_as_graphql_js_answers_them() {
 }
 
 #[tokio::test]
+async fn odd_texts_are_taken_and_refused_as_graphql_js_does() {
+    let world = world();
+    let mut oracle = Oracle::start(&world.sdl()).await;
+    let numbers = ["007", "00", "-0", "-", "1.", ".5", "1e", "1e3", "1E+2", "1x", "0x1", "1.0", "+1", "2147483647"];
+    let strings = [
+        r#""\q""#,
+        r#""\uD83D""#,
+        r#""\uD83D\uDE00""#,
+        r#""\uDE00\uD83D""#,
+        r#""\u{1F600}""#,
+        r#""\u{D83D}""#,
+        r#""\u{110000}""#,
+        r#""\u{}""#,
+        r#""\u12""#,
+        "\"a\nb\"",
+        "\"a\tb\"",
+        "\"open",
+        "\"\"\"open",
+        "\"\"\"a \"\" b\"\"\"",
+        "\"\u{7}\"",
+    ];
+    let others = [
+        "",
+        " ",
+        "{",
+        "{ }",
+        "{ me { id } } }",
+        "{ me { id } & }",
+        "\u{FEFF}{ me { id } }",
+        "{ me { id } }\u{FEFF}",
+        "{,me,{,id,},}",
+        "{ me { id } } # end",
+        "{ me { ...on } } fragment on on Person { id }",
+        "query on { me { id } }",
+        "{ on: me { id } }",
+        "{ true: me { null: id } }",
+        "query ($true: Int) { echo(float: $true) }",
+        "{ echo(color: true) }",
+        "{ echo(filter: {}) }",
+        "query() { me { id } }",
+        "{ me() { id } }",
+        "query ($a: Int @skip(if: true)) { items(n: $a) { __typename } }",
+        "query ($a: [Int]) { items(n: $a) { __typename } }",
+        "{ __typename @foo }",
+        "{ __typename @include(if: false) }",
+        "extend type Query { a: Int }",
+        "{ __type(name: \"Book\") { name kind } }",
+        "{ books(first: 1) { scores(a: 1) } }",
+        "{ me { id: __typename } }",
+        "{ echo(ids: [\"1\"]) echo(ids: [\"1\", \"2\"]) }",
+        "{ echo(ids: [\"1\"], flag: true) echo(flag: true, ids: [\"1\"]) }",
+        "{ echo(filter: { flag: true, min: 1 }) echo(filter: { min: 1, flag: true }) }",
+        "{ item(n: 1) { ... on Book { x: pages } ... on Person { x: name } } }",
+        "{ item(n: 1) { ... on Book { x: strict } ... on Person { x: name } } }",
+        "{ item(n: 1) { ... on Book { x: maybe } ... on Person { x: name } } }",
+        "{ item(n: 1) { ... on Book { x: related { id } } ... on Person { x: books { id } } } }",
+    ];
+    let texts = numbers.iter().map(|number| format!("{{ echo(float: {number}) items(n: {number}) {{ __typename }} }}"));
+    let texts = texts.chain(numbers.iter().map(|number| format!("{{ echo(float: {number}) }}")));
+    let texts = texts.chain(strings.iter().map(|string| format!("{{ echo(text: {string}) }}")));
+    let mut differences = Vec::new();
+    for query in texts.chain(others.map(str::to_owned)) {
+        let case = Case { query, operation_name: None, variables: serde_json::Map::new() };
+        let (ours, theirs) = (ours(&world, &case).await, oracle.answer(&case).await);
+        if !ours.is_like(&theirs) {
+            differences.push(format!("{:?}\nours:   {ours:?}\ntheirs: {theirs:?}", case.query));
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n\n"));
+}
+
+#[tokio::test]
 async fn every_event_of_a_subscription_is_put_in_order() {
     let world = world();
     let text = "subscription($yes: Boolean!) { ...f } fragment f on Ticks {
