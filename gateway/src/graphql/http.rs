@@ -101,7 +101,7 @@ pub(crate) async fn by_get(
     }
     match Manner::of(&headers, true) {
         Some(manner) => graphql.respond(Parameters::from_query(&query), manner, admitted).await,
-        None => not_acceptable(),
+        None => unread(admitted, not_acceptable()),
     }
 }
 
@@ -135,19 +135,27 @@ pub(crate) async fn by_post(
     admitted: Admitted,
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Response {
-    let Some(manner) = Manner::of(&headers, false) else { return not_acceptable() };
+    let Some(manner) = Manner::of(&headers, false) else { return unread(admitted, not_acceptable()) };
     if !media::is_json(&headers) {
         let detail = "Send the request as application/json.";
-        return Failure::new(Code::UnsupportedMediaType, detail).into_response();
+        return unread(admitted, Failure::new(Code::UnsupportedMediaType, detail).into_response());
     }
     match body {
         Ok(body) => graphql.respond(Parameters::from_json(&body), manner, admitted).await,
         Err(rejection) if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE => {
             let detail = format!("A GraphQL request may have {LARGEST} bytes.");
-            Failure::new(Code::PayloadTooLarge, detail).into_response()
+            unread(admitted, Failure::new(Code::PayloadTooLarge, detail).into_response())
         }
-        Err(_) => Failure::new(Code::MalformedRequest, "The body did not arrive.").into_response(),
+        Err(_) => {
+            let failure = Failure::new(Code::MalformedRequest, "The body did not arrive.");
+            unread(admitted, failure.into_response())
+        }
     }
+}
+
+/// Refuses what was not read, for its token first.
+fn unread(admitted: Admitted, refusal: Response) -> Response {
+    admitted.known().map_or_else(IntoResponse::into_response, |_| refusal)
 }
 
 /// How a request came, and how it may be answered.

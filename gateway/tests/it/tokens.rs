@@ -80,6 +80,11 @@ async fn a_bad_token_is_no_matter_to_what_gets_a_new_one() {
             assert_eq!((status, &answer["code"]), (401, &json!("invalid_token")), "{query}: {answer}");
         }
     }
+    let url = format!("{}/graphql", gate.url);
+    for (content_type, body) in [("text/plain", "{}"), ("application/json", "{"), ("application/json", "{}")] {
+        let request = gate.client.post(&url).bearer_auth("nonsense").header("content-type", content_type);
+        assert_eq!(request.body(body).send().await.expect("an answer").status(), 401, "{content_type} {body}");
+    }
     let sent = gate.auth.received_requests().await.expect("recorded");
     assert!(!sent.is_empty() && sent.iter().all(|request| !request.headers.contains_key("authorization")));
     assert_eq!(gate.inventory.received_requests().await.expect("recorded").len(), 0);
