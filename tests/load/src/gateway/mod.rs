@@ -80,7 +80,7 @@ fn rows() -> [Row; 5] {
 
 pub(crate) async fn run() -> anyhow::Result<()> {
     title("What a request costs the gateway, beside Apollo Server on Node; 32 at once");
-    let sandbox = Sandbox::only(&[Engine::Redis]).await?;
+    let sandbox = Sandbox::only(&[Engine::Redis, Engine::Limits]).await?;
     let issuer = Issuer::start().await?;
     let recorded = Recorded::start().await?;
     let stack = start(&sandbox, &issuer, &recorded).await?;
