@@ -19,6 +19,8 @@ const PASSING: &[i32] = &[
 pub fn is_away(error: &Error) -> bool {
     match &*error.kind {
         ErrorKind::Io(_)
+        // A password that is being changed.
+        | ErrorKind::Authentication { .. }
         | ErrorKind::ServerSelection { .. }
         | ErrorKind::ConnectionPoolCleared { .. }
         | ErrorKind::DnsResolve { .. } => true,

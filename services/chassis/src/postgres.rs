@@ -42,9 +42,10 @@ const LEFT_ALONE: (&str, &str) = ("idle_in_transaction_session_timeout", "30s");
 /// Migrations take the time that they need, also while another process runs them.
 const UNLIMITED: Duration = Duration::ZERO;
 
-/// Classes of SQLSTATEs that tell of the database's state: connection, resources (a full disk, no free connection),
-/// shutting down or cancelled by a time limit, and failures of the system below it.
-const STATES: [&str; 4] = ["08", "53", "57", "58"];
+/// Classes of SQLSTATEs that tell of the database's state: connection, a log-in that it does not take (a password or role
+/// that is being changed), resources (a full disk, no free connection), shutting down or cancelled by a time limit, and
+/// failures of the system below it.
+const STATES: [&str; 5] = ["08", "28", "53", "57", "58"];
 
 /// Further SQLSTATEs that another try may not meet: failed serialisations, deadlocks, locks that were not had in time,
 /// a database that only reads (as during a failover), and transactions that the database ended because they were

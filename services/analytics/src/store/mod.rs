@@ -70,11 +70,11 @@ fn code(text: &str) -> Option<u32> {
 const BUSY: [u32; 8] = [159, 160, 173, 202, 241, 252, 439, 745];
 
 /// Codes of a server that another try may find otherwise.
-const PASSING: [u32; 17] = [
-    // No disk, or one that fails; tables or a server that only read.
-    74, 75, 164, 242, 243, // Going down, cancelled, or not reached.
-    203, 209, 210, 236, 279, 394, // Too few replicas, or no keeper.
-    225, 285, 286, 289, 319, 999,
+const PASSING: [u32; 21] = [
+    74, 75, 164, 242, 243, // no disk, or one that fails; tables or a server that only read
+    192, 193, 194, 516, // a log-in that it does not take
+    203, 209, 210, 236, 279, 394, // going down, cancelled, or not reached
+    225, 285, 286, 289, 319, 999, // too few replicas, or no keeper
 ];
 
 impl Database {
@@ -157,6 +157,7 @@ mod tests {
     #[case("Code: 202. DB::Exception: Too many simultaneous queries", Code::Overloaded)]
     #[case("Code: 243. DB::Exception: Cannot reserve 1.00 MiB, not enough space", Code::Unavailable)]
     #[case("Code: 164. DB::Exception: Cannot execute query in readonly mode", Code::Unavailable)]
+    #[case("Code: 516. DB::Exception: Authentication failed", Code::Unavailable)]
     #[case("502 Bad Gateway", Code::Unavailable)]
     #[case("Code: 60. DB::Exception: Table does not exist", Code::Internal)]
     #[case("Code: 62. DB::Exception: Syntax error", Code::Internal)]

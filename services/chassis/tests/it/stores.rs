@@ -23,7 +23,10 @@ fn told(error: impl Into<anyhow::Error>) -> Code {
 async fn what_postgres_says_of_its_state_is_told_as_unavailable_and_what_it_says_of_a_statement_is_not() {
     let sandbox = Sandbox::only(&[Engine::Postgres]).await.unwrap();
     let pool = PgPool::connect(sandbox.postgres("auth")).await.unwrap();
-    let states = ["25006", "53100", "53200", "53300", "55P03", "57P01", "57P03", "58030", "08006", "40001", "40P01"];
+    let states = [
+        "25006", "28000", "28P01", "53100", "53200", "53300", "55P03", "57P01", "57P03", "58030", "08006", "40001",
+        "40P01",
+    ];
     let mistakes = ["23505", "42P01", "42501", "22P02", "0A000"];
     for (codes, expected) in [(&states[..], Code::Unavailable), (&mistakes[..], Code::Internal)] {
         for code in codes {
@@ -62,7 +65,10 @@ async fn a_postgres_that_only_reads_has_no_connection_or_is_too_slow_is_away() {
     assert_eq!(refused.as_database_error().unwrap().code().as_deref(), Some("25006"));
     assert_eq!(told(refused), Code::Unavailable);
 
-    sandbox.alter_role("auth", "CONNECTION LIMIT 0").await.unwrap();
+    sandbox.alter_role("auth", "NOLOGIN").await.unwrap();
+    assert_eq!(told(pool().acquire().await.unwrap_err()), Code::Unavailable, "the server takes no log-in");
+
+    sandbox.alter_role("auth", "LOGIN CONNECTION LIMIT 0").await.unwrap();
     assert_eq!(told(pool().acquire().await.unwrap_err()), Code::Unavailable, "the server has no connection left");
 }
 
@@ -80,8 +86,10 @@ async fn a_mongodb_whose_write_concern_is_not_met_or_that_is_not_there_is_away()
     let unmet = insert(format!("{}&w=2&wtimeoutMS=50", login.url), 2).await.unwrap_err();
     assert!(chassis::mongo::is_away(&unmet), "{unmet:?}");
     assert_eq!(told(unmet), Code::Unavailable);
+    let wrong_password = login.url.replacen('@', "x@", 1);
+    assert_eq!(told(insert(wrong_password, 3).await.unwrap_err()), Code::Unavailable);
     let gone = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=50".to_owned();
     let began = std::time::Instant::now();
-    assert_eq!(told(insert(gone, 3).await.unwrap_err()), Code::Unavailable);
+    assert_eq!(told(insert(gone, 4).await.unwrap_err()), Code::Unavailable);
     assert!(began.elapsed() < Duration::from_secs(10));
 }
