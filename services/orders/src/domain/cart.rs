@@ -35,7 +35,7 @@ impl Cart {
     ///
     /// # Errors
     /// Tells every quantity that cannot be; every product that is there twice, unknown, inactive, or priced in another
-    /// currency than the first; and when the total does not fit or is not what was expected.
+    /// currency than the first; and when the total does not fit, is nothing, or is not what was expected.
     pub fn read(wanted: &[PlaceItem], products: &[Product], expected: Option<Money>) -> Result<Self, Refusals> {
         let mut fields = Refusals::default();
         if !(1..=ITEMS_LIMIT).contains(&wanted.len()) {
@@ -61,6 +61,11 @@ impl Cart {
             }
         }
         match total {
+            // A gift may go along with what is paid: alone there would be nothing to charge.
+            Some(total) if fields.is_empty() && total.minor == 0 => {
+                fields.refuse("items", "cost nothing: an order needs something to pay");
+                Err(fields)
+            }
             Some(total) if fields.is_empty() => match expected {
                 Some(expected) if expected != total => {
                     fields.refuse("expected_total", format!("is not the total any more: that is {total}"));
@@ -146,6 +151,14 @@ mod tests {
     }
 
     #[test]
+    fn a_gift_goes_along_with_what_is_paid_and_never_alone() {
+        let products = [product(1, 0, Currency::BRL), product(2, 250, Currency::BRL)];
+        let cart = Cart::read(&[item(1, 2), item(2, 1)], &products, None).unwrap();
+        assert_eq!((cart.items.len(), cart.total.minor), (2, 250));
+        assert_eq!(named(Cart::read(&[item(1, 2)], &products, None).unwrap_err()), ["items"]);
+    }
+
+    #[test]
     fn everything_that_is_wrong_is_named_in_the_order_of_the_items() {
         let products = [product(1, 250, Currency::BRL), product(2, 1, Currency::EUR)];
         let wanted = [item(1, 0), item(3, 1), item(2, 1_001), item(1, 1_001), item(4, 0)];
@@ -176,7 +189,7 @@ mod tests {
                     prop_assert_eq!(i128::from(cart.total.minor), sum);
                     prop_assert_eq!(cart.items.iter().map(|item| i128::from(item.total.minor)).sum::<i128>(), sum);
                 }
-                Err(_) => prop_assert!(sum > i128::from(i64::MAX)),
+                Err(_) => prop_assert!(sum == 0 || sum > i128::from(i64::MAX)),
             }
         }
     }
