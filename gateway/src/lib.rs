@@ -133,7 +133,7 @@ fn public(
     let admission = (limits, context.verifier.clone());
     let router = graphql::http::routes(graphql)?
         .merge(proxy::rest_routes(upstreams, config.proxy.clone(), live))
-        // Innermost of the three: a refused request is answered with the headers that follow all the same.
+        // Inside of `security::protect`, so that refusals carry the security headers, too.
         .route_layer(middleware::from_fn_with_state(admission, origin::admit));
     Ok(security::protect(router, &config.cors))
 }

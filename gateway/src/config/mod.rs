@@ -155,7 +155,8 @@ pub struct Guard {
     /// Tokens in the document. Long lists belong in variables.
     #[garde(range(min = 100))]
     pub tokens: usize,
-    /// Bytes of strings in the document, all together. Long ones belong in variables, too.
+    /// Bytes of strings in the document, all together. Long ones belong in variables, too: validation may copy a string
+    /// for each field of a document.
     #[garde(range(min = 1_000))]
     pub literals: usize,
     /// Bytes of comments in the document, all together.
@@ -188,7 +189,7 @@ impl Default for Guard {
     fn default() -> Self {
         Self {
             tokens: 10_000,
-            literals: 128 * 1024,
+            literals: 8 * 1024,
             comments: 16 * 1024,
             fields: 2_000,
             // The standard introspection query goes 15 deep.

@@ -11,7 +11,7 @@ use super::money::Money;
 use super::page::PageInfo;
 use super::patch;
 use super::stats::LinkStats;
-use crate::clients::argument;
+use crate::clients::{ServiceError, argument};
 
 /// A short link.
 #[derive(SimpleObject)]
@@ -47,6 +47,9 @@ pub struct Link {
     fallback_url: Option<String>,
 }
 
+/// The longest name of a time zone, in bytes: twice what the longest IANA name has.
+const LONGEST_ZONE: usize = 64;
+
 #[ComplexObject]
 impl Link {
     /// Who clicked: 30 days up to now, unless said otherwise. Null, with an error, while there is nothing to tell.
@@ -57,7 +60,12 @@ impl Link {
         #[graphql(desc = "IANA name of the zone in which days begin.", default_with = "Some(\"UTC\".to_owned())")]
         time_zone: Option<String>,
         #[graphql(desc = "Whether clicks of bots count too.", default_with = "Some(false)")] include_bots: Option<bool>,
-    ) -> Option<LinkStats> {
+    ) -> Option<Result<LinkStats>> {
+        if time_zone.as_ref().is_some_and(|zone| zone.len() > LONGEST_ZONE) {
+            // It is kept for each link and each figure.
+            let message = format!("The name of a time zone has at most {LONGEST_ZONE} bytes.");
+            return Some(Err(ServiceError::argument("timeZone", message).into()));
+        }
         let usual = Window::default();
         let window = Window {
             from: from.map(Into::into),
@@ -65,7 +73,7 @@ impl Link {
             time_zone: time_zone.unwrap_or(usual.time_zone),
             include_bots: include_bots.unwrap_or(usual.include_bots),
         };
-        Some(LinkStats::new(self.code.clone(), window))
+        Some(Ok(LinkStats::new(self.code.clone(), window)))
     }
 
     /// What it sold: orders that were confirmed and not cancelled after. Who bought is not told.

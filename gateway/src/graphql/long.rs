@@ -22,6 +22,13 @@ impl ScalarType for Long {
     }
 }
 
+impl Long {
+    /// Says what is wrong with a value.
+    pub(super) fn judge(value: &Value) -> Result<(), String> {
+        read(value).map(drop).ok_or_else(|| "it must be a whole number of up to 64 bits".to_owned())
+    }
+}
+
 fn read(value: &Value) -> Option<Long> {
     let Value::Number(number) = value else { return None };
     number.as_i64().map(Long)

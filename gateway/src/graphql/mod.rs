@@ -26,7 +26,7 @@ pub mod session;
 pub mod stats;
 pub mod subscription;
 
-use async_graphql::{Context, ID, MaybeUndefined, SDLExportOptions, ScalarType, Schema, Value};
+use async_graphql::{Context, ID, MaybeUndefined, SDLExportOptions, Schema};
 use uuid::Uuid;
 
 use crate::clients::{Client, ServiceError};
@@ -44,7 +44,7 @@ use subscription::Subscription;
 pub type GatewaySchema = Executor<Query, Mutation, Subscription>;
 
 /// Which values our own scalars take.
-const SCALARS: &[(&str, Judge)] = &[("DateTime", judge::<Moment>), ("Long", judge::<Long>)];
+const SCALARS: &[(&str, Judge)] = &[("DateTime", Moment::judge), ("Long", Long::judge)];
 
 /// Builds the schema. Everything about a request comes with the request.
 ///
@@ -62,11 +62,6 @@ pub fn sdl() -> String {
     Schema::new(Query, Mutation, Subscription).sdl_with_options(SDLExportOptions::new().include_specified_by())
 }
 
-/// Judges a value by its scalar.
-fn judge<T: ScalarType>(value: &Value) -> Result<(), String> {
-    if T::is_valid(value) { Ok(()) } else { Err("it is none".to_owned()) }
-}
-
 /// Returns the service of that name, on behalf of the client of the request.
 fn client<'a>(ctx: &'a Context<'_>, name: &str) -> Result<Client<'a>, ServiceError> {
     Client::of(name, ctx.data_unchecked::<Upstreams>(), origin(ctx))
@@ -77,7 +72,7 @@ fn origin<'a>(ctx: &'a Context<'_>) -> &'a Origin {
     ctx.data_unchecked::<Origin>()
 }
 
-/// Reads an id. What is none is nobody's, and never becomes part of a path.
+/// Reads an id. A text that is not a UUID gives `None`, so it never becomes part of a path.
 fn uuid(id: &ID) -> Option<Uuid> {
     id.parse().ok()
 }

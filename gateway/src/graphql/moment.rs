@@ -27,6 +27,13 @@ impl ScalarType for Moment {
     }
 }
 
+impl Moment {
+    /// Says what is wrong with a value.
+    pub(super) fn judge(value: &Value) -> Result<(), String> {
+        read(value).map(drop).ok_or_else(|| format!("it {}", moment::REFUSED))
+    }
+}
+
 fn read(value: &Value) -> Option<Moment> {
     let Value::String(text) = value else { return None };
     moment::parse(text).map(Moment)

@@ -61,13 +61,15 @@ pub(super) async fn node(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, Ser
     let Some(id) = uuid(id) else { return Ok(None) };
     let asked = Kind::asked(ctx);
     let (likely, others): (Vec<_>, Vec<_>) = Kind::open(ctx, id).partition(|kind| asked.contains(kind));
+    let mut away = None;
     for kinds in [likely, others] {
-        let found = first(kinds.into_iter().map(|kind| kind.find(ctx, id)).collect()).await?;
-        if found.is_some() {
-            return Ok(found);
+        match first(kinds.into_iter().map(|kind| kind.find(ctx, id)).collect()).await {
+            Ok(None) => {}
+            Ok(found) => return Ok(found),
+            Err(error) => away = away.or(Some(error)),
         }
     }
-    Ok(None)
+    away.map_or(Ok(None), Err)
 }
 
 /// The first that finds something. A service that is away matters only when nobody does.

@@ -22,12 +22,10 @@ async fn run(program: &str, arguments: &[&str], folder: &Path) -> String {
     text
 }
 
-/// The folder, with its packages installed as the lock file says.
-async fn installed() -> PathBuf {
+/// The folder, with its packages.
+fn installed() -> PathBuf {
     let folder = PathBuf::from(FOLDER);
-    if !folder.join("node_modules/relay-compiler").exists() {
-        run("npm", &["ci", "--no-audit", "--no-fund"], &folder).await;
-    }
+    kit::npm::install(&folder).expect("packages are there");
     folder
 }
 
@@ -43,7 +41,7 @@ async fn shop() -> Gate {
 
 #[tokio::test]
 async fn apollo_client_persists_its_queries() {
-    let folder = installed().await;
+    let folder = installed();
     for (by_get, first) in [("post", "POST"), ("get", "GET")] {
         let gate = shop().await;
         let told = run("node", &["apollo.mjs", &format!("{}/graphql", gate.url), by_get], &folder).await;
@@ -60,7 +58,7 @@ async fn apollo_client_persists_its_queries() {
 /// Relay's compiler knows the schema, and what it makes of a fragment works.
 #[tokio::test]
 async fn relay_fetches_a_fragment_again() {
-    let folder = installed().await;
+    let folder = installed();
     // Outside the repository: the compiler adds what it makes to the Git that it finds itself in.
     let work = tempfile::tempdir().expect("a folder");
     for part in ["src", "artifacts"] {

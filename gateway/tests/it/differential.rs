@@ -5,8 +5,6 @@ mod generate;
 mod values;
 mod world;
 
-use std::fs::File;
-use std::path::Path;
 use std::process::Stdio;
 
 use async_graphql::Variables;
@@ -83,7 +81,7 @@ struct Oracle {
 impl Oracle {
     async fn start(sdl: &str) -> Self {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle");
-        install(folder).await;
+        kit::npm::install(folder.as_ref()).expect("packages are there");
         let mut node = Command::new("node");
         node.arg("run.mjs").current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut node = node.spawn().expect("Node is installed");
@@ -104,19 +102,6 @@ impl Oracle {
         self.input.write_all(format!("{request}\n").as_bytes()).await.expect("Node listens");
         self.output.next_line().await.expect("Node speaks").expect("Node goes on")
     }
-}
-
-/// Installs what the lock file says, unless it is there: one process at a time.
-async fn install(folder: &str) {
-    let lock = File::open(format!("{folder}/package-lock.json")).expect("it is in the repository");
-    lock.lock().expect("locked");
-    if Path::new(folder).join("node_modules/graphql/package.json").exists() {
-        return;
-    }
-    let mut npm = Command::new("npm");
-    npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(folder).stdin(Stdio::null());
-    let output = npm.output().await.expect("Node is installed");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 async fn ours(world: &World, case: &Case) -> Outcome {

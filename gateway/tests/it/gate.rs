@@ -75,6 +75,7 @@ impl Gate {
             "redis": { "url": redis.url, "prefix": redis.prefix },
             // On a busy machine Redis takes its time, and these tests count.
             "limits": { "redis": { "url": limits.url, "prefix": limits.prefix }, "patience_ms": 1_000 },
+            "graphql": { "persisted": { "patience_ms": 1_000 } },
             "upstreams": {
                 "auth": { "url": auth.uri() },
                 "shortener": { "url": shortener.uri() },

@@ -29,9 +29,7 @@ async fn the_audits_of_graphql_http_pass() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         output.stdout
     };
-    if !std::path::Path::new(folder).join("node_modules/graphql-http").exists() {
-        run("npm", &["ci", "--no-audit", "--no-fund"]).await;
-    }
+    kit::npm::install(folder.as_ref()).expect("packages are there");
     let results = run("node", &["run.mjs", &format!("{}/graphql", gate.url)]).await;
     let results: Vec<Value> = serde_json::from_slice(&results).expect("JSON");
     let missed: Vec<_> = results.iter().filter(|audit| audit["status"] != "ok").collect();

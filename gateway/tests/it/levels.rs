@@ -9,7 +9,7 @@ use wiremock::matchers::{method, path, query_param};
 use wiremock::{Mock, Request, ResponseTemplate};
 
 use crate::composition::batch;
-use crate::gate::{Gate, link, requests};
+use crate::gate::{Gate, code, link, requests};
 use crate::orders::{has_everything, order};
 
 /// Threads that leave the processors no time. They end with this value.
@@ -75,7 +75,7 @@ async fn has_figures(gate: &Gate) {
     Mock::given(path("/v1/links/sales/batch")).respond_with(sales).mount(&gate.orders).await;
 }
 
-/// What each kind of call was made how often for the list before; one more list makes one more call of each.
+/// How often each kind of call was made so far.
 async fn calls(gate: &Gate) -> [usize; 9] {
     [
         requests(&gate.shortener, "GET", "/v1/links").await,
@@ -92,8 +92,16 @@ async fn calls(gate: &Gate) -> [usize; 9] {
 
 const LENGTHS: [usize; 3] = [1, 20, 100];
 
+/// A gateway that no call is late for: a second try would be a call, too.
+async fn patient() -> Gate {
+    let limits = json!({ "try_timeout_ms": 20_000, "deadline_ms": 30_000 });
+    let services = ["auth", "shortener", "analytics", "orders", "inventory", "payments"];
+    let upstreams: serde_json::Map<_, _> = services.map(|name| (name.to_owned(), limits.clone())).into_iter().collect();
+    Gate::with(json!({ "upstreams": upstreams })).await
+}
+
 async fn each_level_costs_one_call_of_each_kind() {
-    let gate = Gate::start().await;
+    let gate = patient().await;
     has_everything(&gate).await;
     has_figures(&gate).await;
     let _busy = Busy::start();
@@ -136,9 +144,21 @@ async fn many_busy_threads_make_no_more_calls() {
     each_level_costs_one_call_of_each_kind().await;
 }
 
+#[tokio::test]
+async fn the_name_of_a_time_zone_has_an_end() {
+    let gate = Gate::start().await;
+    has_links(&gate, 1).await;
+    let zone = "x".repeat(65);
+    let query = format!("{{ links(first: 1) {{ edges {{ node {{ stats(timeZone: \"{zone}\") {{ clicks }} }} }} }} }}");
+    let answer = gate.ask(&query).await;
+    assert_eq!(code(&answer), "validation_failed", "{answer}");
+    assert_eq!(answer["data"]["links"]["edges"][0]["node"]["stats"], Value::Null);
+    assert_eq!(requests(&gate.analytics, "POST", "/v1/stats/batch").await, 0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_list_over_a_live_connection_makes_no_more_calls() {
-    let gate = Gate::start().await;
+    let gate = patient().await;
     has_figures(&gate).await;
     has_links(&gate, 100).await;
     let _busy = Busy::start();

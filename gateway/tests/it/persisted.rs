@@ -55,12 +55,22 @@ async fn a_document_that_was_sent_once_is_asked_for_by_its_hash() {
 #[tokio::test]
 async fn a_mutation_is_not_sent_by_get_under_a_hash_either() {
     let gate = Gate::start().await;
-    let text = "mutation { logout(refreshToken: \"x\") }";
-    send(&gate.url, None, text).await;
+    let text = "mutation($token: String!) { logout(refreshToken: $token) }";
+    let variables = json!({ "token": "x" });
+    post(&gate.url, None, json!({ "query": text, "variables": variables, "extensions": named(&hash(text)) })).await;
     let extensions = named(&hash(text)).to_string();
-    let url = url::Url::parse_with_params(&format!("{}/graphql", gate.url), [("extensions", extensions)]);
+    let parameters = [("extensions", extensions), ("variables", variables.to_string())];
+    let url = url::Url::parse_with_params(&format!("{}/graphql", gate.url), parameters);
     assert_eq!(gate.client.get(url.expect("a URL")).send().await.expect("an answer").status(), 405);
     assert_eq!(gate.auth.received_requests().await.expect("recorded").len(), 1, "the one that was posted");
+}
+
+#[tokio::test]
+async fn a_mutation_that_holds_what_should_be_a_variable_is_not_kept() {
+    let gate = Gate::start().await;
+    let text = "mutation { login(input: { email: \"ana@example.com\", password: \"correct horse\" }) { accessToken } }";
+    send(&gate.url, None, text).await;
+    assert!(is_unknown(&by_hash(&gate.url, text).await));
 }
 
 #[tokio::test]

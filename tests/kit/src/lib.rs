@@ -24,6 +24,7 @@ pub mod files;
 pub mod http;
 pub mod issuer;
 mod lock;
+pub mod npm;
 pub mod operation;
 pub mod paths;
 pub mod ports;

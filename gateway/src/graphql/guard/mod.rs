@@ -19,7 +19,7 @@ use async_graphql::Value;
 
 use crate::config::Guard;
 
-pub use scan::check as scan;
+pub use scan::{check as scan, most_tokens};
 
 /// The values of an operation's variables. One that has no value is not in it.
 pub type Values = HashMap<Name, Value>;

@@ -7,6 +7,14 @@ use crate::config::Guard;
 const BRACKETS: usize = 60;
 /// How many commas, comments and blanks may stand around a token, on average.
 const GAPS: usize = 3;
+/// The longest name or number, in bytes. Validation copies a number for each of its faults.
+const LONGEST_WORD: usize = 256;
+
+/// How many tokens the parser may see, gaps and faults included. It takes some bytes for tokens that [`check`] takes for
+/// parts of a word, and goes on behind each of its errors.
+pub const fn most_tokens(guard: &Guard) -> usize {
+    guard.tokens.saturating_mul(GAPS + 2)
+}
 
 /// Checks what the parser's time, memory and stack depend on.
 ///
@@ -32,6 +40,7 @@ pub fn check(query: &str, guard: &Guard) -> Result<(), TooComplex> {
     let limits = [
         ("bytes of comments", tokens.comments, guard.comments),
         ("bytes of strings", tokens.strings, guard.literals),
+        ("bytes in one name or number", tokens.longest_word, LONGEST_WORD),
         // The parser keeps each of them as it keeps a token.
         ("gaps between tokens", tokens.gaps, guard.tokens.saturating_mul(GAPS)),
     ];
@@ -48,6 +57,8 @@ struct Tokens<'a> {
     /// How many bytes of comments and of strings were passed.
     comments: usize,
     strings: usize,
+    /// How many bytes the longest name or number has.
+    longest_word: usize,
     /// How many commas, comments and runs of blanks were passed.
     gaps: usize,
 }
@@ -80,7 +91,9 @@ impl Iterator for Tokens<'_> {
                     return Some(first);
                 }
                 _ if is_word(first) => {
+                    let start = self.at;
                     self.skip_while(is_word);
+                    self.longest_word = self.longest_word.max(self.at - start);
                     return Some(first);
                 }
                 _ => {
@@ -94,7 +107,7 @@ impl Iterator for Tokens<'_> {
 
 impl<'a> Tokens<'a> {
     const fn of(query: &'a str) -> Self {
-        Self { bytes: query.as_bytes(), at: 0, comments: 0, strings: 0, gaps: 0 }
+        Self { bytes: query.as_bytes(), at: 0, comments: 0, strings: 0, longest_word: 0, gaps: 0 }
     }
 
     fn skip_while(&mut self, wanted: impl Fn(u8) -> bool) {
@@ -155,6 +168,16 @@ mod tests {
         assert_eq!(limit(&format!("{{ {comment}\n {string} }}")), "none");
         assert_eq!(limit(&format!("{{ {comment}\n a {comment}\n }}")), "bytes of comments");
         assert_eq!(limit(&format!("{{ {string} {string} }}")), "bytes of strings");
+    }
+
+    #[test]
+    fn a_name_or_number_has_an_end() {
+        let guard = Guard::default();
+        let excess = TooComplex { limit: "bytes in one name or number", allowed: 256 };
+        for word in ["a", "1", "é"] {
+            assert_eq!(check(&format!("{{ {} }}", word.repeat(256 / word.len())), &guard), Ok(()));
+            assert_eq!(check(&format!("{{ {} }}", word.repeat(258 / word.len())), &guard), Err(excess));
+        }
     }
 
     #[test]

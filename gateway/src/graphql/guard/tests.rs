@@ -205,6 +205,22 @@ fn variables_decide_how_long_a_list_is() {
 }
 
 #[test]
+fn what_is_made_in_a_list_has_an_answer_for_each() {
+    let query = "mutation($i: [CreateLinkInput!]!) { createLinks(inputs: $i) { link { code orders { count } \
+                 stats { clicks } a: code b: code c: code d: code e: code f: code g: code h: code i: code j: code \
+                 k: code l: code m: code n: code } } }";
+    let document = Parser::new().parse_ast(query, "test").expect("it is well-formed");
+    assert!(depends_on_variables(&document));
+    let with = |count: usize| {
+        let inputs = Value::List(vec![Value::Null; count]);
+        let values = [(Name::new_static("i").expect("a name"), inputs)].into_iter().collect();
+        check_operation(&document, None, &values, &Guard::default()).is_ok()
+    };
+    assert!(with(1) && with(1_000));
+    assert!(!with(5_000));
+}
+
+#[test]
 fn what_validation_would_look_at_again_and_again_is_counted() {
     let parts = "parts in the document, fragments expanded";
     // Arguments, values, directives and spreads of fragments that are not there: none of them is a field.

@@ -248,20 +248,27 @@ impl<'a> Walk<'a> {
             let usual = LISTS.iter().find(|(name, _)| *name == field.name.as_str());
             usual.map_or(1, |(_, length)| *length)
         };
-        let Some(first) = field.arguments.iter().find(|argument| argument.name == "first") else { return usual() };
-        let number = match (&*first.value, self.values) {
-            (Value::Int(number), _) => number.as_str().parse().ok(),
+        let Some(argument) = field.arguments.iter().find(|argument| tells_length(argument)) else { return usual() };
+        let (number, longest) = match (&*argument.value, self.values) {
+            (Value::Int(number), _) => (number.as_str().parse().ok(), LONGEST),
+            (Value::List(items), _) => (Some(items.len() as u64), u64::MAX),
             // Weighed when the values are known.
-            (Value::Variable(_), None) => Some(1),
+            (Value::Variable(_), None) => (Some(1), LONGEST),
             (Value::Variable(name), Some(values)) => match values.get(name) {
                 None => return usual(),
-                Some(Known::Number(number)) => number.as_u64(),
-                Some(_) => None,
+                Some(Known::Number(number)) => (number.as_u64(), LONGEST),
+                Some(Known::List(items)) => (Some(items.len() as u64), u64::MAX),
+                Some(_) => (None, LONGEST),
             },
-            _ => None,
+            _ => (None, LONGEST),
         };
-        number.unwrap_or(LONGEST).clamp(1, LONGEST)
+        number.unwrap_or(longest).clamp(1, longest)
     }
+}
+
+/// Whether an argument says how long the field's list is: a page's length, or what is to be made, one answer each.
+fn tells_length(argument: &Argument) -> bool {
+    matches!(argument.name.as_str(), "first" | "inputs")
 }
 
 /// Whether a selection says by a variable how long a list is. Fragments that it spreads are not looked into.
@@ -269,7 +276,7 @@ pub(super) fn has_variable_length(set: &[Selection]) -> bool {
     set.iter().any(|selection| match selection {
         Selection::Field(field) => {
             let is_variable =
-                |argument: &Node<Argument>| argument.name == "first" && argument.value.as_variable().is_some();
+                |argument: &Node<Argument>| tells_length(argument) && argument.value.as_variable().is_some();
             field.arguments.iter().any(is_variable) || has_variable_length(&field.selection_set)
         }
         Selection::InlineFragment(inline) => has_variable_length(&inline.selection_set),

@@ -89,7 +89,7 @@ fn map<'a, T: Deserialize<'a>>(name: &str, value: &'a str) -> Result<Option<T>, 
     match value {
         "" => Ok(None),
         value => {
-            serde_json::from_str(value).map_err(|_| format!("The parameter {name} is not a JSON map of its kind."))
+            serde_json::from_str(value).map_err(|_| format!("The parameter {name} is not a JSON object of its kind."))
         }
     }
 }

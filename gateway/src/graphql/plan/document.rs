@@ -7,7 +7,7 @@ use apollo_compiler::parser::{Parser, SourceSpan};
 use apollo_compiler::validation::DiagnosticList;
 use async_graphql::Pos;
 
-use super::super::guard;
+use super::super::guard::{self, TooComplex};
 use super::lines::Lines;
 use super::refused::{Fault, Refused, TOLD};
 use super::rules;
@@ -35,7 +35,12 @@ impl Document {
     pub(super) fn parse(text: &str, types: &Types, guard: &Guard) -> Result<Self, Refused> {
         guard::scan(text, guard)?;
         let lines = Lines::of(text);
-        let parsed = Parser::new().parse_ast(text, "document");
+        let most = guard::most_tokens(guard);
+        let mut parser = Parser::new().token_limit(most);
+        let parsed = parser.parse_ast(text, "document");
+        if parser.tokens_reached() > most {
+            return Err(TooComplex { limit: "tokens", allowed: guard.tokens as u64 }.into());
+        }
         let parsed = parsed.map_err(|invalid| Refused::syntax(syntax_faults(text, &invalid.errors, &lines)))?;
         guard::check(&parsed, guard).map_err(|refused| match refused {
             guard::Refused::TooComplex(excess) => Refused::from(excess),

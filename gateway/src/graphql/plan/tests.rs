@@ -60,6 +60,13 @@ fn planned(text: &str, variables: serde_json::Value) -> String {
 }
 
 #[test]
+fn the_parser_sees_no_more_tokens_than_are_allowed() {
+    // What is one word to the guard is a number and a name, again and again, to the parser.
+    let text = format!("{{ {} }}", format!("{} ", "1a".repeat(128)).repeat(1_000));
+    assert_eq!(plan(&text, json!({})).expect_err("refused").limit(), Some("tokens"));
+}
+
+#[test]
 fn fields_of_one_key_are_merged_and_fragments_are_gone() {
     let text = "query($no: Boolean!) { ...f a { x @skip(if: $no) } b: a { other { x } } }
         fragment f on Query { a { name ...g } a { ... { name } } } fragment g on A { other { name } x @include(if: $no) }";

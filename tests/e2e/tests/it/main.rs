@@ -1,6 +1,5 @@
 //! The stories: a file per topic. Each starts Vitrine anew, in databases of its own.
 
-mod audits;
 mod coverage;
 mod degradation;
 mod guard;

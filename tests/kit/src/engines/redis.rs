@@ -1,12 +1,17 @@
 //! Both Redis servers, with their logins in a file of its own, so that they survive a restart.
 
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use redis::AsyncConnectionConfig;
 
 use super::{Address, Engine, Site, start};
 use crate::files;
 use crate::secrets::write_private;
+
+/// How long Redis may take to let an administrator in, and to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a Redis holds, and what it does when that is full.
 ///
@@ -54,5 +59,8 @@ pub(super) async fn ready(address: &Address) -> Result<()> {
 /// When Redis does not answer or refuses the login.
 pub(crate) async fn connect(address: &Address) -> Result<redis::aio::MultiplexedConnection> {
     let client = redis::Client::open(format!("{}/0", address.url("redis")))?;
-    Ok(client.get_multiplexed_async_connection().await?)
+    // The default of half a second is short for a disk that others keep busy.
+    let patience =
+        AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE)).set_response_timeout(Some(PATIENCE));
+    Ok(client.get_multiplexed_async_connection_with_config(&patience).await?)
 }

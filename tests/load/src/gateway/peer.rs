@@ -1,6 +1,6 @@
 //! The peer: a gateway on Apollo Server, as a process of its own.
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use kit::{Issuer, Sandbox, eventually, issuer};
 use serde_json::json;
 use std::{
@@ -60,13 +60,9 @@ impl Drop for Peer {
     }
 }
 
-/// The folder of the peer, with its packages installed as the lock file says.
+/// The folder of the peer, with its packages.
 fn installed() -> anyhow::Result<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/apollo");
-    if !folder.join("node_modules/@apollo/server").is_dir() {
-        let npm = Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder).output();
-        let output = npm.context("npm is needed for the peer: install Node 20")?;
-        ensure!(output.status.success(), "npm ci: {}", String::from_utf8_lossy(&output.stderr));
-    }
+    kit::npm::install(&folder)?;
     Ok(folder)
 }
