@@ -16,7 +16,7 @@ use crate::store::Store;
 
 /// How long what did not change is not written again.
 const REFRESH: Duration = Duration::from_secs(60);
-/// Of how many answers it is known what was written.
+/// How many answers are remembered as written.
 const WRITTEN: u64 = 10_000;
 /// How many facets of one link and window are kept at most.
 const FACETS: usize = 16;
@@ -60,8 +60,8 @@ impl Copies {
         Self(Arc::new(Inner { store, script, bounds, written, hasher: RandomState::new() }))
     }
 
-    /// Keeps what analytics answered to `user`, but for facets that are too large. Nobody waits for Redis. What did not
-    /// change is not written again for a minute, and so is told with a moment that is as much older.
+    /// Keeps what analytics answered to `user`, but for facets that are too large. Nobody waits for Redis. Unchanged
+    /// values are written at most once a minute, so a copy's `as_of` may be a minute too old.
     pub async fn keep(&self, user: &str, window: &Window, facets: &[Facet], batch: &StatsBatch) {
         let codes: Vec<_> = batch.links.keys().collect();
         let asked = self.0.hasher.hash_one((user, window, facets, codes));

@@ -20,7 +20,7 @@ use crate::upstream::call::{Answer, AnswerBody, Call, Class, Reply};
 /// Addresses of shortener that look like codes and are none.
 const NOT_CODES: [&str; 3] = ["metrics", "health", "v1"];
 
-/// `GET` and `HEAD /r/{code}`, and where people come who cut an address short or copied too much of it.
+/// `GET` and `HEAD /r/{code}`, and pages for addresses that were cut short or copied with too much.
 pub fn routes(shortener: Upstream) -> Router {
     let nowhere = || get(async |headers: HeaderMap| Reader::of(&headers).answer(no_such_link()));
     let routes = Router::new().route("/r/{code}", get(redirect)).with_state(shortener);

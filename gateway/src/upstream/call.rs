@@ -90,7 +90,7 @@ pub type Reader = fn(&[u8]) -> serde_json::Result<Read>;
 /// Reads JSON as a `T`.
 ///
 /// # Errors
-/// Fails when it is none, or no JSON.
+/// Fails when the bytes are not JSON, or not of a `T`.
 pub fn read_as<T: DeserializeOwned + Send + Sync + 'static>(bytes: &[u8]) -> serde_json::Result<Read> {
     serde_json::from_slice::<T>(bytes).map(|read| Arc::new(read) as Read)
 }

@@ -7,6 +7,8 @@ use crate::machine::{BARRED_FOR, CALLER_FAILURES, CALLERS, WINDOW};
 
 /// The most callers that are remembered. Beyond it new ones are not counted: those that are remain a fair sample.
 const MOST: usize = 4_096;
+// Whoever is forgotten with the window is barred no longer.
+const _: () = assert!(BARRED_FOR.as_millis() < WINDOW.as_millis());
 
 /// Whoever a call is made for, as a number. Calls that nobody's input can spoil share one number.
 pub type Caller = u64;
@@ -92,7 +94,7 @@ impl Callers {
         }
         if self.swept.is_none_or(|at| now.saturating_duration_since(at) >= Duration::from_secs(1)) {
             self.swept = Some(now);
-            self.seen.retain(|_, seen| is_inside(seen, now) || seen.barred_until.is_some_and(|until| until > now));
+            self.seen.retain(|_, seen| is_inside(seen, now));
         }
         self.seen.len() < MOST
     }
@@ -100,4 +102,34 @@ impl Callers {
 
 fn is_inside(seen: &Seen, now: Instant) -> bool {
     now.saturating_duration_since(seen.last) < WINDOW
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_agreed_are_forgotten_together() {
+        let (now, mut callers) = (Instant::now(), Callers::default());
+        (0..CALLERS as Caller).for_each(|caller| callers.note(now, caller, true));
+        assert!(callers.agree(now));
+        callers.clear();
+        assert_eq!((callers.count(now), callers.agree(now)), ((0, 0), false));
+    }
+
+    #[test]
+    fn a_full_table_takes_nobody_new_until_somebody_left_the_window() {
+        let (began, mut callers) = (Instant::now(), Callers::default());
+        let (half, most) = (MOST as Caller / 2, MOST as Caller);
+        (0..half).for_each(|caller| callers.note(began, caller, false));
+        let later = began + WINDOW / 2;
+        (half..most).for_each(|caller| callers.note(later, caller, false));
+        callers.note(later, most, true);
+        assert_eq!(callers.count(later), (MOST, 0), "a new one is not counted");
+        callers.note(later, most - 1, true);
+        assert_eq!(callers.count(later), (MOST, 1), "a known one is");
+        let end = began + WINDOW;
+        callers.note(end, most, true);
+        assert_eq!(callers.count(end), (MOST / 2 + 1, 2), "half have left, and the others are kept");
+    }
 }

@@ -74,7 +74,7 @@ pub async fn open(settings: &Postgres, migrations: &Migrator, context: &Context)
 /// Up to `most` connections, made when they are needed.
 ///
 /// # Errors
-/// Fails when the URL is none.
+/// Fails when the URL cannot be parsed.
 pub fn pool(settings: &Postgres, most: u32) -> anyhow::Result<PgPool> {
     connect(settings, most, STATEMENT)
 }

@@ -63,7 +63,8 @@ impl Levels {
                 self.bell.rung.store(true, Ordering::Release);
                 return Poll::Ready(result);
             }
-            // It goes on by itself, and may find more to wait for. What finds tokio's budget used up is woken only later.
+            // An execution that woke itself may ask for more keys. A field that used up tokio's budget is woken only later:
+            // it counts as woken.
             if !coop::has_budget_remaining() {
                 self.waker.wake_by_ref();
             }

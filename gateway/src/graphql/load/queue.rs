@@ -58,7 +58,7 @@ impl<K: Key> Queue<K> {
         Poll::Pending
     }
 
-    /// Forgets all. Fields that still wait do so in vain: their result has been told.
+    /// Forgets all keys. Fields that still wait are never woken: the result that they belong to was sent.
     pub(super) fn forget(&self) {
         let mut state = self.0.lock();
         state.known.clear();

@@ -14,8 +14,8 @@ use super::rules;
 use super::types::Types;
 use crate::config::Guard;
 
-/// What the memory of a document is taken for, in bytes for each byte of its text: the nodes of short fields (`a b c`)
-/// take most.
+/// The estimated memory of a document for each byte of its text, in bytes: that of the worst text, short fields
+/// (`a b c`).
 const BYTES: usize = 120;
 
 /// A valid document that is small enough to be executed.

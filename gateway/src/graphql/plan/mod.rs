@@ -44,7 +44,7 @@ pub use types::Judge;
 const KEPT: u64 = 64 * 1024 * 1024;
 /// The largest document that is kept, in bytes of memory: one that takes more is parsed again each time.
 const LARGEST: usize = 2 * 1024 * 1024;
-/// How many times the fields of an operation its plan may have: below an interface each object has its own.
+/// A plan may have this many times `guard.fields`: below an interface each type gets its own copy of the fields.
 const OBJECTS: u64 = 10;
 
 /// Makes plans for the requests of one schema.

@@ -50,7 +50,7 @@ impl Refusals {
 }
 
 async fn tell(mut stream: TcpStream, answer: &[u8]) -> std::io::Result<()> {
-    // Clients take what comes before they have asked for no answer at all.
+    // A client discards an answer that comes before its request: wait for the request's first byte.
     if stream.peek(&mut [0]).await? == 0 {
         return Ok(());
     }

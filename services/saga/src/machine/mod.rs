@@ -80,8 +80,8 @@ pub fn advance(shape: &Shape, state: State, input: Input, now: DateTime<Utc>) ->
     Ok(machine.end(next))
 }
 
-/// What `state` is when replies could come only from `anew` on: if the time of what it waits for is over by `now`, it has
-/// it anew, and the deadline shifts alike. Without this, a reply that waited longer than the saga would come too late.
+/// Restarts the clock of a step whose time ran out while no reply could arrive: `anew` is from when on replies could. The
+/// saga's deadline moves by the same time.
 pub fn renewed(shape: &Shape, state: State, anew: DateTime<Utc>, now: DateTime<Utc>) -> State {
     let mut machine = Machine { shape, now, state, notes: Vec::new() };
     machine.renew(anew);
