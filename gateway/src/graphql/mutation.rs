@@ -204,10 +204,7 @@ fn idempotency_key(ctx: &Context<'_>) -> Result<String, ServiceError> {
         _ => "createLink",
     };
     match &origin(ctx).idempotency_key {
-        Some(Ok(key)) => {
-            let hash = Sha256::digest(format!("{}.{field}", key.as_str()));
-            Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
-        }
+        Some(Ok(key)) => Ok(hex::encode(Sha256::digest(format!("{}.{field}", key.as_str())))),
         Some(Err(why)) => Err(ServiceError::argument("Idempotency-Key", why)),
         None => Ok(Uuid::now_v7().to_string()),
     }

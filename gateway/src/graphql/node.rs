@@ -112,16 +112,11 @@ impl Kind {
     fn asked(ctx: &Context<'_>) -> Vec<Self> {
         let selections = &ctx.item.node.selection_set.node.items;
         let typed = selections.iter().filter_map(|selection| {
-            let (condition, set) = match &selection.node {
-                Selection::Field(_) => return None,
-                Selection::InlineFragment(inline) => (inline.node.type_condition.as_ref()?, &inline.node.selection_set),
-                Selection::FragmentSpread(spread) => {
-                    let fragment = ctx.query_env.fragments.get(&spread.node.fragment_name.node)?;
-                    (&fragment.node.type_condition, &fragment.node.selection_set)
-                }
-            };
+            // The plan has split the selection by type: one inline fragment each, of fields.
+            let Selection::InlineFragment(inline) = &selection.node else { return None };
+            let condition = inline.node.type_condition.as_ref()?;
             let kind = Self::ALL.into_iter().find(|kind| condition.node.on.node == kind.name())?;
-            asks_for_more(&set.node).then_some(kind)
+            asks_for_more(&inline.node.selection_set.node).then_some(kind)
         });
         typed.collect()
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use wiremock::matchers::{header, header_exists, method, path, query_param};
 use wiremock::{Mock, Request, ResponseTemplate};
 
-use crate::gate::{Gate, code, has_link, link, requests};
+use crate::gate::{Gate, answers, code, has_link, link, requests};
 
 /// Plays `POST /v1/stats/batch` as analytics does: every facet for every code, but not for codes in `unknown`.
 pub(crate) fn batch(request: &Request, unknown: &[&str]) -> ResponseTemplate {
@@ -146,11 +146,7 @@ async fn one_bad_argument_costs_its_own_field() {
 #[tokio::test]
 async fn a_patch_tells_null_from_absent() {
     let gate = Gate::start().await;
-    Mock::given(method("PATCH"))
-        .and(path("/v1/links/promo"))
-        .respond_with(ResponseTemplate::new(200).set_body_json(link("promo")))
-        .mount(&gate.shortener)
-        .await;
+    answers(&gate.shortener, "PATCH", "/v1/links/promo", 200, link("promo")).await;
     let query =
         "mutation { updateLink(code: \"promo\", input: { title: null, tags: [\"a\"], maxClicks: 5 }) { code } }";
     assert_eq!(gate.ask(query).await["data"]["updateLink"]["code"], "promo");
@@ -162,11 +158,7 @@ async fn a_patch_tells_null_from_absent() {
 #[tokio::test]
 async fn a_clients_own_key_makes_creation_repeatable() {
     let gate = Gate::start().await;
-    Mock::given(method("POST"))
-        .and(path("/v1/links"))
-        .respond_with(ResponseTemplate::new(201).set_body_json(link("promo")))
-        .mount(&gate.shortener)
-        .await;
+    answers(&gate.shortener, "POST", "/v1/links", 201, link("promo")).await;
     let query = "mutation { a: createLink(input: { url: \"https://a.example\" }) { code } createLink(input: { url: \"https://b.example\" }) { code } }";
     for _ in 0..2 {
         let request = gate.client.post(format!("{}/graphql", gate.url)).bearer_auth(gate.token());

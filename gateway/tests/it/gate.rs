@@ -234,11 +234,13 @@ pub(crate) fn link(code: &str) -> Value {
 
 /// Plays `GET /v1/links/{code}`.
 pub(crate) async fn has_link(shortener: &MockServer, code: &str) {
-    Mock::given(method("GET"))
-        .and(path(format!("/v1/links/{code}")))
-        .respond_with(ResponseTemplate::new(200).set_body_json(link(code)))
-        .mount(shortener)
-        .await;
+    answers(shortener, "GET", &format!("/v1/links/{code}"), 200, link(code)).await;
+}
+
+/// Plays one route that always answers the same.
+pub(crate) async fn answers(service: &MockServer, verb: &str, at: &str, status: u16, body: Value) {
+    let answer = ResponseTemplate::new(status).set_body_json(body);
+    Mock::given(method(verb)).and(path(at)).respond_with(answer).mount(service).await;
 }
 
 /// How many requests of a method and path a service was sent.

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use wiremock::matchers::{body_json, header, method, path, query_param};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-use crate::gate::{Gate, code, link, requests};
+use crate::gate::{Gate, answers, code, link, requests};
 
 pub(crate) const CUSTOMER: &str = "019346e6-8e9e-7000-8000-0000000000c1";
 
@@ -88,11 +88,7 @@ pub(crate) async fn has_everything(gate: &Gate) {
 
 /// Plays `GET /v1/orders/{id}`.
 async fn has_order(gate: &Gate, number: usize) {
-    Mock::given(method("GET"))
-        .and(path(format!("/v1/orders/{}", id(number))))
-        .respond_with(ResponseTemplate::new(200).set_body_json(order(number, "confirmed", 2)))
-        .mount(&gate.orders)
-        .await;
+    answers(&gate.orders, "GET", &format!("/v1/orders/{}", id(number)), 200, order(number, "confirmed", 2)).await;
 }
 
 const EVERYTHING: &str = "id status total { minor currency formatted } placedAt

@@ -10,7 +10,7 @@ use crate::gate::{Gate, code};
 const QUERY: &str = "query Kind { __typename }";
 
 fn hash(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(text))
 }
 
 fn named(hash: &str) -> Value {

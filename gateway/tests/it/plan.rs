@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use wiremock::matchers::{method, path, query_param};
 use wiremock::{Mock, ResponseTemplate};
 
-use crate::gate::{Gate, code, has_link, link, requests};
+use crate::gate::{Gate, answers, code, has_link, link, requests};
 use crate::orders::{id, product};
 
 /// Asks as the user; returns the status and the answer as it is written.
@@ -31,16 +31,8 @@ async fn bodies(service: &wiremock::MockServer, method: &str) -> Vec<Value> {
 #[tokio::test]
 async fn an_absent_variable_is_an_absent_field() {
     let gate = Gate::start().await;
-    Mock::given(method("PATCH"))
-        .and(path("/v1/links/promo"))
-        .respond_with(ResponseTemplate::new(200).set_body_json(link("promo")))
-        .mount(&gate.shortener)
-        .await;
-    Mock::given(method("PATCH"))
-        .and(path(format!("/v1/products/{}", id(1))))
-        .respond_with(ResponseTemplate::new(200).set_body_json(product(&id(1))))
-        .mount(&gate.inventory)
-        .await;
+    answers(&gate.shortener, "PATCH", "/v1/links/promo", 200, link("promo")).await;
+    answers(&gate.inventory, "PATCH", &format!("/v1/products/{}", id(1)), 200, product(&id(1))).await;
     let update = "mutation($t: String, $m: Int, $f: String, $x: DateTime) { updateLink(code: \"promo\",
         input: { title: $t, maxClicks: $m, fallbackUrl: $f, expiresAt: $x, tags: [\"a\"] }) { code } }";
     answer(&gate, update, json!({})).await;
@@ -56,11 +48,7 @@ async fn an_absent_variable_is_an_absent_field() {
 #[tokio::test]
 async fn a_field_that_two_fragments_select_runs_once() {
     let gate = Gate::start().await;
-    Mock::given(method("POST"))
-        .and(path("/v1/links"))
-        .respond_with(ResponseTemplate::new(201).set_body_json(link("promo")))
-        .mount(&gate.shortener)
-        .await;
+    answers(&gate.shortener, "POST", "/v1/links", 201, link("promo")).await;
     let create = "createLink(input: { url: \"https://a.example\" })";
     let query = format!(
         "mutation {{ ...a ...b {create} {{ active }} }}

@@ -103,6 +103,6 @@ pub fn sign(secret: &SecretString, time: i64, body: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
     let signed = [time.to_string().as_bytes(), b".", body].concat();
     let tag = hmac::sign(&key, &signed);
-    let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex::encode(tag);
     format!("t={time},v1={hex}")
 }

@@ -118,5 +118,5 @@ impl Documents {
 pub(super) const NOT_FOUND: &str = "PERSISTED_QUERY_NOT_FOUND";
 
 fn hash_of(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(text))
 }

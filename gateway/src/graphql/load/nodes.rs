@@ -4,6 +4,7 @@ use contracts::rest::orders::{self, Order};
 use contracts::rest::shortener::{self, Link};
 use uuid::Uuid;
 
+use super::shop::ids;
 use super::{Found, Key, Queue, Queues, Services};
 use crate::clients::ServiceError;
 
@@ -24,8 +25,7 @@ impl Key for OrderOf {
     }
 
     async fn ask(keys: &[Self], services: &Services) -> Result<Found<Self>, ServiceError> {
-        let ids = keys.iter().map(|key| key.0).collect();
-        let orders = services.client("orders")?.orders_by_id(ids).await?;
+        let orders = services.client("orders")?.orders_by_id(ids(keys, |key| key.0)).await?;
         Ok(orders.into_iter().map(|order| (Self(order.id), Ok(order))).collect())
     }
 }
@@ -39,8 +39,7 @@ impl Key for LinkById {
     }
 
     async fn ask(keys: &[Self], services: &Services) -> Result<Found<Self>, ServiceError> {
-        let ids = keys.iter().map(|key| key.0).collect();
-        let links = services.client("shortener")?.links_by_id(ids).await?;
+        let links = services.client("shortener")?.links_by_id(ids(keys, |key| key.0)).await?;
         Ok(links.into_iter().map(|link| (Self(link.id), Ok(link))).collect())
     }
 }

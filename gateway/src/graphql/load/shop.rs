@@ -121,6 +121,6 @@ impl Key for LinkOf {
 }
 
 /// Takes what the service knows of the keys.
-fn ids<K, T>(keys: &[K], id: impl Fn(&K) -> T) -> Vec<T> {
+pub(super) fn ids<K, T>(keys: &[K], id: impl Fn(&K) -> T) -> Vec<T> {
     keys.iter().map(id).collect()
 }

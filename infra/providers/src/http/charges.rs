@@ -174,7 +174,7 @@ fn fingerprint(about: &str, body: &impl Serialize) -> String {
     let mut hashed = about.as_bytes().to_vec();
     hashed.push(0);
     hashed.extend(serde_json::to_vec(body).expect("a body is JSON"));
-    digest::digest(&digest::SHA256, &hashed).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(digest::digest(&digest::SHA256, &hashed))
 }
 
 fn refuse(refused: Refused) -> Failure {

@@ -66,7 +66,7 @@ mod tests {
     fn sign(secret: &[u8], time: i64, body: &[u8]) -> String {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let tag = hmac::sign(&key, &[time.to_string().as_bytes(), b".", body].concat());
-        let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex::encode(tag);
         format!("t={time},v1={hex}")
     }
 

@@ -139,5 +139,5 @@ impl Catalogue {
 /// The hash of a request, by which a repeated one is known.
 fn fingerprint(request: &rest::CreateLink) -> Result<String, Error> {
     let text = serde_json::to_vec(request).map_err(|error| Error::Internal(error.into()))?;
-    Ok(Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(Sha256::digest(text)))
 }

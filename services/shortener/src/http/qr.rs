@@ -113,7 +113,7 @@ impl Drawing {
 
 fn tag(text: &str, format: Format, size: u32, correction: EcLevel) -> Result<HeaderValue, Failure> {
     let all = format!("{text} {format:?} {size} {correction:?}");
-    let hash: String = Sha256::digest(all).iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex::encode(&Sha256::digest(all)[..12]);
     HeaderValue::from_str(&format!("\"{hash}\"")).map_err(Failure::internal)
 }
 
