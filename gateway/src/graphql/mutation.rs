@@ -9,14 +9,15 @@ use uuid::Uuid;
 
 use super::customer::{Customer, CustomerInput};
 use super::link::{CreateLinkInput, CreateLinkResult, Link, UpdateLinkInput};
+use super::load::forget;
 use super::order::Order;
 use super::place::PlaceOrderInput;
 use super::product::{ChangeStockInput, CreateProductInput, Product, StockChanged, UpdateProductInput};
 use super::session::{LoginInput, RegisterInput, Session};
-use super::{client, origin, uuid};
-use crate::clients::ServiceError;
+use super::{origin, uuid};
 use crate::clients::inventory::no_product;
 use crate::clients::orders::no_order;
+use crate::clients::{Client, ServiceError};
 
 /// What can be done.
 pub struct Mutation;
@@ -30,7 +31,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The account.")] input: RegisterInput,
     ) -> Result<Session> {
-        Ok(client(ctx, "auth")?.register(&input.into()).await?.into())
+        Ok(service(ctx, "auth")?.register(&input.into()).await?.into())
     }
 
     /// Begins a session.
@@ -39,7 +40,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Whose session it is to be.")] input: LoginInput,
     ) -> Result<Session> {
-        Ok(client(ctx, "auth")?.log_in(&input.into()).await?.into())
+        Ok(service(ctx, "auth")?.log_in(&input.into()).await?.into())
     }
 
     /// Goes on with a session: the refresh token is used up and replaced.
@@ -48,7 +49,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The refresh token that came last.")] refresh_token: String,
     ) -> Result<Session> {
-        Ok(client(ctx, "auth")?.refresh(&RefreshToken { refresh_token }).await?.into())
+        Ok(service(ctx, "auth")?.refresh(&RefreshToken { refresh_token }).await?.into())
     }
 
     /// Ends a session.
@@ -57,7 +58,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The session's refresh token.")] refresh_token: String,
     ) -> Result<bool> {
-        client(ctx, "auth")?.revoke(&RefreshToken { refresh_token }).await?;
+        service(ctx, "auth")?.revoke(&RefreshToken { refresh_token }).await?;
         Ok(true)
     }
 
@@ -70,7 +71,7 @@ impl Mutation {
     ) -> Result<Link> {
         origin(ctx).user()?;
         let key = idempotency_key(ctx)?;
-        Ok(client(ctx, "shortener")?.create_link(&input.into(), &key).await?.into())
+        Ok(service(ctx, "shortener")?.create_link(&input.into(), &key).await?.into())
     }
 
     /// Creates up to 5,000 links. Each succeeds or fails by itself.
@@ -81,7 +82,7 @@ impl Mutation {
     ) -> Result<Vec<CreateLinkResult>> {
         origin(ctx).user()?;
         let links = inputs.into_iter().map(CreateLink::from).collect();
-        let results = client(ctx, "shortener")?.create_links(links).await?.results;
+        let results = service(ctx, "shortener")?.create_links(links).await?.results;
         Ok(results.into_iter().map(CreateLinkResult::from).collect())
     }
 
@@ -93,7 +94,7 @@ impl Mutation {
         #[graphql(desc = "The changes.")] input: UpdateLinkInput,
     ) -> Result<Link> {
         origin(ctx).user()?;
-        Ok(client(ctx, "shortener")?.update_link(&code, &input.into()).await?.into())
+        Ok(service(ctx, "shortener")?.update_link(&code, &input.into()).await?.into())
     }
 
     /// Deletes a link. Its code is never given out again.
@@ -103,7 +104,7 @@ impl Mutation {
         #[graphql(desc = "The link's short code.")] code: String,
     ) -> Result<bool> {
         origin(ctx).user()?;
-        client(ctx, "shortener")?.delete_link(&code).await?;
+        service(ctx, "shortener")?.delete_link(&code).await?;
         Ok(true)
     }
 
@@ -114,7 +115,7 @@ impl Mutation {
         #[graphql(desc = "The account's password, once more.")] password: String,
     ) -> Result<bool> {
         origin(ctx).user()?;
-        client(ctx, "auth")?.delete_account(&DeleteAccount { password }).await?;
+        service(ctx, "auth")?.delete_account(&DeleteAccount { password }).await?;
         Ok(true)
     }
 
@@ -126,7 +127,7 @@ impl Mutation {
     ) -> Result<Customer> {
         origin(ctx).user()?;
         let customer = input.try_into().map_err(ServiceError::refused)?;
-        Ok(client(ctx, "orders")?.save_customer(&customer).await?.into())
+        Ok(service(ctx, "orders")?.save_customer(&customer).await?.into())
     }
 
     /// Places an order. It is pending at first: `orderChanged` tells what becomes of it. The same key and input place
@@ -140,7 +141,7 @@ impl Mutation {
     ) -> Result<Order> {
         origin(ctx).user()?;
         let order = input.try_into().map_err(ServiceError::refused)?;
-        Ok(client(ctx, "orders")?.place_order(&order, &idempotency_key).await?.into())
+        Ok(service(ctx, "orders")?.place_order(&order, &idempotency_key).await?.into())
     }
 
     /// Calls an order off, as long as it is not shipped.
@@ -152,7 +153,7 @@ impl Mutation {
     ) -> Result<Order> {
         origin(ctx).user()?;
         let id = uuid(&id).ok_or_else(no_order)?;
-        Ok(client(ctx, "orders")?.cancel_order(id, &CancelOrder { reason }).await?.into())
+        Ok(service(ctx, "orders")?.cancel_order(id, &CancelOrder { reason }).await?.into())
     }
 
     /// Creates a product. For operators.
@@ -163,7 +164,7 @@ impl Mutation {
     ) -> Result<Product> {
         origin(ctx).user()?;
         let product = input.try_into().map_err(ServiceError::refused)?;
-        Ok(client(ctx, "inventory")?.create_product(&product).await?.into())
+        Ok(service(ctx, "inventory")?.create_product(&product).await?.into())
     }
 
     /// Changes a product: what is absent stays, null clears. For operators.
@@ -176,7 +177,7 @@ impl Mutation {
         origin(ctx).user()?;
         let id = uuid(&id).ok_or_else(no_product)?;
         let changes = input.try_into().map_err(ServiceError::refused)?;
-        Ok(client(ctx, "inventory")?.update_product(id, &changes).await?.into())
+        Ok(service(ctx, "inventory")?.update_product(id, &changes).await?.into())
     }
 
     /// Changes what is there of a product. The same key and input change it once. For operators.
@@ -189,8 +190,15 @@ impl Mutation {
     ) -> Result<StockChanged> {
         origin(ctx).user()?;
         let id = uuid(&input.product_id).ok_or_else(no_product)?;
-        Ok(client(ctx, "inventory")?.change_stock(id, &input.into(), &idempotency_key).await?.into())
+        Ok(service(ctx, "inventory")?.change_stock(id, &input.into(), &idempotency_key).await?.into())
     }
+}
+
+/// Returns the service that a field changes. What earlier fields of the request loaded is old then, and is loaded anew
+/// when it is asked for again.
+fn service<'a>(ctx: &'a Context<'_>, name: &str) -> Result<Client<'a>, ServiceError> {
+    forget(ctx);
+    super::client(ctx, name)
 }
 
 /// Returns the key of a creation: the client's own, told apart by field where one request creates several, or else one

@@ -12,11 +12,11 @@ use uuid::Uuid;
 
 use super::customer::Customer;
 use super::link::Link;
-use super::load::{CustomerOf, LinkById, OrderOf, ProductOf, load};
+use super::load::{CustomerOf, LinkById, Me, OrderOf, ProductOf, load};
 use super::order::Order;
 use super::product::Product;
 use super::session::User;
-use super::{client, origin, uuid};
+use super::{origin, uuid};
 use crate::clients::ServiceError;
 
 /// What has an id by which `node` finds it again.
@@ -131,7 +131,7 @@ impl Kind {
             Self::Customer => {
                 Box::pin(async move { Ok(load(ctx, CustomerOf(id)).await?.map(|it| Node::Customer(it.into()))) })
             }
-            Self::User => Box::pin(async move { Ok(Some(Node::User(client(ctx, "auth")?.me().await?.into()))) }),
+            Self::User => Box::pin(async move { Ok(load(ctx, Me).await?.map(|it| Node::User(it.into()))) }),
         }
     }
 }

@@ -7,6 +7,7 @@ use contracts::rest::shortener::ListLinks;
 
 use super::customer::Customer;
 use super::link::{Link, LinkConnection};
+use super::load::{Me, load};
 use super::moment::Moment;
 use super::node::{Node, node};
 use super::order::{Order, OrderConnection, OrderStatus};
@@ -36,7 +37,7 @@ impl Query {
 
     /// The user whose token came.
     async fn me(&self, ctx: &Context<'_>) -> Option<Result<User>> {
-        Some(me(ctx).await.map_err(Into::into))
+        me(ctx).await.map_err(Into::into).transpose()
     }
 
     /// One of the user's links; null where there is none of that code.
@@ -115,9 +116,9 @@ impl Query {
     }
 }
 
-async fn me(ctx: &Context<'_>) -> Result<User, ServiceError> {
+async fn me(ctx: &Context<'_>) -> Result<Option<User>, ServiceError> {
     origin(ctx).user()?;
-    Ok(client(ctx, "auth")?.me().await?.into())
+    Ok(load(ctx, Me).await?.map(User::from))
 }
 
 async fn link(ctx: &Context<'_>, code: &str) -> Result<Option<Link>, ServiceError> {

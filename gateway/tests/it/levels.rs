@@ -9,7 +9,7 @@ use wiremock::matchers::{method, path, query_param};
 use wiremock::{Mock, Request, ResponseTemplate};
 
 use crate::composition::batch;
-use crate::gate::{Gate, code, link, requests};
+use crate::gate::{Gate, answers, code, link, requests};
 use crate::orders::{has_everything, order};
 
 /// Threads that leave the processors no time. They end with this value.
@@ -142,6 +142,24 @@ async fn one_busy_thread_makes_no_more_calls() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_busy_threads_make_no_more_calls() {
     each_level_costs_one_call_of_each_kind().await;
+}
+
+#[tokio::test]
+async fn a_field_of_a_mutation_sees_nothing_of_what_was_loaded_before_it() {
+    let gate = Gate::start().await;
+    answers(&gate.shortener, "PATCH", "/v1/links/promo", 200, link("promo")).await;
+    for (count, times) in [(1, Some(1)), (2, None)] {
+        let sold = json!({ "links": [{ "code": "promo", "count": count, "revenue": [] }] });
+        let mock =
+            Mock::given(path("/v1/links/sales/batch")).respond_with(ResponseTemplate::new(200).set_body_json(sold));
+        let mock = times.into_iter().fold(mock, Mock::up_to_n_times);
+        mock.mount(&gate.orders).await;
+    }
+    let update = "updateLink(code: \"promo\", input: { tags: [] }) { orders { count } more: orders { count } }";
+    let answer = gate.ask(&format!("mutation {{ before: {update} after: {update} }}")).await;
+    let sold = |count: u64| json!({ "orders": { "count": count }, "more": { "count": count } });
+    assert_eq!(answer, json!({ "data": { "before": sold(1), "after": sold(2) } }));
+    assert_eq!(requests(&gate.orders, "POST", "/v1/links/sales/batch").await, 2);
 }
 
 #[tokio::test]

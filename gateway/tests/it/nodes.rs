@@ -79,6 +79,20 @@ async fn many_nodes_cost_one_call_of_each_service() {
 }
 
 #[tokio::test]
+async fn the_own_account_costs_one_call_however_often_it_is_asked_for() {
+    let gate = shop().await;
+    let account = format!("node(id: \"{}\") {{ id ... on User {{ email }} }}", gate.user);
+    let nodes: String = (1..=18).map(|number| format!("n{number}: {account} ")).collect();
+    // A node that nobody finds is a level of its own: then the account is asked for once more.
+    let late = format!("late: node(id: \"{}\") {{ ... on Product {{ sku }} }}", gate.user);
+    let answer = gate.ask(&format!("{{ me {{ email }} {nodes} {late} }}")).await;
+    let user = json!({ "id": gate.user, "email": "ana@example.com" });
+    assert_eq!((&answer["errors"], &answer["data"]["n18"]), (&Value::Null, &user), "{answer}");
+    assert_eq!(answer["data"]["me"], json!({ "email": "ana@example.com" }));
+    assert_eq!(requests(&gate.auth, "GET", "/v1/users/me").await, 1);
+}
+
+#[tokio::test]
 async fn whoever_is_asked_for_is_asked_first() {
     let gate = shop().await;
     // As Relay's compiler writes the query of a fragment that is fetched again.

@@ -1,5 +1,6 @@
 //! Gathers what the fields of one level need, and asks each service once.
 
+mod account;
 mod level;
 mod nodes;
 mod queue;
@@ -19,6 +20,7 @@ use crate::copies::Copies;
 use crate::origin::Origin;
 use crate::upstream::Upstreams;
 
+pub use account::Me;
 pub use level::{drive, drive_all};
 pub use nodes::{LinkById, OrderOf};
 pub use queue::Queue;
@@ -58,6 +60,7 @@ pub struct Queues {
     stats: Queue<StatsOf>,
     orders: Queue<OrderOf>,
     links_by_id: Queue<LinkById>,
+    me: Queue<Me>,
 }
 
 /// What is found of some keys. Each key succeeds or fails by itself; of those that are left out there is nothing.
@@ -99,7 +102,7 @@ impl Loads {
 
     /// Forgets what was loaded.
     fn forget(&self) {
-        let Queues { products, customers, histories, payments, sales, links, stats, orders, links_by_id } =
+        let Queues { products, customers, histories, payments, sales, links, stats, orders, links_by_id, me } =
             &self.0.queues;
         products.forget();
         customers.forget();
@@ -110,6 +113,7 @@ impl Loads {
         stats.forget();
         orders.forget();
         links_by_id.forget();
+        me.forget();
         self.0.waiting.lock().clear();
     }
 
@@ -119,6 +123,11 @@ impl Loads {
         let begin = || self.0.waiting.lock().push(queue::ask::<K>);
         std::future::poll_fn(|context| queue.poll(key, context.waker(), begin)).await
     }
+}
+
+/// Forgets what was loaded: a service is about to change it.
+pub fn forget(ctx: &Context<'_>) {
+    ctx.data_unchecked::<Loads>().forget();
 }
 
 /// Loads one thing, together with what its neighbours load.

@@ -20,6 +20,8 @@ struct State<K: Key> {
     known: HashMap<K, Entry<K>>,
     /// The keys that no call has taken yet, each once, in the order in which they were asked for.
     wanted: Vec<K>,
+    /// How often everything was forgotten. A call that began before finds what is old.
+    age: u64,
 }
 
 enum Entry<K: Key> {
@@ -30,7 +32,7 @@ enum Entry<K: Key> {
 
 impl<K: Key> Default for Queue<K> {
     fn default() -> Self {
-        Self(Mutex::new(State { known: HashMap::new(), wanted: Vec::new() }))
+        Self(Mutex::new(State { known: HashMap::new(), wanted: Vec::new(), age: 0 }))
     }
 }
 
@@ -58,17 +60,28 @@ impl<K: Key> Queue<K> {
         Poll::Pending
     }
 
-    /// Forgets all keys. Fields that still wait are never woken: the result that they belong to was sent.
+    /// Forgets all keys, and what calls under way will find. Fields that still wait are never woken: nobody wants to know
+    /// their values any more.
     pub(super) fn forget(&self) {
         let mut state = self.0.lock();
         state.known.clear();
         state.wanted.clear();
+        state.age += 1;
+    }
+
+    /// Takes the keys that wait for a call, and how old the queue is.
+    fn take(&self) -> (Vec<K>, u64) {
+        let mut state = self.0.lock();
+        (mem::take(&mut state.wanted), state.age)
     }
 
     /// Notes what a call found, and wakes the fields that waited for it.
-    fn settle(&self, outcomes: Vec<(K, Outcome<K>)>) {
+    fn settle(&self, outcomes: Vec<(K, Outcome<K>)>, age: u64) {
         let mut woken = Vec::with_capacity(outcomes.len());
         let mut state = self.0.lock();
+        if state.age != age {
+            return;
+        }
         for (key, outcome) in outcomes {
             if let Some(entry) = state.known.get_mut(&key)
                 && let Entry::Awaited(fields) = mem::replace(entry, Entry::Found(outcome))
@@ -85,9 +98,9 @@ impl<K: Key> Queue<K> {
 pub(super) fn ask<K: Key>(loads: Loads) -> BoxFuture<'static, ()> {
     Box::pin(async move {
         let queue = K::queue(&loads.0.queues);
-        let wanted = mem::take(&mut queue.0.lock().wanted);
+        let (wanted, age) = queue.take();
         let answers = join_all(wanted.chunks(K::LIMIT).map(|keys| answer(keys, &loads))).await;
-        queue.settle(answers.into_iter().flatten().collect());
+        queue.settle(answers.into_iter().flatten().collect(), age);
     })
 }
 
@@ -99,5 +112,29 @@ async fn answer<K: Key>(keys: &[K], loads: &Loads) -> Vec<(K, Outcome<K>)> {
             keys.iter().map(|key| (key.clone(), found.remove(key).transpose())).collect()
         }
         Err(error) => keys.iter().map(|key| (key.clone(), Err(error.clone()))).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::super::ProductOf;
+    use super::*;
+
+    #[test]
+    fn a_call_that_began_before_everything_was_forgotten_settles_nothing() {
+        let (queue, key) = (Queue::default(), ProductOf(Uuid::nil()));
+        let ask = || queue.poll(&key, Waker::noop(), || {});
+        assert!(ask().is_pending());
+        let (_, before) = queue.take();
+        queue.forget();
+        assert!(ask().is_pending());
+        let (wanted, now) = queue.take();
+        assert_eq!(wanted, [key]);
+        queue.settle(vec![(key, Ok(None))], before);
+        assert!(ask().is_pending(), "that answer is old");
+        queue.settle(vec![(key, Ok(None))], now);
+        assert!(ask().is_ready());
     }
 }

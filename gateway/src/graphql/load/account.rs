@@ -1,0 +1,24 @@
+//! The user's own account.
+
+use contracts::rest::auth::User;
+
+use super::{Found, Key, Queue, Queues, Services};
+use crate::clients::ServiceError;
+
+/// The account of the user whose token came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Me;
+
+impl Key for Me {
+    type Value = User;
+    const LIMIT: usize = 1;
+
+    fn queue(queues: &Queues) -> &Queue<Self> {
+        &queues.me
+    }
+
+    async fn ask(_: &[Self], services: &Services) -> Result<Found<Self>, ServiceError> {
+        let user = services.client("auth")?.me().await?;
+        Ok(vec![(Self, Ok(user))])
+    }
+}
