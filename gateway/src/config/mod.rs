@@ -180,7 +180,8 @@ pub struct Guard {
     /// Values in the answer, with each list as long as it may become.
     #[garde(range(min = 100))]
     pub cost: u64,
-    /// What analytics has to count: 10 for a window, 5 for a series, 3 for a list of the most frequent values.
+    /// What analytics has to count: 10 for a window, 5 for a series (15 of hours), 3 for a list of the most frequent values;
+    /// as much again for each 50 links.
     #[garde(range(min = 10))]
     pub statistics: u64,
 }
@@ -198,7 +199,7 @@ impl Default for Guard {
             roots: 20,
             directives: 50,
             cost: 100_000,
-            // Three windows with everything, or ten with totals.
+            // For one link, three windows with everything or ten with totals; for 100 links, one with everything.
             statistics: 100,
         }
     }

@@ -3,8 +3,8 @@
 //! Validation expands fragments: in async-graphql's own one a document of 985 bytes, in which each fragment spreads the
 //! next one twice, takes 26.9 s; apollo-compiler's is better, but looks at every fragment again for each operation.
 //! Here two passes, both linear in the size of the document, come first: [`scan`] counts tokens and brackets before the
-//! parser runs, and [`walk`] weighs the parsed document, each fragment once; [`statistics`] adds what analytics has to
-//! count. `docs/adr/0004-linear-query-guard.md` has the reasons.
+//! parser runs, and [`walk`] weighs the parsed document, each fragment once. What is to be executed is weighed once more,
+//! with its fields merged and its variables known, for what analytics has to count: [`Statistics`]. `docs/adr/0004-linear-query-guard.md` has the reasons.
 
 mod scan;
 mod statistics;
@@ -20,6 +20,8 @@ use async_graphql::Value;
 use crate::config::Guard;
 
 pub use scan::{check as scan, most_tokens};
+pub use statistics::{Statistics, TYPE as STATISTICS};
+pub use walk::length;
 
 /// The values of an operation's variables. One that has no value is not in it.
 pub type Values = HashMap<Name, Value>;
@@ -91,9 +93,7 @@ impl<'a> Parts<'a> {
 /// # Errors
 /// Refuses what is too large, or contains itself.
 pub fn check(document: &Document, guard: &Guard) -> Result<(), Refused> {
-    let parts = Parts::of(document);
-    walk::check(&parts, guard)?;
-    Ok(statistics::check(&parts, guard)?)
+    walk::check(&Parts::of(document), guard)
 }
 
 /// Weighs an operation with its variables.

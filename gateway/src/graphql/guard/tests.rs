@@ -82,50 +82,6 @@ fn the_time_is_linear_in_the_size_of_the_document() {
     assert!(took < Duration::from_millis(200), "{took:?}");
 }
 
-/// A window that no other number gives.
-fn window(number: usize) -> String {
-    format!("s{number}: stats(from: \"2026-01-{:02}T00:00:00Z\")", number + 1)
-}
-
-#[test]
-fn statistics_count_as_what_they_cost() {
-    let everything = "{ clicks uniqueVisitors series { at clicks } topReferrers { name } topCountries { name }
-        browsers { name } devices { name } asOf stale }";
-    let windows = |number: usize, inside: &str| {
-        let windows: Vec<_> = (0..number).map(|number| format!("{} {inside}", window(number))).collect();
-        format!("{{ link(code: \"promo\") {{ {} }} }}", windows.join(" "))
-    };
-    for (query, is_too_much) in [
-        (windows(3, everything), false),
-        (windows(4, everything), true),
-        (windows(10, "{ clicks stale }"), false),
-        (windows(11, "{ clicks stale }"), true),
-        (windows(31, "{ clicks series { clicks } }"), true),
-        // One window is asked for once, however many links and fields want it.
-        (format!("{{ {} }}", "a: link(code: \"b\") { stats { clicks series { at } } } ".repeat(20)), false),
-        (format!("{{ links {{ edges {{ node {{ stats {everything} a: stats {everything} }} }} }} }}"), false),
-        // Facets are told apart by their arguments.
-        (format!("{{ link(code: \"a\") {{ stats {{ {} }} }} }}", each(29, "topReferrers(first: #) { name }")), false),
-        (format!("{{ link(code: \"a\") {{ stats {{ {} }} }} }}", each(31, "topReferrers(first: #) { name }")), true),
-    ] {
-        let told = refused(&query);
-        let expected = Refused::TooComplex(TooComplex { limit: "units of statistics", allowed: 100 });
-        assert_eq!(told, is_too_much.then_some(expected), "{query}");
-    }
-    // Fragments hide nothing.
-    let facets = each(31, "topReferrers(first: #) { name }");
-    let query = format!(
-        "{{ link(code: \"a\") {{ ...l }} }} fragment l on Link {{ stats {{ ... on LinkStats {{ ...f }} }} }}
-         fragment f on LinkStats {{ {facets} }}"
-    );
-    assert_eq!(limit(&query), "units of statistics");
-}
-
-/// So many aliases of a field, each with its number in place of `#`.
-fn each(number: usize, field: &str) -> String {
-    (0..number).map(|number| format!("f{number}: {} ", field.replace('#', &number.to_string()))).collect()
-}
-
 #[test]
 fn each_limit_is_named() {
     assert_eq!(limit(&format!("{{ {} }}", "__typename ".repeat(10_001))), "tokens");
@@ -156,12 +112,13 @@ fn lists_of_orders_and_products_are_weighed_by_their_length() {
                   product { name price { formatted } stock { available } } } payment { status refunds { id } } \
                   customer { paymentMethods { id } } history { type at } link { orders { count revenue { minor } } } } } } }";
     assert!(refused(orders).is_none());
-    let items = |first: &str, fields: usize| {
+    let items = |first: usize, fields: usize| {
         let fields = "productName ".repeat(fields);
-        format!("{{ orders{first} {{ edges {{ node {{ items {{ {fields} }} }} }} }} }}")
+        format!("{{ orders(first: {first}) {{ edges {{ node {{ items {{ {fields} }} }} }} }} }}")
     };
-    assert!(refused(&items("", 101)).is_none(), "20 orders of 10 items");
-    assert_eq!(limit(&items("(first: 100)", 101)), "values in the answer");
+    // An order may have 100 items.
+    assert!(refused(&items(20, 49)).is_none());
+    assert_eq!(limit(&items(20, 50)), "values in the answer");
     let sold = "{ links(first: 100) { edges { node { orders { count revenue { formatted } } } } } }";
     assert!(refused(sold).is_none());
 }
@@ -202,6 +159,22 @@ fn variables_decide_how_long_a_list_is() {
     assert!(!with(Some(100.into())));
     assert!(!with(Some(Value::Null)), "null is taken for the longest");
     assert!(with(None), "an absent argument has its default");
+}
+
+#[test]
+fn a_series_of_hours_is_longer_than_one_of_days() {
+    let query = |first: u64, width: &str| {
+        format!("{{ links(first: {first}) {{ edges {{ node {{ stats {{ series({width}) {{ at clicks }} }} }} }} }} }}")
+    };
+    assert!(refused(&query(100, "granularity: DAY")).is_none() && refused(&query(50, "granularity: HOUR")).is_none());
+    assert_eq!(limit(&query(100, "granularity: HOUR")), "values in the answer");
+    let variable = query(100, "granularity: $g").replace("{ links", "query($g: Granularity!) { links");
+    let with = |granularity: &str| {
+        let granularity = Value::Enum(async_graphql::Name::new(granularity));
+        let values = [(Name::new_static("g").expect("a name"), granularity)].into_iter().collect();
+        look(&variable, &values, &Guard::default()).is_ok()
+    };
+    assert!(with("WEEK") && !with("HOUR"));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use apollo_compiler::ast::{
     Argument, DirectiveList, Field, FragmentDefinition, OperationDefinition, OperationType, Selection, Value,
 };
 use async_graphql::Value as Known;
+use contracts::rest::orders::ITEMS_LIMIT;
 
 use super::{Parts, Refused, TooComplex, Values};
 use crate::config::Guard;
@@ -22,7 +23,7 @@ const LISTS: &[(&str, u64)] = &[
     // What a link sold has the same name and is no list: it is weighed as if it were.
     ("orders", 20),
     ("products", 20),
-    ("items", 10),
+    ("items", ITEMS_LIMIT as u64),
     ("history", 10),
     ("paymentMethods", 5),
     ("revenue", 3),
@@ -214,7 +215,7 @@ impl<'a> Walk<'a> {
 
     fn field(&mut self, field: &Field, nesting: u64) -> Result<Weight, Refused> {
         let inside = self.selections(&field.selection_set, nesting + 1)?;
-        let mut weight = inside.under_field(self.length(field));
+        let mut weight = inside.under_field(length(&field.name, &field.arguments, self.values));
         weight.aliases = weight.aliases.saturating_add(u64::from(field.alias.is_some()));
         weight.parts = weight.parts.saturating_add(parts_of(&field.arguments));
         Ok(weight)
@@ -241,34 +242,40 @@ impl<'a> Walk<'a> {
         self.known.insert(key, Some(weight));
         Ok(weight)
     }
-
-    /// Returns how many values the field may yield.
-    fn length(&self, field: &Field) -> u64 {
-        let usual = || {
-            let usual = LISTS.iter().find(|(name, _)| *name == field.name.as_str());
-            usual.map_or(1, |(_, length)| *length)
-        };
-        let Some(argument) = field.arguments.iter().find(|argument| tells_length(argument)) else { return usual() };
-        let (number, longest) = match (&*argument.value, self.values) {
-            (Value::Int(number), _) => (number.as_str().parse().ok(), LONGEST),
-            (Value::List(items), _) => (Some(items.len() as u64), u64::MAX),
-            // Weighed when the values are known.
-            (Value::Variable(_), None) => (Some(1), LONGEST),
-            (Value::Variable(name), Some(values)) => match values.get(name) {
-                None => return usual(),
-                Some(Known::Number(number)) => (number.as_u64(), LONGEST),
-                Some(Known::List(items)) => (Some(items.len() as u64), u64::MAX),
-                Some(_) => (None, LONGEST),
-            },
-            _ => (None, LONGEST),
-        };
-        number.unwrap_or(longest).clamp(1, longest)
-    }
 }
 
-/// Whether an argument says how long the field's list is: a page's length, or what is to be made, one answer each.
+/// Returns how many values a field may yield. Without the values of variables, a length that is one counts as one.
+#[must_use]
+pub fn length(name: &str, arguments: &[Node<Argument>], values: Option<&Values>) -> u64 {
+    let usual = || LISTS.iter().find(|(list, _)| *list == name).map_or(1, |(_, length)| *length);
+    let Some(argument) = arguments.iter().find(|argument| tells_length(argument)) else { return usual() };
+    let (number, longest) = match (&*argument.value, values) {
+        (Value::Int(number), _) => (number.as_str().parse().ok(), LONGEST),
+        (Value::List(items), _) => (Some(items.len() as u64), u64::MAX),
+        (Value::Enum(granularity), _) => return points(granularity),
+        // Weighed when the values are known.
+        (Value::Variable(_), None) => (Some(1), LONGEST),
+        (Value::Variable(name), Some(values)) => match values.get(name) {
+            None => return usual(),
+            Some(Known::Number(number)) => (number.as_u64(), LONGEST),
+            Some(Known::List(items)) => (Some(items.len() as u64), u64::MAX),
+            Some(Known::Enum(granularity)) => return points(granularity),
+            Some(_) => (None, LONGEST),
+        },
+        _ => (None, LONGEST),
+    };
+    number.unwrap_or(longest).clamp(1, longest)
+}
+
+/// How many points a series has: of hours at most those of 31 days, of days usually as many as a month has.
+fn points(granularity: &str) -> u64 {
+    if granularity == "HOUR" { 31 * 24 } else { 31 }
+}
+
+/// Whether an argument says how long the field's list is: a page's length, what is to be made, one answer each, or the
+/// width of a series' points.
 fn tells_length(argument: &Argument) -> bool {
-    matches!(argument.name.as_str(), "first" | "inputs")
+    matches!(argument.name.as_str(), "first" | "inputs" | "granularity")
 }
 
 /// Whether a selection says by a variable how long a list is. Fragments that it spreads are not looked into.

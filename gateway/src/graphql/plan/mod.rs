@@ -30,7 +30,7 @@ use async_graphql::parser::types::{
 };
 use async_graphql::{Name, Pos, Positioned, ServerError, Value, Variables};
 
-use super::guard::{self, Values};
+use super::guard::{self, Statistics, Values};
 use crate::config::Guard;
 use document::Document;
 use select::{Select, Shape};
@@ -119,6 +119,8 @@ impl Planner {
             introspection: self.introspection,
             left: allowed,
             allowed,
+            values_here: 1,
+            statistics: Statistics::within(&self.guard),
         };
         let root = operation.object_type();
         let (selection_set, shape) = select.set(root, &[&operation.selection_set], 0)?;

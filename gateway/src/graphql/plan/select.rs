@@ -9,7 +9,7 @@ use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types as executor;
 use async_graphql::{Name as Key, Pos, Positioned, Value};
 
-use super::super::guard::{TooComplex, Values};
+use super::super::guard::{self, Statistics, TooComplex, Values};
 use super::document::Document;
 use super::literal;
 use super::refused::{Fault, Refused};
@@ -51,6 +51,10 @@ pub(super) struct Select<'a> {
     /// How many more fields may be selected: below abstract types, each object has its own.
     pub(super) left: u64,
     pub(super) allowed: u64,
+    /// How many values the answer may hold where the walk is.
+    pub(super) values_here: u64,
+    /// What is asked of analytics so far.
+    pub(super) statistics: Statistics,
 }
 
 type Fields<'a> = IndexMap<&'a str, Vec<&'a Node<Field>>>;
@@ -187,13 +191,7 @@ impl<'a> Select<'a> {
             let message = format!("The fields {key} are given different arguments.");
             return Err(Fault::new(message, Some(position)).into());
         }
-        let sets: Vec<_> = same.iter().map(|field| &field.selection_set).collect();
-        let (selection_set, inside) = if sets.iter().all(|set| set.selections.is_empty()) {
-            (executor::SelectionSet::default(), None)
-        } else {
-            let (set, shape) = self.set(field.definition.ty.inner_named_type(), &sets, depth + 1)?;
-            (set, Some(shape))
-        };
+        let (selection_set, inside) = self.inside(field, same, depth)?;
         let at = |name: &str| Positioned::new(Key::new(name), position);
         let merged = executor::Field {
             alias: field.alias.as_ref().map(|alias| at(alias)),
@@ -202,8 +200,30 @@ impl<'a> Select<'a> {
             directives: Vec::new(),
             selection_set: Positioned::new(selection_set, position),
         };
+        if field.definition.ty.inner_named_type() == guard::STATISTICS {
+            self.statistics.add(&merged, self.values_here, self.values)?;
+        }
         let slot = Slot { key: Key::new(key), definition: field.definition.clone(), inside, position };
         Ok((Positioned::new(merged, position), slot))
+    }
+
+    /// Selects what is inside a field; nothing, for leaves.
+    fn inside(
+        &mut self,
+        field: &Field,
+        same: &[&'a Node<Field>],
+        depth: usize,
+    ) -> Result<(executor::SelectionSet, Option<Shape>), Refused> {
+        let sets: Vec<_> = same.iter().map(|field| &field.selection_set).collect();
+        if sets.iter().all(|set| set.selections.is_empty()) {
+            return Ok((executor::SelectionSet::default(), None));
+        }
+        let outside = self.values_here;
+        let length = guard::length(&field.name, &field.arguments, Some(self.values));
+        self.values_here = outside.saturating_mul(length);
+        let (set, shape) = self.set(field.definition.ty.inner_named_type(), &sets, depth + 1)?;
+        self.values_here = outside;
+        Ok((set, Some(shape)))
     }
 
     fn arguments(&self, field: &Field) -> Vec<(Positioned<Key>, Positioned<async_graphql_value::Value>)> {

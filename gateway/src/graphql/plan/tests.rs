@@ -262,3 +262,110 @@ fn fields_of_our_interfaces_are_leaves() {
         }
     }
 }
+
+/// Whether analytics may be asked for all that a query wants of it.
+fn asks_too_much(text: &str, variables: serde_json::Value) -> bool {
+    let planner = Planner::new(&super::super::sdl(), super::super::SCALARS, Guard::default(), true);
+    match planner.expect("it is valid").plan(text, None, &Variables::from_json(variables)) {
+        Ok(_) => false,
+        Err(refused) => {
+            assert_eq!(refused.limit(), Some("units of statistics"), "{refused:?}: {text}");
+            true
+        }
+    }
+}
+
+/// So many aliases of a field, each with its number in place of `#`.
+fn each(number: usize, field: &str) -> String {
+    (10..number + 10).map(|number| format!("f{number}: {} ", field.replace('#', &number.to_string()))).collect()
+}
+
+const EVERYTHING: &str = "{ clicks uniqueVisitors series { at clicks } topReferrers { name } topCountries { name }
+    browsers { name } devices { name } asOf stale }";
+
+#[test]
+fn statistics_of_one_link_cost_what_is_counted() {
+    let link = |inside: &str| format!("{{ link(code: \"promo\") {{ {inside} }} }}");
+    let windows = |number, inside: &str| link(&each(number, &format!("stats(from: \"20#-01-01T00:00:00Z\") {inside}")));
+    let facets = |number| each(number, "topReferrers(first: #) { name }");
+    for (query, is_too_much) in [
+        (windows(3, EVERYTHING), false),
+        (windows(4, EVERYTHING), true),
+        (windows(10, "{ clicks stale }"), false),
+        (windows(11, "{ clicks stale }"), true),
+        (windows(4, "{ clicks series(granularity: HOUR) { clicks } }"), false),
+        (windows(5, "{ clicks series(granularity: HOUR) { clicks } }"), true),
+        // One window is asked for once, however many fields want it.
+        (
+            format!(
+                "{{ {} }}",
+                each(20, &format!("link(code: \"c#\") {{ stats {EVERYTHING} again: stats {EVERYTHING} }}"))
+            ),
+            false,
+        ),
+        // Facets are told apart by their arguments.
+        (link(&format!("stats {{ {} }}", facets(30))), false),
+        (link(&format!("stats {{ {} }}", facets(31))), true),
+        // Fragments hide nothing.
+        (
+            format!(
+                "{{ link(code: \"a\") {{ ...l }} }} fragment l on Link {{ stats {{ ... on LinkStats {{ ...f }} }} }}
+                fragment f on LinkStats {{ {} }}",
+                facets(31)
+            ),
+            true,
+        ),
+        // What is skipped costs nothing.
+        (link(&format!("stats {{ clicks {} }}", facets(31).replace(" {", " @skip(if: true) {"))), false),
+    ] {
+        assert_eq!(asks_too_much(&query, json!({})), is_too_much, "{query}");
+    }
+    // Variables of equal values are one window.
+    let query = "query($a: DateTime, $b: DateTime) { link(code: \"promo\") {
+        stats(from: $a) { clicks } ... on Link { s: stats(from: $b) {";
+    let query = format!("{query} {} }} }} }} }}", facets(28));
+    let day = |day| format!("2026-01-0{day}T00:00:00Z");
+    assert!(!asks_too_much(&query, json!({ "a": day(1), "b": day(1) })));
+    assert!(asks_too_much(&query, json!({ "a": day(1), "b": day(2) })));
+}
+
+#[test]
+fn what_frontends_ask_of_orders_is_not_too_much() {
+    let query = "query($first: Int!) { orders(first: $first) { pageInfo { hasNextPage endCursor } edges { cursor node {
+        id status placedAt version total { minor currency formatted } trackingNumber
+        items { productName quantity unitPrice { minor formatted } total { minor formatted }
+            product { id sku name price { minor formatted } stock { available } } }
+        customer { fullName } payment { status amount { formatted } refunds { id } } history { version type at }
+        link { code orders { count revenue { minor } } stats { clicks uniqueVisitors } } } } } }";
+    for first in [20, 40] {
+        assert!(!asks_too_much(query, json!({ "first": first })));
+    }
+}
+
+#[test]
+fn statistics_of_a_list_cost_what_its_length_makes_of_them() {
+    let links = |first: u64, inside: &str| format!("links(first: {first}) {{ edges {{ node {{ {inside} }} }} }}");
+    let (window, totals) =
+        (format!("orders {{ count }} stats {EVERYTHING}"), "before: stats(to: \"2026-01-01T00:00:00Z\") { clicks }");
+    for (query, is_too_much) in [
+        (links(100, &window), false),
+        (links(49, &format!("{window} {totals}")), false),
+        (links(100, &format!("{window} {totals}")), true),
+        (links(100, &window.replace("series", "series(granularity: WEEK)")), false),
+        // The same field in two fragments is one.
+        (links(100, &format!("{window} ... on Link {{ ... {{ {window} }} }}")), false),
+        // Each page has links of its own, and calls.
+        (each(4, &links(100, "stats { clicks }")), false),
+        (each(5, &links(100, "stats { clicks }")), true),
+        (each(5, "orders(first: 100) { edges { node { link { stats { clicks } } } } }"), true),
+    ] {
+        let query = format!("{{ {query} }}");
+        assert_eq!(asks_too_much(&query, json!({})), is_too_much, "{query}");
+    }
+    let query = format!("query($n: Int) {{ {} }}", links(100, &format!("{window} {totals}")).replace("100", "$n"));
+    assert!(!asks_too_much(&query, json!({ "n": 20 })) && !asks_too_much(&query, json!({})));
+    assert!(asks_too_much(&query, json!({ "n": 100 })));
+    let made = "mutation($i: [CreateLinkInput!]!) { createLinks(inputs: $i) { link { stats { clicks } } } }";
+    let with = |count: usize| asks_too_much(made, json!({ "i": vec![json!({ "url": "https://a.example" }); count] }));
+    assert!(!with(400) && with(500));
+}
