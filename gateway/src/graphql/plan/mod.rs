@@ -44,6 +44,10 @@ pub use types::Judge;
 const KEPT: u64 = 64 * 1024 * 1024;
 /// The largest document that is kept, in bytes of memory: one that takes more is parsed again each time.
 const LARGEST: usize = 2 * 1024 * 1024;
+/// How much memory refused texts are kept in, in bytes.
+const REFUSED: u64 = 1024 * 1024;
+/// The longest text that is kept as refused, in bytes.
+const LARGEST_REFUSED: usize = 16 * 1024;
 /// A plan may have this many times `guard.fields`: below an interface each type gets its own copy of the fields.
 const OBJECTS: u64 = 10;
 
@@ -54,6 +58,9 @@ pub struct Planner {
     introspection: bool,
     /// Valid documents by their text. What one client sends once does not drive out what is asked for again and again.
     documents: Documents,
+    /// Texts that are refused whatever their variables, and why: what a broken client sends again and again. A cache of
+    /// its own, so that nonsense drives out nothing that is valid.
+    refused: moka::sync::Cache<Arc<str>, Refused>,
 }
 
 type Documents = moka::sync::Cache<Arc<str>, Arc<Document>>;
@@ -62,6 +69,12 @@ type Documents = moka::sync::Cache<Arc<str>, Arc<Document>>;
 fn memory(bytes: u64) -> Documents {
     let weigh =
         |text: &Arc<str>, document: &Arc<Document>| u32::try_from(text.len() + document.bytes()).unwrap_or(u32::MAX);
+    moka::sync::Cache::builder().max_capacity(bytes).weigher(weigh).build()
+}
+
+/// Keeps refusals in so many bytes.
+fn refusals(bytes: u64) -> moka::sync::Cache<Arc<str>, Refused> {
+    let weigh = |text: &Arc<str>, refused: &Refused| u32::try_from(text.len() + refused.bytes()).unwrap_or(u32::MAX);
     moka::sync::Cache::builder().max_capacity(bytes).weigher(weigh).build()
 }
 
@@ -91,8 +104,7 @@ impl Planner {
         introspection: bool,
     ) -> anyhow::Result<Self> {
         let types = Types::parse(sdl, scalars)?;
-        let documents = memory(KEPT);
-        Ok(Self { types, guard, introspection, documents })
+        Ok(Self { types, guard, introspection, documents: memory(KEPT), refused: refusals(REFUSED) })
     }
 
     /// Plans the operation of a document that is named, or its only one.
@@ -134,7 +146,18 @@ impl Planner {
         if let Some(document) = self.documents.get(text) {
             return Ok(document);
         }
-        let document = Arc::new(Document::parse(text, &self.types, &self.guard)?);
+        if let Some(refused) = self.refused.get(text) {
+            return Err(refused);
+        }
+        let document = match Document::parse(text, &self.types, &self.guard) {
+            Ok(document) => Arc::new(document),
+            Err(refused) => {
+                if text.len() <= LARGEST_REFUSED {
+                    self.refused.insert(text.into(), refused.clone());
+                }
+                return Err(refused);
+            }
+        };
         if document.bytes() <= LARGEST {
             self.documents.insert(text.into(), document.clone());
         }

@@ -66,6 +66,14 @@ impl Refused {
     }
 }
 
+impl Refused {
+    /// How many bytes of memory it takes, roughly.
+    pub(super) fn bytes(&self) -> usize {
+        // What a cache needs for each entry, and what each fault needs beside its message.
+        256 + self.faults.iter().map(|fault| 64 + fault.message.len()).sum::<usize>()
+    }
+}
+
 impl From<Fault> for Refused {
     fn from(fault: Fault) -> Self {
         Self::invalid(vec![fault])

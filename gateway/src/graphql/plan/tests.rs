@@ -210,6 +210,32 @@ fn documents_that_come_once_do_not_drive_out_one_that_comes_again_and_again() {
 }
 
 #[test]
+fn what_was_refused_is_refused_again_without_a_look_and_drives_out_nothing() {
+    const BYTES: u64 = 64 * 1024;
+    let planner = Planner { refused: refusals(BYTES), ..planner() };
+    let valid = planner.document("{ a { x } }").expect("valid");
+    let kept = || {
+        planner.refused.run_pending_tasks();
+        (planner.refused.entry_count(), planner.refused.weighted_size())
+    };
+    let refused = |text: &str| planner.document(text).err().expect("refused");
+    let first = refused("{ a { nothing } }");
+    assert_eq!(kept().0, 1);
+    // What is remembered is told: this one could not be.
+    planner.refused.insert("{ other }".into(), first.clone());
+    assert_eq!((refused("{ a { nothing } }"), refused("{ other }")), (first.clone(), first));
+    for number in 0..2_000 {
+        refused(&format!("{{ a {{ nothing{number} }} }}"));
+        refused(&format!("{{ {number}"));
+    }
+    refused(&"{".repeat(LARGEST_REFUSED + 1));
+    let (count, bytes) = kept();
+    assert!(count > 50 && count < 250 && bytes <= BYTES, "{count}: {bytes}");
+    assert!(Arc::ptr_eq(&valid, &planner.document("{ a { x } }").expect("valid")));
+    assert!(!planner.refused.contains_key("{".repeat(LARGEST_REFUSED + 1).as_str()));
+}
+
+#[test]
 fn the_deepest_documents_fit_a_small_stack() {
     let deep = |open: &str, close: &str, times: usize| format!("{}x{}", open.repeat(times), close.repeat(times));
     let mut chain = "{ a { ...f0 } }".to_owned();
