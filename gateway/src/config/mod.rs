@@ -121,15 +121,18 @@ pub struct Persisted {
     /// How much of them this gateway keeps in memory, in bytes.
     #[garde(range(max = 1_073_741_824))]
     pub memory_bytes: u64,
-    /// How many are kept in Redis; beyond, the oldest go.
+    /// How many are kept in Redis; beyond, those that were used in the fewest hours go.
     #[garde(range(min = 1, max = 1_000_000))]
     pub most: usize,
     /// How many one user may add in an hour to those in Redis.
     #[garde(range(min = 1, max = 1_000_000))]
     pub most_per_user: usize,
-    /// How long Redis keeps one after it was sent, in seconds.
+    /// How long Redis keeps one after it was used last, in seconds.
     #[garde(range(min = 1, max = 2_592_000))]
     pub keep_seconds: u64,
+    /// For how long the uses of one count once, in seconds: no flood of requests makes it last. Less than it is kept.
+    #[garde(range(min = 1, max = 86_400))]
+    pub use_seconds: u32,
     /// How long a request waits for Redis, in milliseconds.
     #[garde(range(min = 1, max = 1_000))]
     pub patience_ms: u64,
@@ -143,6 +146,7 @@ impl Default for Persisted {
             most: 2_000,
             most_per_user: 100,
             keep_seconds: 24 * 60 * 60,
+            use_seconds: 60 * 60,
             patience_ms: patience_ms(),
         }
     }

@@ -115,6 +115,18 @@ impl Gate {
         Beside { url, context }
     }
 
+    /// The gateway's Redis.
+    pub(crate) async fn redis(&self) -> redis::aio::MultiplexedConnection {
+        let url = self.config["redis"]["url"].as_str().expect("a URL");
+        let client = redis::Client::open(url).expect("it is a URL");
+        client.get_multiplexed_async_connection().await.expect("a connection")
+    }
+
+    /// The whole name of a key in it.
+    pub(crate) fn key(&self, name: &str) -> String {
+        format!("{}{name}", self.config["redis"]["prefix"].as_str().expect("a prefix"))
+    }
+
     /// Tells the gateway to end.
     pub(crate) fn shut_down(&self) {
         self.context.shutdown.cancel();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use redis::AsyncCommands;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -144,6 +145,42 @@ async fn one_user_adds_so_many_and_all_together_are_so_many() {
         }
     }
     assert_eq!(found, [(0, 2), (1, 0), (1, 1), (1, 2)], "three of each, the oldest two of six gone");
+}
+
+#[tokio::test]
+async fn what_is_in_use_stays_however_much_is_sent() {
+    let bounds = json!({ "most_per_user": 3, "most": 10, "use_seconds": 1 });
+    let gate = Gate::with(json!({ "graphql": { "persisted": bounds } })).await;
+    let mut redis = gate.redis().await;
+    send(&gate.url, Some(&gate.token()), QUERY).await;
+    // The gateway has it in memory: Redis hears of its uses all the same.
+    let is_used_again = async || {
+        assert!(!is_unknown(&by_hash(&gate.url, QUERY).await));
+        let uses =
+            redis.clone().zscore(gate.key("documents:uses"), gate.key(&format!("document:{}", hash(QUERY)))).await;
+        Ok(uses.ok().flatten().is_some_and(|uses: f64| uses >= 1.0).then_some(()))
+    };
+    kit::eventually(Duration::from_secs(10), "its use to be counted", is_used_again).await.expect("it counts");
+    let key_of = |text: &str| gate.key(&format!("document:{}", hash(text)));
+    let mut keys = vec![key_of(QUERY)];
+    for user in (0..20).map(|_| uuid::Uuid::now_v7()) {
+        let token = gate.issuer.token(user, &["user"]);
+        for number in 0..3 {
+            let text = format!("query U{}N{number} {{ __typename }}", user.simple());
+            send(&gate.url, Some(&token), &text).await;
+            keys.push(key_of(&text));
+        }
+        let is_kept = async || {
+            let added: Option<u64> = redis.clone().get(gate.key(&format!("documents:{user}"))).await?;
+            Ok((added == Some(3)).then_some(()))
+        };
+        kit::eventually(Duration::from_secs(10), "documents to be added", is_kept).await.expect("they are");
+    }
+    let other = gate.beside().await;
+    assert!(!is_unknown(&by_hash(&other.url, QUERY).await), "60 others were sent since");
+    let indexed: u64 = redis.zcard(gate.key("documents:uses")).await.expect("a number");
+    let kept: u64 = redis.exists(keys).await.expect("a number");
+    assert_eq!((indexed, kept), (10, 10));
 }
 
 #[tokio::test]

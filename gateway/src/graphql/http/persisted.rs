@@ -3,6 +3,7 @@
 //! here may be lost. <https://www.apollographql.com/docs/apollo-server/performance/apq>
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use chrono::Utc;
@@ -25,13 +26,21 @@ const WRITE_LIMIT: Duration = Duration::from_secs(1);
 /// Known documents: in this gateway's memory, and in Redis for the other ones.
 ///
 /// A stranger can fill neither. Memory keeps what is asked for most often. Redis takes only documents of users, so many an
-/// hour from each, so many in all, none beyond a size, and none that is not valid.
+/// hour from each, so many in all, none beyond a size, and none that is not valid; those that were in use for the fewest
+/// hours go first.
 #[derive(Clone)]
 pub struct Documents {
-    memory: Cache<Arc<str>, Arc<str>>,
+    memory: Cache<Arc<str>, Arc<Known>>,
     store: Store,
     script: Arc<Script>,
     bounds: config::Persisted,
+}
+
+/// A document in memory.
+struct Known {
+    text: Arc<str>,
+    /// When its last use was counted in Redis, in milliseconds of Unix time.
+    counted: AtomicI64,
 }
 
 /// A document that came with its hash, and is kept once it has proved to be valid.
@@ -44,7 +53,8 @@ impl Documents {
     /// Keeps documents within bounds.
     #[must_use]
     pub fn new(store: Store, bounds: config::Persisted) -> Self {
-        let weigh = |hash: &Arc<str>, text: &Arc<str>| u32::try_from(hash.len() + text.len()).unwrap_or(u32::MAX);
+        let weigh =
+            |hash: &Arc<str>, known: &Arc<Known>| u32::try_from(hash.len() + known.text.len()).unwrap_or(u32::MAX);
         let memory = Cache::builder().max_capacity(bounds.memory_bytes).weigher(weigh).build();
         Self { memory, store, script: Arc::new(Script::new(include_str!("persisted.lua"))), bounds }
     }
@@ -75,8 +85,11 @@ impl Documents {
     }
 
     async fn find(&self, hash: &str) -> Option<Arc<str>> {
-        if let Some(text) = self.memory.get(hash).await {
-            return Some(text);
+        if let Some(known) = self.memory.get(hash).await {
+            if known.counts(Utc::now().timestamp_millis(), self.bounds.use_seconds) {
+                self.count_use(hash);
+            }
+            return Some(Arc::clone(&known.text));
         }
         if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return None;
@@ -86,14 +99,22 @@ impl Documents {
         // Redis is believed no more than a client.
         let text = Some(found).filter(|text| hash_of(text) == hash)?;
         let text: Arc<str> = text.into();
-        self.memory.insert(hash.into(), Arc::clone(&text)).await;
+        self.memory.insert(hash.into(), Known::now(&text)).await;
+        self.count_use(hash);
         Some(text)
+    }
+
+    /// Counts a use of a document in Redis, so that it stays there while gateways have it in memory. Nobody waits for it.
+    fn count_use(&self, hash: &str) {
+        let (documents, key) = (self.clone(), self.key(hash));
+        // Nothing is added by a use: no sender is counted.
+        tokio::spawn(async move { documents.write(key, "", "documents:nobody").await });
     }
 
     /// Keeps a valid document. Nobody waits for Redis.
     pub(super) async fn keep(&self, sent: Sent, sender: &Origin) {
         let Sent { hash, text } = sent;
-        self.memory.insert(Arc::clone(&hash), Arc::clone(&text)).await;
+        self.memory.insert(Arc::clone(&hash), Known::now(&text)).await;
         if sender.caller.is_none() {
             return;
         }
@@ -103,14 +124,27 @@ impl Documents {
 
     async fn write(&self, key: String, text: &str, sender: &str) {
         let mut write = self.script.key(key);
-        write.key(self.store.key("documents")).key(self.store.key(sender));
+        write.key(self.store.key("documents:uses")).key(self.store.key("documents:times")).key(self.store.key(sender));
         write.arg(text).arg(self.bounds.keep_seconds).arg(self.bounds.most).arg(self.bounds.most_per_user);
-        write.arg(Utc::now().timestamp_millis());
+        write.arg(Utc::now().timestamp_millis()).arg(self.bounds.use_seconds * 1_000);
         self.store.ask_for(WRITE_LIMIT, async |mut redis| write.invoke_async::<()>(&mut redis).await).await;
     }
 
     fn key(&self, hash: &str) -> String {
         self.store.key(&format!("document:{hash}"))
+    }
+}
+
+impl Known {
+    fn now(text: &Arc<str>) -> Arc<Self> {
+        Arc::new(Self { text: Arc::clone(text), counted: Utc::now().timestamp_millis().into() })
+    }
+
+    /// Whether a use counts at this moment. Then no other one does for so many seconds.
+    fn counts(&self, now: i64, seconds: u32) -> bool {
+        let last = self.counted.load(Ordering::Relaxed);
+        let is_due = now - last >= i64::from(seconds) * 1_000;
+        is_due && self.counted.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 }
 
