@@ -10,6 +10,7 @@ use wiremock::{Mock, Request, ResponseTemplate};
 
 use crate::composition::batch;
 use crate::gate::{Gate, answers, code, link, requests};
+use crate::live::socket::Socket;
 use crate::orders::{has_everything, order};
 
 /// Threads that leave the processors no time. They end with this value.
@@ -174,16 +175,46 @@ async fn the_name_of_a_time_zone_has_an_end() {
     assert_eq!(requests(&gate.analytics, "POST", "/v1/stats/batch").await, 0);
 }
 
+/// A list that costs one call of three services.
+const LIST: &str = "{ links(first: 100) { edges { node { orders { count } stats { clicks devices { name } } } } } }";
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_list_over_a_live_connection_makes_no_more_calls() {
+async fn a_list_over_server_sent_events_makes_no_more_calls() {
     let gate = patient().await;
     has_figures(&gate).await;
     has_links(&gate, 100).await;
     let _busy = Busy::start();
-    let query = "{ links(first: 100) { edges { node { orders { count } stats { clicks devices { name } } } } } }";
     let request = gate.client.post(format!("{}/graphql", gate.url)).bearer_auth(gate.token());
-    let request = request.header("accept", "text/event-stream").json(&json!({ "query": query }));
+    let request = request.header("accept", "text/event-stream").json(&json!({ "query": LIST }));
     let events = request.send().await.expect("an answer").text().await.expect("events");
     assert!(events.contains("\"clicks\":7") && !events.contains("errors"), "{events}");
     assert_eq!(calls(&gate).await, [1, 1, 0, 0, 0, 0, 0, 0, 1]);
+}
+
+async fn a_list_over_a_socket_makes_one_call_of_each_kind() {
+    let gate = patient().await;
+    has_figures(&gate).await;
+    has_links(&gate, 100).await;
+    let mut socket = Socket::of(&gate, &gate.token()).await;
+    let _busy = Busy::start();
+    for lists in 1..=2 {
+        socket.ask("list", LIST).await;
+        let told = socket.hear().await;
+        let edges = told["payload"]["data"]["links"]["edges"].as_array().expect("edges");
+        let figures =
+            json!({ "orders": { "count": 2 }, "stats": { "clicks": 7, "devices": [{ "name": "news.example" }] } });
+        assert!(edges.len() == 100 && edges.iter().all(|edge| edge["node"] == figures), "{told}");
+        assert_eq!(socket.hear().await, json!({ "type": "complete", "id": "list" }));
+        assert_eq!(calls(&gate).await, [lists, lists, 0, 0, 0, 0, 0, 0, lists]);
+    }
+}
+
+#[tokio::test]
+async fn a_list_over_a_socket_on_one_busy_thread_makes_no_more_calls() {
+    a_list_over_a_socket_makes_one_call_of_each_kind().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_list_over_a_socket_on_many_busy_threads_makes_no_more_calls() {
+    a_list_over_a_socket_makes_one_call_of_each_kind().await;
 }

@@ -2,7 +2,8 @@
 
 mod events;
 mod feed;
-mod socket;
+mod sequence;
+pub(crate) mod socket;
 
 /// The query of every test.
 fn watch(number: usize) -> String {

@@ -13,7 +13,7 @@ use super::feed::{Told, tell};
 use super::watch;
 use crate::gate::{Gate, code};
 
-async fn ask(gate: &Gate, token: Option<&str>, accept: &str, query: &str) -> Response {
+pub(super) async fn ask(gate: &Gate, token: Option<&str>, accept: &str, query: &str) -> Response {
     let request = gate.client.post(format!("{}/graphql", gate.url)).header("accept", accept);
     let request = match token {
         Some(token) => request.bearer_auth(token),
@@ -23,13 +23,13 @@ async fn ask(gate: &Gate, token: Option<&str>, accept: &str, query: &str) -> Res
 }
 
 /// The events of an answer, each with its name.
-struct Events {
+pub(super) struct Events {
     pieces: BoxStream<'static, Vec<u8>>,
     text: String,
 }
 
 impl Events {
-    fn of(answer: Response) -> Self {
+    pub(super) fn of(answer: Response) -> Self {
         assert_eq!(answer.status(), 200);
         assert!(answer.headers()["content-type"].to_str().expect("text").starts_with("text/event-stream"));
         let pieces = answer.bytes_stream().map(|piece| piece.map(|bytes| bytes.to_vec()).unwrap_or_default());
@@ -57,19 +57,19 @@ impl Events {
     }
 
     /// The next event, which must be a result.
-    async fn result(&mut self) -> Value {
+    pub(super) async fn result(&mut self) -> Value {
         let (name, data) = self.next().await.expect("an event");
         assert_eq!(name, "next", "{data}");
         data
     }
 
-    async fn completes(&mut self) {
+    pub(super) async fn completes(&mut self) {
         assert_eq!(self.next().await, Some(("complete".to_owned(), Value::Null)));
         assert_eq!(self.next().await, None);
     }
 }
 
-const EVENTS: &str = "text/event-stream";
+pub(super) const EVENTS: &str = "text/event-stream";
 
 #[tokio::test]
 async fn an_order_is_told_as_it_changes_until_nothing_can_happen_to_it() {

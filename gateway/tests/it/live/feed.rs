@@ -22,6 +22,12 @@ pub(crate) struct Told {
 
 impl Told {
     pub(crate) async fn start(changes: Value) -> Self {
+        let live = if changes.is_null() { json!({}) } else { json!({ "graphql": { "live": changes } }) };
+        Self::with(Router::new(), live).await
+    }
+
+    /// One whose orders has more routes, and whose gateway is configured with `changes`.
+    pub(crate) async fn with(orders: Router, mut changes: Value) -> Self {
         let (sender, feeds) = mpsc::unbounded_channel();
         let changes_of = get(move || {
             let (feed, pieces) = mpsc::channel(8);
@@ -30,12 +36,9 @@ impl Told {
                 stream::unfold(pieces, |mut pieces| async { pieces.recv().await.map(|piece| (piece, pieces)) });
             async { ([("content-type", "text/event-stream")], Body::from_stream(pieces)) }
         });
-        let url = service(Router::new().route("/v1/orders/{id}/changes", changes_of)).await;
-        let mut config = json!({ "upstreams": { "orders": { "url": url } } });
-        if !changes.is_null() {
-            config["graphql"] = json!({ "live": changes });
-        }
-        Self { gate: Gate::with(config).await, feeds }
+        changes["upstreams"]["orders"]["url"] =
+            service(orders.route("/v1/orders/{id}/changes", changes_of)).await.into();
+        Self { gate: Gate::with(changes).await, feeds }
     }
 
     /// The next feed that the gateway asks for.

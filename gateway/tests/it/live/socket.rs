@@ -18,7 +18,7 @@ use crate::gate::{Gate, code};
 const PROTOCOL: &str = "graphql-transport-ws";
 
 /// A client. It answers pings while it listens, and is gone for the gateway when it does not.
-struct Socket {
+pub(crate) struct Socket {
     stream: WebSocketStream<TcpStream>,
     /// What was said while it waited for something else.
     heard: VecDeque<Value>,
@@ -41,7 +41,7 @@ impl Socket {
     }
 
     /// A socket whose client has said who it is.
-    async fn of(gate: &Gate, token: &str) -> Self {
+    pub(crate) async fn of(gate: &Gate, token: &str) -> Self {
         let mut socket = Self::open(gate, Some(PROTOCOL), None).await.expect("a socket");
         let payload = json!({ "authorization": format!("Bearer {token}") });
         socket.say(json!({ "type": "connection_init", "payload": payload })).await;
@@ -53,12 +53,12 @@ impl Socket {
         self.stream.send(Message::text(message.to_string())).await.expect("sent");
     }
 
-    async fn ask(&mut self, id: &str, query: &str) {
+    pub(crate) async fn ask(&mut self, id: &str, query: &str) {
         self.say(json!({ "type": "subscribe", "id": id, "payload": { "query": query } })).await;
     }
 
     /// The next message.
-    async fn hear(&mut self) -> Value {
+    pub(crate) async fn hear(&mut self) -> Value {
         loop {
             if let Some(heard) = self.heard.pop_front() {
                 return heard;
