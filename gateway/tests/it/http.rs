@@ -1,7 +1,6 @@
 //! GraphQL over HTTP.
 
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -37,23 +36,17 @@ async fn the_audits_of_graphql_http_pass() {
 }
 
 #[tokio::test]
-async fn the_doubling_query_is_refused_in_less_than_50_ms() {
+async fn the_doubling_query_is_refused_without_being_expanded() {
     let gate = Gate::start().await;
     let mut query = "{ ...f0 }".to_owned();
-    for level in 0..22 {
+    for level in 0..58 {
         let next = level + 1;
         query += &format!(" fragment f{level} on Query {{ ...f{next} ...f{next} }}");
     }
-    query += " fragment f22 on Query { __typename }";
-    // The quickest of five: the machine is shared, and it is the gateway that is measured.
-    let mut quickest = Duration::MAX;
-    for _ in 0..5 {
-        let began = Instant::now();
-        let (status, _, answer) = post(&gate, GRAPHQL, json!({ "query": query }).to_string()).await;
-        quickest = quickest.min(began.elapsed());
-        assert_eq!((status, code(&answer)), (400, "query_too_complex"));
-    }
-    assert!(quickest < Duration::from_millis(50), "{quickest:?}");
+    query += " fragment f58 on Query { __typename }";
+    // Whoever followed every spread would come to the last fragment 2^58 times, and never answer.
+    let (status, _, answer) = post(&gate, GRAPHQL, json!({ "query": query }).to_string()).await;
+    assert_eq!((status, code(&answer)), (400, "query_too_complex"));
 }
 
 #[tokio::test]

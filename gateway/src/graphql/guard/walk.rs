@@ -120,7 +120,11 @@ impl Weight {
 
 /// Checks every operation and fragment: validation looks at all of them, whichever is executed.
 pub(super) fn check(parts: &Parts<'_>, guard: &Guard) -> Result<(), Refused> {
-    let mut walk = Walk::of(parts, None);
+    check_by(&mut Walk::of(parts, None), guard)
+}
+
+fn check_by(walk: &mut Walk<'_>, guard: &Guard) -> Result<(), Refused> {
+    let parts = walk.parts;
     let (mut fields, mut looks) = (0_u64, 0_u64);
     for operation in &parts.operations {
         let weight = walk.operation(operation)?;
@@ -175,11 +179,20 @@ struct Walk<'a> {
     values: Option<&'a Values>,
     /// The weight of each fragment that was met; nothing while it is being weighed.
     known: HashMap<*const FragmentDefinition, Option<Weight>>,
+    /// How many selections were looked at.
+    #[cfg(test)]
+    looked_at: usize,
 }
 
 impl<'a> Walk<'a> {
     fn of(parts: &'a Parts<'a>, values: Option<&'a Values>) -> Self {
-        Self { parts, values, known: HashMap::new() }
+        Self {
+            parts,
+            values,
+            known: HashMap::new(),
+            #[cfg(test)]
+            looked_at: 0,
+        }
     }
 
     fn operation(&mut self, operation: &OperationDefinition) -> Result<Weight, Refused> {
@@ -198,6 +211,10 @@ impl<'a> Walk<'a> {
         }
         let mut sum = Weight::default();
         for selection in set {
+            #[cfg(test)]
+            {
+                self.looked_at += 1;
+            }
             let weight = match selection {
                 Selection::Field(field) => self.field(field, nesting)?.with_directives(&field.directives),
                 Selection::FragmentSpread(spread) => {
@@ -310,4 +327,12 @@ fn parts_of_value(value: &Value) -> u64 {
 #[cfg(test)]
 pub(super) fn weigh(parts: &Parts<'_>) -> Weight {
     Walk::of(parts, None).operation(parts.operations[0]).expect("no deeper than allowed")
+}
+
+/// How many selections a check of a document looks at.
+#[cfg(test)]
+pub(super) fn steps(parts: &Parts<'_>, guard: &Guard) -> usize {
+    let mut walk = Walk::of(parts, None);
+    let _ = check_by(&mut walk, guard);
+    walk.looked_at
 }

@@ -8,8 +8,8 @@ use e2e_tests::{Client, Platform};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-/// What the refusal of a query may take at most.
-const AT_ONCE: Duration = Duration::from_millis(50);
+/// How many times longer than a trivial query the refusal may take. Expanded, it would be hundreds of thousands.
+const AT_ONCE: u32 = 100;
 /// How often time is taken. The least counts: what else the machine did is no property of the query.
 const TRIES: usize = 5;
 
@@ -24,7 +24,7 @@ async fn doubling_fragments_are_refused_at_once() -> Result<()> {
     for client in [&ana.client, &platform.visitor()] {
         let (refused, error) = quickest(client, &query).await?;
         assert_eq!(error, "query_too_complex");
-        assert!(refused < AT_ONCE, "the refusal took {refused:?}, a trivial query {trivial:?}");
+        assert!(refused < trivial * AT_ONCE, "the refusal took {refused:?}, a trivial query {trivial:?}");
     }
 
     // Nor does a body that is too large, or a batch, reach anything that would look at it.
