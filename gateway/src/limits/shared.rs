@@ -120,3 +120,30 @@ impl Inner {
         self.take(&nobody, LOOK_LIMIT).await.map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio::net::TcpListener;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_redis_that_hangs_costs_the_first_request_its_patience_and_the_next_ones_nothing() {
+        // Its connections are accepted by the kernel and never answered.
+        let hanging = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let url = format!("redis://{}", hanging.local_addr().expect("an address"));
+        let config = json!({ "redis": { "url": url, "prefix": "gateway:" }, "patience_ms": 20 });
+        let shared = Shared::new(&serde_json::from_value(config).expect("settings")).expect("it is a URL");
+        let quota = [(Quota { name: "user", per_second: 1, burst: 1 }, "ana".to_owned())];
+        let began = Instant::now();
+        assert!(shared.count(&quota).await.is_none());
+        assert_eq!(began.elapsed().as_millis() / 10, 2, "{:?}", began.elapsed());
+        let began = Instant::now();
+        for _ in 0..100 {
+            assert!(shared.count(&quota).await.is_none());
+        }
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    }
+}

@@ -92,7 +92,7 @@ async fn an_open_breaker_answers_at_once_and_says_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn the_breaker_closes_by_itself_two_seconds_after_the_upstream_is_ready_again() {
+async fn the_breaker_closes_by_itself_when_the_upstream_is_ready_again() {
     let gate = Gate::start().await;
     has_link(&gate.shortener, "promo").await;
     analytics_answers(&gate, ResponseTemplate::new(500)).await;
@@ -101,9 +101,10 @@ async fn the_breaker_closes_by_itself_two_seconds_after_the_upstream_is_ready_ag
     gate.until("analytics", "open").await;
     gate.analytics.reset().await;
     is_ready(&gate.analytics, 200).await;
-    let began = Instant::now();
     gate.until("analytics", "closed").await;
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    // How long that takes is a matter of the prober's pauses, which its own test adds up.
+    let questions = requests(&gate.analytics, "GET", "/health/ready").await;
+    assert!((1..=3).contains(&questions), "{questions} questions");
     assert_eq!(requests(&gate.analytics, "POST", "/v1/stats/batch").await, 0, "nobody's request had to try it");
 }
 
@@ -125,21 +126,14 @@ async fn a_service_that_sheds_says_so_and_is_not_judged() {
 }
 
 #[tokio::test]
-async fn a_hanging_upstream_is_waited_for_less_than_a_second() {
-    let gate = Gate::start().await;
+async fn a_hanging_upstream_is_tried_twice_and_costs_its_own_fields() {
+    // Enough time for a second try on any machine. How long the usual deadline is, a test of the layers tells.
+    let patient = json!({ "upstreams": { "analytics": { "try_timeout_ms": 300, "deadline_ms": 10_000 } } });
+    let gate = Gate::with(patient).await;
     has_link(&gate.shortener, "promo").await;
-    analytics_answers(&gate, ResponseTemplate::new(200).set_delay(Duration::from_secs(30))).await;
-    // The quicker of two: the machine is shared, and it is the gateway that is measured.
-    let mut quickest = Duration::MAX;
-    for failures in [2, 4] {
-        let began = Instant::now();
-        let answer = gate.ask(LINK).await;
-        quickest = quickest.min(began.elapsed());
-        assert_only_stats_missing(&answer, "timeout");
-        // Both tries hung, and both were held against it.
-        assert_eq!(gate.breaker("analytics").await["failures"], failures);
-    }
-    assert!(quickest < Duration::from_secs(1), "{quickest:?}");
+    analytics_answers(&gate, ResponseTemplate::new(200).set_delay(Duration::from_secs(600))).await;
+    assert_only_stats_missing(&gate.ask(LINK).await, "timeout");
+    assert_eq!(gate.breaker("analytics").await["failures"], 2, "both tries are held against it");
 }
 
 #[tokio::test]

@@ -4,14 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use breaker::Registry;
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use gateway::config;
 use gateway::stack::{Layer, Next, Outcome, Stack};
 use gateway::upstream::call::{Answer, AnswerBody, Call};
+use gateway::upstream::connect;
 use gateway::upstream::error::UpstreamError;
 use gateway::upstream::layers::{Bulkhead, Retry, SingleFlight};
 use http::{HeaderMap, Method, StatusCode};
+use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// Counts its calls and always answers the same status, once it is allowed to.
 struct Upstream {
@@ -131,4 +136,20 @@ async fn a_flight_goes_on_as_long_as_anybody_waits_and_is_not_joined_once_it_has
     let mut next = Box::pin(stack.call(get()));
     assert!(futures::poll!(&mut next).is_pending());
     assert_eq!(upstream.calls(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn analytics_that_hangs_is_waited_for_as_long_as_its_deadline_and_less_than_a_second() {
+    // Its connections are accepted by the kernel and never answered.
+    let hanging = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let mut settings = config::Upstreams::default().resolved().remove("analytics").expect("it is always there");
+    settings.url = format!("http://{}", hanging.local_addr().expect("an address")).parse().ok();
+    chassis::jwt::crypto::install();
+    let analytics =
+        gateway::upstream::Upstream::new("analytics", settings.clone(), &Registry::new(10), connect::client());
+    let began = Instant::now();
+    let outcome = analytics.call(get()).await;
+    let took = began.elapsed();
+    assert!(matches!(outcome, Err(UpstreamError::Late)), "{:?}", outcome.err());
+    assert!(took >= settings.deadline() && took < Duration::from_secs(1), "{took:?}");
 }
