@@ -89,13 +89,24 @@ pub(crate) fn unmount_below(folder: &Path) {
 #[cfg(test)]
 mod tests {
     use super::{Disk, unmount_below};
-    use std::fs;
+    use rustix::io::Errno;
+    use std::{env, fs, process::Command};
+
+    const NAME: &str = "disk::tests::a_full_disk_takes_nothing_until_it_is_freed";
+    /// Set where the test runs in a user namespace of its own, in which it may mount.
+    const INSIDE: &str = "VITRINE_TEST_MAY_MOUNT";
 
     #[test]
     fn a_full_disk_takes_nothing_until_it_is_freed() {
-        let folder = std::env::temp_dir().join(format!("vitrine-disk-{}", std::process::id()));
-        // Where mounting is not permitted there is nothing to look at.
-        let Ok(disk) = Disk::mount(&folder.join("small"), 1) else { return };
+        let folder = env::temp_dir().join(format!("vitrine-disk-{}", std::process::id()));
+        let disk = match Disk::mount(&folder.join("small"), 1) {
+            Ok(disk) => disk,
+            Err(error) if is_forbidden(&error) && env::var_os(INSIDE).is_none() => {
+                fs::remove_dir_all(&folder).unwrap();
+                return run_inside();
+            }
+            Err(error) => panic!("{error:#}"),
+        };
         let file = disk.folder().join("file");
         disk.fill(0).unwrap();
         assert_eq!(fs::write(&file, "text").unwrap_err().kind(), std::io::ErrorKind::StorageFull);
@@ -107,5 +118,27 @@ mod tests {
         std::mem::forget(disk);
         unmount_below(&folder);
         fs::remove_dir_all(&folder).unwrap();
+    }
+
+    fn is_forbidden(error: &anyhow::Error) -> bool {
+        error.downcast_ref::<Errno>().is_some_and(|errno| [Errno::PERM, Errno::ACCESS].contains(errno))
+    }
+
+    /// Runs the test in a user namespace of its own. Where that is forbidden, too, it says that nothing was tested:
+    /// nextest shows it (`.config/nextest.toml`).
+    fn run_inside() {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--mount"]).arg(env::current_exe().unwrap());
+        let outcome = command.args(["--exact", NAME, "--nocapture"]).env(INSIDE, "yes").output();
+        let why = match &outcome {
+            Ok(output) if output.status.success() => {
+                assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "it has another name: {NAME}");
+                return;
+            }
+            Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+            Err(error) => format!("unshare: {error}"),
+        };
+        assert!(why.starts_with("unshare: "), "{outcome:?}");
+        crate::progress::say(&format!("SKIPPED, not tested: nothing can be mounted here, nor in a namespace ({why})"));
     }
 }
