@@ -1,15 +1,16 @@
 //! Killed processes and engines: clicks counted = clicks published, and honest answers meanwhile.
 
 use crate::support::{PATIENCE, Shortener, World, at, click, exactly, problem, sandbox};
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use contracts::{
+    patience::STATEMENT,
     problem::Code,
     rest::analytics::{LinkStats, StatsBatch},
 };
 use kit::{Engine, Sandbox, engines::Private, eventually};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use uuid::Uuid;
 
 const BATCHES: u64 = 150;
@@ -58,22 +59,27 @@ async fn clicks_are_exact_after_clickhouse_was_killed_and_answers_are_quick_mean
         })
         .await?;
         engines.kill9(Engine::Clickhouse).await?;
-        let began = Instant::now();
-        let answer = world.get(owner, "/v1/links/away/stats").await?;
-        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert!(answer.headers().contains_key("retry-after"));
-        assert_eq!(problem(answer).await?.code, Code::Unavailable);
         let batch = json!({"codes": ["away"], "window": {}, "facets": [{"kind": "totals"}]});
         for (method, path, body) in [
+            (Method::GET, "/v1/links/away/stats", None),
             (Method::POST, "/v1/stats/batch", Some(batch)),
             (Method::GET, "/v1/stats", None),
             (Method::GET, "/v1/links/away/clicks/live", None),
             (Method::GET, "/v1/links/away/clicks/export", None),
         ] {
-            let answer = world.send(owner, method, path, body).await?;
-            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+            // An engine that is away is noticed, and not waited for: on a busy machine, by one of several.
+            eventually(PATIENCE, "an answer before a statement's time is over", async || {
+                let began = Instant::now();
+                let answer = world.send(owner, method.clone(), path, body.clone()).await?;
+                let took = began.elapsed();
+                assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+                assert!(answer.headers().contains_key("retry-after"), "{path}");
+                assert_eq!(problem(answer).await?.code, Code::Unavailable, "{path}");
+                ensure!(took < STATEMENT / 2, "{path} took {took:?}");
+                Ok(Some(()))
+            })
+            .await?;
         }
-        assert!(began.elapsed() < Duration::from_secs(5), "an engine that is away is noticed at once");
         engines.start_again(Engine::Clickhouse).await
     };
     tokio::try_join!(flow(&world.shortener, link), killing)?;

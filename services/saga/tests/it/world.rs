@@ -195,6 +195,13 @@ impl World {
         kit::eventually(PATIENCE, "the saga's command to be published", hurried).await.unwrap();
     }
 
+    /// Has time pass for all sagas, as if they had begun earlier and nothing had happened since.
+    pub(crate) async fn let_pass(&self, time: Duration) {
+        let shifted = "UPDATE sagas SET started_at = started_at - $1, updated_at = updated_at - $1,
+            waits_since = waits_since - $1, due_at = due_at - $1, deadline = deadline - $1";
+        sqlx::query(shifted).bind(time).execute(&self.pool).await.unwrap();
+    }
+
     /// What happened to a saga, in short.
     pub(crate) async fn events(&self, id: Uuid) -> Vec<String> {
         let history = self.engine.history(id).await.unwrap();

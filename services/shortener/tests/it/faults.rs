@@ -42,13 +42,17 @@ async fn while_mongodb_is_away_what_was_known_is_answered() {
     engines.kill9(Engine::Redis).await.unwrap();
 
     // Long enough for what is in memory to grow old, and to be looked up in vain.
-    let began = std::time::Instant::now();
-    let mut visits = tokio::time::interval(Duration::from_millis(50));
+    let (mut visits, mut took) = (tokio::time::interval(Duration::from_millis(50)), Vec::new());
+    visits.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     for _ in 0..30 {
         visits.tick().await;
+        let began = std::time::Instant::now();
         world.follow(&link.code).await.leads_to(TARGET);
+        took.push(began.elapsed());
     }
-    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    // One a second waits for MongoDB, and the others do not.
+    took.sort();
+    assert!(took[took.len() / 2] < took[took.len() - 1] / 4, "{took:?}");
     world.follow("unknown").await.problem(Code::Unavailable);
     world.follow(&limited.code).await.problem(Code::Unavailable);
     let create = world.ask("POST", "/v1/links", Some(json!({"url": TARGET}))).await;
