@@ -69,14 +69,14 @@ impl<'a> Client<'a> {
         call.headers.insert(CONTENT_TYPE, json);
         let bytes = serde_json::to_vec(body).map_err(|error| ServiceError::internal(&error))?;
         call.payload = Payload::Whole(Bytes::from(bytes));
-        call.deadline = Some(self.upstream.config().write_deadline());
+        call.patience = Some(self.upstream.config().write_deadline());
         Ok(call)
     }
 
     /// Asks about many things at once: a POST for its length; it reads.
     async fn look_up<T: Readable>(&self, path: &str, wanted: &impl Serialize) -> Result<T, ServiceError> {
         let mut call = self.send_json(Method::POST, path, wanted)?;
-        (call.class, call.idempotent, call.deadline) = (Class::Read, true, None);
+        (call.class, call.idempotent, call.patience) = (Class::Read, true, None);
         self.read(call).await
     }
 

@@ -73,7 +73,7 @@ impl Client<'_> {
     /// Fails as shortener does.
     pub async fn create_links(&self, links: Vec<CreateLink>) -> Result<CreateLinksResults, ServiceError> {
         let mut call = self.send_json(Method::POST, "/v1/links/bulk", &CreateLinks { links })?;
-        call.deadline = Some(BULK_DEADLINE);
+        call.patience = Some(BULK_DEADLINE);
         self.read(call).await
     }
 

@@ -6,6 +6,7 @@ use contracts::command::checkout;
 use contracts::person;
 use contracts::rest::orders;
 
+use super::at_hand::AtHand;
 use super::moment::Moment;
 use super::uuid;
 
@@ -23,11 +24,11 @@ pub struct Customer {
     /// The telephone number, in the form of E.164.
     phone: Option<String>,
     /// Where goods go.
-    shipping_address: Address,
+    shipping_address: AtHand<Address>,
     /// Where invoices go.
-    billing_address: Address,
+    billing_address: AtHand<Address>,
     /// The means of payment; their tokens are never told.
-    payment_methods: Vec<PaymentMethod>,
+    payment_methods: Vec<AtHand<PaymentMethod>>,
     /// When the user became a customer.
     created_at: Moment,
     /// When the data changed last.
@@ -85,9 +86,9 @@ impl From<orders::Customer> for Customer {
             document: customer.document,
             full_name: customer.full_name,
             phone: customer.phone,
-            shipping_address: customer.shipping_address.into(),
-            billing_address: customer.billing_address.into(),
-            payment_methods: customer.payment_methods.into_iter().map(PaymentMethod::from).collect(),
+            shipping_address: Address::from(customer.shipping_address).into(),
+            billing_address: Address::from(customer.billing_address).into(),
+            payment_methods: customer.payment_methods.into_iter().map(PaymentMethod::from).map(AtHand).collect(),
             created_at: customer.created_at.into(),
             updated_at: customer.updated_at.into(),
         }

@@ -47,8 +47,7 @@ pub use persisted::Documents;
 /// The largest request, in bytes.
 const LARGEST: usize = 1024 * 1024;
 
-/// What GraphQL requests are executed with. It is cloned for each: clones share all that is large.
-#[derive(Clone)]
+/// What GraphQL requests are executed with.
 pub struct Graphql {
     /// The schema.
     pub schema: GatewaySchema,
@@ -71,7 +70,7 @@ pub struct Graphql {
 pub fn routes(graphql: Graphql) -> anyhow::Result<Router> {
     let answers = get(by_get).post(by_post).layer(DefaultBodyLimit::max(LARGEST));
     let files = graphql.config.graphiql.as_deref().map(graphiql::files).transpose()?;
-    Ok(Router::new().route("/graphql", answers).with_state(graphql).merge(files.unwrap_or_default()))
+    Ok(Router::new().route("/graphql", answers).with_state(Arc::new(graphql)).merge(files.unwrap_or_default()))
 }
 
 /// Answers a GraphQL query once, a query or subscription as server-sent events, never a mutation; or opens a WebSocket for
@@ -85,7 +84,7 @@ pub fn routes(graphql: Graphql) -> anyhow::Result<Router> {
         (status = 200, content_type = "application/json", description = "GraphQL over HTTP, or text/event-stream"),
         (status = 401, body = Problem), (status = 405, body = Problem), (status = 426, body = Problem)))]
 pub(crate) async fn by_get(
-    State(graphql): State<Graphql>,
+    State(graphql): State<Arc<Graphql>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     admitted: Admitted,
@@ -106,7 +105,7 @@ pub(crate) async fn by_get(
 }
 
 fn open_socket(
-    graphql: Graphql,
+    graphql: Arc<Graphql>,
     admitted: Admitted,
     stream: socket::Stream,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -130,7 +129,7 @@ fn open_socket(
     responses((status = 200, content_type = "application/json", description = "GraphQL over HTTP"),
         (status = 401, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem)))]
 pub(crate) async fn by_post(
-    State(graphql): State<Graphql>,
+    State(graphql): State<Arc<Graphql>>,
     headers: HeaderMap,
     admitted: Admitted,
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
@@ -186,7 +185,12 @@ impl Manner {
 
 impl Graphql {
     /// Answers a request in the manner that its client takes.
-    async fn respond(self, parameters: Result<Parameters, String>, manner: Manner, admitted: Admitted) -> Response {
+    async fn respond(
+        self: Arc<Self>,
+        parameters: Result<Parameters, String>,
+        manner: Manner,
+        admitted: Admitted,
+    ) -> Response {
         let (prepared, sent) = match parameters {
             Ok(parameters) => self.prepare(parameters).await,
             Err(message) => {
@@ -230,7 +234,7 @@ impl Graphql {
     }
 
     /// Executes an operation that has one result.
-    async fn execute(self, prepared: Attempt, media: Media, origin: Origin) -> Response {
+    async fn execute(&self, prepared: Attempt, media: Media, origin: Origin) -> Response {
         let prepared = match prepared {
             Ok(prepared) => prepared,
             Err(refusal) => return refuse(media, refusal),

@@ -5,6 +5,7 @@ use contracts::problem;
 use contracts::rest::analytics::Window;
 use contracts::rest::{orders, shortener};
 
+use super::at_hand::AtHand;
 use super::load::{SalesOf, load};
 use super::moment::Moment;
 use super::money::Money;
@@ -77,10 +78,11 @@ impl Link {
     }
 
     /// What it sold: orders that were confirmed and not cancelled after. Who bought is not told.
-    async fn orders(&self, ctx: &Context<'_>) -> Option<Result<LinkSales>> {
+    async fn orders(&self, ctx: &Context<'_>) -> Option<Result<AtHand<LinkSales>>> {
         let sales = load(ctx, SalesOf(self.code.clone())).await;
         // A link that orders leaves out has been authorised by shortener a moment ago: it has sold nothing yet.
-        Some(sales.map(|sales| sales.map(LinkSales::from).unwrap_or_default()).map_err(Into::into))
+        let told = |sales: Option<_>| AtHand(sales.map(LinkSales::from).unwrap_or_default());
+        Some(sales.map(told).map_err(Into::into))
     }
 }
 
@@ -90,12 +92,12 @@ pub struct LinkSales {
     /// How many orders.
     count: u64,
     /// What they amount to, by currency.
-    revenue: Vec<Money>,
+    revenue: Vec<AtHand<Money>>,
 }
 
 impl From<orders::LinkSales> for LinkSales {
     fn from(sales: orders::LinkSales) -> Self {
-        Self { count: sales.count, revenue: sales.revenue.into_iter().map(Money::from).collect() }
+        Self { count: sales.count, revenue: sales.revenue.into_iter().map(AtHand::from).collect() }
     }
 }
 
@@ -126,7 +128,7 @@ pub struct LinkConnection {
     /// The links, each with its cursor.
     edges: Vec<LinkEdge>,
     /// Where the page stands.
-    page_info: PageInfo,
+    page_info: AtHand<PageInfo>,
 }
 
 /// A link in a list.
@@ -144,7 +146,7 @@ impl LinkConnection {
     pub fn new(page: shortener::LinkPage, is_first: bool) -> Self {
         let page_info = PageInfo::new(page.items.iter().map(|item| &item.cursor), page.has_next_page, is_first);
         let edge = |item: shortener::LinkItem| LinkEdge { cursor: item.cursor, node: item.link.into() };
-        Self { edges: page.items.into_iter().map(edge).collect(), page_info }
+        Self { edges: page.items.into_iter().map(edge).collect(), page_info: page_info.into() }
     }
 }
 

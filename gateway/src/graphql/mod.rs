@@ -1,9 +1,10 @@
 //! GraphQL: the schema that frontends rely on, and how it travels over HTTP.
 //!
 //! A request passes [`http`] (the protocols), [`plan`] (is it valid, and what exactly is to be executed?), [`guard`] (is it
-//! small enough?) and then the schema: [`query`], [`mutation`] and [`subscription`] at the top, a module per noun below. What many things of a list need of a service
-//! is gathered by [`load`].
+//! small enough?) and then the schema: [`query`], [`mutation`] and [`subscription`] at the top, a module per noun below.
+//! What many things of a list need of a service is gathered by [`load`].
 
+pub mod at_hand;
 pub mod customer;
 pub mod guard;
 pub mod http;

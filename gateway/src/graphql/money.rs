@@ -1,24 +1,36 @@
 //! Amounts of money.
 
+use super::at_hand::AtHand;
 use super::long::Long;
-use async_graphql::{InputObject, SimpleObject};
+use async_graphql::{InputObject, Object};
 use chassis::http::Fields;
 use contracts::money::{self, Currency};
 
 /// An amount of money.
-#[derive(SimpleObject)]
-pub struct Money {
+pub struct Money(money::Money);
+
+/// An amount of money.
+#[Object]
+impl Money {
     /// The amount in the currency's minor unit: centavos, cents.
-    minor: Long,
+    async fn minor(&self) -> Long {
+        Long(self.0.minor)
+    }
+
     /// ISO 4217.
-    currency: &'static str,
+    async fn currency(&self) -> &str {
+        self.0.currency.code()
+    }
+
     /// The amount with its decimals: `12.90 BRL`.
-    formatted: String,
+    async fn formatted(&self) -> String {
+        self.0.to_string()
+    }
 }
 
-impl From<money::Money> for Money {
+impl From<money::Money> for AtHand<Money> {
     fn from(money: money::Money) -> Self {
-        Self { minor: Long(money.minor), currency: money.currency.code(), formatted: money.to_string() }
+        Self(Money(money))
     }
 }
 

@@ -3,6 +3,7 @@
 use async_graphql::{Enum, ID, SimpleObject};
 use contracts::rest::payments;
 
+use super::at_hand::AtHand;
 use super::customer::PaymentMethodKind;
 use super::moment::Moment;
 use super::money::Money;
@@ -15,9 +16,9 @@ pub struct Payment {
     /// How it stands.
     status: PaymentStatus,
     /// How much was asked for.
-    amount: Money,
+    amount: AtHand<Money>,
     /// How much of it was given back.
-    refunded: Money,
+    refunded: AtHand<Money>,
     /// The kind of means of payment.
     method: PaymentMethodKind,
     /// The last four digits of its number, where it has one.
@@ -25,7 +26,7 @@ pub struct Payment {
     /// Why it was declined, for a program.
     decline_reason: Option<String>,
     /// What was given back or is about to be, the oldest first.
-    refunds: Vec<Refund>,
+    refunds: Vec<AtHand<Refund>>,
     /// When it was asked for.
     created_at: Moment,
     /// When the outcome was known; null while it is pending.
@@ -58,7 +59,7 @@ pub struct Refund {
     /// How it stands.
     status: RefundStatus,
     /// How much.
-    amount: Money,
+    amount: AtHand<Money>,
     /// Why.
     reason: String,
     /// When it was asked for.
@@ -89,7 +90,7 @@ impl From<payments::Payment> for Payment {
             method: payment.method.into(),
             last_four: payment.last_four,
             decline_reason: payment.decline_reason,
-            refunds: payment.refunds.into_iter().map(Refund::from).collect(),
+            refunds: payment.refunds.into_iter().map(Refund::from).map(AtHand).collect(),
             created_at: payment.created_at.into(),
             settled_at: payment.settled_at.map(Moment),
         }

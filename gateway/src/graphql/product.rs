@@ -5,6 +5,7 @@ use chassis::http::{Failure, Fields};
 use contracts::rest::inventory;
 use uuid::Uuid;
 
+use super::at_hand::AtHand;
 use super::load::{ProductOf, load};
 use super::moment::Moment;
 use super::money::{Money, MoneyInput};
@@ -23,11 +24,11 @@ pub struct Product {
     /// What it is.
     description: Option<String>,
     /// The price of one.
-    price: Money,
+    price: AtHand<Money>,
     /// Whether it can be ordered.
     active: bool,
     /// What is there of it.
-    stock: Stock,
+    stock: AtHand<Stock>,
     /// When it was made.
     created_at: Moment,
     /// When it was changed last; changes of stock do not count.
@@ -54,7 +55,7 @@ impl From<inventory::Product> for Product {
             description: product.description,
             price: product.price.into(),
             active: product.active,
-            stock: product.stock.into(),
+            stock: Stock::from(product.stock).into(),
             created_at: product.created_at.into(),
             updated_at: product.updated_at.into(),
         }
@@ -73,7 +74,7 @@ pub struct ProductConnection {
     /// The products, each with its cursor.
     edges: Vec<ProductEdge>,
     /// Where the page stands.
-    page_info: PageInfo,
+    page_info: AtHand<PageInfo>,
 }
 
 /// A product in a list.
@@ -91,7 +92,7 @@ impl ProductConnection {
     pub fn new(page: inventory::ProductPage, is_first: bool) -> Self {
         let page_info = PageInfo::new(page.items.iter().map(|item| &item.cursor), page.has_next_page, is_first);
         let edge = |item: inventory::ProductItem| ProductEdge { cursor: item.cursor, node: item.product.into() };
-        Self { edges: page.items.into_iter().map(edge).collect(), page_info }
+        Self { edges: page.items.into_iter().map(edge).collect(), page_info: page_info.into() }
     }
 }
 
@@ -201,12 +202,12 @@ impl StockChanged {
     }
 
     /// What is there after it.
-    async fn stock(&self) -> Stock {
-        self.changed.stock.clone().into()
+    async fn stock(&self) -> AtHand<Stock> {
+        Stock::from(self.changed.stock.clone()).into()
     }
 
     /// The product.
-    async fn product(&self, ctx: &Context<'_>) -> Option<Result<Product>> {
+    async fn product(&self, ctx: &Context<'_>) -> Option<Result<AtHand<Product>>> {
         product(ctx, self.product).await
     }
 }
@@ -218,7 +219,7 @@ impl From<inventory::StockChanged> for StockChanged {
 }
 
 /// Loads a product, with those that its neighbours lead to.
-pub(super) async fn product(ctx: &Context<'_>, id: Uuid) -> Option<Result<Product>> {
+pub(super) async fn product(ctx: &Context<'_>, id: Uuid) -> Option<Result<AtHand<Product>>> {
     let product = load(ctx, ProductOf(id)).await.transpose()?;
-    Some(product.map(Product::from).map_err(Into::into))
+    Some(product.map(|product| AtHand(product.into())).map_err(Into::into))
 }

@@ -3,6 +3,7 @@
 use async_graphql::{Context, Enum, Object, Result, SimpleObject};
 use contracts::rest::analytics::{self, Dimension, Facet, FacetValue, Totals, Window};
 
+use super::at_hand::AtHand;
 use super::load::{Loaded, StatsOf, load};
 use super::moment::Moment;
 use crate::clients::ServiceError;
@@ -67,10 +68,10 @@ impl LinkStats {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "How wide each point is.", default_with = "Granularity::Day")] granularity: Granularity,
-    ) -> Result<Vec<StatsPoint>> {
+    ) -> Result<Vec<AtHand<StatsPoint>>> {
         let facet = Facet::Series { granularity: granularity.into() };
         match self.load(ctx, facet).await?.value {
-            FacetValue::Series { points } => Ok(points.into_iter().map(StatsPoint::from).collect()),
+            FacetValue::Series { points } => Ok(points.into_iter().map(StatsPoint::from).map(AtHand).collect()),
             _ => Err(mixed_up()),
         }
     }
@@ -80,7 +81,7 @@ impl LinkStats {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "How many at most: 1 to 100.", default_with = "Some(10)")] first: Option<i32>,
-    ) -> Result<Vec<NamedCount>> {
+    ) -> Result<Vec<AtHand<NamedCount>>> {
         self.top(ctx, Dimension::Referrer, listed(first)?).await
     }
 
@@ -89,17 +90,17 @@ impl LinkStats {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "How many at most: 1 to 100.", default_with = "Some(10)")] first: Option<i32>,
-    ) -> Result<Vec<NamedCount>> {
+    ) -> Result<Vec<AtHand<NamedCount>>> {
         self.top(ctx, Dimension::Country, listed(first)?).await
     }
 
     /// Browsers, most frequent first.
-    async fn browsers(&self, ctx: &Context<'_>) -> Result<Vec<NamedCount>> {
+    async fn browsers(&self, ctx: &Context<'_>) -> Result<Vec<AtHand<NamedCount>>> {
         self.top(ctx, Dimension::Browser, ALL).await
     }
 
     /// Kinds of devices, most frequent first.
-    async fn devices(&self, ctx: &Context<'_>) -> Result<Vec<NamedCount>> {
+    async fn devices(&self, ctx: &Context<'_>) -> Result<Vec<AtHand<NamedCount>>> {
         self.top(ctx, Dimension::Device, ALL).await
     }
 
@@ -133,9 +134,9 @@ impl LinkStats {
         }
     }
 
-    async fn top(&self, ctx: &Context<'_>, dimension: Dimension, first: u32) -> Result<Vec<NamedCount>> {
+    async fn top(&self, ctx: &Context<'_>, dimension: Dimension, first: u32) -> Result<Vec<AtHand<NamedCount>>> {
         match self.load(ctx, Facet::Top { dimension, first }).await?.value {
-            FacetValue::Top { counts } => Ok(counts.into_iter().map(NamedCount::from).collect()),
+            FacetValue::Top { counts } => Ok(counts.into_iter().map(NamedCount::from).map(AtHand).collect()),
             _ => Err(mixed_up()),
         }
     }

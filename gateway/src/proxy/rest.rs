@@ -48,7 +48,7 @@ async fn forward(State(proxy): State<Proxy>, origin: Origin, request: Request) -
     call.headers = headers(parts.headers, &origin);
     call.reply = Reply::Stream;
     if !parts.method.is_safe() {
-        call.deadline = Some(upstream.config().write_deadline());
+        call.patience = Some(upstream.config().write_deadline());
     }
     call.payload = match receive(body, proxy.config.body_limit).await {
         Ok(payload) => payload,

@@ -10,6 +10,7 @@ use contracts::problem::{Code, MEDIA_TYPE, Problem};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, StatusCode};
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use super::upload::Upload;
 
@@ -78,7 +79,9 @@ pub struct Call {
     /// are held against that caller before they are held against the upstream.
     pub caller: String,
     /// How long the whole may take, where the upstream's own deadline does not fit.
-    pub deadline: Option<Duration>,
+    pub patience: Option<Duration>,
+    /// When its caller gives up; known inside the layer of deadlines.
+    pub until: Option<Instant>,
 }
 
 /// What an answer was read as. Callers who share a flight share it.
@@ -150,8 +153,17 @@ impl Call {
             reply: Reply::Json,
             reader: None,
             caller: String::new(),
-            deadline: None,
+            patience: None,
+            until: None,
         }
+    }
+}
+
+impl Call {
+    /// Returns how much time its caller leaves.
+    #[must_use]
+    pub fn left(&self) -> Option<Duration> {
+        self.until.map(|until| until.saturating_duration_since(Instant::now()))
     }
 }
 

@@ -5,30 +5,26 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::body::Body;
 use futures::future::BoxFuture;
 use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower::Service;
 
 /// How long it may take to connect.
 const CONNECT: Duration = Duration::from_secs(1);
-/// How long a connection is kept that nobody uses.
-const IDLE: Duration = Duration::from_secs(30);
+/// Makes connections, encrypted where the address says so.
+pub type Connector = HttpsConnector<Tcp>;
 
-/// The client for calls to upstreams.
-pub type Client = hyper_util::client::legacy::Client<HttpsConnector<Connector>, Body>;
-
-/// Makes the client: no redirects, no proxies, HTTP/1.1.
+/// Makes what connects: no proxies, HTTP/1.1.
 ///
 /// # Panics
 /// Panics when the machine's certificates cannot be read.
 #[must_use]
-pub fn client() -> Client {
+pub fn connector() -> Connector {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
@@ -38,17 +34,14 @@ pub fn client() -> Client {
         .expect("the machine has certificates")
         .https_or_http()
         .enable_http1();
-    hyper_util::client::legacy::Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE)
-        .build(tls.wrap_connector(Connector(tcp)))
+    tls.wrap_connector(Tcp(tcp))
 }
 
-/// Makes connections.
+/// Makes connections that are not encrypted.
 #[derive(Clone)]
-pub struct Connector(HttpConnector);
+pub struct Tcp(HttpConnector);
 
-impl Service<Uri> for Connector {
+impl Service<Uri> for Tcp {
     type Response = Wire;
     type Error = axum::BoxError;
     type Future = BoxFuture<'static, Result<Wire, Self::Error>>;

@@ -2,6 +2,7 @@
 
 pub mod call;
 pub mod connect;
+pub mod connections;
 pub mod error;
 pub mod events;
 pub mod layers;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use breaker::{Breaker, Recovery, Registry};
 
 use crate::config;
-use crate::stack::{self, Outcome, Stack};
+use crate::stack::{self, Layer, Outcome, Stack};
 use call::{Call, Class};
 use error::UpstreamError;
 
@@ -25,7 +26,7 @@ const REDIRECTS: &str = "shortener";
 #[derive(Clone)]
 pub struct Upstream {
     name: Arc<str>,
-    stack: Stack,
+    stack: Arc<Stack>,
     breaker: Breaker,
     config: Arc<config::Upstream>,
 }
@@ -33,10 +34,10 @@ pub struct Upstream {
 impl Upstream {
     /// Creates the upstream with its own stack of layers.
     #[must_use]
-    pub fn new(name: &str, config: config::Upstream, breakers: &Registry, client: connect::Client) -> Self {
+    pub fn new(name: &str, config: config::Upstream, breakers: &Registry, connector: connect::Connector) -> Self {
         let classes = if name == REDIRECTS { Class::NAMES } else { &Class::NAMES[..Class::Redirect.place()] };
         let breaker = breakers.breaker(name, classes, Recovery::Probe);
-        let stack = stack::towards(name, &config, &breaker, client);
+        let stack = Arc::new(stack::towards(name, &config, &breaker, connector));
         Self { name: name.into(), stack, breaker, config: Arc::new(config) }
     }
 
@@ -64,7 +65,7 @@ impl Upstream {
     /// Fails when there is no answer. An answer of 4xx or 5xx is an answer.
     pub async fn call(&self, call: Call) -> Outcome {
         let writes = call.class == Class::Write;
-        self.stack.call(call).await.map_err(|error| match error {
+        Box::pin(self.stack.call(call)).await.map_err(|error| match error {
             // It was sent, and may have been done: whoever takes this for a refusal does it twice.
             UpstreamError::Late | UpstreamError::Reset(_) | UpstreamError::BadBody(_) if writes => {
                 UpstreamError::OutcomeUnknown(Box::new(error))
@@ -84,9 +85,9 @@ impl Upstreams {
     /// Creates every upstream that is configured.
     #[must_use]
     pub fn new(configured: &config::Upstreams, breakers: &Registry) -> Self {
-        let client = connect::client();
+        let connector = connect::connector();
         let create = |(name, config): (String, config::Upstream)| {
-            let upstream = Upstream::new(&name, config, breakers, client.clone());
+            let upstream = Upstream::new(&name, config, breakers, connector.clone());
             (name, upstream)
         };
         Self { by_name: Arc::new(configured.resolved().into_iter().map(create).collect()) }

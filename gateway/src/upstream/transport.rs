@@ -7,17 +7,16 @@ use std::sync::Arc;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use contracts::problem::MEDIA_TYPE;
-use futures::future::BoxFuture;
-use http::header::CONTENT_TYPE;
-use http::{Request, Response, Uri};
+use http::header::{CONTENT_TYPE, HOST};
+use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 
 use super::call::{Answer, AnswerBody, Call, Payload, Reader, Reply};
-use super::connect::Client;
+use super::connect::Connector;
+use super::connections::{Answering, Connections, Failure};
 use super::error::UpstreamError;
 use super::upload::Progress;
-use crate::stack::{Layer, Next, Outcome};
+use crate::stack::{Layer, Outcome};
 
 /// The largest answer that is read as a whole, in bytes: 5,000 links of the longest kind.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
@@ -26,21 +25,24 @@ const NO_DESCRIPTOR: [i32; 2] = [24, 23];
 
 /// The innermost layer: it makes the call.
 pub struct Transport {
-    client: Client,
-    /// Scheme and authority, without the slash.
-    base: String,
+    connections: Connections,
+    host: HeaderValue,
 }
 
 impl Transport {
     /// Creates the transport to the upstream at `base`.
     #[must_use]
-    pub fn new(client: Client, base: &url::Url) -> Self {
-        Self { client, base: base.as_str().trim_end_matches('/').to_owned() }
+    pub fn new(connector: Connector, base: &url::Url) -> Self {
+        let to = Uri::try_from(base.as_str()).expect("what is a URL is a URI");
+        let authority = to.authority().expect("the configuration was checked").as_str();
+        let host = HeaderValue::try_from(authority).expect("an authority is visible ASCII");
+        Self { connections: Connections::new(connector, to), host }
     }
+}
 
-    async fn send(&self, call: Call) -> Outcome {
-        let address = Uri::try_from(format!("{}{}", self.base, call.path));
-        let address = address.map_err(|error| UpstreamError::Unbuildable(Arc::new(error.into())))?;
+impl Layer for Transport {
+    async fn call(&self, call: Call) -> Outcome {
+        let address = Uri::try_from(call.path).map_err(|error| UpstreamError::Unbuildable(Arc::new(error.into())))?;
         let (body, upload) = match call.payload {
             Payload::Whole(bytes) => (Body::from(bytes), None),
             Payload::Stream(upload) => {
@@ -50,26 +52,20 @@ impl Transport {
         };
         let mut request = Request::new(body);
         (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (call.method, address, call.headers);
-        let sent = self.client.request(request).await;
-        let answer = sent.map_err(|error| no_answer(error, upload.map(|upload| upload.progress())))?;
+        request.headers_mut().insert(HOST, self.host.clone());
+        let sent = self.connections.send(request).await;
+        let answer = sent.map_err(|failure| no_answer(failure, upload.map(|upload| upload.progress())))?;
         receive(answer, call.reply, call.reader).await
     }
 }
 
-impl Layer for Transport {
-    fn call(&self, call: Call, _: Next) -> BoxFuture<'_, Outcome> {
-        Box::pin(self.send(call))
-    }
-}
-
-fn no_answer(error: hyper_util::client::legacy::Error, upload: Option<Progress>) -> UpstreamError {
-    let unconnected = error.is_connect();
-    if unconnected && lacks_descriptors(&error) {
-        return UpstreamError::Shed;
-    }
-    let cause = Arc::new(anyhow::Error::new(error));
+fn no_answer(failure: Failure, upload: Option<Progress>) -> UpstreamError {
+    let cause = match failure {
+        Failure::Unconnected(error) if lacks_descriptors(&*error) => return UpstreamError::Shed,
+        Failure::Unconnected(error) => return UpstreamError::Unreachable(Arc::new(anyhow::Error::from_boxed(error))),
+        Failure::Broken(error) => Arc::new(anyhow::Error::new(error)),
+    };
     match upload {
-        _ if unconnected => UpstreamError::Unreachable(cause),
         Some(Progress::BrokenOff) => UpstreamError::NoUpload,
         Some(Progress::TooLarge) => UpstreamError::TooLarge,
         Some(Progress::UnderWay | Progress::Awaited) => UpstreamError::UploadCut(cause),
@@ -90,7 +86,7 @@ pub fn lacks_descriptors(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
-async fn receive(answer: Response<Incoming>, reply: Reply, reader: Option<Reader>) -> Outcome {
+async fn receive(answer: Response<Answering>, reply: Reply, reader: Option<Reader>) -> Outcome {
     let (parts, body) = answer.into_parts();
     let (status, headers) = (parts.status, parts.headers);
     // A problem is read in any case: its code says more than its status.
@@ -110,7 +106,7 @@ async fn receive(answer: Response<Incoming>, reply: Reply, reader: Option<Reader
     Ok(Answer { status, headers, body: AnswerBody::Whole(bytes) })
 }
 
-async fn read(mut body: Incoming) -> Result<Bytes, UpstreamError> {
+async fn read(mut body: Answering) -> Result<Bytes, UpstreamError> {
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| UpstreamError::Reset(Arc::new(error.into())))?;

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use breaker::Registry;
 use bytes::Bytes;
-use futures::future::BoxFuture;
 use gateway::config;
-use gateway::stack::{Layer, Next, Outcome, Stack};
+use gateway::stack::{Layer, Outcome};
 use gateway::upstream::call::{Answer, AnswerBody, Call};
 use gateway::upstream::connect;
 use gateway::upstream::error::UpstreamError;
@@ -43,15 +42,16 @@ impl Upstream {
     }
 }
 
-impl Layer for Upstream {
-    fn call(&self, _: Call, _: Next) -> BoxFuture<'_, Outcome> {
-        Box::pin(async move {
-            self.calls.fetch_add(1, Ordering::SeqCst);
-            if let Some(open) = &self.open {
-                open.notified().await;
-            }
-            Ok(Answer { status: self.status, headers: HeaderMap::new(), body: AnswerBody::Whole(Bytes::new()) })
-        })
+/// What a layer under test stands around.
+struct Inner(Arc<Upstream>);
+
+impl Layer for Inner {
+    async fn call(&self, _: Call) -> Outcome {
+        self.0.calls.fetch_add(1, Ordering::SeqCst);
+        if let Some(open) = &self.0.open {
+            open.notified().await;
+        }
+        Ok(Answer { status: self.0.status, headers: HeaderMap::new(), body: AnswerBody::Whole(Bytes::new()) })
     }
 }
 
@@ -62,8 +62,7 @@ fn get() -> Call {
 #[tokio::test]
 async fn retries_are_at_most_a_fifth_of_the_calls_once_the_savings_are_spent() {
     let upstream = Upstream::answering(503);
-    let retry = Arc::new(Retry::new("test", Duration::from_secs(1)));
-    let stack = Stack::of([retry as Arc<dyn Layer>, upstream.clone()]);
+    let stack = Retry::new("test", Duration::from_secs(1), Inner(upstream.clone()));
     for _ in 0..200 {
         stack.call(get()).await.expect("an answer");
     }
@@ -74,7 +73,7 @@ async fn retries_are_at_most_a_fifth_of_the_calls_once_the_savings_are_spent() {
 #[tokio::test]
 async fn an_answer_that_says_when_to_come_back_is_not_asked_again() {
     let refusing = Upstream::answering(429);
-    let stack = Stack::of([Arc::new(Retry::new("test", Duration::from_secs(1))) as Arc<dyn Layer>, refusing.clone()]);
+    let stack = Retry::new("test", Duration::from_secs(1), Inner(refusing.clone()));
     stack.call(get()).await.expect("an answer");
     assert_eq!(refusing.calls(), 1);
 }
@@ -82,7 +81,7 @@ async fn an_answer_that_says_when_to_come_back_is_not_asked_again() {
 #[tokio::test]
 async fn a_full_bulkhead_sheds_at_once_and_frees_places_however_calls_end() {
     let upstream = Upstream::holding();
-    let stack = Stack::of([Arc::new(Bulkhead::new("test", 2)) as Arc<dyn Layer>, upstream.clone()]);
+    let stack = Arc::new(Bulkhead::new("test", 2, Inner(upstream.clone())));
     let (first, second) = (tokio::spawn(run(&stack)), tokio::spawn(run(&stack)));
     kit::eventually(Duration::from_secs(5), "two calls", async || Ok((upstream.calls() == 2).then_some(())))
         .await
@@ -101,7 +100,7 @@ async fn a_full_bulkhead_sheds_at_once_and_frees_places_however_calls_end() {
 #[tokio::test]
 async fn one_caller_has_a_share_of_the_places() {
     let upstream = Upstream::holding();
-    let stack = Stack::of([Arc::new(Bulkhead::new("test", 4)) as Arc<dyn Layer>, upstream.clone()]);
+    let stack = Bulkhead::new("test", 4, Inner(upstream.clone()));
     let call = |caller: &str| Call { caller: caller.to_owned(), ..get() };
     let mut first = Box::pin(stack.call(call("ana")));
     assert!(futures::poll!(&mut first).is_pending());
@@ -113,15 +112,15 @@ async fn one_caller_has_a_share_of_the_places() {
     assert!(futures::poll!(&mut second).is_pending(), "the place was given back");
 }
 
-fn run(stack: &Stack) -> impl Future<Output = Outcome> + Send + 'static {
-    let stack = stack.clone();
+fn run(stack: &Arc<impl Layer>) -> impl Future<Output = Outcome> + Send + 'static {
+    let stack = Arc::clone(stack);
     async move { stack.call(get()).await }
 }
 
 #[tokio::test]
 async fn a_flight_goes_on_as_long_as_anybody_waits_and_is_not_joined_once_it_has_landed() {
     let upstream = Upstream::holding();
-    let stack = Stack::of([Arc::new(SingleFlight::default()) as Arc<dyn Layer>, upstream.clone()]);
+    let stack = Arc::new(SingleFlight::new(Inner(upstream.clone())));
     let leader = tokio::spawn(run(&stack));
     kit::eventually(Duration::from_secs(5), "the flight", async || Ok((upstream.calls() == 1).then_some(())))
         .await
@@ -146,7 +145,7 @@ async fn analytics_that_hangs_is_waited_for_as_long_as_its_deadline_and_less_tha
     settings.url = format!("http://{}", hanging.local_addr().expect("an address")).parse().ok();
     chassis::jwt::crypto::install();
     let analytics =
-        gateway::upstream::Upstream::new("analytics", settings.clone(), &Registry::new(10), connect::client());
+        gateway::upstream::Upstream::new("analytics", settings.clone(), &Registry::new(10), connect::connector());
     let began = Instant::now();
     let outcome = analytics.call(get()).await;
     let took = began.elapsed();

@@ -4,8 +4,8 @@ use crate::http::{REQUEST_ID, RequestId};
 use http::HeaderMap;
 use std::time::Duration;
 
-/// How long an idle connection is kept.
-pub(crate) const KEPT: Duration = Duration::from_secs(10);
+/// How long an idle connection is kept: shorter than units keep theirs, or a request could meet the close on its way.
+pub const KEPT: Duration = Duration::from_secs(10);
 
 /// Makes a client that speaks to other units: no redirects, no proxies, bounded connection times.
 ///
@@ -18,7 +18,6 @@ pub fn new() -> reqwest::Client {
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .connect_timeout(Duration::from_secs(1))
-        // Sooner than a unit closes connections that are idle, or a request could meet the close on its way.
         .pool_idle_timeout(KEPT)
         .tcp_nodelay(true)
         .build()

@@ -4,6 +4,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -24,7 +25,7 @@ use super::prepare::{Attempt, Refusal};
 use crate::origin::Origin;
 
 /// Executes an operation, and tells its results as they come.
-pub(super) async fn respond(graphql: Graphql, prepared: Attempt, origin: Origin) -> Response {
+pub(super) async fn respond(graphql: Arc<Graphql>, prepared: Attempt, origin: Origin) -> Response {
     let place = match graphql.live.admit(&origin) {
         Ok(place) => place,
         Err(failure) => return failure.into_response(),

@@ -4,6 +4,7 @@
 mod message;
 mod threshold;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::WebSocketUpgrade;
@@ -42,7 +43,7 @@ const TOO_MUCH: Close = Close::new(1009, "Too much came before connection_init")
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Opens the socket. A token in the request's header, if one came, serves until another comes with the first message.
-pub(super) fn open(upgrade: WebSocketUpgrade, stream: Stream, graphql: Graphql, origin: Origin) -> Response {
+pub(super) fn open(upgrade: WebSocketUpgrade, stream: Stream, graphql: Arc<Graphql>, origin: Origin) -> Response {
     let span = tracing::Span::current();
     let upgrade = upgrade.protocols([PROTOCOL]);
     let is_spoken = upgrade.selected_protocol().is_some();
@@ -62,7 +63,7 @@ pub(super) fn open(upgrade: WebSocketUpgrade, stream: Stream, graphql: Graphql, 
 }
 
 struct Connection {
-    graphql: Graphql,
+    graphql: Arc<Graphql>,
     /// The client. Its user is certain once the connection has a place.
     origin: Origin,
     /// Taken when the client has said who it is.

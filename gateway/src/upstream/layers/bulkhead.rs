@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 
-use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use crate::metrics;
-use crate::stack::{Layer, Next, Outcome};
+use crate::stack::{Layer, Outcome};
 use crate::upstream::call::Call;
 use crate::upstream::error::UpstreamError;
 
@@ -15,20 +14,21 @@ use crate::upstream::error::UpstreamError;
 const SHARE: usize = 4;
 
 /// Sheds calls beyond a number at once, without a queue: a slow upstream must not fill the gateway with waiting calls.
-pub struct Bulkhead {
+pub struct Bulkhead<L> {
     upstream: String,
     places: Semaphore,
     share: usize,
     /// How many places each caller has.
     taken: Mutex<HashMap<String, usize>>,
+    inner: L,
 }
 
-impl Bulkhead {
-    /// Creates the layer with so many places.
+impl<L> Bulkhead<L> {
+    /// Creates the layer around another, with so many places.
     #[must_use]
-    pub fn new(upstream: &str, places: usize) -> Self {
+    pub fn new(upstream: &str, places: usize, inner: L) -> Self {
         let share = places.div_ceil(SHARE);
-        Self { upstream: upstream.to_owned(), places: Semaphore::new(places), share, taken: Mutex::default() }
+        Self { upstream: upstream.to_owned(), places: Semaphore::new(places), share, taken: Mutex::default(), inner }
     }
 
     /// Takes one of a caller's own places. Calls of nobody's, as for keys, have no share.
@@ -43,16 +43,14 @@ impl Bulkhead {
     }
 }
 
-impl Layer for Bulkhead {
-    fn call(&self, call: Call, next: Next) -> BoxFuture<'_, Outcome> {
-        Box::pin(async move {
-            let own = self.take(&call.caller);
-            let (Some(_own), Ok(_place)) = (own, self.places.try_acquire()) else {
-                metrics::shed(&self.upstream);
-                return Err(UpstreamError::Shed);
-            };
-            next.call(call).await
-        })
+impl<L: Layer> Layer for Bulkhead<L> {
+    async fn call(&self, call: Call) -> Outcome {
+        let own = self.take(&call.caller);
+        let (Some(_own), Ok(_place)) = (own, self.places.try_acquire()) else {
+            metrics::shed(&self.upstream);
+            return Err(UpstreamError::Shed);
+        };
+        self.inner.call(call).await
     }
 }
 

@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use breaker::{Afterwards, Breaker, Outcome as Verdict};
 use futures::TryStreamExt;
-use futures::future::BoxFuture;
 
-use crate::stack::{Layer, Next, Outcome};
+use crate::stack::{Layer, Outcome};
 use crate::upstream::call::{Answer, AnswerBody, Call, Class};
 use crate::upstream::error::UpstreamError;
 
@@ -15,31 +14,30 @@ use crate::upstream::error::UpstreamError;
 const SLOW: Duration = Duration::from_secs(1);
 
 /// Refuses calls while the breaker is open, and tells it how calls end.
-pub struct Circuit {
+pub struct Circuit<L> {
     breaker: Breaker,
+    inner: L,
 }
 
-impl Circuit {
-    /// Creates the layer around a breaker.
+impl<L> Circuit<L> {
+    /// Creates the layer of a breaker around another.
     #[must_use]
-    pub const fn new(breaker: Breaker) -> Self {
-        Self { breaker }
+    pub const fn new(breaker: Breaker, inner: L) -> Self {
+        Self { breaker, inner }
     }
 }
 
-impl Layer for Circuit {
-    fn call(&self, call: Call, next: Next) -> BoxFuture<'_, Outcome> {
-        Box::pin(async move {
-            let class = call.class;
-            let permit = self
-                .breaker
-                .acquire(class.place(), &call.caller)
-                .map_err(|refused| UpstreamError::Refused { why: refused.why, retry_after: refused.retry_after })?;
-            let began = Instant::now();
-            let outcome = next.call(call).await;
-            let afterwards = permit.finish(verdict(class, &outcome, began.elapsed()));
-            outcome.map(|answer| watch(answer, afterwards))
-        })
+impl<L: Layer> Layer for Circuit<L> {
+    async fn call(&self, call: Call) -> Outcome {
+        let class = call.class;
+        let permit = self
+            .breaker
+            .acquire(class.place(), &call.caller)
+            .map_err(|refused| UpstreamError::Refused { why: refused.why, retry_after: refused.retry_after })?;
+        let began = Instant::now();
+        let outcome = self.inner.call(call).await;
+        let afterwards = permit.finish(verdict(class, &outcome, began.elapsed()));
+        outcome.map(|answer| watch(answer, afterwards))
     }
 }
 

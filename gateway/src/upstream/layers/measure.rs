@@ -2,42 +2,39 @@
 
 use std::time::Instant;
 
-use futures::future::BoxFuture;
-
 use crate::metrics;
-use crate::stack::{Layer, Next, Outcome};
+use crate::stack::{Layer, Outcome};
 use crate::upstream::call::Call;
 
 /// Measures how long calls take and how they end, and logs those that have no answer.
-pub struct Measure {
+pub struct Measure<L> {
     upstream: String,
+    inner: L,
 }
 
-impl Measure {
-    /// Creates the layer.
+impl<L> Measure<L> {
+    /// Creates the layer around another.
     #[must_use]
-    pub fn new(upstream: &str) -> Self {
-        Self { upstream: upstream.to_owned() }
+    pub fn new(upstream: &str, inner: L) -> Self {
+        Self { upstream: upstream.to_owned(), inner }
     }
 }
 
-impl Layer for Measure {
-    fn call(&self, call: Call, next: Next) -> BoxFuture<'_, Outcome> {
-        Box::pin(async move {
-            let began = Instant::now();
-            let outcome = next.call(call).await;
-            let word = match &outcome {
-                Ok(answer) if answer.status.is_server_error() => "server_error",
-                Ok(answer) if answer.status.is_client_error() => "client_error",
-                Ok(_) => "ok",
-                Err(error) => {
-                    // The path stays out of the log: it may hold what a person searched for.
-                    tracing::warn!(upstream = self.upstream, error = format!("{error:#}"), "A call has no answer.");
-                    error.code().as_str()
-                }
-            };
-            metrics::called(&self.upstream, word, began.elapsed());
-            outcome
-        })
+impl<L: Layer> Layer for Measure<L> {
+    async fn call(&self, call: Call) -> Outcome {
+        let began = Instant::now();
+        let outcome = self.inner.call(call).await;
+        let word = match &outcome {
+            Ok(answer) if answer.status.is_server_error() => "server_error",
+            Ok(answer) if answer.status.is_client_error() => "client_error",
+            Ok(_) => "ok",
+            Err(error) => {
+                // The path stays out of the log: it may hold what a person searched for.
+                tracing::warn!(upstream = self.upstream, error = format!("{error:#}"), "A call has no answer.");
+                error.code().as_str()
+            }
+        };
+        metrics::called(&self.upstream, word, began.elapsed());
+        outcome
     }
 }

@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use http::StatusCode;
 use http::header::RETRY_AFTER;
 use parking_lot::Mutex;
 use rand::Rng;
 use tokio::time::sleep;
 
-use super::Deadline;
 use crate::metrics;
-use crate::stack::{Layer, Next, Outcome};
+use crate::stack::{Layer, Outcome};
 use crate::upstream::call::{Call, Payload};
 use crate::upstream::error::UpstreamError;
 
@@ -25,19 +23,20 @@ const PAUSE: std::ops::Range<u64> = 5..25;
 /// The pause before another try to connect.
 const RECONNECT: Duration = Duration::from_millis(50);
 
-/// Tries to connect for as long as the call may take. Repeats an idempotent call once when the upstream failed, as long as retries are at most a fifth of the calls:
-/// when everything fails, twice the load is the last thing that helps.
-pub struct Retry {
+/// Tries to connect for as long as the call may take. Repeats an idempotent call once when the upstream failed, as long as
+/// retries are at most a fifth of the calls: when everything fails, twice the load is the last thing that helps.
+pub struct Retry<L> {
     upstream: String,
     try_timeout: Duration,
     budget: Mutex<f64>,
+    inner: L,
 }
 
-impl Retry {
-    /// Creates the layer for an upstream whose tries take at most `try_timeout`.
+impl<L> Retry<L> {
+    /// Creates the layer around another, for an upstream whose tries take at most `try_timeout`.
     #[must_use]
-    pub fn new(upstream: &str, try_timeout: Duration) -> Self {
-        Self { upstream: upstream.to_owned(), try_timeout, budget: Mutex::new(SAVINGS) }
+    pub fn new(upstream: &str, try_timeout: Duration, inner: L) -> Self {
+        Self { upstream: upstream.to_owned(), try_timeout, budget: Mutex::new(SAVINGS), inner }
     }
 
     fn deposit(&self) {
@@ -56,34 +55,31 @@ impl Retry {
 
     /// Whether a second try can still be worth its while: one with hardly any time is a failure foretold, and the
     /// breaker would count it.
-    fn has_time(&self) -> bool {
-        Deadline::left().is_none_or(|left| left >= self.try_timeout / 4)
+    fn has_time(&self, call: &Call) -> bool {
+        call.left().is_none_or(|left| left >= self.try_timeout / 4)
     }
 }
 
-impl Layer for Retry {
-    fn call(&self, call: Call, next: Next) -> BoxFuture<'_, Outcome> {
-        Box::pin(async move {
-            self.deposit();
-            let again = call.clone();
-            let mut outcome = next.clone().call(call).await;
-            // What found no connection was never sent: anything may be tried again, as long as its caller waits.
-            while matches!(outcome, Err(UpstreamError::Unreachable(_)))
-                && again.payload.is_unsent()
-                && Deadline::left().is_some_and(|left| left > RECONNECT)
-            {
-                sleep(RECONNECT).await;
-                outcome = next.clone().call(again.clone()).await;
-            }
-            let repeatable = again.idempotent && matches!(again.payload, Payload::Whole(_));
-            if !repeatable || !is_worth_repeating(&outcome) || !self.has_time() || !self.withdraw() {
-                return outcome;
-            }
-            metrics::retried(&self.upstream);
-            let pause = rand::rng().random_range(PAUSE);
-            sleep(Duration::from_millis(pause)).await;
-            next.call(again).await
-        })
+impl<L: Layer> Layer for Retry<L> {
+    async fn call(&self, call: Call) -> Outcome {
+        self.deposit();
+        let mut outcome = self.inner.call(call.clone()).await;
+        // What found no connection was never sent: anything may be tried again, as long as its caller waits.
+        while matches!(outcome, Err(UpstreamError::Unreachable(_)))
+            && call.payload.is_unsent()
+            && call.left().is_some_and(|left| left > RECONNECT)
+        {
+            sleep(RECONNECT).await;
+            outcome = self.inner.call(call.clone()).await;
+        }
+        let repeatable = call.idempotent && matches!(call.payload, Payload::Whole(_));
+        if !repeatable || !is_worth_repeating(&outcome) || !self.has_time(&call) || !self.withdraw() {
+            return outcome;
+        }
+        metrics::retried(&self.upstream);
+        let pause = rand::rng().random_range(PAUSE);
+        sleep(Duration::from_millis(pause)).await;
+        self.inner.call(call).await
     }
 }
 

@@ -10,9 +10,8 @@ use http::header::ACCEPT;
 use http::{HeaderMap, Method, StatusCode};
 use parking_lot::Mutex;
 
-use super::Deadline;
 use crate::metrics;
-use crate::stack::{Layer, Next, Outcome};
+use crate::stack::{Layer, Outcome};
 use crate::upstream::call::{Answer, AnswerBody, Call, Read, Reply};
 use crate::upstream::error::UpstreamError;
 
@@ -24,9 +23,9 @@ type Key = (String, String, Option<Vec<u8>>);
 
 /// Lets equal GETs of one caller that overlap in time share one call. It goes on as long as anybody waits for it.
 /// Streams are never shared: their readers have paces of their own.
-#[derive(Default)]
-pub struct SingleFlight {
+pub struct SingleFlight<L> {
     board: Arc<Mutex<Board>>,
+    inner: Arc<L>,
 }
 
 /// The flights under way, each with a number.
@@ -36,8 +35,14 @@ struct Board {
     last: u64,
 }
 
-impl SingleFlight {
-    fn join(&self, key: Key, call: Call, next: Next) -> Shared<Flight> {
+impl<L: Layer> SingleFlight<L> {
+    /// Creates the layer around another.
+    #[must_use]
+    pub fn new(inner: L) -> Self {
+        Self { board: Arc::default(), inner: Arc::new(inner) }
+    }
+
+    fn join(&self, key: Key, call: Call) -> Shared<Flight> {
         let mut board = self.board.lock();
         if let Some(flight) = board.flights.get(&key).and_then(|(_, flight)| flight.upgrade()) {
             metrics::shared_call();
@@ -46,14 +51,15 @@ impl SingleFlight {
         board.last += 1;
         let number = board.last;
         let landing = Landing { board: Arc::clone(&self.board), key: key.clone(), number };
-        let work = Deadline::carry(async move {
+        let inner = Arc::clone(&self.inner);
+        let work = async move {
             let _landing = landing;
-            next.call(call).await.map(|answer| {
+            inner.call(call).await.map(|answer| {
                 let bytes = answer.bytes();
                 let body = if let AnswerBody::Read(read) = answer.body { Ok(read) } else { Err(bytes) };
                 (answer.status, answer.headers, body)
             })
-        });
+        };
         let flight = work.boxed().shared();
         if let Some(weak) = flight.downgrade() {
             board.flights.insert(key, (number, weak));
@@ -79,17 +85,14 @@ impl Drop for Landing {
     }
 }
 
-impl Layer for SingleFlight {
-    fn call(&self, call: Call, next: Next) -> BoxFuture<'_, Outcome> {
+impl<L: Layer> Layer for SingleFlight<L> {
+    async fn call(&self, call: Call) -> Outcome {
         if call.method != Method::GET || call.reply != Reply::Json {
-            return Box::pin(next.call(call));
+            return self.inner.call(call).await;
         }
         let accept = call.headers.get(ACCEPT).map(|value| value.as_bytes().to_vec());
         let key = (call.caller.clone(), call.path.clone(), accept);
-        let flight = self.join(key, call, next);
-        Box::pin(async move {
-            let (status, headers, body) = flight.await?;
-            Ok(Answer { status, headers, body: body.map_or_else(AnswerBody::Whole, AnswerBody::Read) })
-        })
+        let (status, headers, body) = self.join(key, call).await?;
+        Ok(Answer { status, headers, body: body.map_or_else(AnswerBody::Whole, AnswerBody::Read) })
     }
 }
