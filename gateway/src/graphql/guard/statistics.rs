@@ -111,14 +111,3 @@ fn arguments(field: &Field, values: &Values) -> Arguments {
     arguments.sort_by(|(one, _), (other, _)| one.cmp(other));
     arguments
 }
-
-/// How many fields a check of one operation visits while it looks for windows.
-#[cfg(test)]
-pub(super) fn steps(parts: &Parts<'_>) -> usize {
-    let mut visited = 0;
-    each_field(parts, &parts.operations[0].selection_set, &mut HashSet::new(), &mut |_| {
-        visited += 1;
-        true
-    });
-    visited
-}
