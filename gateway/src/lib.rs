@@ -31,7 +31,7 @@ use chassis::App;
 
 use config::Config;
 use copies::Copies;
-use graphql::http::{Documents, Graphql, Live};
+use graphql::http::{Graphql, Live, PersistedDocuments};
 use limits::Limits;
 use operators::Operators;
 use store::Store;
@@ -126,7 +126,7 @@ fn public(
         schema: graphql::schema(&config.graphql)?,
         upstreams: upstreams.clone(),
         copies: Copies::new(store.clone(), config.copies),
-        documents: Documents::new(store, config.graphql.persisted),
+        persisted: PersistedDocuments::new(store, config.graphql.persisted),
         live: live.clone(),
         config: Arc::new(config.graphql.clone()),
     };

@@ -42,7 +42,7 @@ use persisted::Sent;
 use prepare::{Attempt, Prepared};
 
 pub use live::Live;
-pub use persisted::Documents;
+pub use persisted::PersistedDocuments;
 
 /// The largest request, in bytes.
 const LARGEST: usize = 1024 * 1024;
@@ -60,7 +60,7 @@ pub struct Graphql {
     /// What live connections are kept with.
     pub live: Live,
     /// Documents that clients name by their hash.
-    pub documents: Documents,
+    pub persisted: PersistedDocuments,
 }
 
 /// `GET` and `POST /graphql`, and the files of GraphiQL where it is wanted.
@@ -210,7 +210,7 @@ impl Graphql {
             return ([(ALLOW, HeaderValue::from_static("POST"))], failure).into_response();
         }
         if let Some(sent) = sent {
-            self.documents.keep(sent, &origin).await;
+            self.persisted.keep(sent, &origin).await;
         }
         match manner.media {
             // Events are for what lasts, and for who takes nothing else.
@@ -223,7 +223,7 @@ impl Graphql {
 
     /// Finds the document and plans its operation. A valid one that came with its hash is to be kept.
     async fn prepare(&self, mut parameters: Parameters) -> (Attempt, Option<Sent>) {
-        match self.documents.complete(&mut parameters).await {
+        match self.persisted.complete(&mut parameters).await {
             Ok(sent) => {
                 let prepared = Prepared::parse(&parameters, &self.schema);
                 let sent = sent.filter(|_| prepared.is_ok());

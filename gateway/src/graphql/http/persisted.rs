@@ -1,4 +1,4 @@
-//! Documents that clients name by their hash, as Apollo's automatic persisted queries do: a document that was sent once
+//! PersistedDocuments that clients name by their hash, as Apollo's automatic persisted queries do: a document that was sent once
 //! with its hash is later asked for by the hash alone. Whoever is told that it is not known sends it again, so everything
 //! here may be lost. <https://www.apollographql.com/docs/apollo-server/performance/apq>
 
@@ -29,7 +29,7 @@ const WRITE_LIMIT: Duration = Duration::from_secs(1);
 /// hour from each, so many in all, none beyond a size, and none that is not valid; those that were in use for the fewest
 /// hours go first.
 #[derive(Clone)]
-pub struct Documents {
+pub struct PersistedDocuments {
     memory: Cache<Arc<str>, Arc<Known>>,
     store: Store,
     script: Arc<Script>,
@@ -49,7 +49,7 @@ pub(super) struct Sent {
     text: Arc<str>,
 }
 
-impl Documents {
+impl PersistedDocuments {
     /// Keeps documents within bounds.
     #[must_use]
     pub fn new(store: Store, bounds: config::Persisted) -> Self {

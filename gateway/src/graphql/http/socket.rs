@@ -217,7 +217,7 @@ impl Connection {
         };
         let (prepared, sent) = self.graphql.prepare(parameters).await;
         if let Some(sent) = sent {
-            self.graphql.documents.keep(sent, &origin).await;
+            self.graphql.persisted.keep(sent, &origin).await;
         }
         let steps = self.graphql.answers(prepared, origin).map(Step::Answer);
         let steps = steps.chain(stream::once(std::future::ready(Step::End)));

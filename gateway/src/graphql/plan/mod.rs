@@ -57,16 +57,16 @@ pub struct Planner {
     guard: Guard,
     introspection: bool,
     /// Valid documents by their text. What one client sends once does not drive out what is asked for again and again.
-    documents: Documents,
+    documents: DocumentCache,
     /// Texts that are refused whatever their variables, and why: what a broken client sends again and again. A cache of
     /// its own, so that nonsense drives out nothing that is valid.
     refused: moka::sync::Cache<Arc<str>, Refused>,
 }
 
-type Documents = moka::sync::Cache<Arc<str>, Arc<Document>>;
+type DocumentCache = moka::sync::Cache<Arc<str>, Arc<Document>>;
 
 /// Keeps documents in so many bytes, preferring those that come often (TinyLFU).
-fn memory(bytes: u64) -> Documents {
+fn document_cache(bytes: u64) -> DocumentCache {
     let weigh =
         |text: &Arc<str>, document: &Arc<Document>| u32::try_from(text.len() + document.bytes()).unwrap_or(u32::MAX);
     moka::sync::Cache::builder().max_capacity(bytes).weigher(weigh).build()
@@ -104,7 +104,7 @@ impl Planner {
         introspection: bool,
     ) -> anyhow::Result<Self> {
         let types = Types::parse(sdl, scalars)?;
-        Ok(Self { types, guard, introspection, documents: memory(KEPT), refused: refusals(REFUSED) })
+        Ok(Self { types, guard, introspection, documents: document_cache(KEPT), refused: refusals(REFUSED) })
     }
 
     /// Plans the operation of a document that is named, or its only one.

@@ -187,7 +187,7 @@ fn a_text_is_parsed_once_and_a_very_large_one_is_not_kept() {
 #[test]
 fn documents_that_come_once_do_not_drive_out_one_that_comes_again_and_again() {
     const BYTES: u64 = 1024 * 1024;
-    let planner = Planner { documents: memory(BYTES), ..planner() };
+    let planner = Planner { documents: document_cache(BYTES), ..planner() };
     let kept = || {
         planner.documents.run_pending_tasks();
         planner.documents.weighted_size()
