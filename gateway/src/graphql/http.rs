@@ -1,7 +1,6 @@
 //! GraphQL over HTTP, as the specification's draft says: <https://graphql.github.io/graphql-over-http/draft/>. What
 //! lasts travels as [`events`] or over a [`socket`].
 
-mod answer;
 mod events;
 mod graphiql;
 mod live;
@@ -9,6 +8,7 @@ mod media;
 mod parameters;
 mod persisted;
 mod prepare;
+mod response;
 mod socket;
 
 use std::sync::Arc;
@@ -35,11 +35,11 @@ use crate::config;
 use crate::copies::Copies;
 use crate::origin::{Admitted, Origin};
 use crate::upstream::Upstreams;
-use answer::{Answer, refuse, refuse_parameters, reply};
 use media::{Accepted, Media};
 use parameters::Parameters;
 use persisted::Sent;
 use prepare::{Attempt, Prepared};
+use response::{GraphqlResponse, refuse, refuse_parameters, reply};
 
 pub use live::Live;
 pub use persisted::PersistedDocuments;
@@ -249,16 +249,16 @@ impl Graphql {
     }
 
     /// Executes an operation of any kind, with any number of results. One of which nothing was executed is the last.
-    fn answers(&self, prepared: Attempt, origin: Origin) -> BoxStream<'static, Answer> {
+    fn responses(&self, prepared: Attempt, origin: Origin) -> BoxStream<'static, GraphqlResponse> {
         let id = origin.request_id.clone();
         match prepared {
             Ok(Prepared { plan }) => {
                 let loads = self.loads(&origin);
                 let responses = self.schema.stream(plan, |request| self.with_data(request, origin, loads.clone()));
                 let responses = load::drive_all(loads, responses);
-                responses.map(move |response| Answer::of(response, id.as_ref())).boxed()
+                responses.map(move |response| GraphqlResponse::of(response, id.as_ref())).boxed()
             }
-            Err(refusal) => stream::once(std::future::ready(Answer::refusal(refusal, id.as_ref()))).boxed(),
+            Err(refusal) => stream::once(std::future::ready(GraphqlResponse::refusal(refusal, id.as_ref()))).boxed(),
         }
     }
 

@@ -19,9 +19,9 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sle
 use tokio_util::sync::CancellationToken;
 
 use super::Graphql;
-use super::answer::Answer;
 use super::live::Place;
 use super::prepare::{Attempt, Refusal};
+use super::response::GraphqlResponse;
 use crate::origin::Origin;
 
 /// Executes an operation, and tells its results as they come.
@@ -38,7 +38,7 @@ pub(super) async fn respond(graphql: Arc<Graphql>, prepared: Attempt, origin: Or
         pings,
         shutdown: graphql.live.shutdown.clone(),
         request_id: origin.request_id.clone(),
-        answers: graphql.answers(prepared, origin),
+        responses: graphql.responses(prepared, origin),
         last: false,
         _place: place,
     };
@@ -47,7 +47,7 @@ pub(super) async fn respond(graphql: Arc<Graphql>, prepared: Attempt, origin: Or
 }
 
 struct Feed {
-    answers: BoxStream<'static, Answer>,
+    responses: BoxStream<'static, GraphqlResponse>,
     end: Pin<Box<Sleep>>,
     pings: Interval,
     shutdown: CancellationToken,
@@ -70,7 +70,7 @@ impl Feed {
             if feed.last {
                 return complete();
             }
-            let answer = tokio::select! {
+            let response = tokio::select! {
                 biased;
                 // Without a `complete`: the client may begin again, with another gateway.
                 () = feed.shutdown.cancelled() => return None,
@@ -78,25 +78,25 @@ impl Feed {
                     feed.last = true;
                     feed.expired()
                 }
-                answer = feed.answers.next() => match answer {
-                    Some(answer) => answer,
+                response = feed.responses.next() => match response {
+                    Some(response) => response,
                     None => return complete(),
                 },
                 _ = feed.pings.tick() => return Some((Ok(Bytes::from_static(PING)), Some(feed))),
             };
             feed.pings.reset();
-            Some((Ok(next(&answer)), Some(feed)))
+            Some((Ok(next(&response)), Some(feed)))
         })
     }
 
-    fn expired(&self) -> Answer {
+    fn expired(&self) -> GraphqlResponse {
         let refusal = Refusal::new("The access token has expired.", Code::InvalidToken);
-        Answer::refusal(refusal, self.request_id.as_ref())
+        GraphqlResponse::refusal(refusal, self.request_id.as_ref())
     }
 }
 
 /// JSON has no line breaks of its own: one line of data is all of it.
-fn next(answer: &Answer) -> Bytes {
-    let data = serde_json::to_string(answer).unwrap_or_default();
+fn next(response: &GraphqlResponse) -> Bytes {
+    let data = serde_json::to_string(response).unwrap_or_default();
     format!("event: next\ndata: {data}\n\n").into()
 }

@@ -22,10 +22,10 @@ use tokio_stream::StreamMap;
 use tokio_tungstenite::tungstenite::Message;
 use tracing::Instrument;
 
-use super::answer::Answer;
 use super::live::{Live, Place};
 use super::parameters::Parameters;
 use super::prepare::Refusal;
+use super::response::GraphqlResponse;
 use super::{Graphql, LARGEST};
 use crate::limits::Limited;
 use crate::origin::Origin;
@@ -77,7 +77,7 @@ struct Connection {
 
 /// What an operation comes to, step by step.
 enum Step {
-    Answer(Answer),
+    Response(GraphqlResponse),
     End,
 }
 
@@ -211,15 +211,15 @@ impl Connection {
         let place = match admit(&self.graphql.live, &origin).await {
             Ok(place) => place,
             Err(refusal) => {
-                let answer = Answer::refusal(refusal, origin.request_id.as_ref());
-                return Ok(Some(Outgoing::of(&id, &answer).into()));
+                let response = GraphqlResponse::refusal(refusal, origin.request_id.as_ref());
+                return Ok(Some(Outgoing::of(&id, &response).into()));
             }
         };
         let (prepared, sent) = self.graphql.prepare(parameters).await;
         if let Some(sent) = sent {
             self.graphql.persisted.keep(sent, &origin).await;
         }
-        let steps = self.graphql.answers(prepared, origin).map(Step::Answer);
+        let steps = self.graphql.responses(prepared, origin).map(Step::Response);
         let steps = steps.chain(stream::once(std::future::ready(Step::End)));
         // The place is the stream's, and is given back with it.
         let steps = steps.map(move |step| {
@@ -233,11 +233,11 @@ impl Connection {
     /// Tells a step of an operation.
     fn tell(&mut self, id: &str, step: Step) -> Message {
         match step {
-            Step::Answer(answer) => {
-                if answer.refused().is_some() {
+            Step::Response(response) => {
+                if response.refused().is_some() {
                     self.operations.remove(id);
                 }
-                Outgoing::of(id, &answer).into()
+                Outgoing::of(id, &response).into()
             }
             Step::End => {
                 self.operations.remove(id);

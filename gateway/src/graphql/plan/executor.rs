@@ -8,7 +8,9 @@ use async_graphql::{
 use futures::StreamExt;
 use futures::stream::BoxStream;
 
-use super::{Answer, Judge, Plan, Planner, Refused};
+use super::finish::finish;
+use super::select::Shape;
+use super::{Judge, Plan, Planner, Refused};
 use crate::config::Guard;
 
 /// How deep selections may nest in async-graphql's own view; ours is stricter and comes first.
@@ -64,28 +66,28 @@ where
 
     /// Executes a query or a mutation. `equip` gives the request what resolvers ask for.
     pub async fn execute(&self, plan: Plan, equip: impl FnOnce(Request) -> Request) -> Response {
-        let (request, answer) = request(plan, equip);
-        answered(&answer, self.schema.execute(request).await)
+        let (request, shape) = request(plan, equip);
+        finished(&shape, self.schema.execute(request).await)
     }
 
     /// Executes an operation of any kind, with any number of results.
     pub fn stream(&self, plan: Plan, equip: impl FnOnce(Request) -> Request) -> BoxStream<'static, Response> {
-        let (request, answer) = request(plan, equip);
-        self.schema.execute_stream(request).map(move |response| answered(&answer, response)).boxed()
+        let (request, shape) = request(plan, equip);
+        self.schema.execute_stream(request).map(move |response| finished(&shape, response)).boxed()
     }
 }
 
-fn request(plan: Plan, equip: impl FnOnce(Request) -> Request) -> (Request, Answer) {
-    let Plan { document, variables, answer, .. } = plan;
+fn request(plan: Plan, equip: impl FnOnce(Request) -> Request) -> (Request, Shape) {
+    let Plan { document, variables, shape, .. } = plan;
     let mut request = equip(Request::new("").variables(variables));
     request.set_parsed_query(document);
-    (request, answer)
+    (request, shape)
 }
 
 /// Puts a result in order. Errors of fields have a path; with others nothing was executed.
-fn answered(answer: &Answer, mut response: Response) -> Response {
+fn finished(shape: &Shape, mut response: Response) -> Response {
     if response.errors.iter().all(|error| !error.path.is_empty()) {
-        response.data = answer.finish(std::mem::take(&mut response.data), &mut response.errors);
+        response.data = finish(shape, std::mem::take(&mut response.data), &mut response.errors);
     }
     response
 }

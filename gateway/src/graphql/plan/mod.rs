@@ -28,7 +28,7 @@ use async_graphql::parser::types::{BaseType, Type};
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, VariableDefinition,
 };
-use async_graphql::{Name, Pos, Positioned, ServerError, Value, Variables};
+use async_graphql::{Name, Pos, Positioned, Variables};
 
 use super::guard::{self, Statistics, Values};
 use crate::config::Guard;
@@ -85,12 +85,9 @@ pub struct Plan {
     roots: Vec<Name>,
     document: ExecutableDocument,
     variables: Variables,
-    answer: Answer,
+    /// What an answer must look like.
+    shape: Shape,
 }
-
-/// What an answer must look like.
-#[derive(Debug)]
-struct Answer(Shape);
 
 impl Planner {
     /// Reads a schema. `scalars` says which values its own scalars take.
@@ -200,7 +197,7 @@ impl Plan {
             roots,
             document: ExecutableDocument { operations, fragments: Default::default() },
             variables,
-            answer: Answer(shape),
+            shape,
         }
     }
 
@@ -213,13 +210,6 @@ impl Plan {
     /// The names of the fields at the top, as the schema calls them.
     pub fn root_fields(&self) -> impl Iterator<Item = &str> {
         self.roots.iter().map(Name::as_str)
-    }
-}
-
-impl Answer {
-    /// Puts a result in order.
-    fn finish(&self, data: Value, errors: &mut Vec<ServerError>) -> Value {
-        finish::finish(&self.0, data, errors)
     }
 }
 

@@ -1,3 +1,4 @@
+use async_graphql::Value;
 use serde_json::json;
 
 use super::*;

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use super::super::answer::Answer;
 use super::super::parameters::Parameters;
+use super::super::response::GraphqlResponse;
 
 /// What a client says.
 #[derive(Deserialize)]
@@ -50,7 +50,7 @@ pub(super) enum Outgoing<'a> {
     ConnectionAck,
     Next {
         id: &'a str,
-        payload: &'a Answer,
+        payload: &'a GraphqlResponse,
     },
     Error {
         id: &'a str,
@@ -67,10 +67,10 @@ pub(super) enum Outgoing<'a> {
 
 impl<'a> Outgoing<'a> {
     /// A result, or the errors of a request of which nothing was executed.
-    pub(super) fn of(id: &'a str, answer: &'a Answer) -> Self {
-        match answer.refused() {
+    pub(super) fn of(id: &'a str, response: &'a GraphqlResponse) -> Self {
+        match response.refused() {
             Some(errors) => Self::Error { id, payload: errors },
-            None => Self::Next { id, payload: answer },
+            None => Self::Next { id, payload: response },
         }
     }
 }

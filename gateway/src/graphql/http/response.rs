@@ -17,7 +17,7 @@ use super::prepare::Refusal;
 
 /// What a request came to, with all that clients rely on.
 #[derive(Debug, Serialize)]
-pub(super) struct Answer {
+pub(super) struct GraphqlResponse {
     /// Absent, rather than null, where nothing was executed.
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<Value>,
@@ -25,7 +25,7 @@ pub(super) struct Answer {
     errors: Vec<ServerError>,
 }
 
-impl Answer {
+impl GraphqlResponse {
     /// Completes what the execution came to.
     pub(super) fn of(mut response: async_graphql::Response, id: Option<&RequestId>) -> Self {
         // Errors of fields have a path. What has none is about the document or its variables: nothing was executed.
@@ -70,22 +70,22 @@ impl Answer {
 
 /// Answers what the execution came to.
 pub(super) fn reply(media: Media, response: async_graphql::Response) -> Response {
-    let answer = Answer::of(response, RequestId::current().as_ref());
-    let status = if answer.refused().is_some() { request_error(media) } else { StatusCode::OK };
-    send(media, status, &answer)
+    let response = GraphqlResponse::of(response, RequestId::current().as_ref());
+    let status = if response.refused().is_some() { request_error(media) } else { StatusCode::OK };
+    send(media, status, &response)
 }
 
 /// Refuses what is not a GraphQL request: 400, whatever the client accepts.
 pub(super) fn refuse_parameters(media: Media, message: String) -> Response {
     let refusal = Refusal::new(message, Code::MalformedRequest);
-    send(media, StatusCode::BAD_REQUEST, &Answer::refusal(refusal, RequestId::current().as_ref()))
+    send(media, StatusCode::BAD_REQUEST, &GraphqlResponse::refusal(refusal, RequestId::current().as_ref()))
 }
 
 /// Refuses a document, or variables that do not fit it.
 pub(super) fn refuse(media: Media, refusal: Refusal) -> Response {
     // Apollo's server says so with 200: the request is in order, and comes again.
     let status = if refusal.name == Some(persisted::NOT_FOUND) { StatusCode::OK } else { request_error(media) };
-    send(media, status, &Answer::refusal(refusal, RequestId::current().as_ref()))
+    send(media, status, &GraphqlResponse::refusal(refusal, RequestId::current().as_ref()))
 }
 
 /// Keeps one error of those that made the same object null (GraphQL specification, 6.4.4): twenty links of whose
@@ -133,14 +133,14 @@ fn complete(error: &mut ServerError, usual: Code, id: Option<&RequestId>) {
     extensions.set("requestId", id.map_or(Value::Null, |id| id.as_str().into()));
 }
 
-fn send(media: Media, status: StatusCode, answer: &Answer) -> Response {
-    answer.note();
-    match serde_json::to_vec(answer) {
+fn send(media: Media, status: StatusCode, response: &GraphqlResponse) -> Response {
+    response.note();
+    match serde_json::to_vec(response) {
         Ok(body) => {
-            let mut response = (status, body).into_response();
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media.content_type()));
-            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            response
+            let mut sent = (status, body).into_response();
+            sent.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media.content_type()));
+            sent.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            sent
         }
         Err(error) => chassis::http::Failure::internal(error).into_response(),
     }
