@@ -31,6 +31,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::GatewaySchema;
 use super::load::{self, Loads};
+use super::plan::Plan;
 use crate::config;
 use crate::copies::Copies;
 use crate::origin::{Admitted, Origin};
@@ -38,7 +39,7 @@ use crate::upstream::Upstreams;
 use media::{Accepted, Media};
 use parameters::Parameters;
 use persisted::Sent;
-use prepare::{Attempt, Prepared};
+use prepare::{RequestError, only_gets_tokens};
 use response::{GraphqlResponse, refuse, refuse_parameters, reply};
 
 pub use live::Live;
@@ -191,20 +192,20 @@ impl Graphql {
         manner: Manner,
         admitted: Admitted,
     ) -> Response {
-        let (prepared, sent) = match parameters {
-            Ok(parameters) => self.prepare(parameters).await,
+        let (plan, sent) = match parameters {
+            Ok(parameters) => self.plan(parameters).await,
             Err(message) => {
                 let refuse = |_| refuse_parameters(manner.plain(), message);
                 return admitted.known().map_or_else(IntoResponse::into_response, refuse);
             }
         };
         // Who asks for a token may have a bad one. It is never taken for none anywhere else.
-        let gets_tokens = prepared.as_ref().is_ok_and(Prepared::only_gets_tokens);
+        let gets_tokens = plan.as_ref().is_ok_and(only_gets_tokens);
         let origin = match if gets_tokens { Ok(admitted.anyone()) } else { admitted.known() } {
             Ok(origin) => origin,
             Err(failure) => return failure.into_response(),
         };
-        let kind = prepared.as_ref().map_or(OperationType::Query, Prepared::kind);
+        let kind = plan.as_ref().map_or(OperationType::Query, Plan::kind);
         if manner.by_get && kind == OperationType::Mutation {
             let failure = Failure::new(Code::MethodNotAllowed, "Mutations are sent by POST.");
             return ([(ALLOW, HeaderValue::from_static("POST"))], failure).into_response();
@@ -215,50 +216,50 @@ impl Graphql {
         match manner.media {
             // Events are for what lasts, and for who takes nothing else.
             Some(media) if !(manner.takes_events && kind == OperationType::Subscription) => {
-                self.execute(prepared, media, origin).await
+                self.execute(plan, media, origin).await
             }
-            _ => events::respond(self, prepared, origin).await,
+            _ => events::respond(self, plan, origin).await,
         }
     }
 
     /// Finds the document and plans its operation. A valid one that came with its hash is to be kept.
-    async fn prepare(&self, mut parameters: Parameters) -> (Attempt, Option<Sent>) {
+    async fn plan(&self, mut parameters: Parameters) -> (Result<Plan, RequestError>, Option<Sent>) {
         match self.persisted.complete(&mut parameters).await {
             Ok(sent) => {
-                let prepared = Prepared::parse(&parameters, &self.schema);
-                let sent = sent.filter(|_| prepared.is_ok());
-                (prepared, sent)
+                let plan = prepare::plan(&parameters, &self.schema);
+                let sent = sent.filter(|_| plan.is_ok());
+                (plan, sent)
             }
-            Err(refusal) => (Err(refusal), None),
+            Err(error) => (Err(error), None),
         }
     }
 
     /// Executes an operation that has one result.
-    async fn execute(&self, prepared: Attempt, media: Media, origin: Origin) -> Response {
-        let prepared = match prepared {
-            Ok(prepared) => prepared,
-            Err(refusal) => return refuse(media, refusal),
+    async fn execute(&self, plan: Result<Plan, RequestError>, media: Media, origin: Origin) -> Response {
+        let plan = match plan {
+            Ok(plan) => plan,
+            Err(error) => return refuse(media, error),
         };
-        if prepared.kind() == OperationType::Subscription {
+        if plan.kind() == OperationType::Subscription {
             let detail = "Subscriptions are answered as text/event-stream, or over a WebSocket.";
             return Failure::new(Code::NotAcceptable, detail).into_response();
         }
         let loads = self.loads(&origin);
-        let execution = self.schema.execute(prepared.plan, |request| self.with_data(request, origin, loads.clone()));
+        let execution = self.schema.execute(plan, |request| self.with_data(request, origin, loads.clone()));
         reply(media, load::drive(loads.clone(), execution).await)
     }
 
     /// Executes an operation of any kind, with any number of results. One of which nothing was executed is the last.
-    fn responses(&self, prepared: Attempt, origin: Origin) -> BoxStream<'static, GraphqlResponse> {
+    fn responses(&self, plan: Result<Plan, RequestError>, origin: Origin) -> BoxStream<'static, GraphqlResponse> {
         let id = origin.request_id.clone();
-        match prepared {
-            Ok(Prepared { plan }) => {
+        match plan {
+            Ok(plan) => {
                 let loads = self.loads(&origin);
                 let responses = self.schema.stream(plan, |request| self.with_data(request, origin, loads.clone()));
                 let responses = load::drive_all(loads, responses);
                 responses.map(move |response| GraphqlResponse::of(response, id.as_ref())).boxed()
             }
-            Err(refusal) => stream::once(std::future::ready(GraphqlResponse::refusal(refusal, id.as_ref()))).boxed(),
+            Err(error) => stream::once(std::future::ready(GraphqlResponse::refused(error, id.as_ref()))).boxed(),
         }
     }
 

@@ -43,14 +43,14 @@ impl fmt::Display for TooComplex {
 
 /// Why a document is not looked at any further.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refused {
+pub enum GuardError {
     /// It is larger than allowed.
     TooComplex(TooComplex),
     /// A fragment contains itself.
     Cycle(Name),
 }
 
-impl From<TooComplex> for Refused {
+impl From<TooComplex> for GuardError {
     fn from(excess: TooComplex) -> Self {
         Self::TooComplex(excess)
     }
@@ -92,7 +92,7 @@ impl<'a> Parts<'a> {
 ///
 /// # Errors
 /// Refuses what is too large, or contains itself.
-pub fn check(document: &Document, guard: &Guard) -> Result<(), Refused> {
+pub fn check(document: &Document, guard: &Guard) -> Result<(), GuardError> {
     walk::check(&Parts::of(document), guard)
 }
 
@@ -100,7 +100,12 @@ pub fn check(document: &Document, guard: &Guard) -> Result<(), Refused> {
 ///
 /// # Errors
 /// Refuses what is too large.
-pub fn check_operation(document: &Document, name: Option<&str>, values: &Values, guard: &Guard) -> Result<(), Refused> {
+pub fn check_operation(
+    document: &Document,
+    name: Option<&str>,
+    values: &Values,
+    guard: &Guard,
+) -> Result<(), GuardError> {
     let parts = Parts::of(document);
     let chosen = |operation: &&&OperationDefinition| operation.name.as_ref().map(Name::as_str) == name;
     match parts.operations.iter().find(chosen) {

@@ -6,20 +6,20 @@ use proptest::prelude::*;
 use super::*;
 
 /// Does what a document meets before validation, and what an operation without a name meets after it.
-fn look(query: &str, values: &Values, guard: &Guard) -> Result<(), Refused> {
+fn look(query: &str, values: &Values, guard: &Guard) -> Result<(), GuardError> {
     scan(query, guard)?;
     let document = Parser::new().parse_ast(query, "test").expect("it is well-formed");
     check(&document, guard)?;
     check_operation(&document, None, values, guard)
 }
 
-fn refused(query: &str) -> Option<Refused> {
+fn refused(query: &str) -> Option<GuardError> {
     look(query, &Values::new(), &Guard::default()).err()
 }
 
 fn limit(query: &str) -> &'static str {
     match refused(query) {
-        Some(Refused::TooComplex(excess)) => excess.limit,
+        Some(GuardError::TooComplex(excess)) => excess.limit,
         other => panic!("{other:?}"),
     }
 }
@@ -134,7 +134,7 @@ fn fragments_that_contain_themselves_are_found() {
         "{ ...a } fragment a on Query { me { ...b } } fragment b on User { ... { ...a } }",
         "{ id } fragment a on Query { ...b } fragment b on Query { ...a }",
     ] {
-        assert!(matches!(refused(query), Some(Refused::Cycle(_))), "{query}");
+        assert!(matches!(refused(query), Some(GuardError::Cycle(_))), "{query}");
     }
 }
 

@@ -9,7 +9,7 @@ use apollo_compiler::ast::{
 use async_graphql::Value as Known;
 use contracts::rest::orders::ITEMS_LIMIT;
 
-use super::{Parts, Refused, TooComplex, Values};
+use super::{GuardError, Parts, TooComplex, Values};
 use crate::config::Guard;
 
 /// How far selections may nest while walking, spreads included: the walk recurses, and so does validation.
@@ -119,11 +119,11 @@ impl Weight {
 }
 
 /// Checks every operation and fragment: validation looks at all of them, whichever is executed.
-pub(super) fn check(parts: &Parts<'_>, guard: &Guard) -> Result<(), Refused> {
+pub(super) fn check(parts: &Parts<'_>, guard: &Guard) -> Result<(), GuardError> {
     check_by(&mut Walk::of(parts, None), guard)
 }
 
-fn check_by(walk: &mut Walk<'_>, guard: &Guard) -> Result<(), Refused> {
+fn check_by(walk: &mut Walk<'_>, guard: &Guard) -> Result<(), GuardError> {
     let parts = walk.parts;
     let (mut fields, mut looks) = (0_u64, 0_u64);
     for operation in &parts.operations {
@@ -158,7 +158,7 @@ pub(super) fn check_operation(
     operation: &OperationDefinition,
     values: &Values,
     guard: &Guard,
-) -> Result<(), Refused> {
+) -> Result<(), GuardError> {
     Ok(Walk::of(parts, Some(values)).operation(operation)?.within(guard)?)
 }
 
@@ -195,7 +195,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn operation(&mut self, operation: &OperationDefinition) -> Result<Weight, Refused> {
+    fn operation(&mut self, operation: &OperationDefinition) -> Result<Weight, GuardError> {
         let mut weight = self.selections(&operation.selection_set, 0)?.with_directives(&operation.directives);
         for variable in &operation.variables {
             let default = variable.default_value.as_ref().map_or(0, |value| parts_of_value(value));
@@ -205,7 +205,7 @@ impl<'a> Walk<'a> {
         Ok(weight)
     }
 
-    fn selections(&mut self, set: &[Selection], nesting: u64) -> Result<Weight, Refused> {
+    fn selections(&mut self, set: &[Selection], nesting: u64) -> Result<Weight, GuardError> {
         if nesting > NESTING {
             return Err(TooComplex { limit: "nested selections", allowed: NESTING }.into());
         }
@@ -230,7 +230,7 @@ impl<'a> Walk<'a> {
         Ok(sum)
     }
 
-    fn field(&mut self, field: &Field, nesting: u64) -> Result<Weight, Refused> {
+    fn field(&mut self, field: &Field, nesting: u64) -> Result<Weight, GuardError> {
         let inside = self.selections(&field.selection_set, nesting + 1)?;
         let mut weight = inside.under_field(length(&field.name, &field.arguments, self.values));
         weight.aliases = weight.aliases.saturating_add(u64::from(field.alias.is_some()));
@@ -238,7 +238,7 @@ impl<'a> Walk<'a> {
         Ok(weight)
     }
 
-    fn spread(&mut self, name: &str, nesting: u64) -> Result<Weight, Refused> {
+    fn spread(&mut self, name: &str, nesting: u64) -> Result<Weight, GuardError> {
         match self.parts.fragment(name) {
             Some(fragment) => self.fragment(fragment, nesting),
             // One that does not exist holds no fields; validation says so.
@@ -246,11 +246,11 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn fragment(&mut self, fragment: &FragmentDefinition, nesting: u64) -> Result<Weight, Refused> {
+    fn fragment(&mut self, fragment: &FragmentDefinition, nesting: u64) -> Result<Weight, GuardError> {
         let key = std::ptr::from_ref(fragment);
         match self.known.get(&key) {
             Some(Some(weight)) => return Ok(*weight),
-            Some(None) => return Err(Refused::Cycle(fragment.name.clone())),
+            Some(None) => return Err(GuardError::Cycle(fragment.name.clone())),
             None => {}
         }
         self.known.insert(key, None);

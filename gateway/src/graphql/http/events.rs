@@ -18,14 +18,15 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::super::plan::Plan;
 use super::Graphql;
 use super::live::Place;
-use super::prepare::{Attempt, Refusal};
+use super::prepare::RequestError;
 use super::response::GraphqlResponse;
 use crate::origin::Origin;
 
 /// Executes an operation, and tells its results as they come.
-pub(super) async fn respond(graphql: Arc<Graphql>, prepared: Attempt, origin: Origin) -> Response {
+pub(super) async fn respond(graphql: Arc<Graphql>, plan: Result<Plan, RequestError>, origin: Origin) -> Response {
     let place = match graphql.live.admit(&origin) {
         Ok(place) => place,
         Err(failure) => return failure.into_response(),
@@ -38,7 +39,7 @@ pub(super) async fn respond(graphql: Arc<Graphql>, prepared: Attempt, origin: Or
         pings,
         shutdown: graphql.live.shutdown.clone(),
         request_id: origin.request_id.clone(),
-        responses: graphql.responses(prepared, origin),
+        responses: graphql.responses(plan, origin),
         last: false,
         _place: place,
     };
@@ -90,8 +91,8 @@ impl Feed {
     }
 
     fn expired(&self) -> GraphqlResponse {
-        let refusal = Refusal::new("The access token has expired.", Code::InvalidToken);
-        GraphqlResponse::refusal(refusal, self.request_id.as_ref())
+        let error = RequestError::new("The access token has expired.", Code::InvalidToken);
+        GraphqlResponse::refused(error, self.request_id.as_ref())
     }
 }
 

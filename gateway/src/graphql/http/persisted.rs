@@ -12,7 +12,7 @@ use redis::{AsyncCommands, Script};
 use sha2::{Digest, Sha256};
 
 use super::parameters::Parameters;
-use super::prepare::Refusal;
+use super::prepare::RequestError;
 use crate::config;
 use crate::origin::Origin;
 use crate::store::Store;
@@ -60,21 +60,21 @@ impl PersistedDocuments {
     }
 
     /// Puts the document in the place of its hash, or returns the one that came with it.
-    pub(super) async fn complete(&self, parameters: &mut Parameters) -> Result<Option<Sent>, Refusal> {
+    pub(super) async fn complete(&self, parameters: &mut Parameters) -> Result<Option<Sent>, RequestError> {
         let Some(named) = parameters.persisted.take() else { return Ok(None) };
         if named.version != VERSION {
-            return Err(Refusal::named("PersistedQueryNotSupported", "PERSISTED_QUERY_NOT_SUPPORTED"));
+            return Err(RequestError::named("PersistedQueryNotSupported", "PERSISTED_QUERY_NOT_SUPPORTED"));
         }
         let hash = named.sha256_hash;
         if parameters.query.is_empty() {
-            let unknown = || Refusal::named("PersistedQueryNotFound", NOT_FOUND);
+            let unknown = || RequestError::named("PersistedQueryNotFound", NOT_FOUND);
             parameters.query = self.find(&hash).await.ok_or_else(unknown)?.to_string();
             return Ok(None);
         }
         if hash_of(&parameters.query) != hash {
             let message =
                 "extensions.persistedQuery.sha256Hash is not the SHA-256 of the query, in lower-case hexadecimal.";
-            return Err(Refusal::new(message, Code::ValidationFailed));
+            return Err(RequestError::new(message, Code::ValidationFailed));
         }
         let text = &parameters.query;
         // A mutation may hold a password where a variable should stand.

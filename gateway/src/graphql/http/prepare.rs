@@ -5,16 +5,16 @@ use chassis::http::Failure;
 use contracts::problem::Code;
 
 use super::super::GatewaySchema;
-use super::super::plan::{Fault, Plan, Refused};
+use super::super::plan::{Fault, Plan, PlanError};
 use super::parameters::Parameters;
 use crate::metrics;
 
 /// Fields of a mutation that get tokens.
 const TOKEN_FIELDS: [&str; 3] = ["login", "register", "refreshSession"];
 
-/// Why a request is not executed.
+/// Why a request is not executed: a request error of the GraphQL specification (7.1.3).
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct RequestError {
     pub(super) faults: Vec<Fault>,
     pub(super) code: Code,
     pub(super) retry_after_ms: Option<u64>,
@@ -22,7 +22,7 @@ pub(super) struct Refusal {
     pub(super) name: Option<&'static str>,
 }
 
-impl Refusal {
+impl RequestError {
     pub(super) fn new(message: impl Into<String>, code: Code) -> Self {
         let fault = Fault { message: message.into(), location: None };
         Self { faults: vec![fault], code, retry_after_ms: None, name: None }
@@ -34,14 +34,14 @@ impl Refusal {
     }
 }
 
-impl From<Refused> for Refusal {
-    fn from(refused: Refused) -> Self {
-        let code = refused.code();
-        Self { faults: refused.faults, code, retry_after_ms: None, name: None }
+impl From<PlanError> for RequestError {
+    fn from(error: PlanError) -> Self {
+        let code = error.code();
+        Self { faults: error.faults, code, retry_after_ms: None, name: None }
     }
 }
 
-impl From<Failure> for Refusal {
+impl From<Failure> for RequestError {
     fn from(failure: Failure) -> Self {
         let problem = failure.into_problem();
         let message = problem.detail.unwrap_or(problem.title);
@@ -49,38 +49,20 @@ impl From<Failure> for Refusal {
     }
 }
 
-/// What comes of parameters.
-pub(super) type Attempt = Result<Prepared, Refusal>;
-
-/// A request whose document is valid and small enough, and whose variables fit it.
-pub(super) struct Prepared {
-    pub(super) plan: Plan,
+/// Plans what the parameters ask for.
+pub(super) fn plan(parameters: &Parameters, schema: &GatewaySchema) -> Result<Plan, RequestError> {
+    let Parameters { query, operation_name, variables, .. } = parameters;
+    schema.plan(query, operation_name.as_deref(), variables).map_err(|error| {
+        if let Some(limit) = error.limit() {
+            metrics::refused_query(limit);
+        }
+        error.into()
+    })
 }
 
-impl Prepared {
-    /// Plans what the parameters ask for.
-    pub(super) fn parse(parameters: &Parameters, schema: &GatewaySchema) -> Attempt {
-        let Parameters { query, operation_name, variables, .. } = parameters;
-        match schema.plan(query, operation_name.as_deref(), variables) {
-            Ok(plan) => Ok(Self { plan }),
-            Err(refused) => {
-                if let Some(limit) = refused.limit() {
-                    metrics::refused_query(limit);
-                }
-                Err(refused.into())
-            }
-        }
-    }
-
-    /// What kind of operation would be executed.
-    pub(super) const fn kind(&self) -> OperationType {
-        self.plan.kind()
-    }
-
-    /// Whether the operation only gets tokens, and does nothing else: then a bad one is no reason to refuse it.
-    pub(super) fn only_gets_tokens(&self) -> bool {
-        let mut roots = self.plan.root_fields().peekable();
-        let gets_any = self.kind() == OperationType::Mutation && roots.peek().is_some();
-        gets_any && roots.all(|field| TOKEN_FIELDS.contains(&field))
-    }
+/// Whether an operation only gets tokens, and does nothing else: then a bad one is no reason to refuse it.
+pub(super) fn only_gets_tokens(plan: &Plan) -> bool {
+    let mut roots = plan.root_fields().peekable();
+    let gets_any = plan.kind() == OperationType::Mutation && roots.peek().is_some();
+    gets_any && roots.all(|field| TOKEN_FIELDS.contains(&field))
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::super::plan::Fault;
 use super::media::Media;
 use super::persisted;
-use super::prepare::Refusal;
+use super::prepare::RequestError;
 
 /// What a request came to, with all that clients rely on.
 #[derive(Debug, Serialize)]
@@ -38,24 +38,24 @@ impl GraphqlResponse {
     }
 
     /// Refuses a request.
-    pub(super) fn refusal(refusal: Refusal, id: Option<&RequestId>) -> Self {
+    pub(super) fn refused(why: RequestError, id: Option<&RequestId>) -> Self {
         let error = |fault: Fault| {
             let mut error = ServerError::new(fault.message, fault.location);
-            complete(&mut error, refusal.code, id);
+            complete(&mut error, why.code, id);
             let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
-            if let Some(wait) = refusal.retry_after_ms {
+            if let Some(wait) = why.retry_after_ms {
                 extensions.set("retryAfterMs", wait);
             }
-            if let Some(name) = refusal.name {
+            if let Some(name) = why.name {
                 extensions.set("code", name);
             }
             error
         };
-        Self { data: None, errors: refusal.faults.into_iter().map(error).collect() }
+        Self { data: None, errors: why.faults.into_iter().map(error).collect() }
     }
 
     /// The errors of a request of which nothing was executed.
-    pub(super) fn refused(&self) -> Option<&[ServerError]> {
+    pub(super) fn request_errors(&self) -> Option<&[ServerError]> {
         self.data.is_none().then_some(&self.errors)
     }
 
@@ -71,21 +71,21 @@ impl GraphqlResponse {
 /// Answers what the execution came to.
 pub(super) fn reply(media: Media, response: async_graphql::Response) -> Response {
     let response = GraphqlResponse::of(response, RequestId::current().as_ref());
-    let status = if response.refused().is_some() { request_error(media) } else { StatusCode::OK };
+    let status = if response.request_errors().is_some() { status_of_request_error(media) } else { StatusCode::OK };
     send(media, status, &response)
 }
 
 /// Refuses what is not a GraphQL request: 400, whatever the client accepts.
 pub(super) fn refuse_parameters(media: Media, message: String) -> Response {
-    let refusal = Refusal::new(message, Code::MalformedRequest);
-    send(media, StatusCode::BAD_REQUEST, &GraphqlResponse::refusal(refusal, RequestId::current().as_ref()))
+    let error = RequestError::new(message, Code::MalformedRequest);
+    send(media, StatusCode::BAD_REQUEST, &GraphqlResponse::refused(error, RequestId::current().as_ref()))
 }
 
 /// Refuses a document, or variables that do not fit it.
-pub(super) fn refuse(media: Media, refusal: Refusal) -> Response {
+pub(super) fn refuse(media: Media, error: RequestError) -> Response {
     // Apollo's server says so with 200: the request is in order, and comes again.
-    let status = if refusal.name == Some(persisted::NOT_FOUND) { StatusCode::OK } else { request_error(media) };
-    send(media, status, &GraphqlResponse::refusal(refusal, RequestId::current().as_ref()))
+    let status = if error.name == Some(persisted::NOT_FOUND) { StatusCode::OK } else { status_of_request_error(media) };
+    send(media, status, &GraphqlResponse::refused(error, RequestId::current().as_ref()))
 }
 
 /// Keeps one error of those that made the same object null (GraphQL specification, 6.4.4): twenty links of whose
@@ -113,7 +113,7 @@ fn find<'a>(data: &'a Value, path: &[PathSegment]) -> Option<&'a Value> {
 }
 
 /// The status of a request that is well-formed HTTP and bad GraphQL.
-const fn request_error(media: Media) -> StatusCode {
+const fn status_of_request_error(media: Media) -> StatusCode {
     match media {
         Media::Graphql => StatusCode::BAD_REQUEST,
         Media::Json => StatusCode::OK,

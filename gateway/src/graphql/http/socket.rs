@@ -24,7 +24,7 @@ use tracing::Instrument;
 
 use super::live::{Live, Place};
 use super::parameters::Parameters;
-use super::prepare::Refusal;
+use super::prepare::RequestError;
 use super::response::GraphqlResponse;
 use super::{Graphql, LARGEST};
 use crate::limits::Limited;
@@ -210,16 +210,16 @@ impl Connection {
         let origin = Origin::new(self.origin.caller.clone(), self.origin.address);
         let place = match admit(&self.graphql.live, &origin).await {
             Ok(place) => place,
-            Err(refusal) => {
-                let response = GraphqlResponse::refusal(refusal, origin.request_id.as_ref());
+            Err(error) => {
+                let response = GraphqlResponse::refused(error, origin.request_id.as_ref());
                 return Ok(Some(Outgoing::of(&id, &response).into()));
             }
         };
-        let (prepared, sent) = self.graphql.prepare(parameters).await;
+        let (plan, sent) = self.graphql.plan(parameters).await;
         if let Some(sent) = sent {
             self.graphql.persisted.keep(sent, &origin).await;
         }
-        let steps = self.graphql.responses(prepared, origin).map(Step::Response);
+        let steps = self.graphql.responses(plan, origin).map(Step::Response);
         let steps = steps.chain(stream::once(std::future::ready(Step::End)));
         // The place is the stream's, and is given back with it.
         let steps = steps.map(move |step| {
@@ -234,7 +234,7 @@ impl Connection {
     fn tell(&mut self, id: &str, step: Step) -> Message {
         match step {
             Step::Response(response) => {
-                if response.refused().is_some() {
+                if response.request_errors().is_some() {
                     self.operations.remove(id);
                 }
                 Outgoing::of(id, &response).into()
@@ -265,7 +265,7 @@ fn length(message: &Message) -> usize {
 }
 
 /// Counts an operation, as a request would be, and takes a place for it.
-async fn admit(live: &Live, origin: &Origin) -> Result<Place, Refusal> {
+async fn admit(live: &Live, origin: &Origin) -> Result<Place, RequestError> {
     live.count(origin).await.map_err(Limited::into_failure)?;
     Ok(live.admit(origin)?)
 }

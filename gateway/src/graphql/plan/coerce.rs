@@ -10,8 +10,8 @@ use async_graphql_value::Value as InputValue;
 
 use super::super::guard::Values;
 use super::document::Document;
+use super::error::{Fault, PlanError, TOLD};
 use super::literal;
-use super::refused::{Fault, Refused, TOLD};
 use super::types::Types;
 
 /// Coerces the variables of an operation. What the operation does not declare is left out; a variable that has neither
@@ -24,7 +24,7 @@ pub(super) fn variables(
     document: &Document,
     operation: &Operation,
     given: &Variables,
-) -> Result<Values, Refused> {
+) -> Result<Values, PlanError> {
     let (mut values, mut faults) = (Values::new(), Vec::new());
     for definition in &operation.variables {
         match variable(types, definition, given.get(&Key::new(&definition.name))) {
@@ -38,7 +38,7 @@ pub(super) fn variables(
             break;
         }
     }
-    if faults.is_empty() { Ok(values) } else { Err(Refused::invalid(faults)) }
+    if faults.is_empty() { Ok(values) } else { Err(PlanError::invalid(faults)) }
 }
 
 fn variable(types: &Types, definition: &VariableDefinition, given: Option<&Value>) -> Result<Option<Value>, String> {

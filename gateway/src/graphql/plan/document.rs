@@ -8,8 +8,8 @@ use apollo_compiler::validation::DiagnosticList;
 use async_graphql::Pos;
 
 use super::super::guard::{self, TooComplex};
+use super::error::{Fault, PlanError, TOLD};
 use super::lines::Lines;
-use super::refused::{Fault, Refused, TOLD};
 use super::rules;
 use super::types::Types;
 use crate::config::Guard;
@@ -32,7 +32,7 @@ impl Document {
     ///
     /// # Errors
     /// Refuses what is too large, or not valid.
-    pub(super) fn parse(text: &str, types: &Types, guard: &Guard) -> Result<Self, Refused> {
+    pub(super) fn parse(text: &str, types: &Types, guard: &Guard) -> Result<Self, PlanError> {
         guard::scan(text, guard)?;
         let lines = Lines::of(text);
         let most = guard::most_tokens(guard);
@@ -41,21 +41,21 @@ impl Document {
         if parser.tokens_reached() > most {
             return Err(TooComplex { limit: "tokens", allowed: guard.tokens as u64 }.into());
         }
-        let parsed = parsed.map_err(|invalid| Refused::syntax(syntax_faults(text, &invalid.errors, &lines)))?;
-        guard::check(&parsed, guard).map_err(|refused| match refused {
-            guard::Refused::TooComplex(excess) => Refused::from(excess),
-            guard::Refused::Cycle(name) => {
+        let parsed = parsed.map_err(|invalid| PlanError::syntax(syntax_faults(text, &invalid.errors, &lines)))?;
+        guard::check(&parsed, guard).map_err(|error| match error {
+            guard::GuardError::TooComplex(excess) => PlanError::from(excess),
+            guard::GuardError::Cycle(name) => {
                 let message = format!("The fragment {name} contains itself.");
                 Fault::new(message, position(name.location(), &lines)).into()
             }
         })?;
         let mut executable = match parsed.to_executable_validate(&types.schema) {
             Ok(valid) => valid.into_inner(),
-            Err(invalid) => return Err(Refused::invalid(faults(&invalid.errors, &lines))),
+            Err(invalid) => return Err(PlanError::invalid(faults(&invalid.errors, &lines))),
         };
         let faults = rules::check(&executable, types, &lines);
         if !faults.is_empty() {
-            return Err(Refused::invalid(faults));
+            return Err(PlanError::invalid(faults));
         }
         // The text is needed no more: positions are known without it.
         executable.sources = Default::default();

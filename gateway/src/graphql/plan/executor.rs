@@ -10,7 +10,7 @@ use futures::stream::BoxStream;
 
 use super::finish::finish;
 use super::select::Shape;
-use super::{Judge, Plan, Planner, Refused};
+use super::{Judge, Plan, PlanError, Planner};
 use crate::config::Guard;
 
 /// How deep selections may nest in async-graphql's own view; ours is stricter and comes first.
@@ -60,7 +60,7 @@ where
     ///
     /// # Errors
     /// Refuses documents that are too large or not valid, and variables that do not fit.
-    pub fn plan(&self, text: &str, operation: Option<&str>, variables: &Variables) -> Result<Plan, Refused> {
+    pub fn plan(&self, text: &str, operation: Option<&str>, variables: &Variables) -> Result<Plan, PlanError> {
         self.planner.plan(text, operation, variables)
     }
 

@@ -11,11 +11,11 @@
 
 mod coerce;
 mod document;
+mod error;
 mod executor;
 mod finish;
 mod lines;
 mod literal;
-mod refused;
 mod rules;
 mod select;
 #[cfg(test)]
@@ -36,8 +36,8 @@ use document::Document;
 use select::{Select, Shape};
 use types::Types;
 
+pub use error::{Fault, PlanError};
 pub use executor::Executor;
-pub use refused::{Fault, Refused};
 pub use types::Judge;
 
 /// How much memory documents are kept in, in bytes.
@@ -60,10 +60,11 @@ pub struct Planner {
     documents: DocumentCache,
     /// Texts that are refused whatever their variables, and why: what a broken client sends again and again. A cache of
     /// its own, so that nonsense drives out nothing that is valid.
-    refused: moka::sync::Cache<Arc<str>, Refused>,
+    refused: RefusedCache,
 }
 
 type DocumentCache = moka::sync::Cache<Arc<str>, Arc<Document>>;
+type RefusedCache = moka::sync::Cache<Arc<str>, PlanError>;
 
 /// Keeps documents in so many bytes, preferring those that come often (TinyLFU).
 fn document_cache(bytes: u64) -> DocumentCache {
@@ -73,8 +74,8 @@ fn document_cache(bytes: u64) -> DocumentCache {
 }
 
 /// Keeps refusals in so many bytes.
-fn refusals(bytes: u64) -> moka::sync::Cache<Arc<str>, Refused> {
-    let weigh = |text: &Arc<str>, refused: &Refused| u32::try_from(text.len() + refused.bytes()).unwrap_or(u32::MAX);
+fn refused_cache(bytes: u64) -> RefusedCache {
+    let weigh = |text: &Arc<str>, error: &PlanError| u32::try_from(text.len() + error.bytes()).unwrap_or(u32::MAX);
     moka::sync::Cache::builder().max_capacity(bytes).weigher(weigh).build()
 }
 
@@ -101,23 +102,23 @@ impl Planner {
         introspection: bool,
     ) -> anyhow::Result<Self> {
         let types = Types::parse(sdl, scalars)?;
-        Ok(Self { types, guard, introspection, documents: document_cache(KEPT), refused: refusals(REFUSED) })
+        Ok(Self { types, guard, introspection, documents: document_cache(KEPT), refused: refused_cache(REFUSED) })
     }
 
     /// Plans the operation of a document that is named, or its only one.
     ///
     /// # Errors
     /// Refuses documents that are too large or not valid, and variables that do not fit.
-    pub fn plan(&self, text: &str, operation: Option<&str>, variables: &Variables) -> Result<Plan, Refused> {
+    pub fn plan(&self, text: &str, operation: Option<&str>, variables: &Variables) -> Result<Plan, PlanError> {
         let document = self.document(text)?;
         let operation = document.executable.operations.get(operation).map_err(|_| unknown(operation))?;
         let values = coerce::variables(&self.types, &document, operation, variables)?;
         if let Some(weighed) = &document.weighed {
             let name = operation.name.as_ref().map(apollo_compiler::Name::as_str);
             match guard::check_operation(weighed, name, &values, &self.guard) {
-                Err(guard::Refused::TooComplex(excess)) => return Err(excess.into()),
+                Err(guard::GuardError::TooComplex(excess)) => return Err(excess.into()),
                 // Cycles were refused with the document.
-                Ok(()) | Err(guard::Refused::Cycle(_)) => {}
+                Ok(()) | Err(guard::GuardError::Cycle(_)) => {}
             }
         }
         let allowed = self.guard.fields.saturating_mul(OBJECTS);
@@ -139,20 +140,20 @@ impl Planner {
     }
 
     /// The document of a text, from memory if it came before.
-    fn document(&self, text: &str) -> Result<Arc<Document>, Refused> {
+    fn document(&self, text: &str) -> Result<Arc<Document>, PlanError> {
         if let Some(document) = self.documents.get(text) {
             return Ok(document);
         }
-        if let Some(refused) = self.refused.get(text) {
-            return Err(refused);
+        if let Some(error) = self.refused.get(text) {
+            return Err(error);
         }
         let document = match Document::parse(text, &self.types, &self.guard) {
             Ok(document) => Arc::new(document),
-            Err(refused) => {
+            Err(error) => {
                 if text.len() <= LARGEST_REFUSED {
-                    self.refused.insert(text.into(), refused.clone());
+                    self.refused.insert(text.into(), error.clone());
                 }
-                return Err(refused);
+                return Err(error);
             }
         };
         if document.bytes() <= LARGEST {
@@ -213,7 +214,7 @@ impl Plan {
     }
 }
 
-fn unknown(operation: Option<&str>) -> Refused {
+fn unknown(operation: Option<&str>) -> PlanError {
     let message = match operation {
         Some(name) => format!("The document has no operation {name}."),
         None => "The document has several operations: say by operationName which one is wanted.".to_owned(),

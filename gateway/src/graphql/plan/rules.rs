@@ -11,9 +11,9 @@ use async_graphql::Value as Known;
 
 use super::super::guard::Values;
 use super::document::position;
+use super::error::{Fault, TOLD};
 use super::lines::Lines;
 use super::literal;
-use super::refused::{Fault, TOLD};
 use super::types::{Types, nullable};
 
 /// Checks a document that apollo-compiler found valid. Each fragment is looked at once for each operation.

@@ -11,8 +11,8 @@ use async_graphql::{Name as Key, Pos, Positioned, Value};
 
 use super::super::guard::{self, Statistics, TooComplex, Values};
 use super::document::Document;
+use super::error::{Fault, PlanError};
 use super::literal;
-use super::refused::{Fault, Refused};
 use super::types::Types;
 
 /// The key under which the executor tells which object an interface or union turned out to be. No client can ask for
@@ -80,7 +80,7 @@ impl<'a> Select<'a> {
         ty: &Name,
         sets: &[&'a SelectionSet],
         depth: usize,
-    ) -> Result<(executor::SelectionSet, Shape), Refused> {
+    ) -> Result<(executor::SelectionSet, Shape), PlanError> {
         if depth > DEEPEST {
             return Err(TooComplex { limit: "nested selections", allowed: DEEPEST as u64 }.into());
         }
@@ -115,7 +115,7 @@ impl<'a> Select<'a> {
         object: &Name,
         sets: &[&'a SelectionSet],
         depth: usize,
-    ) -> Result<(executor::SelectionSet, Vec<Slot>), Refused> {
+    ) -> Result<(executor::SelectionSet, Vec<Slot>), PlanError> {
         let mut collected = Collected::default();
         self.collect(Some(object), object, sets, &mut collected)?;
         self.fields(collected.fields, depth)
@@ -129,7 +129,7 @@ impl<'a> Select<'a> {
         ty: &Name,
         sets: &[&'a SelectionSet],
         into: &mut Collected<'a>,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), PlanError> {
         for selection in sets.iter().flat_map(|set| &set.selections) {
             if !self.is_included(selection.directives())? {
                 continue;
@@ -159,7 +159,7 @@ impl<'a> Select<'a> {
         Ok(())
     }
 
-    fn fields(&mut self, fields: Fields<'a>, depth: usize) -> Result<(executor::SelectionSet, Vec<Slot>), Refused> {
+    fn fields(&mut self, fields: Fields<'a>, depth: usize) -> Result<(executor::SelectionSet, Vec<Slot>), PlanError> {
         let (mut items, mut slots) = (Vec::with_capacity(fields.len()), Vec::with_capacity(fields.len()));
         for (key, same) in fields {
             let (field, slot) = self.field(key, &same, depth)?;
@@ -180,7 +180,7 @@ impl<'a> Select<'a> {
         key: &str,
         same: &[&'a Node<Field>],
         depth: usize,
-    ) -> Result<(Positioned<executor::Field>, Slot), Refused> {
+    ) -> Result<(Positioned<executor::Field>, Slot), PlanError> {
         let field = same[0];
         let position = self.document.position(field.location());
         self.left = self.left.checked_sub(1).ok_or(TooComplex { limit: "fields", allowed: self.allowed })?;
@@ -213,7 +213,7 @@ impl<'a> Select<'a> {
         field: &Field,
         same: &[&'a Node<Field>],
         depth: usize,
-    ) -> Result<(executor::SelectionSet, Option<Shape>), Refused> {
+    ) -> Result<(executor::SelectionSet, Option<Shape>), PlanError> {
         let sets: Vec<_> = same.iter().map(|field| &field.selection_set).collect();
         if sets.iter().all(|set| set.selections.is_empty()) {
             return Ok((executor::SelectionSet::default(), None));
@@ -237,7 +237,7 @@ impl<'a> Select<'a> {
     }
 
     /// Whether `@skip` and `@include` leave a selection in.
-    fn is_included(&self, directives: &DirectiveList) -> Result<bool, Refused> {
+    fn is_included(&self, directives: &DirectiveList) -> Result<bool, PlanError> {
         for directive in directives.iter() {
             let wanted = match directive.name.as_str() {
                 "skip" => false,
@@ -251,7 +251,7 @@ impl<'a> Select<'a> {
         Ok(true)
     }
 
-    fn condition(&self, directive: &Node<Directive>) -> Result<bool, Refused> {
+    fn condition(&self, directive: &Node<Directive>) -> Result<bool, PlanError> {
         let literal = directive.specified_argument_by_name("if").map(|value| &**value);
         let value = match literal {
             Some(Literal::Boolean(value)) => Some(*value),

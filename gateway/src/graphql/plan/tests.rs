@@ -21,7 +21,7 @@ fn planner() -> Planner {
     Planner::new(SDL, &[("Long", long)], Guard::default(), true).expect("it is valid")
 }
 
-fn plan(text: &str, variables: serde_json::Value) -> Result<Plan, Refused> {
+fn plan(text: &str, variables: serde_json::Value) -> Result<Plan, PlanError> {
     planner().plan(text, None, &Variables::from_json(variables))
 }
 
@@ -213,7 +213,7 @@ fn documents_that_come_once_do_not_drive_out_one_that_comes_again_and_again() {
 #[test]
 fn what_was_refused_is_refused_again_without_a_look_and_drives_out_nothing() {
     const BYTES: u64 = 64 * 1024;
-    let planner = Planner { refused: refusals(BYTES), ..planner() };
+    let planner = Planner { refused: refused_cache(BYTES), ..planner() };
     let valid = planner.document("{ a { x } }").expect("valid");
     let kept = || {
         planner.refused.run_pending_tasks();

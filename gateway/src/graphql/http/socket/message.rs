@@ -68,7 +68,7 @@ pub(super) enum Outgoing<'a> {
 impl<'a> Outgoing<'a> {
     /// A result, or the errors of a request of which nothing was executed.
     pub(super) fn of(id: &'a str, response: &'a GraphqlResponse) -> Self {
-        match response.refused() {
+        match response.request_errors() {
             Some(errors) => Self::Error { id, payload: errors },
             None => Self::Next { id, payload: response },
         }

@@ -10,12 +10,12 @@ pub(super) const TOLD: usize = 10;
 /// The longest message, in bytes. Messages quote names and values of the client's, which may be long.
 const LONGEST: usize = 300;
 
-/// Why a request is not executed.
+/// Why there is no plan for a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
+pub struct PlanError {
     /// What is wrong, at least one fault.
     pub faults: Vec<Fault>,
-    reason: Reason,
+    kind: Kind,
 }
 
 /// One thing that is wrong.
@@ -28,45 +28,41 @@ pub struct Fault {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reason {
+enum Kind {
     TooComplex { limit: &'static str },
     Syntax,
     Invalid,
 }
 
-impl Refused {
+impl PlanError {
     pub(super) fn syntax(faults: Vec<Fault>) -> Self {
-        Self { faults, reason: Reason::Syntax }
+        Self { faults, kind: Kind::Syntax }
     }
 
     /// The document is not valid, or variables do not fit it.
     pub(super) fn invalid(faults: Vec<Fault>) -> Self {
-        Self { faults, reason: Reason::Invalid }
+        Self { faults, kind: Kind::Invalid }
     }
 
     /// The code that clients are told.
     #[must_use]
     pub const fn code(&self) -> Code {
-        match self.reason {
-            Reason::TooComplex { .. } => Code::QueryTooComplex,
-            Reason::Syntax => Code::MalformedRequest,
-            Reason::Invalid => Code::ValidationFailed,
+        match self.kind {
+            Kind::TooComplex { .. } => Code::QueryTooComplex,
+            Kind::Syntax => Code::MalformedRequest,
+            Kind::Invalid => Code::ValidationFailed,
         }
     }
-}
 
-impl Refused {
     /// The limit that the document breaks, if that is why.
     #[must_use]
     pub const fn limit(&self) -> Option<&'static str> {
-        match self.reason {
-            Reason::TooComplex { limit } => Some(limit),
-            Reason::Syntax | Reason::Invalid => None,
+        match self.kind {
+            Kind::TooComplex { limit } => Some(limit),
+            Kind::Syntax | Kind::Invalid => None,
         }
     }
-}
 
-impl Refused {
     /// How many bytes of memory it takes, roughly.
     pub(super) fn bytes(&self) -> usize {
         // What a cache needs for each entry, and what each fault needs beside its message.
@@ -74,15 +70,15 @@ impl Refused {
     }
 }
 
-impl From<Fault> for Refused {
+impl From<Fault> for PlanError {
     fn from(fault: Fault) -> Self {
         Self::invalid(vec![fault])
     }
 }
 
-impl From<TooComplex> for Refused {
+impl From<TooComplex> for PlanError {
     fn from(excess: TooComplex) -> Self {
-        Self { faults: vec![Fault::new(excess.to_string(), None)], reason: Reason::TooComplex { limit: excess.limit } }
+        Self { faults: vec![Fault::new(excess.to_string(), None)], kind: Kind::TooComplex { limit: excess.limit } }
     }
 }
 
