@@ -55,62 +55,32 @@ impl chassis::Service for Gateway {
         openapi::document()
     }
 
-    async fn build(config: Config, context: chassis::Context) -> anyhow::Result<App> {
+    async fn build(config: Config, app: &mut App) -> anyhow::Result<Router> {
         breaker::describe();
         metrics::describe();
         let breakers = Registry::new(MOVES_KEPT);
         let store = Store::new(&config.redis, &breakers)?;
         let upstreams = Upstreams::new(&config.upstreams, &breakers);
         let limits = Limits::new(&config.limits)?;
-        look_after(&context, &breakers, &store, &limits, &upstreams);
-
-        let operators = Operators {
-            breakers,
-            store: store.clone(),
-            verifier: context.verifier.clone(),
-            shutdown: context.shutdown.clone(),
-        };
-        let operators = operators::routes(operators, &context);
-        let shortener = upstreams.get("shortener").context("shortener is always there")?.clone();
-        Ok(App {
-            router: public(&config, &context, store, limits, upstreams)?,
-            bare: proxy::redirect_routes(shortener),
-            express: None,
-            listeners: vec![(config.operators.bind, operators)],
-        })
-    }
-}
-
-/// Starts what runs beside the requests.
-fn look_after(context: &chassis::Context, breakers: &Registry, store: &Store, limits: &Limits, upstreams: &Upstreams) {
-    let (timer, shutdown) = (breakers.clone(), context.shutdown.clone());
-    context.spawn("breaker timer", move || {
-        let (timer, shutdown) = (timer.clone(), shutdown.clone());
-        async move {
-            shutdown.run_until_cancelled(timer.drive()).await;
+        app.uses("redis", &store, |store| async move { store.ping().await });
+        app.uses("limits", &limits, |limits| async move { limits.probe().await });
+        app.background("breaker timer", breakers.clone(), |breakers| async move {
+            breakers.drive().await;
             Ok(())
-        }
-    });
-    for upstream in upstreams.iter() {
-        let (upstream, shutdown) = (upstream.clone(), context.shutdown.clone());
-        context.spawn("breaker prober", move || {
-            let (upstream, shutdown) = (upstream.clone(), shutdown.clone());
-            async move {
-                shutdown.run_until_cancelled(operators::prober::run(upstream)).await;
-                Ok(())
-            }
         });
+        for upstream in upstreams.iter() {
+            app.background("breaker prober", upstream.clone(), |upstream| async move {
+                operators::prober::run(upstream).await;
+                Ok(())
+            });
+        }
+        let operators =
+            Operators { breakers, store: store.clone(), verifier: app.verifier(), shutdown: app.shutdown() };
+        let operators = operators::routes(operators, app.context());
+        app.listener(config.operators.bind, operators);
+        app.bare(proxy::redirect_routes(upstreams.get("shortener").context("shortener is always there")?.clone()));
+        public(&config, app.context(), store, limits, upstreams)
     }
-    let store = store.clone();
-    context.health.register_optional("redis", move || {
-        let store = store.clone();
-        async move { store.ping().await }
-    });
-    let limits = limits.clone();
-    context.health.register_optional("limits", move || {
-        let limits = limits.clone();
-        async move { limits.probe().await }
-    });
 }
 
 /// The routes of everybody, behind limits and tokens.

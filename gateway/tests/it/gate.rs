@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use axum::Router;
-use chassis::Service;
 use chassis::http::{Door, joined};
+use chassis::{App, Service};
 use gateway::Gateway;
 use gateway::config::Config;
 use kit::{Issuer, Sandbox};
@@ -184,10 +184,10 @@ impl Gate {
 /// Starts a gateway; returns its address and the operators'.
 async fn start(config: &Value, context: &chassis::Context) -> (String, String) {
     let config: Config = serde_json::from_value(config.clone()).expect("a configuration");
-    let app = Gateway::build(config, context.clone()).await.expect("the gateway starts");
+    let served = App::serve::<Gateway>(config, context.clone()).await.expect("the gateway starts");
     let limits = chassis::http::Limits::from(&context.common.http);
-    let router = joined(app.router, app.bare, &limits);
-    let (_, operators) = app.listeners.into_iter().next().expect("the operators' address");
+    let router = joined(served.router, served.bare, &limits);
+    let (_, operators) = served.listeners.into_iter().next().expect("the operators' address");
     tokio::join!(serve(router, context), serve(operators, context))
 }
 

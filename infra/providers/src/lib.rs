@@ -12,6 +12,7 @@ pub mod payment;
 pub mod webhooks;
 
 use anyhow::Context as _;
+use axum::Router;
 use chassis::{App, Context};
 use config::Config;
 use faults::Faults;
@@ -31,10 +32,11 @@ impl chassis::Service for Providers {
         http::openapi()
     }
 
-    async fn build(config: Config, context: Context) -> anyhow::Result<App> {
-        let state = assemble(&config, &context)?;
+    async fn build(config: Config, app: &mut App) -> anyhow::Result<Router> {
+        let state = assemble(&config, app.context())?;
         // Bare: the full stack would cut a request off that is meant to hang.
-        Ok(App { bare: http::routes(state), ..App::default() })
+        app.bare(http::routes(state));
+        Ok(Router::new())
     }
 }
 

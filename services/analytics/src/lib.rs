@@ -17,16 +17,13 @@ pub mod statistics;
 pub mod store;
 
 use anyhow::Context as _;
-use chassis::{
-    App, Context, Service,
-    messaging::{Broker, DeadLetters, ledger, operators},
-};
+use axum::Router;
+use chassis::{App, Service, messaging::AppMessaging as _};
 use domain::agent::Agents;
 use events::{accounts, links, live::Live};
 use ingest::Ingester;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use store::Database;
-use utoipa::OpenApi;
 
 /// The service.
 pub struct Analytics;
@@ -37,89 +34,25 @@ impl Service for Analytics {
     type Config = config::Config;
 
     fn openapi() -> utoipa::openapi::OpenApi {
-        http::routes().into_openapi().merge_from(operators::Api::openapi())
+        http::routes().into_openapi().merge_from(chassis::messaging::operators::openapi())
     }
 
-    async fn build(config: Self::Config, context: Context) -> anyhow::Result<App> {
+    async fn build(config: Self::Config, app: &mut App) -> anyhow::Result<Router> {
         let database = Database::open(&config.clickhouse);
-        let broker = Broker::new(&config.amqp.url, Self::NAME);
-        probe(&context, &database, &broker);
-        migrate(&database, &context).await?;
+        app.needs("clickhouse", &database, Database::probe);
+        app.context().wait_for("clickhouse", || database.clone().probe()).await?;
+        database.migrate().await.context("the database could not be migrated")?;
+        // Statistics are answered without the broker; only new clicks wait.
+        let broker = app.broker(&config.amqp);
         let agents = Arc::new(Agents::default());
-
         let ingester = Ingester::new(database.clone(), broker.clone(), Arc::clone(&agents), config.ingest);
-        let shutdown = context.shutdown.clone();
-        context.spawn("ingester", move || ingester.clone().run(shutdown.clone()));
-
-        let store = database.clone();
-        let ledger = ledger::memory(move || {
-            let store = store.clone();
-            async move { store.probe().await }
-        });
-        let consumer = links::consumer(&broker, database.clone(), ledger.clone());
-        // Before others can see that this unit is ready and begin to publish: what no queue takes yet
-        // is only in the log. Without the broker, statistics are still to be answered.
-        if let Err(error) = consumer.declare().await {
-            tracing::warn!(error = format!("{error:#}"), "The queues of links could not be declared yet.");
-        }
-        let (store, queues) = (database.clone(), consumer.clone());
-        let end = context.shutdown.clone();
-        context.spawn("history of links", move || {
-            let (database, consumer) = (store.clone(), queues.clone());
-            let shutdown = end.clone();
-            async move {
-                let reading = links::catch_up(&consumer, &database);
-                shutdown.run_until_cancelled(reading).await.unwrap_or(Ok(()))
-            }
-        });
-        let shutdown = context.shutdown.clone();
-        context.spawn("consumer analytics.links", move || consumer.clone().run(shutdown.clone()));
-        let obeying = accounts::consumer(&broker, database.clone(), ledger.clone());
-        let shutdown = context.shutdown.clone();
-        context.spawn("consumer analytics.accounts", move || obeying.clone().run(shutdown.clone()));
-        let dead = [links::subscription(), accounts::subscription()]
-            .map(|subscription| DeadLetters::new(&broker, &subscription, ledger.clone()));
-
-        let state = http::State {
-            database,
-            live: Live::new(broker, agents),
-            verifier: context.verifier.clone(),
-            shutdown: context.shutdown.clone(),
-        };
-        let router = axum::Router::from(http::routes().with_state(state));
-        let operated = operators::routes(context.verifier.clone(), dead);
-        Ok(App { router: router.merge(operated), ..App::default() })
+        app.background("ingester", ingester, Ingester::run);
+        // Lines are kept in memory: ClickHouse has no transactions, and order matters to neither consumer.
+        let probed = database.clone();
+        let ledger = chassis::messaging::ledger::memory(move || probed.clone().probe());
+        app.consume(&broker, ledger.clone(), links::consumer(database.clone()));
+        app.consume(&broker, ledger, accounts::consumer(&broker, database.clone()));
+        let (live, verifier, shutdown) = (Live::new(broker, agents), app.verifier(), app.shutdown());
+        Ok(http::routes().with_state(http::State { database, live, verifier, shutdown }).into())
     }
-}
-
-fn probe(context: &Context, database: &Database, broker: &Broker) {
-    let database = database.clone();
-    context.health.register("clickhouse", move || {
-        let database = database.clone();
-        async move { database.probe().await }
-    });
-    // Statistics are answered without the broker; only new clicks wait.
-    let broker = broker.clone();
-    context.health.register_optional("rabbitmq", move || {
-        let broker = broker.clone();
-        async move { broker.probe().await }
-    });
-}
-
-/// Migrates, waiting for a database that starts at the same time as this process.
-async fn migrate(database: &Database, context: &Context) -> anyhow::Result<()> {
-    const TRIES: u32 = 30;
-    for _ in 1..TRIES {
-        match database.probe().await {
-            Ok(()) => break,
-            Err(error) => {
-                tracing::warn!(error = format!("{error:#}"), "ClickHouse does not answer yet.");
-            }
-        }
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
-            () = context.shutdown.cancelled() => anyhow::bail!("told to end while starting"),
-        }
-    }
-    database.migrate().await.context("the database could not be migrated")
 }

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use garde::Validate;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use std::time::Duration;
 
 /// The whole configuration, beyond what every unit has.
 #[derive(Debug, Clone, Deserialize, Validate)]
@@ -146,6 +147,14 @@ pub struct BootstrapOperator {
     /// The password of the new account. One that exists keeps its own.
     #[garde(custom(operator_password(&self.email)))]
     pub password: SecretString,
+}
+
+impl Keys {
+    /// How often each process reads the keys again.
+    #[must_use]
+    pub fn reload(&self) -> Duration {
+        Duration::from_secs(self.reload_seconds.into())
+    }
 }
 
 impl Default for Tokens {

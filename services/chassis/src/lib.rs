@@ -1,9 +1,10 @@
 //! The plumbing that every service and the gateway stand on. It knows no noun of the domain.
 //!
 //! [`run`] starts a [`Service`]: configuration, telemetry, HTTP with its stack of layers, health,
-//! background tasks, and a graceful end. [`jwt`] tells who calls, [`http`] reads requests and
+//! background tasks, and a graceful end. The service says what it has to an [`App`]. [`jwt`] tells who calls, [`http`] reads requests and
 //! answers problems, [`messaging`] moves events without losing or doubling any.
 
+pub mod app;
 pub mod client;
 pub mod config;
 pub mod failpoint;
@@ -22,5 +23,6 @@ pub mod tasks;
 pub mod telemetry;
 pub mod together;
 
-pub use run::{App, Context, Service, metrics_route, run};
+pub use app::{App, Context, Service};
+pub use run::{metrics_route, run};
 pub use scope::Scope;

@@ -1,6 +1,10 @@
 //! A service's way to its Postgres database, and what a failure of it means.
 
-use crate::{Context, config::Postgres, messaging};
+use crate::{
+    App,
+    config::Postgres,
+    messaging::{self, AppMessaging as _, ledger::Ledger, outbox},
+};
 use anyhow::Context as _;
 use contracts::patience::{CONNECTION, STATEMENT};
 use secrecy::ExposeSecret as _;
@@ -52,23 +56,91 @@ const STATES: [&str; 5] = ["08", "28", "53", "57", "58"];
 /// [left alone](LEFT_ALONE) or took too long.
 const PASSING: [&str; 6] = ["40001", "40P01", "55P03", "25006", "25P03", "25P04"];
 
-/// Connects a service to its database: migrates it, makes the tables of messaging, and tells the probes how it is.
-///
-/// # Errors
-/// Fails when the database is away or cannot be migrated.
-pub async fn open(settings: &Postgres, migrations: &Migrator, context: &Context) -> anyhow::Result<PgPool> {
+/// A service's database. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct Db {
+    pool: PgPool,
+}
+
+impl Db {
+    /// Its connections.
+    #[must_use]
+    pub fn pool(&self) -> PgPool {
+        self.pool.clone()
+    }
+}
+
+/// Consumers remember in the database.
+impl From<&Db> for Ledger {
+    fn from(db: &Db) -> Self {
+        messaging::ledger::postgres(db.pool())
+    }
+}
+
+/// Adds a Postgres database to an [`App`].
+pub trait AppPostgres {
+    /// Connects to the unit's database, migrates it, and makes the tables of messaging. With it come its probe, the
+    /// relay of its outbox, and the upkeep of its inbox.
+    ///
+    /// # Errors
+    /// Fails when the database is away or cannot be migrated.
+    fn postgres(
+        &mut self,
+        settings: &Postgres,
+        migrations: &Migrator,
+    ) -> impl Future<Output = anyhow::Result<Db>> + Send;
+
+    /// Like [`postgres`](Self::postgres), and gives up to `workers` connections more for what works in the background,
+    /// as relay and upkeep do: a rush of requests then leaves them theirs, and the other way round.
+    ///
+    /// # Errors
+    /// Fails when the database is away or cannot be migrated.
+    fn postgres_with_workers(
+        &mut self,
+        settings: &Postgres,
+        migrations: &Migrator,
+        workers: u32,
+    ) -> impl Future<Output = anyhow::Result<(Db, Db)>> + Send;
+}
+
+impl AppPostgres for App {
+    async fn postgres(&mut self, settings: &Postgres, migrations: &Migrator) -> anyhow::Result<Db> {
+        let db = open(settings, migrations).await?;
+        add(self, &db, &db);
+        Ok(db)
+    }
+
+    async fn postgres_with_workers(
+        &mut self,
+        settings: &Postgres,
+        migrations: &Migrator,
+        workers: u32,
+    ) -> anyhow::Result<(Db, Db)> {
+        let db = open(settings, migrations).await?;
+        let workers = Db { pool: pool(settings, workers)? };
+        add(self, &db, &workers);
+        Ok((db, workers))
+    }
+}
+
+/// Connects, migrates, and makes the tables of messaging.
+async fn open(settings: &Postgres, migrations: &Migrator) -> anyhow::Result<Db> {
     let patient = connect(settings, 1, UNLIMITED)?;
     patient.acquire().await.context("the database cannot be reached")?;
     migrations.run(&patient).await.context("the database could not be migrated")?;
     patient.close().await;
     let pool = pool(settings, settings.max_connections)?;
     messaging::postgres::prepare(&pool).await.context("the messaging tables could not be prepared")?;
-    let probed = pool.clone();
-    context.health.register("postgres", move || {
-        let pool = probed.clone();
-        async move { Ok(sqlx::query("SELECT 1").execute(&pool).await.map(drop)?) }
+    Ok(Db { pool })
+}
+
+/// Adds what belongs to every database.
+fn add(app: &mut App, db: &Db, workers: &Db) {
+    app.needs("postgres", db, |db| async move { Ok(sqlx::query("SELECT 1").execute(&db.pool).await.map(drop)?) });
+    app.every("inbox upkeep", Duration::from_hours(1), workers.pool(), |pool| async move {
+        messaging::postgres::keep_up(&pool).await
     });
-    Ok(pool)
+    app.relay(outbox::postgres::Store::new(workers.pool()));
 }
 
 /// Up to `most` connections, made when they are needed.

@@ -1,86 +1,21 @@
 //! Starts a service, keeps it running, and ends it without cutting anybody off.
 
 use crate::{
+    app::{App, Context, Service},
     config::{Common, Sources},
     health::{self, Health},
-    http::{Door, Express, Limits, joined},
+    http::{Door, Limits, joined},
     jwt::{Verifier, crypto},
     server::{self, Patience},
-    tasks,
     telemetry::Telemetry,
 };
 use anyhow::Context as _;
 use axum::{Router, routing::get};
 use clap::{Parser, Subcommand};
-use garde::Validate;
 use metrics_exporter_prometheus::PrometheusHandle;
-use serde::de::DeserializeOwned;
-use std::{future::Future, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-
-/// A unit that [`run`] can start.
-pub trait Service: Sized + 'static {
-    /// The unit's name, in lower case: the prefix of its environment variables.
-    const NAME: &'static str;
-    /// The address to listen on unless configured otherwise.
-    const BIND: &'static str;
-    /// The configuration's keys whose environment variables hold lists.
-    const LISTS: &'static [&'static str] = &[];
-    /// How long a request may take unless configured otherwise.
-    const REQUEST_TIMEOUT: Duration = contracts::patience::REQUEST;
-    /// Whether strangers reach its address: then it serves metrics elsewhere, by itself.
-    const IS_PUBLIC: bool = false;
-    /// What the unit is configured with beyond [`Common`].
-    type Config: DeserializeOwned + Validate<Context = ()> + Send;
-
-    /// The OpenAPI description of the unit's routes.
-    fn openapi() -> utoipa::openapi::OpenApi;
-
-    /// Connects to what the unit needs and builds its routes.
-    fn build(config: Self::Config, context: Context) -> impl Future<Output = anyhow::Result<App>> + Send;
-}
-
-/// What a service is given to build itself with.
-#[derive(Clone)]
-pub struct Context {
-    /// The common configuration.
-    pub common: Common,
-    /// Cancelled when the unit is to end.
-    pub shutdown: CancellationToken,
-    /// Tasks that are waited for at the end.
-    pub tasks: TaskTracker,
-    /// The dependencies to be probed.
-    pub health: Health,
-    /// Verifies access tokens.
-    pub verifier: Verifier,
-    /// Renders the process's metrics.
-    pub metrics: PrometheusHandle,
-}
-
-impl Context {
-    /// Runs a background task, restarting it when it fails: see [`tasks::supervise`].
-    pub fn spawn<F, Fut>(&self, name: &'static str, task: F)
-    where
-        F: FnMut() -> Fut + Send + 'static,
-        Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
-    {
-        tasks::supervise(&self.tasks, self.shutdown.clone(), name, task);
-    }
-}
-
-/// What a service serves.
-#[derive(Default)]
-pub struct App {
-    /// Routes with the whole stack around them.
-    pub router: Router,
-    /// Routes that must be fast: see [`crate::http::bare`].
-    pub bare: Router,
-    /// What answers before any route is looked up: see [`Express`].
-    pub express: Option<Arc<dyn Express>>,
-    /// Further addresses, each with its routes; the routes bring their own layers.
-    pub listeners: Vec<(SocketAddr, Router)>,
-}
 
 #[derive(Parser)]
 struct Arguments {
@@ -164,15 +99,15 @@ async fn serve<S: Service>(mut common: Common, config: S::Config, telemetry: &Te
     };
     tokio::spawn(on_signal(context.shutdown.clone()));
     upkeep(&context, telemetry.dropped_lines());
-    let app = S::build(config, context.clone()).await?;
+    let served = App::serve::<S>(config, context.clone()).await?;
     let metrics = if S::IS_PUBLIC { Router::new() } else { metrics_route(telemetry.metrics()) };
     let router = health::routes(context.health.clone())
         .merge(metrics)
         // Last, so that its answer to unknown addresses is the one that is heard.
-        .merge(joined(app.router, app.bare, &limits));
-    let door = Door::new(router, app.express, &limits);
+        .merge(joined(served.router, served.bare, &limits));
+    let door = Door::new(router, served.express, &limits);
     let mut servers = vec![open(bind, door, &patience, &context.shutdown).await?];
-    for (address, router) in app.listeners {
+    for (address, router) in served.listeners {
         let door = Door::new(router, None, &limits);
         servers.push(open(address, door, &patience, &context.shutdown).await?);
     }

@@ -1,7 +1,7 @@
 //! Background tasks that are started again when they fail.
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use std::{future::Future, time::Duration};
+use std::{borrow::Cow, future::Future, time::Duration};
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument, error, info_span};
@@ -11,11 +11,17 @@ const HEALTHY_AFTER: Duration = Duration::from_secs(60);
 
 /// Runs `task` until it returns `Ok` or `shutdown` is cancelled; restarts it, with growing delays
 /// of 100 ms to 10 s, when it fails or panics.
-pub fn supervise<F, Fut>(tracker: &TaskTracker, shutdown: CancellationToken, name: &'static str, mut task: F)
-where
+pub fn supervise<F, Fut>(
+    tracker: &TaskTracker,
+    shutdown: CancellationToken,
+    name: impl Into<Cow<'static, str>>,
+    mut task: F,
+) where
     F: FnMut() -> Fut + Send + 'static,
     Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
 {
+    let name = name.into();
+    let span = info_span!("task", task.name = &*name);
     let supervisor = async move {
         let mut delays = delays();
         loop {
@@ -32,9 +38,9 @@ where
                 delays = self::delays();
             }
             let delay = delays.next().unwrap_or(Duration::from_secs(10));
-            metrics::counter!("task_restarts_total", "task" => name).increment(1);
+            metrics::counter!("task_restarts_total", "task" => name.clone()).increment(1);
             error!(
-                task.name = name,
+                task.name = &*name,
                 error = reason,
                 delay_ms = delay.as_millis() as u64,
                 "A background task failed and will be restarted."
@@ -45,7 +51,7 @@ where
             }
         }
     };
-    tracker.spawn(supervisor.instrument(info_span!("task", task.name = name)));
+    tracker.spawn(supervisor.instrument(span));
 }
 
 fn delays() -> impl Iterator<Item = Duration> {

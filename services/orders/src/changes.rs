@@ -9,7 +9,6 @@ use tokio::{
     sync::{Notify, watch},
     time::{sleep, timeout},
 };
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// How often is looked for what other processes changed.
@@ -39,28 +38,25 @@ impl Changes {
         Watch(receiver)
     }
 
-    /// Looks for changes until `shutdown`; a background task.
+    /// Looks for changes; a background task.
     ///
     /// # Errors
     /// Fails when the database is away; to be started again.
-    pub async fn look(self, pool: PgPool, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let looking = async {
-            let mut commits = outbox::postgres::commits();
-            loop {
-                let watched = self.watched();
-                if watched.is_empty() {
-                    self.begun.notified().await;
-                    continue;
-                }
-                self.tell(orders::versions(&pool, &watched).await?);
-                sleep(PAUSE).await;
-                tokio::select! {
-                    _ = timeout(LOOK_EVERY, commits.changed()) => {}
-                    () = self.begun.notified() => {}
-                }
+    pub async fn look(self, pool: PgPool) -> anyhow::Result<()> {
+        let mut commits = outbox::postgres::commits();
+        loop {
+            let watched = self.watched();
+            if watched.is_empty() {
+                self.begun.notified().await;
+                continue;
             }
-        };
-        shutdown.run_until_cancelled(looking).await.unwrap_or(Ok(()))
+            self.tell(orders::versions(&pool, &watched).await?);
+            sleep(PAUSE).await;
+            tokio::select! {
+                _ = timeout(LOOK_EVERY, commits.changed()) => {}
+                () = self.begun.notified() => {}
+            }
+        }
     }
 
     /// The orders that somebody still watches.

@@ -15,8 +15,6 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-/// How often what has no outcome is counted.
-const MEASURE_EVERY: Duration = Duration::from_secs(15);
 /// How many calls are claimed at once while the breaker lets only a few through.
 const TRIALS: usize = 3;
 
@@ -124,19 +122,16 @@ impl Desk {
 }
 
 impl Payments {
-    /// Hands out what is due, until `shutdown`; a background task.
+    /// Hands out what is due; a background task.
     ///
     /// # Errors
     /// Fails when the database does; to be started again.
-    pub async fn hand_out(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let handing_out = async {
-            loop {
-                if !self.hand_out_once().await? {
-                    self.idle().await;
-                }
+    pub async fn hand_out(self) -> anyhow::Result<()> {
+        loop {
+            if !self.hand_out_once().await? {
+                self.idle().await;
             }
-        };
-        shutdown.run_until_cancelled(handing_out).await.unwrap_or(Ok(()))
+        }
     }
 
     /// Hands out as much as there are workers for; says whether there may be more.
@@ -170,18 +165,15 @@ impl Payments {
         let _ = tokio::time::timeout(self.desk.sweep().min(moves), self.desk.wake.notified()).await;
     }
 
-    /// Counts what has no outcome, until `shutdown`; a background task.
+    /// Counts what has no outcome.
     ///
     /// # Errors
-    /// Fails when the database does; to be started again.
-    pub async fn measure(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let mut ticks = tokio::time::interval(MEASURE_EVERY);
-        while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-            let (count, oldest) = calls::unsettled(&self.pool).await?;
-            #[allow(clippy::cast_precision_loss)]
-            metrics::gauge!(names::UNSETTLED).set(count as f64);
-            metrics::gauge!(names::UNSETTLED_OLDEST).set(oldest);
-        }
+    /// Fails when the database does.
+    pub async fn measure(self) -> anyhow::Result<()> {
+        let (count, oldest) = calls::unsettled(&self.pool).await?;
+        #[allow(clippy::cast_precision_loss)]
+        metrics::gauge!(names::UNSETTLED).set(count as f64);
+        metrics::gauge!(names::UNSETTLED_OLDEST).set(oldest);
         Ok(())
     }
 }

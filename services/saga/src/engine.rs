@@ -13,7 +13,7 @@ use crate::{
 };
 use anyhow::{Context as _, ensure};
 use chassis::{
-    messaging::{Broker, Consumer, Subscription, ledger::Ledger},
+    messaging::{Registration, Subscription},
     telemetry,
 };
 use chrono::{DateTime, Utc};
@@ -218,18 +218,13 @@ impl Engine {
         Ok(store::history(&self.pool, id).await?)
     }
 
-    /// What the consumer of replies subscribes to; it is named `<unit>.sagas`.
+    /// The consumer of replies; it is named `<unit>.sagas`.
     #[must_use]
-    pub fn subscription(&self) -> Subscription {
+    pub fn replies(&self) -> Registration<Replies> {
         Subscription::to_commands(format!("{}.sagas", self.unit), [self.reply_to()])
             .partitions(PARTITIONS)
             .together(TOGETHER)
-    }
-
-    /// The consumer of replies, to be run in the background.
-    #[must_use]
-    pub fn consumer(&self, broker: &Broker, ledger: Ledger) -> Consumer<Replies> {
-        Consumer::new(broker, self.subscription(), ledger, Replies::new(self.clone()))
+            .handled_by(Replies::new(self.clone()))
     }
 
     /// Since when replies can come; nothing before the sweep's first look, and while the broker is away.

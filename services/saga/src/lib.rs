@@ -8,6 +8,7 @@
 //! written in; [`engine`] carries transitions out; [`operators`] are the routes. The store's tables
 //! and all guarantees stand in the README.
 
+mod app;
 pub mod engine;
 mod error;
 mod flow;
@@ -24,6 +25,7 @@ mod sweep;
 mod transact;
 mod transition;
 
+pub use app::AppSagas;
 pub use engine::{Begun, Cancel, Cancelled, Engine, Start, Started};
 pub use error::Error;
 pub use machine::{Cause, Refusal};

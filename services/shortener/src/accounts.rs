@@ -5,7 +5,7 @@
 use crate::app::Catalogue;
 use chassis::{
     failpoint,
-    messaging::{Broker, Consumer, HandleError, Handler, Message, Subscription, ledger::Ledger},
+    messaging::{HandleError, Handler, Message, Registration, Subscription},
 };
 use contracts::{
     command::accounts::{DisableLinks, EnableLinks},
@@ -18,20 +18,13 @@ pub const CONSUMER: &str = "shortener.accounts";
 /// How long one command may take: an owner may have very many links.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// What the consumer subscribes to.
+/// The consumer.
 #[must_use]
-pub fn subscription() -> Subscription {
-    Subscription::to_commands(CONSUMER, [DisableLinks::TYPE, EnableLinks::TYPE]).partitions(1).tries(
-        3,
-        Duration::from_millis(100),
-        LIMIT,
-    )
-}
-
-/// Makes the consumer.
-#[must_use]
-pub fn consumer(broker: &Broker, catalogue: Catalogue, ledger: Ledger) -> Consumer<Accounts> {
-    Consumer::new(broker, subscription(), ledger, Accounts(catalogue))
+pub fn consumer(catalogue: Catalogue) -> Registration<Accounts> {
+    Subscription::to_commands(CONSUMER, [DisableLinks::TYPE, EnableLinks::TYPE])
+        .partitions(1)
+        .tries(3, Duration::from_millis(100), LIMIT)
+        .handled_by(Accounts(catalogue))
 }
 
 /// Does what sagas tell it.

@@ -6,7 +6,7 @@
 use crate::store::{Database, detachments::Stage};
 use chassis::{
     failpoint,
-    messaging::{Broker, Consumer, HandleError, Handler, Message, Outgoing, Publisher, Subscription, ledger::Ledger},
+    messaging::{Broker, HandleError, Handler, Message, Outgoing, Publisher, Registration, Subscription},
 };
 use contracts::{
     command::{
@@ -21,16 +21,12 @@ use uuid::Uuid;
 /// The consumer's name: its queues are named after it.
 pub const CONSUMER: &str = "analytics.accounts";
 
-/// What the consumer of commands subscribes to.
+/// The consumer of commands.
 #[must_use]
-pub fn subscription() -> Subscription {
-    Subscription::to_commands(CONSUMER, [DetachStatistics::TYPE, AttachStatistics::TYPE]).partitions(1)
-}
-
-/// Makes the consumer of commands.
-#[must_use]
-pub fn consumer(broker: &Broker, database: Database, ledger: Ledger) -> Consumer<Accounts> {
-    Consumer::new(broker, subscription(), ledger, Accounts { database, publisher: broker.publisher() })
+pub fn consumer(broker: &Broker, database: Database) -> Registration<Accounts> {
+    Subscription::to_commands(CONSUMER, [DetachStatistics::TYPE, AttachStatistics::TYPE])
+        .partitions(1)
+        .handled_by(Accounts { database, publisher: broker.publisher() })
 }
 
 /// Does what sagas tell it.

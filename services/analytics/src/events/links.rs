@@ -7,7 +7,7 @@ use crate::store::{
     Database,
     links::{Gathering, Link},
 };
-use chassis::messaging::{Broker, Consumer, HandleError, Handler, Message, Subscription, ledger};
+use chassis::messaging::{HandleError, Handler, Message, Registration, Subscription};
 use contracts::{
     envelope::EventData,
     event::shortener::{UrlCreated, UrlDeleted, UrlUpdated},
@@ -20,30 +20,13 @@ const PARTITIONS: u16 = 8;
 /// How many events of the log are handled at once: they share inserts.
 const AT_ONCE: usize = 500;
 
-/// What the consumer of links subscribes to.
+/// The consumer. It begins with the links that were made before its queues existed.
 #[must_use]
-pub fn subscription() -> Subscription {
-    Subscription::new(CONSUMER, [UrlCreated::TYPE, UrlUpdated::TYPE, UrlDeleted::TYPE]).partitions(PARTITIONS)
-}
-
-/// Makes the consumer of links. Its lines are kept in memory, because order does not matter to it.
-#[must_use]
-pub fn consumer(broker: &Broker, database: Database, ledger: ledger::Ledger) -> Consumer<Links> {
-    Consumer::new(broker, subscription(), ledger, Links(Gathering::new(database)))
-}
-
-/// Reads the links that were made before this unit's queues existed, unless that was done before.
-///
-/// # Errors
-/// Fails when the broker or the database is away; to be started again.
-pub async fn catch_up(consumer: &Consumer<Links>, database: &Database) -> anyhow::Result<()> {
-    if database.has_read(CONSUMER).await? {
-        return Ok(());
-    }
-    let read = consumer.catch_up(AT_ONCE).await?;
-    database.note_read(CONSUMER).await?;
-    tracing::info!(log.read = read, "The log of events was read to its end.");
-    Ok(())
+pub fn consumer(database: Database) -> Registration<Links> {
+    Subscription::new(CONSUMER, [UrlCreated::TYPE, UrlUpdated::TYPE, UrlDeleted::TYPE])
+        .partitions(PARTITIONS)
+        .handled_by(Links(Gathering::new(database.clone())))
+        .copying(AT_ONCE, database)
 }
 
 /// Writes versions of links.

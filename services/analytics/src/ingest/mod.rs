@@ -28,7 +28,6 @@ use gather::Gatherer;
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use tide::Tide;
 use tokio::time::{MissedTickBehavior, interval, sleep};
-use tokio_util::sync::CancellationToken;
 
 /// The lock that the one ingester holds.
 const LOCK: &str = "analytics.ingester";
@@ -79,22 +78,19 @@ impl Ingester {
         Self { database, broker, agents, limits }
     }
 
-    /// Ingests until `shutdown` is cancelled, as soon as and as long as this process holds the lock.
+    /// Ingests as soon as and as long as this process holds the lock; a background task.
     ///
     /// # Errors
     /// Fails when the broker is away or the lock is lost; to be started again.
-    pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let work = async {
-            topology::declare_shared(&self.broker.channel().await?).await?;
-            let lock = Lock::acquire(&self.broker, LOCK).await?;
-            let tide = Tide::default();
-            tokio::select! {
-                never = self.ingest(&tide) => match never {},
-                never = self.tell(&tide) => match never {},
-                () = lock.lost() => anyhow::bail!("the ingester's lock is lost"),
-            }
-        };
-        shutdown.run_until_cancelled(work).await.unwrap_or(Ok(()))
+    pub async fn run(self) -> anyhow::Result<()> {
+        topology::declare_shared(&self.broker.channel().await?).await?;
+        let lock = Lock::acquire(&self.broker, LOCK).await?;
+        let tide = Tide::default();
+        tokio::select! {
+            never = self.ingest(&tide) => match never {},
+            never = self.tell(&tide) => match never {},
+            () = lock.lost() => anyhow::bail!("the ingester's lock is lost"),
+        }
     }
 
     async fn ingest(&self, tide: &Tide) -> Infallible {

@@ -10,11 +10,10 @@ use contracts::{envelope::Event, event::shortener::UrlClicked};
 use kit::{Sandbox, eventually};
 use std::time::Duration;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 fn start(sandbox: &Sandbox, database: &Database) -> JoinHandle<Result<()>> {
-    tokio::spawn(ingester(sandbox, database).run(CancellationToken::new()))
+    tokio::spawn(ingester(sandbox, database).run())
 }
 
 fn batch(spool: Uuid, first: u64, count: u64) -> UrlClicked {

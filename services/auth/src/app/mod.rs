@@ -47,17 +47,6 @@ impl Accounts {
         Self { pool, hasher, keys, limiter, tokens, jwt, sagas }
     }
 
-    /// The database.
-    pub(crate) fn pool(&self) -> &PgPool {
-        &self.pool
-    }
-
-    /// What runs the deletions of accounts.
-    #[must_use]
-    pub fn sagas(&self) -> &Engine {
-        &self.sagas
-    }
-
     /// The keys that sign access tokens.
     #[must_use]
     pub fn keys(&self) -> &Keys {

@@ -7,11 +7,7 @@ use crate::{
     store::{attempts, known_networks, refresh_tokens, sessions},
 };
 use chrono::{DateTime, Utc};
-use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
-/// How often is looked.
-const EVERY: Duration = Duration::from_secs(600);
 /// How many rows one statement drops: few enough that nobody waits for its locks.
 const BATCH: u32 = 1_000;
 
@@ -42,17 +38,5 @@ impl Accounts {
                 return Ok(());
             }
         }
-    }
-
-    /// Purges until `shutdown`; a background task.
-    ///
-    /// # Errors
-    /// Fails when purging does; to be started again.
-    pub async fn keep_purging(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let mut ticks = tokio::time::interval(EVERY);
-        while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-            self.purge(Utc::now()).await?;
-        }
-        Ok(())
     }
 }

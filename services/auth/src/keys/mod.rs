@@ -25,8 +25,7 @@ use jsonwebtoken::{Algorithm, Header};
 use pair::NewKey;
 use seal::Sealer;
 use sqlx::PgPool;
-use std::{sync::Arc, time::Duration};
-use tokio_util::sync::CancellationToken;
+use std::sync::Arc;
 
 /// For how long a process may still sign with a key after another began with its successor: at most
 /// a minute until it reads the keys again, and the rest for clocks that differ.
@@ -47,7 +46,6 @@ struct Inner {
     local: LocalKeys,
     rotate_after: TimeDelta,
     publish_ahead: TimeDelta,
-    reload: Duration,
     token_life: TimeDelta,
 }
 
@@ -67,7 +65,6 @@ impl Keys {
             local: LocalKeys::default(),
             rotate_after: TimeDelta::hours(config.rotate_after_hours.into()),
             publish_ahead: TimeDelta::seconds(config.publish_ahead_seconds.into()),
-            reload: Duration::from_secs(config.reload_seconds.into()),
             token_life: tokens.access(),
         };
         let keys = Self { inner: Arc::new(inner) };
@@ -129,18 +126,6 @@ impl Keys {
         signing_keys::remove(&mut tx, now).await?;
         tx.commit().await?;
         self.reload(now).await
-    }
-
-    /// Keeps up until `shutdown`; a background task.
-    ///
-    /// # Errors
-    /// Fails when keeping up does; to be started again.
-    pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let mut ticks = tokio::time::interval(self.inner.reload);
-        while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-            self.keep_up(Utc::now()).await?;
-        }
-        Ok(())
     }
 
     async fn succeed(

@@ -9,10 +9,9 @@ use axum::{
     extract::ConnectInfo,
     http::{Request, StatusCode},
 };
-use chassis::{Context, config::Common, health::Health, http::Limits, jwt::Verifier, messaging::Broker};
+use chassis::{App, Context, config::Common, health::Health, http::Limits, jwt::Verifier};
 use contracts::rest::auth::{Session, User};
 use kit::Sandbox;
-use secrecy::SecretString;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use std::{net::SocketAddr, sync::Arc};
@@ -58,12 +57,11 @@ impl World {
             health: Health::default(),
             metrics: metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle(),
         };
-        let broker = Broker::new(&SecretString::from(sandbox.amqp("auth").to_owned()), "auth");
-        let accounts = auth::assemble(config(&sandbox, &changes), &context, &broker).await;
-        let accounts = accounts.inspect_err(|_| shutdown.cancel())?;
-        let verifier = Verifier::local(&context.common.jwt, accounts.keys().local());
-        let routes = auth::http::routes(accounts.clone(), verifier);
-        let router = chassis::http::full(routes, &Limits::from(&context.common.http));
+        let mut app = App::new("auth", context.clone());
+        let accounts = auth::accounts(config(&sandbox, &changes), &mut app).await?;
+        let routes = auth::http::routes(accounts.clone(), app.verifier());
+        let served = app.finish(routes).await?;
+        let router = chassis::http::full(served.router, &Limits::from(&context.common.http));
         let pool = PgPool::connect(sandbox.postgres("auth")).await?;
         Ok(Self { sandbox, accounts, pool, router, shutdown })
     }

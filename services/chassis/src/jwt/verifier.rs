@@ -60,6 +60,12 @@ impl Verifier {
         Self::with(config, Keys::Local(keys))
     }
 
+    /// Whether `other` is a clone of this one.
+    #[cfg(test)]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
     fn with(config: &Jwt, keys: Keys) -> Self {
         let (issuer, audience) = (config.issuer.clone(), config.audience.clone());
         Self { inner: Arc::new(Inner { keys, issuer, audience }) }

@@ -10,6 +10,7 @@
 //!   in the [`ledger`]'s line until it succeeds or is dead-lettered.
 //! * A message keeps its id for ever: through redelivery, retries, dead letters and redrives.
 
+mod app;
 pub mod broker;
 pub mod consumer;
 pub mod dead_letters;
@@ -30,8 +31,9 @@ mod subscribed;
 pub mod topology;
 mod wire;
 
+pub use app::AppMessaging;
 pub use broker::Broker;
-pub use consumer::{Consumer, Handler, Subscription};
+pub use consumer::{Consumer, Handler, History, Registration, Subscription};
 pub use dead_letters::DeadLetters;
 pub use error::{HandleError, PublishError};
 pub use message::{Message, Outgoing};

@@ -55,6 +55,12 @@ impl Operated {
 #[openapi(paths(list, redrive, discard, audit))]
 pub struct Api;
 
+/// Describes the routes, to be merged into a service's OpenAPI.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    Api::openapi()
+}
+
 /// The routes under `/v1/dead-letters`, for callers with the operator role.
 pub fn routes(verifier: Verifier, letters: impl IntoIterator<Item = DeadLetters>) -> Router {
     let letters = letters.into_iter().collect();

@@ -4,8 +4,6 @@ use super::ledger::{Deed, Waiting};
 use anyhow::Result;
 use chrono::{DateTime, Days, NaiveDate, Utc, Weekday};
 use sqlx::{AssertSqlSafe, PgPool};
-use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// Tables `outbox`, `inbox`, `inbox_versions`, `messages_waiting` and `dead_letter_audit`.
@@ -26,21 +24,12 @@ pub async fn prepare(pool: &PgPool) -> Result<()> {
     sqlx::query("SELECT pg_advisory_xact_lock(hashtext('messaging schema'))").execute(&mut *transaction).await?;
     sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await?;
     transaction.commit().await?;
-    partition(pool, Utc::now().date_naive()).await
+    keep_up(pool).await
 }
 
-/// Makes partitions ahead and drops old entries, every hour until `shutdown` is cancelled.
-///
-/// # Errors
-/// Fails when the database is away.
-pub async fn upkeep(pool: PgPool, shutdown: CancellationToken) -> Result<()> {
-    let mut hourly = tokio::time::interval(Duration::from_secs(3600));
-    loop {
-        tokio::select! {
-            _ = hourly.tick() => partition(&pool, Utc::now().date_naive()).await?,
-            () = shutdown.cancelled() => return Ok(()),
-        }
-    }
+/// Makes the inbox's partitions ahead, and drops old entries: to be called every hour.
+pub(crate) async fn keep_up(pool: &PgPool) -> Result<()> {
+    partition(pool, Utc::now().date_naive()).await
 }
 
 /// Makes the inbox's weekly partitions from `KEPT_DAYS` before `today` to `AHEAD_DAYS` after it, and

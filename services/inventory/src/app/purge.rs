@@ -1,24 +1,16 @@
 //! Drops answers to repeated requests when their time is over.
 
 use super::Inventory;
-use crate::{metrics as names, store::replays};
-use std::time::Duration;
-use tokio_util::sync::CancellationToken;
-
-/// How often is looked.
-const EVERY: Duration = Duration::from_secs(3_600);
+use crate::{error::Error, metrics as names, store::replays};
 
 impl Inventory {
-    /// Purges until `shutdown`; a background task.
+    /// Forgets answers that nobody may ask for again.
     ///
     /// # Errors
-    /// Fails when the database does; to be started again.
-    pub async fn keep_purging(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let mut ticks = tokio::time::interval(EVERY);
-        while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-            let purged = replays::purge(&self.pool).await?;
-            metrics::counter!(names::KEYS_PURGED).increment(purged);
-        }
+    /// Fails when the database does.
+    pub async fn purge(self) -> Result<(), Error> {
+        let purged = replays::purge(&self.pool).await?;
+        metrics::counter!(names::KEYS_PURGED).increment(purged);
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::fail;
 use crate::app::Inventory;
-use chassis::messaging::{HandleError, Handler, Message, Subscription};
+use chassis::messaging::{HandleError, Handler, Message, Registration, Subscription};
 use contracts::{
     command::checkout::{ReleaseStock, ReserveStock},
     envelope::EventData,
@@ -15,25 +15,17 @@ pub const PARTITIONS: u16 = 2;
 /// How many commands a lot is at most.
 const TOGETHER: u16 = 32;
 
-/// What the consumer subscribes to.
+/// The consumer, which works on an inventory.
 #[must_use]
-pub fn subscription() -> Subscription {
+pub fn consumer(inventory: Inventory) -> Registration<Commands> {
     Subscription::to_commands(CONSUMER, [ReserveStock::TYPE, ReleaseStock::TYPE])
         .partitions(PARTITIONS)
         .together(TOGETHER)
+        .handled_by(Commands(inventory))
 }
 
 /// Does what sagas tell. Needs no inbox: see [`Inventory::reserve`].
-#[derive(Clone)]
 pub struct Commands(Inventory);
-
-impl Commands {
-    /// Works on an inventory.
-    #[must_use]
-    pub fn new(inventory: Inventory) -> Self {
-        Self(inventory)
-    }
-}
 
 impl Handler for Commands {
     async fn handle(&self, message: &Message) -> Result<(), HandleError> {

@@ -2,7 +2,7 @@
 
 use super::fail;
 use crate::app::Inventory;
-use chassis::messaging::{HandleError, Handler, Message, Subscription, inbox::postgres::Inbox};
+use chassis::messaging::{HandleError, Handler, Message, Registration, Subscription, inbox::postgres::Inbox};
 use contracts::{envelope::EventData, event::orders::OrderConfirmed};
 use std::slice;
 
@@ -13,25 +13,19 @@ pub const PARTITIONS: u16 = 2;
 /// How many orders a lot is at most.
 const TOGETHER: u16 = 32;
 
-/// What the consumer subscribes to.
+/// The consumer, which works on an inventory.
 #[must_use]
-pub fn subscription() -> Subscription {
-    Subscription::new(CONSUMER, [OrderConfirmed::TYPE]).partitions(PARTITIONS).together(TOGETHER)
+pub fn consumer(inventory: Inventory) -> Registration<Orders> {
+    Subscription::new(CONSUMER, [OrderConfirmed::TYPE])
+        .partitions(PARTITIONS)
+        .together(TOGETHER)
+        .handled_by(Orders { inventory, inbox: Inbox::new(CONSUMER) })
 }
 
 /// Follows the orders.
-#[derive(Clone)]
 pub struct Orders {
     inventory: Inventory,
     inbox: Inbox,
-}
-
-impl Orders {
-    /// Works on an inventory.
-    #[must_use]
-    pub fn new(inventory: Inventory) -> Self {
-        Self { inventory, inbox: Inbox::new(CONSUMER) }
-    }
 }
 
 impl Orders {

@@ -8,7 +8,7 @@ use axum::{
     extract::ConnectInfo,
     http::{Request, StatusCode},
 };
-use chassis::{Context, Service as _, config::Common, health::Health, http::Limits, jwt::Verifier};
+use chassis::{App, Context, config::Common, health::Health, http::Limits, jwt::Verifier};
 use contracts::rest::inventory::{Product, ReservationPage, Stock, StockChanged, StockRebuilt};
 use inventory::{Service, app::Inventory, config::Config};
 use kit::{Issuer, Sandbox};
@@ -59,8 +59,8 @@ impl World {
             health: Health::default(),
             metrics: metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle(),
         };
-        let app = Service::build(config(&sandbox, &changes), context.clone()).await.unwrap();
-        let router = chassis::http::full(app.router, &Limits::from(&context.common.http));
+        let served = App::serve::<Service>(config(&sandbox, &changes), context.clone()).await.unwrap();
+        let router = chassis::http::full(served.router, &Limits::from(&context.common.http));
         let pool = PgPool::connect(sandbox.postgres("inventory")).await.unwrap();
         let operator = issuer.token(Uuid::now_v7(), &["user", "operator"]);
         let user = issuer.token(Uuid::now_v7(), &["user"]);

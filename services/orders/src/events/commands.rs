@@ -4,9 +4,7 @@ use crate::{
     app::{Erased, Shop},
     store::commands,
 };
-use chassis::messaging::{
-    Broker, Consumer, HandleError, Handler, Message, Outgoing, Subscription, inbox, ledger::Ledger, outbox,
-};
+use chassis::messaging::{HandleError, Handler, Message, Outgoing, Registration, Subscription, inbox, outbox};
 use contracts::{
     command::{Command, Outcome, Replied, accounts::EraseCustomer},
     envelope::EventData,
@@ -17,17 +15,11 @@ use sqlx::PgPool;
 /// The consumer's name: its queues are named after it.
 pub const CONSUMER: &str = "orders.commands";
 
-/// What the consumer subscribes to: commands only; replies to our own sagas go another way.
+/// The consumer: of commands only; replies to our own sagas go another way.
 #[must_use]
-pub fn subscription() -> Subscription {
-    Subscription::to_commands(CONSUMER, [EraseCustomer::TYPE])
-}
-
-/// Makes the consumer.
-#[must_use]
-pub fn consumer(broker: &Broker, pool: PgPool, shop: Shop, ledger: Ledger) -> Consumer<Commands> {
+pub fn consumer(pool: PgPool, shop: Shop) -> Registration<Commands> {
     let inbox = inbox::postgres::Inbox::new(CONSUMER);
-    Consumer::new(broker, subscription(), ledger, Commands { pool, shop, inbox })
+    Subscription::to_commands(CONSUMER, [EraseCustomer::TYPE]).handled_by(Commands { pool, shop, inbox })
 }
 
 /// Carries commands out.

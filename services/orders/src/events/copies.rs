@@ -2,9 +2,9 @@
 
 use crate::{
     domain::Product,
-    store::{histories, links, products},
+    store::{histories::Histories, links, products},
 };
-use chassis::messaging::{Broker, Consumer, HandleError, Handler, Message, Subscription, inbox, ledger::Ledger};
+use chassis::messaging::{HandleError, Handler, Message, Registration, Subscription, inbox};
 use contracts::{
     envelope::EventData,
     event::{
@@ -19,30 +19,12 @@ pub const CONSUMER: &str = "orders.copies";
 /// How many events of the log are handled at once: fewer than the database has connections.
 const AT_ONCE: usize = 4;
 
-/// What the consumer subscribes to.
+/// The consumer. It begins with the products and links that were made before its queues existed.
 #[must_use]
-pub fn subscription() -> Subscription {
+pub fn consumer(pool: PgPool) -> Registration<Copies> {
     Subscription::new(CONSUMER, [ProductCreated::TYPE, ProductUpdated::TYPE, UrlCreated::TYPE, UrlDeleted::TYPE])
-}
-
-/// Makes the consumer.
-#[must_use]
-pub fn consumer(broker: &Broker, pool: PgPool, ledger: Ledger) -> Consumer<Copies> {
-    Consumer::new(broker, subscription(), ledger, Copies { pool, inbox: inbox::postgres::Inbox::new(CONSUMER) })
-}
-
-/// Reads the products and links that were made before this unit's queues existed, unless that was done before.
-///
-/// # Errors
-/// Fails when the broker or the database is away; to be started again.
-pub async fn catch_up(consumer: &Consumer<Copies>, pool: &PgPool) -> anyhow::Result<()> {
-    if histories::is_read(pool, CONSUMER).await? {
-        return Ok(());
-    }
-    let read = consumer.catch_up(AT_ONCE).await?;
-    histories::note(pool, CONSUMER).await?;
-    tracing::info!(log.read = read, "The log of events was read to its end.");
-    Ok(())
+        .handled_by(Copies { pool: pool.clone(), inbox: inbox::postgres::Inbox::new(CONSUMER) })
+        .copying(AT_ONCE, Histories(pool))
 }
 
 /// Writes versions of products and links.

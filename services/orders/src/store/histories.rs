@@ -1,20 +1,20 @@
 //! Table `histories`: what was read from the log of events, to its end.
 
+use chassis::messaging::History;
 use sqlx::PgPool;
 
-/// Whether the history of this name was read.
-///
-/// # Errors
-/// Fails when the database does.
-pub async fn is_read(pool: &PgPool, name: &str) -> sqlx::Result<bool> {
-    sqlx::query_scalar("SELECT EXISTS (SELECT FROM histories WHERE name = $1)").bind(name).fetch_one(pool).await
-}
+/// The table.
+#[derive(Clone)]
+pub struct Histories(pub PgPool);
 
-/// Notes that the history of this name was read.
-///
-/// # Errors
-/// Fails when the database does.
-pub async fn note(pool: &PgPool, name: &str) -> sqlx::Result<()> {
-    let insert = sqlx::query("INSERT INTO histories (name) VALUES ($1) ON CONFLICT DO NOTHING");
-    insert.bind(name).execute(pool).await.map(drop)
+impl History for Histories {
+    async fn is_read(&self, consumer: &str) -> anyhow::Result<bool> {
+        let query = sqlx::query_scalar("SELECT EXISTS (SELECT FROM histories WHERE name = $1)");
+        Ok(query.bind(consumer).fetch_one(&self.0).await?)
+    }
+
+    async fn note(&self, consumer: &str) -> anyhow::Result<()> {
+        let insert = sqlx::query("INSERT INTO histories (name) VALUES ($1) ON CONFLICT DO NOTHING");
+        Ok(insert.bind(consumer).execute(&self.0).await.map(drop)?)
+    }
 }

@@ -9,7 +9,7 @@ use axum::{
     extract::ConnectInfo,
     http::{Request, StatusCode},
 };
-use chassis::{Context, Service as _, config::Common, health::Health, http::Limits, jwt::Verifier};
+use chassis::{App, Context, config::Common, health::Health, http::Limits, jwt::Verifier};
 use chrono::Utc;
 use contracts::{
     event::{inventory::ProductCreated, shortener::UrlCreated},
@@ -79,8 +79,8 @@ impl World {
             health: Health::default(),
             metrics: metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle(),
         };
-        let app = Orders::build(config(&sandbox, &changes), context.clone()).await.unwrap();
-        let router = chassis::http::full(app.router, &Limits::from(&context.common.http));
+        let served = App::serve::<Orders>(config(&sandbox, &changes), context.clone()).await.unwrap();
+        let router = chassis::http::full(served.router, &Limits::from(&context.common.http));
         let pool = PgPool::connect(sandbox.postgres("orders")).await.unwrap();
         let operator = issuer.token(Uuid::now_v7(), &["user", "operator"]);
         let Context { health, shutdown, .. } = context;

@@ -4,7 +4,7 @@ use crate::{
     app::{Payments, origin},
     store::payments::Intent,
 };
-use chassis::messaging::{HandleError, Handler, Message, Subscription};
+use chassis::messaging::{HandleError, Handler, Message, Registration, Subscription};
 use contracts::{
     command::checkout::{ChargePayment, RefundPayment},
     envelope::EventData,
@@ -17,16 +17,17 @@ const PARTITIONS: u16 = 2;
 /// How many commands a lot is at most.
 const TOGETHER: u16 = 32;
 
-/// What the consumer subscribes to.
+/// The consumer.
 #[must_use]
-pub fn subscription() -> Subscription {
+pub fn consumer(payments: Payments) -> Registration<Commands> {
     Subscription::to_commands(CONSUMER, [ChargePayment::TYPE, RefundPayment::TYPE])
         .partitions(PARTITIONS)
         .together(TOGETHER)
+        .handled_by(Commands(payments))
 }
 
 /// Does what sagas command.
-pub struct Commands(pub Payments);
+pub struct Commands(Payments);
 
 impl Handler for Commands {
     async fn handle(&self, message: &Message) -> Result<(), HandleError> {

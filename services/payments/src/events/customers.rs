@@ -1,30 +1,22 @@
 //! The erasure of customers.
 
 use crate::app::Payments;
-use chassis::messaging::{HandleError, Handler, Message, Subscription, inbox::postgres::Inbox};
+use chassis::messaging::{HandleError, Handler, Message, Registration, Subscription, inbox::postgres::Inbox};
 use contracts::{envelope::EventData, event::orders::CustomerErased};
 
 /// The consumer's name: its queues are named after it.
 pub const CONSUMER: &str = "payments.customers";
 
-/// What the consumer subscribes to.
+/// The consumer.
 #[must_use]
-pub fn subscription() -> Subscription {
-    Subscription::new(CONSUMER, [CustomerErased::TYPE])
+pub fn consumer(payments: Payments) -> Registration<Customers> {
+    Subscription::new(CONSUMER, [CustomerErased::TYPE]).handled_by(Customers { payments, inbox: Inbox::new(CONSUMER) })
 }
 
 /// Forgets erased customers.
 pub struct Customers {
     payments: Payments,
     inbox: Inbox,
-}
-
-impl Customers {
-    /// Forgets them in these payments.
-    #[must_use]
-    pub fn new(payments: Payments) -> Self {
-        Self { payments, inbox: Inbox::new(CONSUMER) }
-    }
 }
 
 impl Handler for Customers {

@@ -79,9 +79,13 @@ impl Provider {
         }
     }
 
-    /// Moves the breaker when its time has come. Runs until dropped.
-    pub async fn drive(self) {
+    /// Moves the breaker when its time has come; a background task.
+    ///
+    /// # Errors
+    /// None: it runs until it is dropped.
+    pub async fn drive(self) -> anyhow::Result<()> {
         self.breakers.drive().await;
+        Ok(())
     }
 
     /// How the breaker stands, and how long until it moves by itself.
@@ -101,7 +105,7 @@ impl Provider {
     ///
     /// # Errors
     /// Fails when it does not.
-    pub async fn probe(&self) -> anyhow::Result<()> {
+    pub async fn probe(self) -> anyhow::Result<()> {
         let asked = self.client.get(format!("{}/health/live", self.url)).timeout(self.timeout);
         asked.send().await?.error_for_status().map(drop).context("the provider is not well")
     }

@@ -7,14 +7,14 @@ use crate::{
     wire,
 };
 use axum::http::StatusCode;
-use chassis::{Context, config::Common, health::Health, http::Limits, jwt::Verifier};
+use chassis::{App, Context, config::Common, health::Health, http::Limits, jwt::Verifier};
 use contracts::{
     command::{Outcome, checkout::ChargePayment},
     rest::payments::{Payment, PaymentStatus},
 };
 use counterpart::Counterpart;
 use kit::{Issuer, Sandbox};
-use payments::config::Config;
+use payments::{PaymentsService, config::Config};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use std::{future::IntoFuture, time::Duration};
@@ -60,10 +60,8 @@ impl World {
             metrics: metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle(),
         };
         let config = config(&sandbox, &provider, &changes);
-        let (payments, letters) = payments::assemble(config, &context).await.unwrap();
-        let operated = chassis::messaging::operators::routes(context.verifier.clone(), letters);
-        let routes = payments::http::routes(payments, context.verifier.clone()).merge(operated);
-        let router = chassis::http::full(routes, &Limits::from(&context.common.http));
+        let served = App::serve::<PaymentsService>(config, context.clone()).await.unwrap();
+        let router = chassis::http::full(served.router, &Limits::from(&context.common.http));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let end = shutdown.clone();

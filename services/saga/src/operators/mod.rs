@@ -25,6 +25,12 @@ struct Operated {
 #[openapi(paths(read::list, read::detail, decide::retry, decide::cancel, decide::settle))]
 pub struct Api;
 
+/// Describes the routes, to be merged into a service's OpenAPI.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    Api::openapi()
+}
+
 /// The routes under `/v1/sagas`, for callers with the operator role.
 pub fn routes(engine: Engine, verifier: Verifier) -> Router {
     Router::new()

@@ -65,7 +65,7 @@ impl World {
         let subscription = Subscription::to_commands("orders.participants", COMMANDS).partitions(4);
         let consumer = Consumer::new(&broker, subscription, ledger::memory(async || Ok(())), participants.clone());
         consumer.declare().await.unwrap();
-        engine.consumer(&broker, ledger::postgres(pool.clone())).declare().await.unwrap();
+        engine.replies().consumer(&broker, ledger::postgres(pool.clone())).declare().await.unwrap();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { consumer.run(CancellationToken::new()).await.unwrap() });
         Self { pool, engine, participants, broker, tasks, sandbox }
@@ -110,7 +110,7 @@ impl World {
 
     /// Takes replies for `engine`, and does nothing else that a process does.
     pub(crate) fn listen(&mut self, engine: &Engine) {
-        let consumer = engine.consumer(&self.broker, ledger::postgres(self.pool.clone()));
+        let consumer = engine.replies().consumer(&self.broker, ledger::postgres(self.pool.clone()));
         self.tasks.spawn(async move { consumer.run(CancellationToken::new()).await.unwrap() });
     }
 
@@ -128,7 +128,7 @@ impl World {
         let relay = Relay::new(outbox::postgres::Store::new(self.pool.clone()), broker.publisher())
             .sweep(Duration::from_millis(100))
             .lease(Duration::from_secs(2));
-        let consumer = engine.consumer(&broker, ledger::postgres(self.pool.clone()));
+        let consumer = engine.replies().consumer(&broker, ledger::postgres(self.pool.clone()));
         Process(vec![
             self.tasks.spawn(async move { relay.run(end()).await.unwrap() }),
             self.tasks.spawn(async move { consumer.run(end()).await.unwrap() }),

@@ -17,7 +17,6 @@ use metrics::counter;
 use serde::Deserialize;
 use std::{collections::HashMap, time::Duration};
 use tokio::time::{Instant, timeout_at};
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// Held by the one instance that counts.
@@ -50,20 +49,17 @@ impl Counter {
         Self { store, broker }
     }
 
-    /// Counts until `shutdown` is cancelled, when no other instance does.
+    /// Counts when no other instance does; a background task.
     ///
     /// # Errors
     /// Fails when the lock is lost, the store is away, or another instance counts all the same.
-    pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let working = async {
-            topology::declare_shared(&self.broker.channel().await?).await?;
-            let lock = Lock::acquire(&self.broker, LOCK).await?;
-            tokio::select! {
-                outcome = self.count() => outcome,
-                () = lock.lost() => bail!("the counter's lock was lost"),
-            }
-        };
-        shutdown.run_until_cancelled(working).await.unwrap_or(Ok(()))
+    pub async fn run(self) -> anyhow::Result<()> {
+        topology::declare_shared(&self.broker.channel().await?).await?;
+        let lock = Lock::acquire(&self.broker, LOCK).await?;
+        tokio::select! {
+            outcome = self.count() => outcome,
+            () = lock.lost() => bail!("the counter's lock was lost"),
+        }
     }
 
     async fn count(&self) -> anyhow::Result<()> {

@@ -3,24 +3,15 @@
 use super::{Lookup, entry::decode_change};
 use futures::StreamExt;
 use std::sync::Arc;
-use tokio_util::sync::CancellationToken;
 
 impl Lookup {
-    /// Takes over changes that other instances announce, until `shutdown` is cancelled.
+    /// Takes over changes that other instances announce; a background task.
     ///
     /// What was announced while nobody listened is lost: what is in memory is looked up anew then.
     ///
     /// # Errors
     /// Fails when Redis is away or goes away.
-    pub async fn follow(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let listening = self.listen();
-        match shutdown.run_until_cancelled(listening).await {
-            Some(outcome) => outcome,
-            None => Ok(()),
-        }
-    }
-
-    async fn listen(&self) -> anyhow::Result<()> {
+    pub async fn follow(self) -> anyhow::Result<()> {
         let shared = &self.inner.shared;
         let mut subscription = shared.client.get_async_pubsub().await?;
         subscription.subscribe(&shared.channel).await?;

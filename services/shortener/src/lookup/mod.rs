@@ -153,7 +153,7 @@ impl Lookup {
     ///
     /// # Errors
     /// Fails when it does not.
-    pub async fn probe(&self) -> anyhow::Result<()> {
+    pub async fn probe(self) -> anyhow::Result<()> {
         self.inner.shared.probe().await
     }
 }

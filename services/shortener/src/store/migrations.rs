@@ -61,13 +61,16 @@ fn index(keys: Document, options: IndexOptions) -> IndexModel {
 }
 
 /// Runs the steps that are not noted as done.
-pub(super) async fn run(database: &Database) -> anyhow::Result<()> {
+///
+/// # Errors
+/// Fails when the database is away or the login may not make collections.
+pub async fn run(database: Database) -> anyhow::Result<()> {
     let notes: Collection<Document> = database.collection(NOTES);
     for step in STEPS {
         if notes.find_one(doc! { "_id": step.name }).await?.is_some() {
             continue;
         }
-        apply(database, step).await.with_context(|| format!("migration {} failed", step.name))?;
+        apply(&database, step).await.with_context(|| format!("migration {} failed", step.name))?;
         let note = doc! { "$setOnInsert": { "done_at": DateTime::now() } };
         notes.update_one(doc! { "_id": step.name }, note).upsert(true).await?;
         tracing::info!(migration.name = step.name, "A migration is done.");

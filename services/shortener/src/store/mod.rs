@@ -3,7 +3,7 @@
 mod counts;
 mod disablings;
 mod links;
-mod migrations;
+pub mod migrations;
 mod replays;
 mod row;
 mod salts;
@@ -16,27 +16,16 @@ pub use replays::{Replay, Replays};
 pub use salts::{SaltRow, Salts};
 pub use transaction::Transaction;
 
-use anyhow::Context as _;
 use chassis::{
-    config,
-    messaging::{
-        ledger::{self, Ledger},
-        outbox::mongo::Outbox,
-    },
-    mongo::code,
+    messaging::outbox::mongo::Outbox,
+    mongo::{Db, code},
 };
-use contracts::patience::CONNECTION;
-use mongodb::{Client, Database, bson::doc, error::ErrorKind, options::ClientOptions};
-use secrecy::ExposeSecret;
-
-/// The most connections; each costs the server a thread.
-const MOST_CONNECTIONS: u32 = 32;
+use mongodb::{Client, error::ErrorKind};
 
 /// The service's database.
 #[derive(Debug, Clone)]
 pub struct Store {
     client: Client,
-    database: Database,
     /// Links: the collection `urls`.
     pub links: Links,
     /// Answers to repeated requests: the collection `idempotency_keys`.
@@ -52,54 +41,19 @@ pub struct Store {
 }
 
 impl Store {
-    /// Names the database; connections are opened when needed.
-    ///
-    /// # Errors
-    /// Fails when the URL is not valid.
-    pub async fn new(config: &config::Mongo) -> anyhow::Result<Self> {
-        let mut options = ClientOptions::parse(config.url.expose_secret())
-            .await
-            .map_err(|_| anyhow::anyhow!("mongo.url is not a valid MongoDB URL"))?;
-        options.app_name = Some("shortener".to_owned());
-        options.server_selection_timeout = Some(CONNECTION);
-        options.connect_timeout = Some(CONNECTION);
-        options.max_pool_size.get_or_insert(MOST_CONNECTIONS);
-        let client = Client::with_options(options).context("mongo.url is not usable")?;
-        let database = client.database(&config.database);
-        Ok(Self {
-            links: Links::new(&database),
-            replays: Replays::new(&database),
-            counts: Counts::new(&database),
-            disablings: Disablings::new(&database),
-            salts: Salts::new(&database),
-            outbox: Outbox::new(&database),
-            client,
-            database,
-        })
-    }
-
-    /// Makes collections and indexes that are missing.
-    ///
-    /// # Errors
-    /// Fails when the database is away or the login may not make them.
-    pub async fn migrate(&self) -> anyhow::Result<()> {
-        chassis::messaging::mongo::prepare(&self.database).await?;
-        migrations::run(&self.database).await
-    }
-
-    /// What consumers remember, in this database.
+    /// Names the collections.
     #[must_use]
-    pub fn ledger(&self) -> Ledger {
-        ledger::mongo(&self.database)
-    }
-
-    /// Succeeds when the database answers, for readiness.
-    ///
-    /// # Errors
-    /// Fails when it does not.
-    pub async fn probe(&self) -> anyhow::Result<()> {
-        self.database.run_command(doc! { "ping": 1 }).await?;
-        Ok(())
+    pub fn new(db: &Db) -> Self {
+        let database = db.database();
+        Self {
+            client: db.client().clone(),
+            links: Links::new(database),
+            replays: Replays::new(database),
+            counts: Counts::new(database),
+            disablings: Disablings::new(database),
+            salts: Salts::new(database),
+            outbox: db.outbox().clone(),
+        }
     }
 }
 

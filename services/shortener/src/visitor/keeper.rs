@@ -4,8 +4,6 @@ use super::keys::{Visitors, day_of};
 use crate::store::{SaltRow, Salts};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
-use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 
 /// How long before midnight the next day's salt is agreed on.
 const AHEAD: TimeDelta = TimeDelta::hours(2);
@@ -14,8 +12,8 @@ const AHEAD: TimeDelta = TimeDelta::hours(2);
 const AFTER: TimeDelta = TimeDelta::minutes(10);
 /// How long after midnight a process keeps its key, for requests under way.
 const UNDER_WAY: TimeDelta = TimeDelta::minutes(1);
-/// How often it is looked at.
-const EVERY: Duration = Duration::from_secs(30);
+/// How often [`Keeper::renew`] is to be called.
+pub const EVERY: Duration = Duration::from_secs(30);
 
 /// Agrees on salts with the other instances, through the store.
 #[derive(Clone)]
@@ -29,19 +27,6 @@ impl Keeper {
     #[must_use]
     pub fn new(salts: Salts, visitors: Visitors) -> Self {
         Self { salts, visitors }
-    }
-
-    /// Keeps the keys current until `shutdown` is cancelled.
-    ///
-    /// # Errors
-    /// Fails when the store does.
-    pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        loop {
-            self.renew(Utc::now()).await?;
-            if shutdown.run_until_cancelled(sleep(EVERY)).await.is_none() {
-                return Ok(());
-            }
-        }
     }
 
     /// Drops what is over and agrees on what is needed at `now` and shortly after.

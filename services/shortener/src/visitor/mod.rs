@@ -7,5 +7,5 @@ mod keys;
 
 pub use geo::Countries;
 pub use headers::{language, referrer, user_agent};
-pub use keeper::Keeper;
+pub use keeper::{EVERY, Keeper};
 pub use keys::{Keys, Visitors};

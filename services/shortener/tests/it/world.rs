@@ -7,7 +7,7 @@ use axum::{
     http::{Request, StatusCode},
 };
 use chassis::{
-    Context, Service,
+    App, Context,
     config::Common,
     health::Health,
     http::{Door, Limits},
@@ -74,10 +74,10 @@ impl World {
             metrics: metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle(),
         };
         let spool = tempfile::tempdir().unwrap();
-        let app = Shortener::build(config(&sandbox, &spool, &changes), context.clone()).await.unwrap();
+        let served = App::serve::<Shortener>(config(&sandbox, &spool, &changes), context.clone()).await.unwrap();
         let limits = Limits::from(&context.common.http);
-        let router = chassis::http::joined(app.router, app.bare, &limits);
-        let door = Door::new(router, app.express, &limits);
+        let router = chassis::http::joined(served.router, served.bare, &limits);
+        let door = Door::new(router, served.express, &limits);
         let owner = Uuid::now_v7();
         let token = issuer.token(owner, &["user"]);
         let Context { health, shutdown, tasks, .. } = context;

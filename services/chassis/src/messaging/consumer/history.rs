@@ -7,14 +7,35 @@ use futures::{
     FutureExt as _,
     future::{maybe_done, try_join_all},
 };
-use std::{pin::pin, time::Duration};
+use std::{future::Future, pin::pin, time::Duration};
 use tokio::time::sleep;
 
 /// How long the broker may take to bring to the log what it was routing, and how long the log must be silent to count
 /// as read to its end.
 const CALM: Duration = Duration::from_secs(1);
 
+/// Remembers, in the store that a copy is kept in, which consumers have read the log.
+pub trait History: Clone + Send + Sync + 'static {
+    /// Whether the consumer of this name has read the log to its end.
+    fn is_read(&self, consumer: &str) -> impl Future<Output = anyhow::Result<bool>> + Send;
+
+    /// Notes that it has.
+    fn note(&self, consumer: &str) -> impl Future<Output = anyhow::Result<()>> + Send;
+}
+
 impl<H: Handler> Consumer<H> {
+    /// Reads what the log of events holds already, unless that was done before.
+    pub(super) async fn read_history(&self, at_once: usize, history: &impl History) -> anyhow::Result<()> {
+        let name = self.shared.subscription.name();
+        if history.is_read(name).await? {
+            return Ok(());
+        }
+        let read = self.catch_up(at_once).await?;
+        history.note(name).await?;
+        tracing::info!(consumer.name = name, log.read = read, "The log of events was read to its end.");
+        Ok(())
+    }
+
     /// Handles what the log of events holds already, up to so many events at once, whatever this consumer subscribes
     /// to. Tells how many events it read.
     ///

@@ -3,9 +3,13 @@
 mod history;
 mod line;
 mod partition;
+mod registration;
 mod subscription;
 mod tries;
 
+pub use history::History;
+pub(crate) use registration::Reading;
+pub use registration::Registration;
 pub use subscription::Subscription;
 
 use super::{Broker, HandleError, Message, Publisher, broker::answer, ledger::Ledger, metrics, topology};

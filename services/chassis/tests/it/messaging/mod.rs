@@ -1,5 +1,6 @@
 //! Messaging on real engines: nothing is lost, doubled or reordered, whatever fails.
 
+mod app;
 mod consumer;
 mod dead_letters;
 mod history;
