@@ -35,6 +35,7 @@ pub struct Origin {
     /// The client's own key for the creations in this request, or what is wrong with it.
     pub idempotency_key: Option<Result<IdempotencyKey, String>>,
     headers: HeaderMap,
+    key: Arc<str>,
 }
 
 impl Origin {
@@ -51,7 +52,11 @@ impl Origin {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        Self { caller, address, request_id: RequestId::current(), idempotency_key: None, headers }
+        let key = match &caller {
+            Some(caller) => caller.user_id.to_string().into(),
+            None => format!("anonymous {}", subscriber(address)).into(),
+        };
+        Self { caller, address, request_id: RequestId::current(), idempotency_key: None, headers, key }
     }
 
     /// Starts a call to an upstream on this client's behalf.
@@ -59,7 +64,7 @@ impl Origin {
     pub fn call(&self, method: Method, path: impl Into<String>) -> Call {
         let mut call = Call::new(method, path);
         call.headers = self.headers.clone();
-        call.caller = self.key();
+        call.caller = Arc::clone(&self.key);
         call
     }
 
@@ -71,11 +76,8 @@ impl Origin {
 
     /// Returns what tells this client from others: the user, or else the address (of IPv6, its /64).
     #[must_use]
-    pub fn key(&self) -> String {
-        match &self.caller {
-            Some(caller) => caller.user_id.to_string(),
-            None => format!("anonymous {}", subscriber(self.address)),
-        }
+    pub fn key(&self) -> &str {
+        &self.key
     }
 
     /// Returns the user.

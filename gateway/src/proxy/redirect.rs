@@ -50,7 +50,7 @@ pub(crate) async fn redirect(State(shortener): State<Upstream>, request: Request
     // Each redirect answered is a click counted: one that is asked for again is not the same click.
     call.idempotent = false;
     let address = client_address(&mut parts).await;
-    call.caller = subscriber(address);
+    call.caller = subscriber(address).into();
     let reader = Reader::of(&parts.headers);
     call.headers = parts.headers;
     strip_request(&mut call.headers);

@@ -77,7 +77,7 @@ pub struct Call {
     pub idempotent: bool,
     /// Who asks, as far as we know: only calls of the same caller share one flight, and a caller's late or broken calls
     /// are held against that caller before they are held against the upstream.
-    pub caller: String,
+    pub caller: Arc<str>,
     /// How long the whole may take, where the upstream's own deadline does not fit.
     pub patience: Option<Duration>,
     /// When its caller gives up; known inside the layer of deadlines.
@@ -152,7 +152,7 @@ impl Call {
             payload: Payload::Whole(Bytes::new()),
             reply: Reply::Json,
             reader: None,
-            caller: String::new(),
+            caller: Arc::default(),
             patience: None,
             until: None,
         }

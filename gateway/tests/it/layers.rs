@@ -101,7 +101,7 @@ async fn a_full_bulkhead_sheds_at_once_and_frees_places_however_calls_end() {
 async fn one_caller_has_a_share_of_the_places() {
     let upstream = Upstream::holding();
     let stack = Bulkhead::new("test", 4, Inner(upstream.clone()));
-    let call = |caller: &str| Call { caller: caller.to_owned(), ..get() };
+    let call = |caller: &str| Call { caller: caller.into(), ..get() };
     let mut first = Box::pin(stack.call(call("ana")));
     assert!(futures::poll!(&mut first).is_pending());
     assert!(matches!(stack.call(call("ana")).await, Err(UpstreamError::Shed)));

@@ -71,7 +71,7 @@ impl Live {
             let detail = format!("One user may have {} operations open at once.", self.config.subscriptions);
             Failure::new(Code::RateLimited, detail).retry_after(Duration::from_secs(1))
         };
-        self.subscriptions.take(&origin.key()).ok_or_else(full)
+        self.subscriptions.take(origin.key()).ok_or_else(full)
     }
 }
 

@@ -193,7 +193,7 @@ impl Connection {
         }
         let caller = self.origin.caller.as_ref().ok_or_else(|| forbidden(Code::Unauthenticated))?;
         let full = || Close::new(1013, "One user may not have more connections open at once");
-        self.place = Some(live.sockets.take(&self.origin.key()).ok_or_else(full)?);
+        self.place = Some(live.sockets.take(self.origin.key()).ok_or_else(full)?);
         self.deadline = live.end_of(Some(caller)).await;
         Ok(())
     }

@@ -75,7 +75,7 @@ impl Services {
         };
         match answer {
             Ok(batch) => {
-                self.copies.keep(&self.origin.key(), &request.window, &request.facets, &batch).await;
+                self.copies.keep(self.origin.key(), &request.window, &request.facets, &batch).await;
                 fresh(&request, &batch)
             }
             Err(error) if error.is_absence() => self.answer_from_copies(&request, &error).await,
@@ -86,7 +86,7 @@ impl Services {
     /// Answers from copies, where there are any.
     async fn answer_from_copies(&self, request: &StatsBatchRequest, error: &ServiceError) -> Found<StatsOf> {
         let user = self.origin.key();
-        let mut copies = self.copies.find(&user, &request.window, &request.codes, &request.facets).await;
+        let mut copies = self.copies.find(user, &request.window, &request.codes, &request.facets).await;
         metrics::answered_stale(copies.len());
         let answer = |key: StatsOf| {
             let copy = copies.remove(&(key.code.clone(), key.facet.clone()));

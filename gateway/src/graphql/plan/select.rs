@@ -117,6 +117,7 @@ impl<'a> Select<'a> {
         depth: usize,
     ) -> Result<(executor::SelectionSet, Vec<Slot>), PlanError> {
         let mut collected = Collected::default();
+        collected.fields.reserve(sets.iter().map(|set| set.selections.len()).sum());
         self.collect(Some(object), object, sets, &mut collected)?;
         self.fields(collected.fields, depth)
     }

@@ -1,6 +1,7 @@
 //! Bounds how many calls are under way.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -19,7 +20,7 @@ pub struct Bulkhead<L> {
     places: Semaphore,
     share: usize,
     /// How many places each caller has.
-    taken: Mutex<HashMap<String, usize>>,
+    taken: Mutex<HashMap<Arc<str>, usize>>,
     inner: L,
 }
 
@@ -32,14 +33,14 @@ impl<L> Bulkhead<L> {
     }
 
     /// Takes one of a caller's own places. Calls of nobody's, as for keys, have no share.
-    fn take(&self, caller: &str) -> Option<Own<'_>> {
+    fn take(&self, caller: &Arc<str>) -> Option<Own<'_>> {
         let mut taken = self.taken.lock();
-        let count = taken.entry(caller.to_owned()).or_default();
+        let count = taken.entry(Arc::clone(caller)).or_default();
         if *count >= self.share && !caller.is_empty() {
             return None;
         }
         *count += 1;
-        Some(Own { caller: caller.to_owned(), taken: &self.taken })
+        Some(Own { caller: Arc::clone(caller), taken: &self.taken })
     }
 }
 
@@ -56,8 +57,8 @@ impl<L: Layer> Layer for Bulkhead<L> {
 
 /// A place of a caller's; free again when dropped.
 struct Own<'a> {
-    caller: String,
-    taken: &'a Mutex<HashMap<String, usize>>,
+    caller: Arc<str>,
+    taken: &'a Mutex<HashMap<Arc<str>, usize>>,
 }
 
 impl Drop for Own<'_> {

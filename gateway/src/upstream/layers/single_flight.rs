@@ -19,7 +19,7 @@ type Shareable = Result<(StatusCode, HeaderMap, Body), UpstreamError>;
 type Flight = BoxFuture<'static, Shareable>;
 /// A body that can be shared: whole, or read already.
 type Body = Result<Read, Bytes>;
-type Key = (String, String, Option<Vec<u8>>);
+type Key = (Arc<str>, String, Option<Vec<u8>>);
 
 /// Lets equal GETs of one caller that overlap in time share one call. It goes on as long as anybody waits for it.
 /// Streams are never shared: their readers have paces of their own.
