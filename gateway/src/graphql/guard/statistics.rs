@@ -1,8 +1,11 @@
 //! Weighs what statistics cost analytics. It is asked once for each window, whatever the number of fields and links, and
 //! counts each different facet of it once.
 
+use std::borrow::Cow;
+
 use async_graphql::parser::types::{Field, Selection};
 use async_graphql::{Name, Positioned, Value};
+use async_graphql_value::Value as InputValue;
 
 use super::{TooComplex, Values};
 use crate::config::Guard;
@@ -23,35 +26,37 @@ const LINKS: u64 = 50;
 /// Fields that the totals tell.
 const TOTALS: [&str; 5] = ["clicks", "uniqueVisitors", "asOf", "stale", "__typename"];
 
-type Arguments = Vec<(Name, Value)>;
+/// Values of variables are borrowed: each field may take one that is as large as the request.
+type Arguments<'a> = Vec<(Name, Cow<'a, Value>)>;
 
 /// What one operation asks of analytics.
-pub struct Statistics {
-    windows: Vec<Window>,
+pub struct Statistics<'a> {
+    values: &'a Values,
+    windows: Vec<Window<'a>>,
     allowed: u64,
 }
 
 /// A span of time, which is counted at once for all links.
-struct Window {
-    arguments: Arguments,
+struct Window<'a> {
+    arguments: Arguments<'a>,
     links: u64,
     /// What is counted beside the totals.
-    facets: Vec<(Name, Arguments)>,
+    facets: Vec<(Name, Arguments<'a>)>,
 }
 
-impl Statistics {
-    /// Begins with nothing.
+impl<'a> Statistics<'a> {
+    /// Begins with nothing, for an operation whose variables have these values.
     #[must_use]
-    pub const fn within(guard: &Guard) -> Self {
-        Self { windows: Vec::new(), allowed: guard.statistics }
+    pub const fn within(guard: &Guard, values: &'a Values) -> Self {
+        Self { values, windows: Vec::new(), allowed: guard.statistics }
     }
 
     /// Adds a field of type [`TYPE`], whose own fields are merged, for so many links.
     ///
     /// # Errors
     /// Refuses what all fields together cost, if that is too much.
-    pub fn add(&mut self, field: &Field, links: u64, values: &Values) -> Result<(), TooComplex> {
-        let asked = arguments(field, values);
+    pub fn add(&mut self, field: &Field, links: u64) -> Result<(), TooComplex> {
+        let asked = arguments(field, self.values);
         let known = self.windows.iter().position(|window| window.arguments == asked);
         let at = known.unwrap_or_else(|| {
             self.windows.push(Window { arguments: asked, links: 0, facets: Vec::new() });
@@ -59,7 +64,7 @@ impl Statistics {
         });
         let window = &mut self.windows[at];
         window.links = window.links.saturating_add(links);
-        window.add(&field.selection_set.node.items, values);
+        window.add(&field.selection_set.node.items, self.values);
         let cost = self.windows.iter().map(Window::cost).fold(0, u64::saturating_add);
         if cost > self.allowed {
             return Err(TooComplex { limit: "units of statistics", allowed: self.allowed });
@@ -68,8 +73,8 @@ impl Statistics {
     }
 }
 
-impl Window {
-    fn add(&mut self, selections: &[Positioned<Selection>], values: &Values) {
+impl<'a> Window<'a> {
+    fn add(&mut self, selections: &[Positioned<Selection>], values: &'a Values) {
         for selection in selections {
             let Selection::Field(field) = &selection.node else { continue };
             let name = &field.node.name.node;
@@ -89,9 +94,9 @@ impl Window {
     }
 }
 
-fn cost((name, arguments): &(Name, Arguments)) -> u64 {
+fn cost((name, arguments): &(Name, Arguments<'_>)) -> u64 {
     match name.as_str() {
-        "series" if arguments.iter().any(|(_, value)| matches!(value, Value::Enum(name) if name == "HOUR")) => {
+        "series" if arguments.iter().any(|(_, value)| matches!(&**value, Value::Enum(name) if name == "HOUR")) => {
             SERIES + HOURS
         }
         "series" => SERIES,
@@ -101,13 +106,16 @@ fn cost((name, arguments): &(Name, Arguments)) -> u64 {
 
 /// The arguments of a field with the values of variables, in one order. What means the same in another form counts as
 /// another: too much, never too little.
-fn arguments(field: &Field, values: &Values) -> Arguments {
-    let value = |name: Name| Ok::<_, std::convert::Infallible>(values.get(name.as_str()).cloned().unwrap_or_default());
-    let read = |(name, argument): &(Positioned<Name>, Positioned<async_graphql_value::Value>)| {
-        let Ok(argument) = argument.node.clone().into_const_with(value);
-        (name.node.clone(), argument)
+fn arguments<'a>(field: &Field, values: &'a Values) -> Arguments<'a> {
+    let read = |(name, argument): &(Positioned<Name>, Positioned<InputValue>)| {
+        let value = match &argument.node {
+            InputValue::Variable(name) => values.get(name.as_str()).map(Cow::Borrowed).unwrap_or_default(),
+            // None of these arguments holds a variable inside.
+            literal => Cow::Owned(literal.clone().into_const().unwrap_or_default()),
+        };
+        (name.node.clone(), value)
     };
-    let mut arguments: Arguments = field.arguments.iter().map(read).collect();
+    let mut arguments: Arguments<'_> = field.arguments.iter().map(read).collect();
     arguments.sort_by(|(one, _), (other, _)| one.cmp(other));
     arguments
 }

@@ -130,7 +130,7 @@ impl Planner {
             left: allowed,
             allowed,
             values_here: 1,
-            statistics: Statistics::within(&self.guard),
+            statistics: Statistics::within(&self.guard, &values),
         };
         let root = operation.object_type();
         let (selection_set, shape) = select.set(root, &[&operation.selection_set], 0)?;

@@ -54,7 +54,7 @@ pub(super) struct Select<'a> {
     /// How many values the answer may hold where the walk is.
     pub(super) values_here: u64,
     /// What is asked of analytics so far.
-    pub(super) statistics: Statistics,
+    pub(super) statistics: Statistics<'a>,
 }
 
 type Fields<'a> = IndexMap<&'a str, Vec<&'a Node<Field>>>;
@@ -202,7 +202,7 @@ impl<'a> Select<'a> {
             selection_set: Positioned::new(selection_set, position),
         };
         if field.definition.ty.inner_named_type() == guard::STATISTICS {
-            self.statistics.add(&merged, self.values_here, self.values)?;
+            self.statistics.add(&merged, self.values_here)?;
         }
         let slot = Slot { key: Key::new(key), definition: field.definition.clone(), inside, position };
         Ok((Positioned::new(merged, position), slot))
