@@ -4,7 +4,7 @@
 //! From then on it only goes forward.
 
 use crate::store::{deletions, users};
-use chassis::{failpoint, messaging::outbox};
+use chassis::failpoint;
 use chrono::Utc;
 use contracts::{
     command::accounts::{AttachStatistics, DetachStatistics, DisableLinks, EnableLinks, EraseCustomer},
@@ -69,19 +69,19 @@ impl Definition for AccountDeletion {
 
 async fn refuse(local: Local<'_, Data>) -> anyhow::Result<()> {
     let reason = local.cause.map_or("failed", |cause| cause.code.as_str());
-    deletions::refuse(local.connection, local.saga_id, reason).await?;
-    metrics::counter!(crate::metrics::DELETIONS, "outcome" => "refused").increment(1);
+    deletions::refuse(local.tx, local.saga_id, reason).await?;
+    local.tx.on_commit(|| metrics::counter!(crate::metrics::DELETIONS, "outcome" => "refused").increment(1));
     Ok(())
 }
 
 async fn close(local: Local<'_, Data>) -> anyhow::Result<Verdict> {
     let user_id = local.data.user_id;
-    if users::delete(local.connection, user_id).await? {
+    if users::delete(local.tx, user_id).await? {
         failpoint!("auth.close_account.after_account");
         let deleted = UserDeleted { user_id, deleted_at: Utc::now() };
         let event = Event::new(user_id.to_string(), DELETED_VERSION, deleted);
-        outbox::postgres::enqueue(local.connection, event).await?;
-        metrics::counter!(crate::metrics::DELETIONS, "outcome" => "deleted").increment(1);
+        local.tx.enqueue(event).await?;
+        local.tx.on_commit(|| metrics::counter!(crate::metrics::DELETIONS, "outcome" => "deleted").increment(1));
     }
     Ok(Verdict::Done)
 }

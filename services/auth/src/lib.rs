@@ -58,14 +58,14 @@ pub async fn accounts(config: Config, app: &mut App) -> anyhow::Result<Accounts>
     let db = app.postgres(&config.postgres, &sqlx::migrate!()).await?;
     let broker = app.broker(&config.amqp);
     let sagas = app.sagas(&db, &broker, |sagas| sagas.with(AccountDeletion)).await?;
-    let keys = Keys::open(db.pool(), &config.keys, &config.tokens).await?;
+    let keys = Keys::open(db.clone(), &config.keys, &config.tokens).await?;
     let (jwt, sealing) = (app.context().common.jwt.clone(), &config.keys.encryption_key);
     // Not by asking the issuer over HTTP: that is us.
     app.verify_with(chassis::jwt::Verifier::local(&jwt, keys.local()));
     let secret = config::sealing_key_bytes(sealing).context("keys.encryption_key is not of 32 bytes")?;
-    let limiter = Limiter::new(db.pool(), config.limits, &secret);
+    let limiter = Limiter::new(db.clone(), config.limits, &secret);
     let hasher = Hasher::new(&config.passwords)?;
-    let accounts = Accounts::new(db.pool(), hasher, keys.clone(), limiter, config.tokens, jwt, sagas);
+    let accounts = Accounts::new(db, hasher, keys.clone(), limiter, config.tokens, jwt, sagas);
     if let Some(operator) = &config.bootstrap_operator {
         accounts.bootstrap(operator).await?;
     }

@@ -10,16 +10,17 @@ use crate::{
     metrics as names,
     store::{attempts, known_networks},
 };
+use chassis::postgres::Db;
 use chrono::TimeDelta;
 use ring::hmac;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use std::net::IpAddr;
 use uuid::Uuid;
 
 /// Lets attempts through, or refuses them. Clones share their counts, as all processes do.
 #[derive(Clone)]
 pub struct Limiter {
-    pool: PgPool,
+    db: Db,
     limits: config::Limits,
     /// Turns e-mails and addresses into what is stored of them.
     key: hmac::Key,
@@ -47,10 +48,10 @@ pub enum Attempt<'a> {
 impl Limiter {
     /// Makes a limiter; `secret` keys the digests under which attempts are stored.
     #[must_use]
-    pub fn new(pool: PgPool, limits: config::Limits, secret: &[u8]) -> Self {
+    pub fn new(db: Db, limits: config::Limits, secret: &[u8]) -> Self {
         let root = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let derived = hmac::sign(&root, b"auth: subjects of attempts");
-        Self { pool, limits, key: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()) }
+        Self { db, limits, key: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()) }
     }
 
     /// Counts a log-in. From an address that the account was logged in to from, only that pair's failures count.
@@ -61,7 +62,7 @@ impl Limiter {
     /// [`Error::Limited`] when there were too many.
     pub async fn count_login(&self, email: &Email, address: IpAddr) -> Result<(), Error> {
         self.count(Attempt::Login(email, address)).await?;
-        if known_networks::contains(&self.pool, &self.known(email, address)).await? {
+        if known_networks::contains(self.db.pool(), &self.known(email, address)).await? {
             return Ok(());
         }
         self.count(Attempt::LoginFrom(address)).await?;
@@ -108,12 +109,12 @@ impl Limiter {
         let limit = self.limit(attempt);
         let each = TimeDelta::microseconds(i64::from(limit.seconds) * 1_000_000 / i64::from(limit.attempts));
         let ahead = each * i32::try_from(limit.attempts - 1).unwrap_or(i32::MAX);
-        attempts::count(&self.pool, &self.subject(attempt), each, ahead).await
+        attempts::count(self.db.pool(), &self.subject(attempt), each, ahead).await
     }
 
     /// Forgets the attempts, when one succeeded. A failure to is logged and costs nobody that success.
     pub async fn forget(&self, attempt: Attempt<'_>) {
-        if let Err(error) = attempts::forget(&self.pool, &self.subject(attempt)).await {
+        if let Err(error) = attempts::forget(self.db.pool(), &self.subject(attempt)).await {
             tracing::warn!(error = %error, limit = attempt.name(), "Attempts could not be forgotten.");
         }
     }

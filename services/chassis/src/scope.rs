@@ -1,6 +1,7 @@
 //! The request or message that work belongs to, taken along to where it is done with that of others.
 
 use crate::http::RequestId;
+use futures::FutureExt as _;
 use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
@@ -39,6 +40,11 @@ impl Scope {
     /// As caused by the message with this id.
     pub(crate) fn caused_by(self, message: Uuid) -> Self {
         Self { cause: Some(message), ..self }
+    }
+
+    /// Does `work`, which waits for nothing, as part of the request: see [`run`](Self::run).
+    pub fn enter<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.run(async { work() }).now_or_never().expect("nothing in it waits")
     }
 
     /// Runs `work` as part of the request: what it logs and sends carries the request's id and trace, and the cause.

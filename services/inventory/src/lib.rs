@@ -44,8 +44,8 @@ impl chassis::Service for Service {
     async fn build(config: Config, app: &mut App) -> anyhow::Result<Router> {
         let (db, workers) = app.postgres_with_workers(&config.postgres, &sqlx::migrate!(), WORKERS).await?;
         let broker = app.broker(&config.amqp);
-        let serving = Inventory::new(db.pool(), config.reservations);
-        let working = Inventory::new(workers.pool(), config.reservations);
+        let serving = Inventory::new(db, config.reservations);
+        let working = Inventory::new(workers.clone(), config.reservations);
         app.consume(&broker, &workers, commands::consumer(working.clone()));
         app.consume(&broker, &workers, orders::consumer(working.clone()));
         app.every("purge", Duration::from_hours(1), working.clone(), Inventory::purge);

@@ -1,9 +1,8 @@
 //! Changes of orders, told to whoever watches one, in whichever process it was changed.
 
 use crate::store::orders;
-use chassis::messaging::outbox;
+use chassis::postgres::Db;
 use parking_lot::Mutex;
-use sqlx::PgPool;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::{
     sync::{Notify, watch},
@@ -19,7 +18,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Tells of orders that changed, by looking at the versions of those that are watched: one query for all of them,
 /// after each commit of this process and four times a second, and none while nobody watches. Clones are the same.
 ///
-/// The database could tell (`NOTIFY`), at a price that every order would pay: see `outbox::postgres::commit`.
+/// The database could tell (`NOTIFY`), at a price that every order would pay: see [`Tx::commit`](chassis::postgres::Tx::commit).
 #[derive(Clone, Default)]
 pub struct Changes {
     watched: Arc<Mutex<HashMap<Uuid, watch::Sender<u64>>>>,
@@ -42,15 +41,15 @@ impl Changes {
     ///
     /// # Errors
     /// Fails when the database is away; to be started again.
-    pub async fn look(self, pool: PgPool) -> anyhow::Result<()> {
-        let mut commits = outbox::postgres::commits();
+    pub async fn look(self, db: Db) -> anyhow::Result<()> {
+        let mut commits = db.commits();
         loop {
             let watched = self.watched();
             if watched.is_empty() {
                 self.begun.notified().await;
                 continue;
             }
-            self.tell(orders::versions(&pool, &watched).await?);
+            self.tell(orders::versions(db.pool(), &watched).await?);
             sleep(PAUSE).await;
             tokio::select! {
                 _ = timeout(LOOK_EVERY, commits.changed()) => {}

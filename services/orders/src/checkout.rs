@@ -134,9 +134,9 @@ fn charge(step: contracts::command::StepRef, data: &CheckoutData) -> ChargePayme
 }
 
 async fn confirm_orders(lot: Lot<'_, CheckoutData>) -> anyhow::Result<Vec<Verdict>> {
-    let Lot { connection, sagas } = lot;
+    let Lot { tx, sagas } = lot;
     let ids: Vec<_> = sagas.iter().map(|saga| saga.data.order_id).collect();
-    let mut orders = events::load_all(connection, &ids, None).await?;
+    let mut orders = events::load_all(tx, &ids, None).await?;
     let (mut confirmed, mut verdicts) = (Vec::new(), Vec::new());
     for Member { data, scope, .. } in sagas {
         let payment_id = data.payment_id.context("a payment that was charged has no id")?;
@@ -150,31 +150,31 @@ async fn confirm_orders(lot: Lot<'_, CheckoutData>) -> anyhow::Result<Vec<Verdic
             Err(refused) => Verdict::refused("conflict", refused.to_string()),
         });
     }
-    let orders = Recorded::store(connection, confirmed).await?;
+    let orders = Recorded::store(tx, confirmed).await?;
     chassis::failpoint!("orders.confirm.after_order");
-    sales::count(connection, &orders, 1).await?;
+    sales::count(tx, &orders, 1).await?;
     chassis::failpoint!("orders.confirm.after_sales");
     for order in &orders {
         let took = (order.updated_at - order.placed_at).to_std().unwrap_or_default();
-        metrics::histogram!(names::CONFIRMATION).record(took.as_secs_f64());
+        tx.on_commit(move || metrics::histogram!(names::CONFIRMATION).record(took.as_secs_f64()));
     }
     Ok(verdicts)
 }
 
 /// The last that is undone: the order itself.
 async fn give_up_order(local: Local<'_, CheckoutData>) -> anyhow::Result<()> {
-    let Local { connection, data, cause, .. } = local;
+    let Local { tx, data, cause, .. } = local;
     data.payment = None;
-    let order = load(connection, data.order_id).await?;
+    let order = load(tx, data.order_id).await?;
     if order.status.is_final() {
         return Ok(());
     }
     let was_sold = order.status == OrderStatus::Confirmed;
     let event = ending(&order, cause)?;
-    let order = record(connection, order, event).await?;
+    let order = record(tx, order, event).await?;
     chassis::failpoint!("orders.give_up.after_order");
     if was_sold {
-        sales::count(connection, &[order], -1).await?;
+        sales::count(tx, &[order], -1).await?;
         chassis::failpoint!("orders.give_up.after_sales");
     }
     Ok(())

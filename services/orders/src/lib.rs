@@ -46,10 +46,10 @@ impl Service for Orders {
         let broker = app.broker(&config.amqp);
         let sagas = app.sagas(&db, &broker, |sagas| sagas.with(Checkout(config.checkout))).await?;
         let changes = Changes::default();
-        let shop = Shop::new(db.pool(), Arc::new(keyring(&config)?), sagas, changes.clone());
-        app.consume(&broker, &db, events::copies::consumer(db.pool()));
-        app.consume(&broker, &db, events::commands::consumer(db.pool(), shop.clone()));
-        app.background("changes", (changes, db.pool()), |(changes, pool)| changes.look(pool));
+        let shop = Shop::new(db.clone(), Arc::new(keyring(&config)?), sagas, changes.clone());
+        app.consume(&broker, &db, events::copies::consumer(db.clone()));
+        app.consume(&broker, &db, events::commands::consumer(db.clone(), shop.clone()));
+        app.background("changes", (changes, db), |(changes, db)| changes.look(db));
         app.every("purge", Duration::from_mins(10), shop.clone(), Shop::purge);
         Ok(http::routes(http::State { shop, verifier: app.verifier(), shutdown: app.shutdown() }))
     }

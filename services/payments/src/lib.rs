@@ -48,10 +48,10 @@ impl Service for PaymentsService {
         app.uses("provider", &provider, Provider::probe);
         app.background("breaker", provider.clone(), Provider::drive);
         let desk = Desk::new(config.worker, app.context().tasks.clone(), app.shutdown());
-        let payments = Payments::new(db.pool(), provider, desk, config.webhooks);
+        let payments = Payments::new(db.clone(), provider, desk, config.webhooks);
         app.background("provider calls", payments.clone(), Payments::hand_out);
         app.every("measures", Duration::from_secs(15), payments.clone(), Payments::measure);
-        app.every("purge", Duration::from_hours(1), db.pool(), store::provider_events::purge);
+        app.every("purge", Duration::from_hours(1), db.pool().clone(), store::provider_events::purge);
         app.consume(&broker, &db, commands::consumer(payments.clone()));
         app.consume(&broker, &db, customers::consumer(payments.clone()));
         Ok(http::routes(payments, app.verifier()))

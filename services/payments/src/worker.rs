@@ -84,7 +84,7 @@ impl Desk {
     pub fn hand(&self, slot: Slot, payments: Payments, job: Job) {
         let desk = self.clone();
         self.tasks.spawn(async move {
-            let due = desk.work(&payments, &job).await;
+            let due = Box::pin(desk.work(&payments, &job)).await;
             drop(slot);
             if let Some(pause) = due {
                 // No longer than this process: then the sweep of another finds it.
@@ -148,7 +148,7 @@ impl Payments {
         {
             slots.push(Slot::of(slot));
         }
-        let jobs = calls::claim(&self.pool, slots.len(), desk.lease()).await?;
+        let jobs = calls::claim(self.db.pool(), slots.len(), desk.lease()).await?;
         let full = jobs.len() == slots.len();
         for (slot, job) in slots.into_iter().zip(jobs) {
             desk.hand(slot, self.clone(), job);
@@ -170,7 +170,7 @@ impl Payments {
     /// # Errors
     /// Fails when the database does.
     pub async fn measure(self) -> anyhow::Result<()> {
-        let (count, oldest) = calls::unsettled(&self.pool).await?;
+        let (count, oldest) = calls::unsettled(self.db.pool()).await?;
         #[allow(clippy::cast_precision_loss)]
         metrics::gauge!(names::UNSETTLED).set(count as f64);
         metrics::gauge!(names::UNSETTLED_OLDEST).set(oldest);

@@ -26,8 +26,8 @@ impl AppSagas for App {
     where
         F: FnOnce(Engine) -> anyhow::Result<Engine> + Send,
     {
-        prepare(&db.pool()).await.context("the sagas' tables could not be prepared")?;
-        let engine = declare(Engine::new(db.pool(), self.name()))?;
+        prepare(db).await.context("the sagas' tables could not be prepared")?;
+        let engine = declare(Engine::new(db.clone(), self.name()))?;
         self.consume(broker, db, engine.replies());
         self.task("saga sweep", (engine.clone(), broker.clone()), |(engine, broker), end| engine.sweep(broker, end));
         let operated = engine.clone();

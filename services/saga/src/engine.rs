@@ -8,17 +8,16 @@ use crate::{
     replies::Replies,
     step::Definition,
     store::{self, Filter, Lock, Record},
-    story::Story,
     transition::Transition,
 };
 use anyhow::{Context as _, ensure};
 use chassis::{
     messaging::{Registration, Subscription},
+    postgres::{Db, Tx},
     telemetry,
 };
 use chrono::{DateTime, Utc};
 use contracts::rest::sagas::SagaRecord;
-use sqlx::{PgConnection, PgPool};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -35,7 +34,7 @@ const TOGETHER: u16 = 32;
 /// Runs the sagas of one service. Cloning is cheap; any number of processes may run the same ones.
 #[derive(Clone)]
 pub struct Engine {
-    pub(crate) pool: PgPool,
+    pub(crate) db: Db,
     pub(crate) sweep_every: Duration,
     unit: Arc<str>,
     pub(crate) flows: Arc<[Arc<dyn Flow>]>,
@@ -45,16 +44,6 @@ pub struct Engine {
 
 /// A saga that has begun and is not stored yet.
 pub struct Begun(Transition);
-
-/// A saga that is stored with its first command.
-pub struct Started(Story);
-
-impl Started {
-    /// Tells of it in the log and the metrics, once it has committed.
-    pub fn tell(&self) {
-        self.0.tell();
-    }
-}
 
 /// A saga that is to be started.
 #[derive(Debug, Clone)]
@@ -86,11 +75,11 @@ pub enum Cancelled {
 }
 
 impl Engine {
-    /// Makes an engine for the unit of this name, in the database behind `pool`. Replies come under
+    /// Makes an engine for the unit of this name, in its database. Replies come under
     /// the routing key `<unit>.saga.replied`.
     #[must_use]
-    pub fn new(pool: PgPool, unit: &str) -> Self {
-        Self { pool, sweep_every: SWEEP_EVERY, unit: unit.into(), flows: Arc::default(), reached: Arc::default() }
+    pub fn new(db: Db, unit: &str) -> Self {
+        Self { db, sweep_every: SWEEP_EVERY, unit: unit.into(), flows: Arc::default(), reached: Arc::default() }
     }
 
     /// Adds a kind of saga.
@@ -111,20 +100,15 @@ impl Engine {
         self
     }
 
-    /// Starts a saga, in the transaction of `connection`: runs the local steps that come first, and
+    /// Starts a saga, in the transaction `tx`: runs the local steps that come first, and
     /// enqueues the first command. Call it last: what it sends is about what stands by then.
     ///
     /// # Errors
     /// Fails when a local step does, the database does, or there is a saga with this id: then the
     /// transaction cannot go on.
-    pub async fn start<D: Definition>(
-        &self,
-        connection: &mut PgConnection,
-        start: Start<D::Data>,
-    ) -> Result<(), Error> {
+    pub async fn start<D: Definition>(&self, tx: &mut Tx, start: Start<D::Data>) -> Result<(), Error> {
         let begun = self.begin::<D>(start)?;
-        self.start_all(connection, vec![begun]).await?.iter().for_each(Started::tell);
-        Ok(())
+        self.start_all(tx, vec![begun]).await
     }
 
     /// Begins a saga on behalf of the current request, to be started with others.
@@ -160,35 +144,34 @@ impl Engine {
     /// # Errors
     /// Fails when a local step does, the database does, or there is a saga with one of the ids: then the transaction
     /// cannot go on.
-    pub async fn start_all(&self, connection: &mut PgConnection, begun: Vec<Begun>) -> Result<Vec<Started>, Error> {
-        let stories = lot::carry_out(connection, begun.into_iter().map(|Begun(first)| first).collect()).await?;
-        Ok(stories.into_iter().map(Started).collect())
+    pub async fn start_all(&self, tx: &mut Tx, begun: Vec<Begun>) -> Result<(), Error> {
+        lot::carry_out(tx, begun.into_iter().map(|Begun(first)| first).collect()).await
     }
 
-    /// Turns a saga back, in the transaction of `connection`: one under way from the step in flight,
+    /// Turns a saga back, in the transaction `tx`: one under way from the step in flight,
     /// which counts as unknown; one that is completed and not closed from its last step. Call it
     /// before the transaction touches what local steps write to: the engine locks the saga first, too.
     ///
     /// # Errors
     /// [`Error::Refused`] with [`Refusal::PastPivot`], [`Refusal::Closed`] or [`Refusal::Ended`] when
     /// it is too late.
-    pub async fn cancel(&self, connection: &mut PgConnection, id: Uuid, cancel: Cancel) -> Result<Cancelled, Error> {
+    pub async fn cancel(&self, tx: &mut Tx, id: Uuid, cancel: Cancel) -> Result<Cancelled, Error> {
         let Cancel { by, reason } = cancel;
-        match self.move_by(connection, id, Input::Cancel { by, reason }).await {
+        match self.move_by(tx, id, Input::Cancel { by, reason }).await {
             Ok(()) => Ok(Cancelled::Begun),
             Err(Error::Refused(Refusal::UnderWay)) => Ok(Cancelled::UnderWay),
             Err(error) => Err(error),
         }
     }
 
-    /// Makes a completed saga one that can no longer be cancelled, in the transaction of
-    /// `connection`; harmless when it was. Call it before the transaction touches what local steps
+    /// Makes a completed saga one that can no longer be cancelled, in the transaction
+    /// `tx`; harmless when it was. Call it before the transaction touches what local steps
     /// write to.
     ///
     /// # Errors
     /// [`Error::Refused`] with [`Refusal::NotCompleted`] when it is not completed (any more).
-    pub async fn close(&self, connection: &mut PgConnection, id: Uuid) -> Result<(), Error> {
-        match self.move_by(connection, id, Input::Close).await {
+    pub async fn close(&self, tx: &mut Tx, id: Uuid) -> Result<(), Error> {
+        match self.move_by(tx, id, Input::Close).await {
             Err(Error::Refused(Refusal::Closed)) => Ok(()),
             closed => closed,
         }
@@ -199,7 +182,7 @@ impl Engine {
     /// # Errors
     /// Fails when the database does.
     pub async fn find(&self, id: Uuid) -> Result<Option<Record>, Error> {
-        Ok(store::find(&self.pool, id).await?)
+        Ok(store::find(self.db.pool(), id).await?)
     }
 
     /// Reads sagas, the latest first.
@@ -207,7 +190,7 @@ impl Engine {
     /// # Errors
     /// Fails when the database does.
     pub async fn list(&self, filter: &Filter) -> Result<Vec<Record>, Error> {
-        Ok(store::list(&self.pool, filter).await?)
+        Ok(store::list(self.db.pool(), filter).await?)
     }
 
     /// Reads everything that happened to a saga, in order.
@@ -215,7 +198,7 @@ impl Engine {
     /// # Errors
     /// Fails when the database does.
     pub async fn history(&self, id: Uuid) -> Result<Vec<SagaRecord>, Error> {
-        Ok(store::history(&self.pool, id).await?)
+        Ok(store::history(self.db.pool(), id).await?)
     }
 
     /// The consumer of replies; it is named `<unit>.sagas`.
@@ -245,8 +228,7 @@ impl Engine {
         found.cloned().with_context(|| format!("no saga {kind} is declared here"))
     }
 
-    async fn move_by(&self, connection: &mut PgConnection, id: Uuid, input: Input) -> Result<(), Error> {
-        self.advance(connection, (id, Lock::Wait), &input.into(), None).await?.tell();
-        Ok(())
+    async fn move_by(&self, tx: &mut Tx, id: Uuid, input: Input) -> Result<(), Error> {
+        self.advance(tx, (id, Lock::Wait), &input.into(), None).await
     }
 }

@@ -111,7 +111,7 @@ impl<D: Definition> Flow for Declared<D> {
         &'a self,
         step: usize,
         direction: Direction,
-        Lot { connection, sagas }: Lot<'a, Value>,
+        Lot { tx, sagas }: Lot<'a, Value>,
     ) -> BoxFuture<'a, anyhow::Result<Vec<Verdict>>> {
         Box::pin(async move {
             let Deed::Local(act) = self.deed(step, direction)? else { bail!("step {step} does not happen here") };
@@ -120,7 +120,7 @@ impl<D: Definition> Flow for Declared<D> {
                 let Member { saga_id, subject, cause, scope, .. } = *saga;
                 Member { saga_id, subject, data, cause, scope }
             });
-            let verdicts = act(Lot { connection, sagas: typed.collect() }).await?;
+            let verdicts = act(Lot { tx, sagas: typed.collect() }).await?;
             ensure!(verdicts.len() == sagas.len(), "step {step} told of {} sagas", verdicts.len());
             for (Member { data, .. }, known) in sagas.into_iter().zip(known) {
                 *data = serde_json::to_value(known)?;

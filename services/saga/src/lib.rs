@@ -26,7 +26,7 @@ mod transact;
 mod transition;
 
 pub use app::AppSagas;
-pub use engine::{Begun, Cancel, Cancelled, Engine, Start, Started};
+pub use engine::{Begun, Cancel, Cancelled, Engine, Start};
 pub use error::Error;
 pub use machine::{Cause, Refusal};
 pub use replies::Replies;

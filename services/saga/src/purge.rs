@@ -16,7 +16,7 @@ impl Engine {
         let with_pivot = self.flows.iter().filter(|flow| flow.shape().pivot.is_some());
         let irrevocable: Vec<_> = with_pivot.map(|flow| flow.kind()).collect();
         loop {
-            let gone = store::forget(&self.pool, before, &irrevocable, BATCH).await?;
+            let gone = store::forget(self.db.pool(), before, &irrevocable, BATCH).await?;
             ::metrics::counter!(metrics::FORGOTTEN).increment(gone.unsigned_abs());
             if gone < i64::from(BATCH) {
                 return Ok(());

@@ -2,12 +2,11 @@
 
 use crate::machine::{Cause, Place, Reply, Stage};
 use anyhow::Context as _;
-use chassis::{Scope, messaging::Outgoing};
+use chassis::{Scope, messaging::Outgoing, postgres::Tx};
 use contracts::command::{Command, StepRef};
 use futures::future::BoxFuture;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use sqlx::PgConnection;
 use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
 
@@ -65,11 +64,11 @@ impl From<Verdict> for Reply {
     }
 }
 
-/// What a local step works with. All it writes goes through `connection`, which is in the transaction
-/// of the transition.
+/// What a local step works with. All it writes goes through `tx`, the transaction of the
+/// transition.
 pub struct Local<'a, D> {
     /// The transaction.
-    pub connection: &'a mut PgConnection,
+    pub tx: &'a mut Tx,
     /// The saga.
     pub saga_id: Uuid,
     /// What the saga is about.
@@ -83,7 +82,7 @@ pub struct Local<'a, D> {
 /// Several sagas that have come to the same local step, which is done for all of them at once.
 pub struct Lot<'a, D> {
     /// The transaction.
-    pub connection: &'a mut PgConnection,
+    pub tx: &'a mut Tx,
     /// The sagas.
     pub sagas: Vec<Member<'a, D>>,
 }
@@ -254,12 +253,12 @@ where
     F: for<'a> Fn(Local<'a, D>) -> BoxFuture<'a, anyhow::Result<Verdict>> + Send + Sync + 'static,
 {
     let action = Arc::new(action);
-    Box::new(move |Lot { connection, sagas }| {
+    Box::new(move |Lot { tx, sagas }| {
         let action = Arc::clone(&action);
         Box::pin(async move {
             let mut verdicts = Vec::with_capacity(sagas.len());
             for Member { saga_id, subject, data, cause, scope } in sagas {
-                let local = Local { connection: &mut *connection, saga_id, subject, data, cause };
+                let local = Local { tx: &mut *tx, saga_id, subject, data, cause };
                 verdicts.push(scope.run(action(local)).await?);
             }
             Ok(verdicts)

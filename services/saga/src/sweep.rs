@@ -59,7 +59,7 @@ impl Engine {
 
     /// Moves on one batch, with the broker reached since some moment; says how many there were.
     async fn round(&self, reached: Option<DateTime<Utc>>) -> anyhow::Result<usize> {
-        let due = store::due(&self.pool, Utc::now(), BATCH).await?;
+        let due = store::due(self.db.pool(), Utc::now(), BATCH).await?;
         let count = due.len();
         let moves = futures::stream::iter(due).for_each_concurrent(AT_ONCE, |(id, traceparent, unpublished)| {
             let span = tracing::info_span!("saga", saga.id = %id);
@@ -81,13 +81,13 @@ impl Engine {
         tracing::error!(saga.id = %id, error = format!("{:#}", anyhow::Error::from(error)), "A saga whose time has come could not be moved on.");
         // One that fails for ever must not keep the sweep from the others.
         let until = Utc::now() + TimeDelta::seconds(POSTPONED);
-        if let Err(error) = store::postpone(&self.pool, id, until).await {
+        if let Err(error) = store::postpone(self.db.pool(), id, until).await {
             tracing::warn!(saga.id = %id, error = %error, "A saga could not be postponed.");
         }
     }
 
     async fn measure(&self) -> anyhow::Result<()> {
-        let census = store::census(&self.pool).await?;
+        let census = store::census(self.db.pool()).await?;
         ::metrics::gauge!(metrics::NEEDS_ATTENTION).set(census.needing_attention as f64);
         ::metrics::gauge!(metrics::UNDER_WAY).set(census.under_way as f64);
         ::metrics::gauge!(metrics::OVERDUE).set(census.overdue);

@@ -6,15 +6,10 @@ use crate::{
     lot,
     machine::Refusal,
     store::{self, Lock},
-    story::Story,
     transition::{Impulse, Transition},
 };
-use chassis::{
-    failpoint,
-    messaging::{Message, outbox},
-};
+use chassis::{failpoint, messaging::Message, postgres::Tx};
 use contracts::command::Replied;
-use sqlx::PgConnection;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -28,10 +23,7 @@ impl Engine {
         let mut stumble = None;
         for _ in 0..STUMBLES {
             match self.attempt(id, impulse, lock, stumble.take()).await {
-                Ok(story) => {
-                    story.tell();
-                    return Ok(());
-                }
+                Ok(()) => return Ok(()),
                 Err(Error::Stumbled(at)) if !at.is_passing() => {
                     tracing::warn!(saga.id = %id, saga.step = at.name, error = format!("{:#}", at.error), "A local step of a saga failed and was rolled back.");
                     stumble = Some(at);
@@ -42,32 +34,29 @@ impl Engine {
         Err(Error::Internal(anyhow::anyhow!("the local steps of the saga fail in turn")))
     }
 
-    async fn attempt(&self, id: Uuid, impulse: &Impulse, lock: Lock, stumble: Option<Stumble>) -> Result<Story, Error> {
-        let mut transaction = chassis::postgres::begin(&self.pool).await?;
-        let story = match self.advance(&mut transaction, (id, lock), impulse, stumble).await {
-            Ok(story) => story,
-            Err(error) => {
-                // Before anybody looks again: who passes over locked sagas must find this one free.
-                let _ = transaction.rollback().await;
-                return Err(error);
-            }
-        };
-        outbox::postgres::commit(transaction).await?;
+    async fn attempt(&self, id: Uuid, impulse: &Impulse, lock: Lock, stumble: Option<Stumble>) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        if let Err(error) = self.advance(&mut tx, (id, lock), impulse, stumble).await {
+            // Before anybody looks again: who passes over locked sagas must find this one free.
+            let _ = tx.rollback().await;
+            return Err(error);
+        }
+        tx.commit().await?;
         failpoint!("saga.step.after_commit");
-        Ok(story)
+        Ok(())
     }
 
-    /// Moves a saga on, in the transaction of `connection`.
+    /// Moves a saga on, in the transaction `tx`.
     pub(crate) async fn advance(
         &self,
-        connection: &mut PgConnection,
+        tx: &mut Tx,
         (id, lock): (Uuid, Lock),
         impulse: &Impulse,
         stumble: Option<Stumble>,
-    ) -> Result<Story, Error> {
-        let record = store::lock(connection, id, lock).await?.ok_or(Error::NotFound)?;
+    ) -> Result<(), Error> {
+        let record = store::lock(tx, id, lock).await?.ok_or(Error::NotFound)?;
         let transition = Transition::by(self, record, impulse)?.after(stumble);
-        Ok(lot::carry_out(connection, vec![transition]).await?.swap_remove(0))
+        lot::carry_out(tx, vec![transition]).await
     }
 
     /// Moves sagas on by replies, in one transaction; nothing when two are for the same saga, which has to take one
@@ -80,9 +69,9 @@ impl Engine {
         if ids.len() < replies.len() {
             return Ok(None);
         }
-        let mut transaction = chassis::postgres::begin(&self.pool).await?;
-        let mut records = store::lock_all(&mut transaction, &ids).await?;
-        let (mut told, mut lot, mut absorbed) = (Vec::new(), Vec::new(), 0);
+        let mut tx = self.db.begin().await?;
+        let mut records = store::lock_all(&mut tx, &ids).await?;
+        let (mut lot, mut absorbed) = (Vec::new(), 0);
         for (message, replied) in replies {
             let place = records.iter().position(|record| record.id == replied.step.saga_id);
             let Some(record) = place.map(|place| records.swap_remove(place)) else {
@@ -90,20 +79,14 @@ impl Engine {
                 continue;
             };
             match message.scope(async { Transition::by(self, record, &Impulse::Reply(replied)) }).await {
-                Ok(transition) => {
-                    told.push(message);
-                    lot.push(transition);
-                }
+                Ok(transition) => lot.push(transition),
                 Err(Error::Refused(Refusal::Absorbed)) => absorbed += 1,
                 Err(error) => return Err(error),
             }
         }
-        let stories = lot::carry_out(&mut transaction, lot).await?;
-        outbox::postgres::commit(transaction).await?;
+        lot::carry_out(&mut tx, lot).await?;
+        tx.commit().await?;
         failpoint!("saga.step.after_commit");
-        for (message, story) in told.into_iter().zip(stories) {
-            message.scope(async { story.tell() }).await;
-        }
         Ok(Some(absorbed))
     }
 }

@@ -65,6 +65,8 @@ pub(crate) struct Task {
 pub(crate) struct Moved {
     pub(crate) change: Change,
     pub(crate) message: Option<Outgoing>,
+    /// On whose behalf it is told of.
+    pub(crate) scope: Scope,
     pub(crate) story: Story,
 }
 
@@ -158,7 +160,8 @@ impl Transition {
         }
         let story = Story::new(&self.record, self.waited, &self.step, self.now);
         self.record.put(self.step.state, self.flow.shape(), self.now);
-        Ok(Moved { change: Change::new(self.record, &self.step.notes, self.flow.shape()), message, story })
+        let change = Change::new(self.record, &self.step.notes, self.flow.shape());
+        Ok(Moved { change, message, scope: self.scope, story })
     }
 
     fn reference(&self, wait: &Wait) -> StepRef {

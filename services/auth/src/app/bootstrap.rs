@@ -26,7 +26,7 @@ impl Accounts {
         let hash = self.hasher.hash("bootstrap", password.into_candidate()).await?;
         let name = FullName::parse("Operator").map_err(refused)?;
         let user = User::register(email.clone(), name, vec![Role::User, Role::Operator]);
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         match add(&mut tx, &user, &hash).await {
             Ok(()) => {
                 tx.commit().await?;
@@ -43,7 +43,7 @@ impl Accounts {
     }
 
     async fn has_operator(&self, email: &Email) -> Result<bool, Error> {
-        match users::by_email(&self.pool, email).await? {
+        match users::by_email(self.db.pool(), email).await? {
             None => Ok(false),
             Some(account) if account.user.is_operator() => Ok(true),
             Some(_) => Err(anyhow!(

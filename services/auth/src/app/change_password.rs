@@ -38,7 +38,7 @@ impl Accounts {
 
     /// Puts the new hash in place and ends the other sessions, or does neither.
     async fn replace(&self, caller: &Caller, account: &Account, hash: &str) -> Result<u64, Error> {
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         // The account before the session, as in log-in: one order of locks everywhere.
         if !users::change_password(&mut tx, caller.user_id, account.password_version, hash).await? {
             return Err(Error::InvalidCredentials);

@@ -7,7 +7,7 @@ use crate::{
     error::Error,
     store::{deletions, users},
 };
-use chassis::{failpoint, jwt::Caller, messaging::outbox};
+use chassis::{failpoint, jwt::Caller};
 use contracts::rest::auth::{Deletion, DeletionStatus};
 use saga::Start;
 use uuid::Uuid;
@@ -23,7 +23,7 @@ impl Accounts {
         let account = self.account_of(caller).await?;
         self.prove(caller, &account, password).await?;
         let (user_id, saga_id) = (caller.user_id, Uuid::now_v7());
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         if !users::hold(&mut tx, user_id, account.password_version).await? {
             return Err(Error::InvalidCredentials);
         }
@@ -32,7 +32,7 @@ impl Accounts {
             let start = Start { id: saga_id, subject: user_id.to_string(), data: Data { user_id } };
             self.sagas.start::<AccountDeletion>(&mut tx, start).await?;
         }
-        outbox::postgres::commit(tx).await?;
+        tx.commit().await?;
         failpoint!("auth.delete_account.after_commit");
         Ok(())
     }
@@ -43,7 +43,7 @@ impl Accounts {
     /// [`Error::CallerGone`] when the account is gone.
     pub async fn deletion(&self, caller: &Caller) -> Result<Option<Deletion>, Error> {
         self.account_of(caller).await?;
-        let row = deletions::of_user(&self.pool, caller.user_id).await?;
+        let row = deletions::of_user(self.db.pool(), caller.user_id).await?;
         Ok(row.map(|row| Deletion {
             status: if row.refused_as.is_some() { DeletionStatus::Refused } else { DeletionStatus::UnderWay },
             reason: row.refused_as,

@@ -49,7 +49,7 @@ impl Accounts {
 
     /// The account, if it is active and this is its password.
     async fn verified(&self, email: &Email, password: Candidate, caller: &str) -> Result<Account, Error> {
-        let found = users::by_email(&self.pool, email).await?;
+        let found = users::by_email(self.db.pool(), email).await?;
         let hash = found.as_ref().map(|account| account.password_hash.clone());
         let verdict = self.hasher.verify(caller, password.clone(), hash).await?;
         let Some(account) = found.filter(|account| account.is_active) else {
@@ -66,7 +66,7 @@ impl Accounts {
     /// Hashes the password with the parameters of today; next time, when all are busy now.
     async fn renew_hash(&self, account: &Account, password: Candidate, caller: &str) -> Result<(), Error> {
         match self.hasher.hash(caller, password).await {
-            Ok(hash) => Ok(users::rehash(&self.pool, account, &hash).await?),
+            Ok(hash) => Ok(users::rehash(self.db.pool(), account, &hash).await?),
             Err(Error::Busy) => Ok(()),
             Err(error) => Err(error),
         }
@@ -75,7 +75,7 @@ impl Accounts {
     /// Begins a session, if what was verified still holds: a change of the password must not leave
     /// behind a session that the old one began a moment later.
     async fn begin_session_of(&self, account: &Account, address: IpAddr) -> Result<Session, Error> {
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         if !users::hold(&mut tx, account.user.id, account.password_version).await? {
             return Err(Error::InvalidCredentials);
         }

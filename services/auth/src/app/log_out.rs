@@ -16,7 +16,7 @@ impl Accounts {
     /// Fails when the database does.
     pub async fn log_out(&self, token: Option<RefreshToken>) -> Result<(), Error> {
         let Some(token) = token else { return Ok(()) };
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         let Some(session) = sessions::lock_by_token(&mut tx, &token.digest()).await? else {
             return Ok(());
         };

@@ -13,9 +13,8 @@ mod register;
 mod sessions;
 
 use crate::{config, hashing::Hasher, keys::Keys, limits::Limiter};
-use chassis::config::Jwt;
+use chassis::{config::Jwt, postgres::Db};
 use saga::Engine;
-use sqlx::PgPool;
 
 pub use log_in::Credentials;
 pub use register::Registration;
@@ -23,7 +22,7 @@ pub use register::Registration;
 /// Accounts and their sessions. Clones are the same.
 #[derive(Clone)]
 pub struct Accounts {
-    pool: PgPool,
+    db: Db,
     hasher: Hasher,
     keys: Keys,
     limiter: Limiter,
@@ -36,7 +35,7 @@ impl Accounts {
     /// Puts together what the use cases need.
     #[must_use]
     pub fn new(
-        pool: PgPool,
+        db: Db,
         hasher: Hasher,
         keys: Keys,
         limiter: Limiter,
@@ -44,7 +43,7 @@ impl Accounts {
         jwt: Jwt,
         sagas: Engine,
     ) -> Self {
-        Self { pool, hasher, keys, limiter, tokens, jwt, sagas }
+        Self { db, hasher, keys, limiter, tokens, jwt, sagas }
     }
 
     /// The keys that sign access tokens.

@@ -19,7 +19,7 @@ impl Accounts {
     /// # Errors
     /// [`Error::CallerGone`] when there is none any more, or it is not active.
     pub(super) async fn account_of(&self, caller: &Caller) -> Result<Account, Error> {
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.db.pool().acquire().await?;
         let account = users::by_id(&mut connection, caller.user_id).await?;
         account.filter(|account| account.is_active).ok_or(Error::CallerGone)
     }
@@ -33,7 +33,7 @@ impl Accounts {
     /// [`Error::InvalidCredentials`] when it is not the password; [`Error::CallerGone`] when the token's session is not
     /// known; [`Error::Limited`]; [`Error::Busy`].
     pub(super) async fn prove(&self, caller: &Caller, account: &Account, password: Candidate) -> Result<(), Error> {
-        let session = sessions::of_access_token(&self.pool, caller.token_id, caller.user_id).await?;
+        let session = sessions::of_access_token(self.db.pool(), caller.token_id, caller.user_id).await?;
         let attempt = Attempt::Proof(session.ok_or(Error::CallerGone)?);
         self.limiter.count(attempt).await?;
         let hash = Some(account.password_hash.clone());

@@ -21,10 +21,10 @@ impl Accounts {
     pub async fn purge(&self, now: DateTime<Utc>) -> Result<(), Error> {
         let most = i64::from(BATCH);
         loop {
-            let tokens = refresh_tokens::purge(&self.pool, now, most).await?;
-            let sessions = sessions::purge(&self.pool, now, most).await?;
-            let attempts = attempts::purge(&self.pool, most).await?;
-            let networks = known_networks::purge(&self.pool, now, most).await?;
+            let tokens = refresh_tokens::purge(self.db.pool(), now, most).await?;
+            let sessions = sessions::purge(self.db.pool(), now, most).await?;
+            let attempts = attempts::purge(self.db.pool(), most).await?;
+            let networks = known_networks::purge(self.db.pool(), now, most).await?;
             let purged = [
                 ("refresh_tokens", tokens),
                 ("sessions", sessions),

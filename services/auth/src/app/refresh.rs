@@ -39,7 +39,7 @@ impl Accounts {
 
     async fn exchange(&self, token: &RefreshToken) -> Result<Session, Error> {
         let (digest, now) = (token.digest(), Utc::now());
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         let session = sessions::lock_by_token(&mut tx, &digest).await?;
         let session = session.ok_or(Error::InvalidRefreshToken)?;
         chassis::http::facts::note("user_id", session.user_id.to_string());

@@ -8,9 +8,8 @@ use crate::{
     metrics as names,
     store::users,
 };
-use chassis::messaging::outbox;
+use chassis::postgres::Tx;
 use contracts::{envelope::Event, rest::auth::Session};
-use sqlx::PgConnection;
 use std::net::IpAddr;
 
 /// What a new account is made of.
@@ -37,11 +36,11 @@ impl Accounts {
         self.limiter.count(Attempt::RegisterAs(&email)).await?;
         let hash = self.hasher.hash(&network(address), password.into_candidate()).await?;
         let user = User::register(email, full_name, vec![Role::User]);
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         add(&mut tx, &user, &hash).await?;
         let session = self.begin_session(&mut tx, &user).await?;
         self.limiter.let_in(&mut tx, &user.email, user.id, address).await?;
-        outbox::postgres::commit(tx).await?;
+        tx.commit().await?;
         metrics::counter!(names::REGISTRATIONS).increment(1);
         chassis::http::facts::note("user_id", user.id.to_string());
         Ok(session)
@@ -49,9 +48,9 @@ impl Accounts {
 }
 
 /// Adds an account, and its event to the outbox.
-pub(super) async fn add(connection: &mut PgConnection, user: &User, password_hash: &str) -> Result<(), Error> {
-    users::insert(connection, user, password_hash).await?;
+pub(super) async fn add(tx: &mut Tx, user: &User, password_hash: &str) -> Result<(), Error> {
+    users::insert(tx, user, password_hash).await?;
     let event = Event::new(user.id.to_string(), 1, user.registered());
-    outbox::postgres::enqueue(connection, event).await?;
+    tx.enqueue(event).await?;
     Ok(())
 }

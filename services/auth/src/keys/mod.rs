@@ -18,13 +18,16 @@ use crate::{
 };
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
-use chassis::jwt::{Claims, LocalKeys};
+use chassis::{
+    jwt::{Claims, LocalKeys},
+    postgres::Db,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use contracts::rest::auth::{JsonWebKeySet, SigningKeys};
 use jsonwebtoken::{Algorithm, Header};
 use pair::NewKey;
 use seal::Sealer;
-use sqlx::PgPool;
+use sqlx::PgConnection;
 use std::sync::Arc;
 
 /// For how long a process may still sign with a key after another began with its successor: at most
@@ -40,7 +43,7 @@ pub struct Keys {
 }
 
 struct Inner {
-    pool: PgPool,
+    db: Db,
     sealer: Sealer,
     ring: ArcSwap<Ring>,
     local: LocalKeys,
@@ -54,12 +57,12 @@ impl Keys {
     ///
     /// # Errors
     /// Fails when the database is away, or holds keys that `encryption_key` does not open.
-    pub async fn open(pool: PgPool, config: &config::Keys, tokens: &config::Tokens) -> anyhow::Result<Self> {
+    pub async fn open(db: Db, config: &config::Keys, tokens: &config::Tokens) -> anyhow::Result<Self> {
         let sealing = [Some(&config.encryption_key), config.previous_encryption_key.as_ref()];
         let sealing = sealing.into_iter().flatten().map(config::sealing_key_bytes);
         let sealing = sealing.collect::<Option<Vec<_>>>().context("a key-encryption key is not of 32 bytes")?;
         let inner = Inner {
-            pool,
+            db,
             sealer: Sealer::new(&sealing)?,
             ring: ArcSwap::default(),
             local: LocalKeys::default(),
@@ -101,7 +104,7 @@ impl Keys {
     /// Fails when the database does.
     pub async fn rotate(&self) -> Result<SigningKeys, Error> {
         let now = Utc::now();
-        let mut tx = chassis::postgres::begin(&self.inner.pool).await?;
+        let mut tx = self.inner.db.begin().await?;
         signing_keys::lock(&mut tx).await?;
         let newest = signing_keys::newest(&mut tx).await?;
         self.succeed(&mut tx, newest, now).await?;
@@ -116,7 +119,7 @@ impl Keys {
     /// # Errors
     /// Fails when the database does, or holds keys that cannot be opened.
     pub async fn keep_up(&self, now: DateTime<Utc>) -> Result<(), Error> {
-        let mut tx = chassis::postgres::begin(&self.inner.pool).await?;
+        let mut tx = self.inner.db.begin().await?;
         signing_keys::lock(&mut tx).await?;
         let newest = signing_keys::newest(&mut tx).await?;
         if newest.as_ref().is_none_or(|key| key.created_at + self.inner.rotate_after <= now) {
@@ -128,12 +131,7 @@ impl Keys {
         self.reload(now).await
     }
 
-    async fn succeed(
-        &self,
-        tx: &mut sqlx::PgTransaction<'_>,
-        newest: Option<Row>,
-        now: DateTime<Utc>,
-    ) -> Result<(), Error> {
+    async fn succeed(&self, tx: &mut PgConnection, newest: Option<Row>, now: DateTime<Utc>) -> Result<(), Error> {
         // The first key signs at once: nobody has a key set without it. A successor never signs
         // before its predecessor, which may itself be waiting still.
         let signs_from = newest.as_ref().map_or(now, |key| (now + self.inner.publish_ahead).max(key.signs_from));
@@ -159,7 +157,7 @@ impl Keys {
 
     #[allow(clippy::cast_precision_loss)]
     async fn reload(&self, now: DateTime<Utc>) -> Result<(), Error> {
-        let rows = signing_keys::all(&self.inner.pool).await?;
+        let rows = signing_keys::all(self.inner.db.pool()).await?;
         let ring = Ring::open(rows, &self.inner.sealer)?;
         let set = ring.set(now);
         metrics::gauge!(names::KEYS_PUBLISHED).set(set.keys.len() as f64);

@@ -1,8 +1,17 @@
 //! Transactions on a real Postgres.
 
+use chassis::postgres::Db;
+use contracts::{envelope::Event, event::auth::UserDeleted};
 use kit::{Engine, Sandbox};
 use sqlx::{PgPool, postgres::PgPoolOptions};
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use uuid::Uuid;
 
 const BEGIN: &str = "BEGIN; SELECT pg_advisory_xact_lock(1)";
 
@@ -24,9 +33,9 @@ async fn a_begin_that_is_given_up_leaves_no_transaction_open() {
     let (pool, others) = (connect(1).await.unwrap(), connect(2).await.unwrap());
     sqlx::query("CREATE TABLE written (id int)").execute(&others).await.unwrap();
 
-    let holder = chassis::postgres::begin_with(&others, BEGIN).await.unwrap();
+    let (db, holder) = (Db::from(pool.clone()), Db::from(others.clone()).begin_with(BEGIN).await.unwrap());
     tokio::select! {
-        _ = chassis::postgres::begin_with(&pool, BEGIN) => panic!("it began beside another"),
+        _ = db.begin_with(BEGIN) => panic!("it began beside another"),
         () = until_somebody_waits(&others) => {}
     }
     holder.commit().await.unwrap();
@@ -41,7 +50,7 @@ async fn a_transaction_that_is_left_alone_is_ended_by_the_database() {
     let sandbox = Sandbox::only(&[Engine::Postgres]).await.unwrap();
     let settings = chassis::config::Postgres { url: sandbox.postgres("auth").into(), max_connections: 2 };
     let pool = chassis::postgres::pool(&settings, 2).unwrap();
-    let mut alone = chassis::postgres::begin(&pool).await.unwrap();
+    let mut alone = Db::from(pool.clone()).begin().await.unwrap();
     // Sooner than in production, by the same switch.
     let limit: String =
         sqlx::query_scalar("SHOW idle_in_transaction_session_timeout").fetch_one(&mut *alone).await.unwrap();
@@ -78,4 +87,50 @@ async fn connections_to_what_became_a_standby_are_made_anew() {
     for _ in 0..6 {
         sqlx::query("INSERT INTO written VALUES (2)").execute(&pool).await.expect("all of them are new");
     }
+}
+
+#[tokio::test]
+async fn what_is_to_be_told_is_told_after_the_commit_and_only_then() {
+    let sandbox = Sandbox::only(&[Engine::Postgres]).await.unwrap();
+    let db = Db::from(PgPool::connect(sandbox.postgres("auth")).await.unwrap());
+    sqlx::query("CREATE TABLE written (id int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED)")
+        .execute(db.pool())
+        .await
+        .unwrap();
+    let told = Arc::new(AtomicUsize::new(0));
+    let write = async || {
+        let (mut tx, told) = (db.begin().await.unwrap(), Arc::clone(&told));
+        tx.on_commit(move || _ = told.fetch_add(1, Ordering::SeqCst));
+        sqlx::query("INSERT INTO written VALUES (1)").execute(&mut *tx).await.unwrap();
+        tx
+    };
+    drop(write().await);
+    write().await.rollback().await.unwrap();
+    assert_eq!(told.load(Ordering::SeqCst), 0);
+    write().await.commit().await.unwrap();
+    assert_eq!(told.load(Ordering::SeqCst), 1);
+    // The key is looked at when it commits.
+    write().await.commit().await.unwrap_err();
+    assert_eq!(told.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_commit_wakes_who_listens_when_there_are_messages() {
+    let sandbox = Sandbox::only(&[Engine::Postgres]).await.unwrap();
+    let db = Db::from(PgPool::connect(sandbox.postgres("auth")).await.unwrap());
+    chassis::messaging::postgres::prepare(db.pool()).await.unwrap();
+    let mut commits = db.clone().commits();
+    db.begin().await.unwrap().commit().await.unwrap();
+    assert!(!commits.has_changed().unwrap(), "there is nothing to publish");
+    let mut tx = db.begin().await.unwrap();
+    let data = UserDeleted { user_id: Uuid::now_v7(), deleted_at: chrono::Utc::now() };
+    tx.enqueue(Event::new("a", 1, data)).await.unwrap();
+    assert!(!commits.has_changed().unwrap(), "it may still be rolled back");
+    tx.commit().await.unwrap();
+    assert!(commits.has_changed().unwrap());
+    commits.mark_unchanged();
+    let mut tx = db.begin().await.unwrap();
+    tx.enqueue_all([]).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(!commits.has_changed().unwrap());
 }

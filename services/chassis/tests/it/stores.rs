@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
-use chassis::http::Failure;
+use chassis::{http::Failure, postgres::Db};
 use contracts::problem::Code;
 use kit::{Engine, Sandbox};
 use mongodb::{Client, bson::doc};
@@ -47,10 +47,10 @@ async fn a_postgres_that_only_reads_has_no_connection_or_is_too_slow_is_away() {
     sqlx::query("CREATE TABLE written (id int)").execute(&holder).await.unwrap();
 
     let reading = pool();
-    let mut lock = chassis::postgres::begin(&holder).await.unwrap();
+    let mut lock = Db::from(holder.clone()).begin().await.unwrap();
     sqlx::query("LOCK TABLE written").execute(&mut *lock).await.unwrap();
     for (limit, code) in [("lock_timeout", "55P03"), ("statement_timeout", "57014")] {
-        let mut waiting = chassis::postgres::begin(&reading).await.unwrap();
+        let mut waiting = Db::from(reading.clone()).begin().await.unwrap();
         let set = format!("SET LOCAL {limit} = '20ms'");
         sqlx::query(AssertSqlSafe(set)).execute(&mut *waiting).await.unwrap();
         let late = sqlx::query("INSERT INTO written VALUES (1)").execute(&mut *waiting).await.unwrap_err();

@@ -9,7 +9,6 @@ use crate::{
         stock,
     },
 };
-use chassis::messaging::outbox;
 use contracts::{
     envelope::Event,
     event::inventory::{ProductCreated, ProductUpdated},
@@ -66,13 +65,13 @@ impl Inventory {
             created_at: at,
             updated_at: at,
         };
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         products::insert(&mut tx, &product).await?;
         stock::insert(&mut tx, product.id).await?;
         let Product { id: product_id, sku, name, description, price, active, .. } = product.clone();
         let told = ProductCreated { product_id, sku, name, description, price, active, at };
-        outbox::postgres::enqueue(&mut tx, Event::new(product_id.to_string(), 1, told)).await?;
-        outbox::postgres::commit(tx).await?;
+        tx.enqueue(Event::new(product_id.to_string(), 1, told)).await?;
+        tx.commit().await?;
         Ok(product.seen(true))
     }
 
@@ -81,7 +80,7 @@ impl Inventory {
     /// # Errors
     /// [`Error::UnknownProduct`]; [`Error::SkuTaken`].
     pub async fn change(&self, id: Uuid, change: ProductChange) -> Result<rest::Product, Error> {
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         let before = products::lock(&mut tx, id).await?;
         let mut product = before.clone();
         apply(&mut product, change);
@@ -94,8 +93,8 @@ impl Inventory {
         let Product { id: product_id, sku, name, description, price, active, updated_at: at, .. } = product.clone();
         let told = ProductUpdated { product_id, sku, name, description, price, active, at };
         let event = Event::new(id.to_string(), product.version.unsigned_abs(), told);
-        outbox::postgres::enqueue(&mut tx, event).await?;
-        outbox::postgres::commit(tx).await?;
+        tx.enqueue(event).await?;
+        tx.commit().await?;
         Ok(product.seen(true))
     }
 }

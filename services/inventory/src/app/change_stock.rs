@@ -12,9 +12,8 @@ use crate::{
     },
 };
 use anyhow::Context as _;
-use chassis::{http::IdempotencyKey, messaging::outbox};
+use chassis::{http::IdempotencyKey, postgres::Tx};
 use contracts::rest::inventory::{ChangeStock, StockChange, StockChanged, StockOperation};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// The name of this operation among those that can be repeated.
@@ -36,7 +35,7 @@ impl Inventory {
     ) -> Result<StockChanged, Error> {
         let asked = serde_json::to_string(&(product, request))?;
         let place = Place { user: actor, operation: OPERATION, key };
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         if let Some(replay) = replays::take_turn(&mut tx, place).await? {
             return if replay.request == asked {
                 Ok(serde_json::from_str(&replay.answer)?)
@@ -47,20 +46,20 @@ impl Inventory {
         let (changed, records) = operate(&mut tx, actor, product, request).await?;
         let replay = Replay { request: asked, answer: serde_json::to_string(&changed)? };
         replays::insert(&mut tx, place, &replay).await?;
-        outbox::postgres::commit(tx).await?;
-        stock::count(&records);
+        tx.on_commit(move || stock::count(&records));
+        tx.commit().await?;
         Ok(changed)
     }
 }
 
 async fn operate(
-    connection: &mut PgConnection,
+    tx: &mut Tx,
     actor: Uuid,
     product: Uuid,
     request: &ChangeStock,
 ) -> Result<(StockChanged, Vec<Record>), Error> {
     let at = now();
-    let mut shelf = stock::lock(connection, &[product]).await?;
+    let mut shelf = stock::lock(tx, &[product]).await?;
     shelf.get(product).ok_or(Error::UnknownProduct)?;
     let kind = match request.kind {
         StockChange::Increase => Kind::Increase,
@@ -69,8 +68,8 @@ async fn operate(
     shelf.operate(product, kind, request.quantity)?;
     let cause = Cause { reason: request.reason.clone(), saga: None, actor: Some(actor) };
     let records = cause.of(shelf.take_changes());
-    stock::write(connection, &records, at).await?;
-    outbox::postgres::enqueue_all(connection, tell::events(&records, at)?).await?;
+    stock::write(tx, &records, at).await?;
+    tx.enqueue_all(tell::events(&records, at)?).await?;
     let record = records.first().context("an operation left no record")?;
     let What::Operation { quantity, stock, .. } = record.change.what else {
         return Err(anyhow::anyhow!("an operation is told as something else").into());

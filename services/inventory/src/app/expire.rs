@@ -6,10 +6,7 @@ use crate::{
     metrics as names,
     store::{reservations, stock},
 };
-use chassis::{
-    failpoint,
-    messaging::{Broker, outbox},
-};
+use chassis::{failpoint, messaging::Broker};
 use chrono::{DateTime, SubsecRound, Utc};
 use contracts::rest::inventory::ReservationStatus as Status;
 use tokio_util::sync::CancellationToken;
@@ -40,7 +37,7 @@ impl Inventory {
     }
 
     async fn expire_some(&self, now: DateTime<Utc>, earliest: DateTime<Utc>) -> Result<usize, Error> {
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
         let expired = reservations::lock_expired(&mut tx, now, earliest, limit).await?;
         if expired.is_empty() {
@@ -58,10 +55,10 @@ impl Inventory {
         let ids: Vec<_> = expired.iter().map(|reservation| reservation.id).collect();
         reservations::move_to(&mut tx, &ids, Status::Expired, now).await?;
         failpoint!("inventory.expire.after_status");
-        outbox::postgres::enqueue_all(&mut tx, tell::events(&records, now)?).await?;
+        tx.enqueue_all(tell::events(&records, now)?).await?;
         failpoint!("inventory.expire.after_outbox");
-        outbox::postgres::commit(tx).await?;
-        stock::count(&records);
+        tx.on_commit(move || stock::count(&records));
+        tx.commit().await?;
         for reservation in &expired {
             tracing::info!(reservation.id = %reservation.id, order.id = %reservation.orders_order_id, "A reservation expired.");
         }
@@ -81,7 +78,7 @@ impl Inventory {
             if let Some(reached) = reached {
                 self.expire(Utc::now(), reached).await?;
             }
-            let (open, short) = reservations::count(&self.pool).await?;
+            let (open, short) = reservations::count(self.db.pool()).await?;
             metrics::gauge!(names::RESERVATIONS_OPEN).set(open as f64);
             metrics::gauge!(names::RESERVATIONS_SHORT).set(short as f64);
         }

@@ -12,7 +12,7 @@ use crate::{
 };
 use chassis::{
     failpoint,
-    messaging::{Message, Outgoing, inbox::postgres::Inbox, outbox},
+    messaging::{Message, Outgoing, inbox::postgres::Inbox},
 };
 use chrono::{DateTime, Utc};
 use contracts::rest::inventory::{Reservation as Seen, ReservationStatus as Status};
@@ -28,7 +28,7 @@ impl Inventory {
     /// Fails when the database does.
     pub async fn fulfil(&self, confirmed: &[(Uuid, &Message)], inbox: &Inbox) -> Result<bool, Error> {
         let at = now();
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         if !inbox.accept_all(&mut tx, confirmed.iter().map(|(_, message)| *message)).await? {
             tx.rollback().await?;
             return Ok(false);
@@ -44,11 +44,11 @@ impl Inventory {
                 told.extend(message.scope(async { events(records, at) }).await?);
             }
         }
-        outbox::postgres::enqueue_all(&mut tx, told).await?;
+        tx.enqueue_all(told).await?;
         failpoint!("inventory.fulfil.after_outbox");
-        outbox::postgres::commit(tx).await?;
+        tx.on_commit(move || left.iter().for_each(Left::report));
+        tx.commit().await?;
         failpoint!("inventory.fulfil.after_commit");
-        left.iter().for_each(Left::report);
         Ok(true)
     }
 
@@ -59,7 +59,7 @@ impl Inventory {
     /// [`Error::UnknownReservation`]; [`Error::NotShort`]; [`Error::StillShort`].
     pub async fn fulfil_short(&self, id: Uuid) -> Result<Seen, Error> {
         let at = now();
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         let mut reservation = reservations::lock_id(&mut tx, id).await?.ok_or(Error::UnknownReservation)?;
         match reservation.status {
             Status::Short => {}
@@ -71,9 +71,9 @@ impl Inventory {
             return Err(Error::StillShort);
         };
         (reservation.status, reservation.updated_at) = (Status::Fulfilled, at);
-        outbox::postgres::enqueue_all(&mut tx, tell::events(records, at)?).await?;
-        outbox::postgres::commit(tx).await?;
-        left.iter().for_each(Left::report);
+        tx.enqueue_all(tell::events(records, at)?).await?;
+        tx.on_commit(move || left.iter().for_each(Left::report));
+        tx.commit().await?;
         Ok(reservation.into())
     }
 }

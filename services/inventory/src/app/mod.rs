@@ -12,23 +12,23 @@ mod reserve;
 mod tell;
 
 use crate::config::Reservations;
+use chassis::postgres::Db;
 use chrono::{DateTime, SubsecRound, Utc};
-use sqlx::PgPool;
 
 pub use change_product::{NewProduct, ProductChange};
 
 /// Products, their stock, and reservations of it. Clones are the same.
 #[derive(Clone)]
 pub struct Inventory {
-    pool: PgPool,
+    db: Db,
     reservations: Reservations,
 }
 
 impl Inventory {
-    /// Works on the database behind `pool`.
+    /// Works on a database.
     #[must_use]
-    pub fn new(pool: PgPool, reservations: Reservations) -> Self {
-        Self { pool, reservations }
+    pub fn new(db: Db, reservations: Reservations) -> Self {
+        Self { db, reservations }
     }
 }
 

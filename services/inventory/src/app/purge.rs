@@ -9,7 +9,7 @@ impl Inventory {
     /// # Errors
     /// Fails when the database does.
     pub async fn purge(self) -> Result<(), Error> {
-        let purged = replays::purge(&self.pool).await?;
+        let purged = replays::purge(self.db.pool()).await?;
         metrics::counter!(names::KEYS_PURGED).increment(purged);
         Ok(())
     }

@@ -20,7 +20,7 @@ impl Inventory {
     /// # Errors
     /// [`Error::UnknownProduct`].
     pub async fn product(&self, id: Uuid, by_operator: bool) -> Result<rest::Product, Error> {
-        let found = products::by_ids(&self.pool, &[id], by_operator).await?;
+        let found = products::by_ids(self.db.pool(), &[id], by_operator).await?;
         let product = found.into_iter().next().ok_or(Error::UnknownProduct)?;
         Ok(product.seen(by_operator))
     }
@@ -30,7 +30,7 @@ impl Inventory {
     /// # Errors
     /// Fails when the database does.
     pub async fn products(&self, ids: &[Uuid], by_operator: bool) -> Result<rest::Products, Error> {
-        let found = products::by_ids(&self.pool, ids, by_operator).await?;
+        let found = products::by_ids(self.db.pool(), ids, by_operator).await?;
         Ok(rest::Products { items: found.into_iter().map(|product| product.seen(by_operator)).collect() })
     }
 
@@ -47,7 +47,7 @@ impl Inventory {
     ) -> Result<rest::ProductPage, Error> {
         let before = read_cursor(PRODUCTS, after)?.map(Uuid::from_bytes);
         let filter = products::Filter { before, search, all: by_operator };
-        let found = page.page(products::list(&self.pool, &filter, page.limit().into()).await?);
+        let found = page.page(products::list(self.db.pool(), &filter, page.limit().into()).await?);
         let items = found.rows.into_iter().map(|product| {
             let cursor = cursor(PRODUCTS, product.id);
             rest::ProductItem { cursor, product: product.seen(by_operator) }
@@ -68,7 +68,7 @@ impl Inventory {
         let list = format!("stock operations of {product}");
         let before = read_cursor(&list, after)?.map(i64::from_be_bytes);
         self.product(product, true).await?;
-        let found = page.page(operations::list(&self.pool, product, before, page.limit().into()).await?);
+        let found = page.page(operations::list(self.db.pool(), product, before, page.limit().into()).await?);
         let items = found.rows.into_iter().map(|operation| {
             let cursor = cursor(&list, operation.product_version.to_be_bytes());
             rest::StockOperationItem { cursor, operation }
@@ -87,7 +87,7 @@ impl Inventory {
     ) -> Result<rest::ReservationPage, Error> {
         let before = read_cursor(RESERVATIONS, request.after.as_deref())?.map(Uuid::from_bytes);
         let filter = reservations::Filter { status: request.status, saga: request.saga, before };
-        let found = page.page(reservations::list(&self.pool, filter, page.limit().into()).await?);
+        let found = page.page(reservations::list(self.db.pool(), filter, page.limit().into()).await?);
         let items = found.rows.into_iter().map(|reservation| {
             let cursor = cursor(RESERVATIONS, reservation.id);
             rest::ReservationPageItem { cursor, reservation: reservation.into() }

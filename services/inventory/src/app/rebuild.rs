@@ -21,12 +21,12 @@ impl Inventory {
     pub async fn rebuild(&self, from_snapshots: bool) -> Result<StockRebuilt, Error> {
         let mut found = Vec::new();
         if !from_snapshots {
-            let mut connection = self.pool.acquire().await?;
+            let mut connection = self.db.pool().acquire().await?;
             for wrong in rebuild::mend_snapshots(&mut connection).await? {
                 found.push(difference(wrong.product_id, "snapshot", wrong.stored, wrong.computed));
             }
         }
-        let mut tx = chassis::postgres::begin_with(&self.pool, rebuild::WHOLE).await?;
+        let mut tx = self.db.begin_with(rebuild::WHOLE).await?;
         let all = rebuild::compare(&mut tx, None, from_snapshots).await?;
         tx.commit().await?;
         for compared in all.iter().filter(|compared| !differences(compared).is_empty()) {
@@ -48,7 +48,7 @@ impl Inventory {
 
     /// Compares one product again, with its row locked, and mends it.
     async fn mend(&self, product: Uuid, from_snapshots: bool) -> Result<Vec<StockDifference>, Error> {
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         stock::lock(&mut tx, &[product]).await?;
         let mut found = Vec::new();
         for compared in rebuild::compare(&mut tx, Some(product), from_snapshots).await? {

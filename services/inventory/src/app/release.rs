@@ -11,7 +11,7 @@ use crate::{
         stock,
     },
 };
-use chassis::{failpoint, messaging::outbox};
+use chassis::failpoint;
 use chrono::{DateTime, Utc};
 use contracts::{command::checkout::ReleaseStock, rest::inventory::ReservationStatus as Status};
 use sqlx::PgConnection;
@@ -28,21 +28,23 @@ impl Inventory {
     /// Fails when the database does.
     pub async fn release(&self, command: ReleaseStock) -> Result<(), Error> {
         let at = now();
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         let records = match find_or_bury(&mut tx, &command, at).await? {
             Some(reservation) => undo(&mut tx, &reservation, at).await?,
             None => Vec::new(),
         };
         let mut messages = tell::events(&records, at)?;
         messages.push(tell::reply(command.step, tell::done())?);
-        outbox::postgres::enqueue_all(&mut tx, messages).await?;
+        tx.enqueue_all(messages).await?;
         failpoint!("inventory.release.after_outbox");
-        outbox::postgres::commit(tx).await?;
+        tx.on_commit(move || {
+            stock::count(&records);
+            if !records.is_empty() {
+                metrics::counter!(names::RESERVATIONS_ENDED, "outcome" => "released").increment(1);
+            }
+        });
+        tx.commit().await?;
         failpoint!("inventory.release.after_commit");
-        stock::count(&records);
-        if !records.is_empty() {
-            metrics::counter!(names::RESERVATIONS_ENDED, "outcome" => "released").increment(1);
-        }
         Ok(())
     }
 }

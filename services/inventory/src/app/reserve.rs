@@ -14,7 +14,8 @@ use crate::{
 use anyhow::Context as _;
 use chassis::{
     failpoint,
-    messaging::{Message, Outgoing, outbox},
+    messaging::{Message, Outgoing},
+    postgres::Tx,
 };
 use chrono::{DateTime, Utc};
 use contracts::{
@@ -24,7 +25,7 @@ use contracts::{
     },
     rest::inventory::ReservationStatus as Status,
 };
-use sqlx::{PgConnection, Postgres, Transaction};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// What became of a command.
@@ -60,7 +61,7 @@ impl Inventory {
     pub async fn reserve(&self, command: ReserveStock) -> Result<(), Error> {
         let at = now();
         let wanted = [self.opened(&command, at)?];
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         let settled = if reservations::insert(&mut tx, &wanted).await? {
             failpoint!("inventory.reserve.after_claim");
             set_aside(&mut tx, &wanted, at).await?
@@ -70,7 +71,7 @@ impl Inventory {
         };
         let told = settled.iter().map(|settled| settled.messages(command.step.clone(), at));
         let told: Vec<_> = told.collect::<Result<_, _>>()?;
-        conclude(tx, told.into_iter().flatten().collect(), &settled).await
+        conclude(tx, told.into_iter().flatten().collect(), settled).await
     }
 
     /// Does what [`reserve`](Self::reserve) does for several commands, in their order; `false` when one of them came
@@ -81,7 +82,7 @@ impl Inventory {
     pub async fn reserve_together(&self, commands: Vec<(&Message, ReserveStock)>) -> Result<bool, Error> {
         let at = now();
         let wanted = commands.iter().map(|(_, command)| self.opened(command, at)).collect::<Result<Vec<_>, _>>()?;
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         if !reservations::insert(&mut tx, &wanted).await? {
             tx.rollback().await?;
             return Ok(false);
@@ -92,7 +93,7 @@ impl Inventory {
         for ((message, command), settled) in commands.into_iter().zip(&settled) {
             told.extend(message.scope(async { settled.messages(command.step, at) }).await?);
         }
-        conclude(tx, told, &settled).await?;
+        conclude(tx, told, settled).await?;
         Ok(true)
     }
 
@@ -113,12 +114,12 @@ impl Inventory {
     }
 }
 
-async fn conclude(mut tx: Transaction<'_, Postgres>, told: Vec<Outgoing>, settled: &[Settled]) -> Result<(), Error> {
-    outbox::postgres::enqueue_all(&mut tx, told).await?;
+async fn conclude(mut tx: Tx, told: Vec<Outgoing>, settled: Vec<Settled>) -> Result<(), Error> {
+    tx.enqueue_all(told).await?;
     failpoint!("inventory.reserve.after_outbox");
-    outbox::postgres::commit(tx).await?;
+    tx.on_commit(move || settled.iter().for_each(Settled::count));
+    tx.commit().await?;
     failpoint!("inventory.reserve.after_commit");
-    settled.iter().for_each(Settled::count);
     Ok(())
 }
 

@@ -70,7 +70,7 @@ impl World {
 
     /// The use cases on the same database, to be called without the broker.
     pub(crate) fn inventory(&self) -> Inventory {
-        Inventory::new(self.pool.clone(), config(&self.sandbox, &json!({})).reservations)
+        Inventory::new(self.pool.clone().into(), config(&self.sandbox, &json!({})).reservations)
     }
 
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {

@@ -6,7 +6,7 @@ use crate::{
     error::Error,
     store::orders,
 };
-use chassis::{jwt::Caller, messaging::outbox};
+use chassis::jwt::Caller;
 use contracts::{
     event::orders::CancelledBy,
     rest::orders::{Order, OrderStatus},
@@ -24,7 +24,7 @@ impl Shop {
     /// [`Error::Transition`] when it is too late; [`Error::NotFound`].
     pub async fn cancel(&self, caller: &Caller, id: Uuid, reason: Option<String>) -> Result<Order, Error> {
         let reason = read_reason(reason)?;
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         let seen = orders::by_ids(&mut tx, &[id], sees(caller)).await?.pop().ok_or(Error::NotFound)?;
         if seen.is_cancelling() || seen.status == OrderStatus::Cancelled {
             return self.shown(&mut tx, &seen).await;
@@ -44,7 +44,7 @@ impl Shop {
             Err(_) => order,
         };
         let answer = self.shown(&mut tx, &order).await?;
-        outbox::postgres::commit(tx).await?;
+        tx.commit().await?;
         Ok(answer)
     }
 }

@@ -23,7 +23,7 @@ impl Shop {
     /// # Errors
     /// [`Error::NotFound`] when the user is none; [`Error::Erased`].
     pub async fn customer_of(&self, user: Uuid) -> Result<Customer, Error> {
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.db.pool().acquire().await?;
         let row = customers::by_user(&mut connection, user).await?.ok_or(Error::NotFound)?;
         self.show(&mut connection, vec![row]).await?.pop().ok_or(Error::Erased)
     }
@@ -33,7 +33,7 @@ impl Shop {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Erased`].
     pub async fn customer(&self, caller: &Caller, id: Uuid) -> Result<Customer, Error> {
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.db.pool().acquire().await?;
         let rows = customers::by_ids(&mut connection, &[id], sees(caller)).await?;
         if rows.is_empty() {
             return Err(Error::NotFound);
@@ -46,7 +46,7 @@ impl Shop {
     /// # Errors
     /// Fails when the database does.
     pub async fn customers(&self, caller: &Caller, ids: &[Uuid]) -> Result<Vec<Customer>, Error> {
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.db.pool().acquire().await?;
         let rows = customers::by_ids(&mut connection, ids, sees(caller)).await?;
         self.show(&mut connection, rows).await
     }
@@ -56,7 +56,7 @@ impl Shop {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Erased`].
     pub async fn customer_key(&self, id: Uuid) -> Result<CustomerKey, Error> {
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.db.pool().acquire().await?;
         let row = customers::by_ids(&mut connection, &[id], None).await?.pop().ok_or(Error::NotFound)?;
         let (key, _) = self.open(&row)?;
         Ok(CustomerKey { customer_id: id, key_id: key.id, algorithm: "AES-256-GCM".to_owned(), key: key.expose() })

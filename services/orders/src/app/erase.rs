@@ -6,10 +6,9 @@ use crate::{
     metrics as names,
     store::{customers, orders},
 };
-use chassis::messaging::outbox;
+use chassis::postgres::Tx;
 use chrono::{SubsecRound, Utc};
 use contracts::{envelope::Event, event::orders::CustomerErased};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// What came of it.
@@ -22,25 +21,25 @@ pub(crate) enum Erased {
 }
 
 impl Shop {
-    /// Erases the user's customer, in the transaction of `connection`. Once erased, for ever erased.
-    pub(crate) async fn erase(&self, connection: &mut PgConnection, user: Uuid) -> Result<Erased, Error> {
+    /// Erases the user's customer, in the transaction `tx`. Once erased, for ever erased.
+    pub(crate) async fn erase(&self, tx: &mut Tx, user: Uuid) -> Result<Erased, Error> {
         let now = Utc::now().trunc_subsecs(6);
-        let mut row = customers::lock_by_user(connection, user).await?;
-        if row.is_none() && !customers::refuse(connection, user, now).await? {
-            row = customers::lock_by_user(connection, user).await?;
+        let mut row = customers::lock_by_user(tx, user).await?;
+        if row.is_none() && !customers::refuse(tx, user, now).await? {
+            row = customers::lock_by_user(tx, user).await?;
         }
         let Some(row) = row.filter(|row| row.person.is_some()) else { return Ok(Erased::Done) };
-        if orders::any_open(connection, row.id).await? {
+        if orders::any_open(tx, row.id).await? {
             return Ok(Erased::OpenOrders);
         }
         let now = now.max(row.updated_at);
-        customers::erase(connection, row.id, now).await?;
+        customers::erase(tx, row.id, now).await?;
         chassis::failpoint!("orders.erase.after_rows");
         let version = u64::try_from(row.version).unwrap_or_default() + 1;
         let data = CustomerErased { customer_id: row.id, auth_user_id: user, erased_at: now };
-        outbox::postgres::enqueue(connection, Event::new(row.id.to_string(), version, data)).await?;
+        tx.enqueue(Event::new(row.id.to_string(), version, data)).await?;
         chassis::failpoint!("orders.erase.after_outbox");
-        metrics::counter!(names::CUSTOMERS, "what" => "erased").increment(1);
+        tx.on_commit(|| metrics::counter!(names::CUSTOMERS, "what" => "erased").increment(1));
         Ok(Erased::Done)
     }
 }

@@ -16,15 +16,14 @@ pub(crate) use erase::Erased;
 pub(crate) use record::{Recorded, load, record};
 
 use crate::{changes::Changes, error::Error, seal::Keyring};
-use chassis::jwt::Caller;
-use sqlx::PgPool;
+use chassis::{jwt::Caller, postgres::Db};
 use std::sync::Arc;
 use uuid::Uuid;
 
 /// Customers and their orders. Clones are the same.
 #[derive(Clone)]
 pub struct Shop {
-    pool: PgPool,
+    db: Db,
     keyring: Arc<Keyring>,
     engine: saga::Engine,
     changes: Changes,
@@ -34,8 +33,8 @@ pub struct Shop {
 impl Shop {
     /// Puts together what the use cases need.
     #[must_use]
-    pub fn new(pool: PgPool, keyring: Arc<Keyring>, engine: saga::Engine, changes: Changes) -> Self {
-        Self { pool, keyring, engine, changes, counter: place::Counter::at_most(place::TOGETHER) }
+    pub fn new(db: Db, keyring: Arc<Keyring>, engine: saga::Engine, changes: Changes) -> Self {
+        Self { db, keyring, engine, changes, counter: place::Counter::at_most(place::TOGETHER) }
     }
 
     /// Tells of changes to orders.

@@ -13,7 +13,7 @@ impl Shop {
     /// Fails when the database does.
     pub async fn purge(self) -> Result<(), Error> {
         loop {
-            let count = idempotency::purge(&self.pool, i64::from(BATCH)).await?;
+            let count = idempotency::purge(self.db.pool(), i64::from(BATCH)).await?;
             metrics::counter!(names::PURGED, "table" => "idempotency_keys").increment(count);
             if count < u64::from(BATCH) {
                 return Ok(());

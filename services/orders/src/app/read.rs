@@ -27,7 +27,7 @@ impl Shop {
     /// # Errors
     /// [`Error::NotFound`], also when it was placed after that moment.
     pub async fn order(&self, caller: &Caller, id: Uuid, at: Option<DateTime<Utc>>) -> Result<Order, Error> {
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.db.pool().acquire().await?;
         let now = orders::by_ids(&mut connection, &[id], sees(caller)).await?.pop().ok_or(Error::NotFound)?;
         let order = match at {
             None => now,
@@ -41,7 +41,7 @@ impl Shop {
     /// # Errors
     /// Fails when the database does.
     pub async fn orders(&self, caller: &Caller, ids: &[Uuid]) -> Result<Vec<Order>, Error> {
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.db.pool().acquire().await?;
         let found = orders::by_ids(&mut connection, ids, sees(caller)).await?;
         self.all_shown(&mut connection, &found).await
     }
@@ -54,7 +54,7 @@ impl Shop {
         let mut fields = Refusals::default();
         let Some(page) = fields.take("first", PageRequest::parse(wanted.first)) else { return Err(fields.into()) };
         let after = read_cursor(LIST, wanted.after.as_deref())?.map(Uuid::from_bytes);
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.db.pool().acquire().await?;
         let limit = page.limit().into();
         let found = page.page(orders::page(&mut connection, caller.user_id, wanted.status, after, limit).await?);
         let shown = self.all_shown(&mut connection, &found.rows).await?;
@@ -67,7 +67,7 @@ impl Shop {
     /// # Errors
     /// Fails when the database does.
     pub async fn histories(&self, caller: &Caller, ids: &[Uuid]) -> Result<Vec<OrderHistory>, Error> {
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.db.pool().acquire().await?;
         let seen = orders::by_ids(&mut connection, ids, sees(caller)).await?;
         let ids: Vec<_> = seen.iter().map(|order| order.id).collect();
         let reasons = self.reasons(&mut connection, &seen).await?;

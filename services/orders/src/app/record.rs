@@ -12,7 +12,8 @@ use crate::{
 };
 use chassis::{
     http::RequestId,
-    messaging::{self, Outgoing, outbox},
+    messaging::{self, Outgoing},
+    postgres::Tx,
 };
 use chrono::{DateTime, SubsecRound, Utc};
 use sqlx::PgConnection;
@@ -30,9 +31,9 @@ pub(crate) async fn load(connection: &mut PgConnection, id: Uuid) -> Result<Orde
 ///
 /// # Errors
 /// [`Error::Conflict`] when something else happened meanwhile.
-pub(crate) async fn record(connection: &mut PgConnection, before: Order, event: Event) -> Result<Order, Error> {
+pub(crate) async fn record(tx: &mut Tx, before: Order, event: Event) -> Result<Order, Error> {
     let recorded = Recorded::new(Some(before), &event)?;
-    Ok(Recorded::store(connection, vec![recorded]).await?.swap_remove(0))
+    Ok(Recorded::store(tx, vec![recorded]).await?.swap_remove(0))
 }
 
 /// Something that happened to an order and is not stored yet.
@@ -73,21 +74,22 @@ impl Recorded {
     ///
     /// # Errors
     /// [`Error::Conflict`] when something else happened to one of them meanwhile.
-    pub(crate) async fn store(connection: &mut PgConnection, all: Vec<Self>) -> Result<Vec<Order>, Error> {
+    pub(crate) async fn store(tx: &mut Tx, all: Vec<Self>) -> Result<Vec<Order>, Error> {
         let stored: Vec<_> = all.iter().map(|one| (one.order.id, &one.event)).collect();
-        events::append(connection, &stored).await?;
+        events::append(tx, &stored).await?;
         chassis::failpoint!("orders.record.after_event");
         let states: Vec<_> = all.iter().map(Self::order).collect();
         for order in states.iter().filter(|order| order.version.is_multiple_of(events::SNAPSHOT_EVERY)) {
-            events::keep(connection, order).await?;
+            events::keep(tx, order).await?;
         }
-        orders::save(connection, &states).await?;
+        orders::save(tx, &states).await?;
         chassis::failpoint!("orders.record.after_state");
-        for Self { event, .. } in &all {
-            metrics::counter!(names::ORDER_EVENTS, "type" => event.kind.clone()).increment(1);
-        }
+        let kinds: Vec<_> = all.iter().map(|one| one.event.kind.clone()).collect();
+        tx.on_commit(move || {
+            kinds.into_iter().for_each(|kind| metrics::counter!(names::ORDER_EVENTS, "type" => kind).increment(1));
+        });
         let (orders, messages): (Vec<_>, Vec<_>) = all.into_iter().map(|one| (one.order, one.message)).unzip();
-        outbox::postgres::enqueue_all(connection, messages.into_iter().flatten()).await?;
+        tx.enqueue_all(messages.into_iter().flatten()).await?;
         chassis::failpoint!("orders.record.after_outbox");
         Ok(orders)
     }

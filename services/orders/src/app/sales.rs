@@ -11,7 +11,7 @@ impl Shop {
     /// # Errors
     /// Fails when the database does.
     pub async fn sales(&self, owner: Uuid, codes: &[String]) -> Result<Vec<LinkSales>, Error> {
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.db.pool().acquire().await?;
         let mut links: Vec<LinkSales> = Vec::new();
         for sold in sales::of(&mut connection, owner, codes).await? {
             let revenue = sold.revenue.filter(|_| sold.orders > 0);

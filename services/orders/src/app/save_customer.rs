@@ -9,7 +9,7 @@ use crate::{
     store::{customers, payment_methods},
 };
 use anyhow::Context as _;
-use chassis::messaging::outbox;
+use chassis::postgres::Tx;
 use chrono::{SubsecRound, Utc};
 use contracts::{
     envelope::Event,
@@ -30,26 +30,25 @@ impl Shop {
     /// # Errors
     /// Fails when a means of payment is to be kept that is not there, or the customer was erased.
     pub async fn save_customer(&self, user: Uuid, wish: Wish) -> Result<(Customer, bool), Error> {
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         if let Some(row) = customers::lock_by_user(&mut tx, user).await? {
             let customer = self.change(&mut tx, row, wish).await?;
-            outbox::postgres::commit(tx).await?;
+            tx.commit().await?;
             return Ok((customer, false));
         }
         if let Some(customer) = self.create(&mut tx, user, &wish).await? {
-            outbox::postgres::commit(tx).await?;
-            metrics::counter!(names::CUSTOMERS, "what" => "created").increment(1);
+            tx.commit().await?;
             return Ok((customer, true));
         }
         // Another request was quicker, and has committed by now.
         let row = customers::lock_by_user(&mut tx, user).await?.context("a customer that was there is not")?;
         let customer = self.change(&mut tx, row, wish).await?;
-        outbox::postgres::commit(tx).await?;
+        tx.commit().await?;
         Ok((customer, false))
     }
 
     /// Adds the customer; nothing when there is one meanwhile.
-    async fn create(&self, tx: &mut PgConnection, user: Uuid, wish: &Wish) -> Result<Option<Customer>, Error> {
+    async fn create(&self, tx: &mut Tx, user: Uuid, wish: &Wish) -> Result<Option<Customer>, Error> {
         let (id, now) = (Uuid::now_v7(), Utc::now().trunc_subsecs(6));
         let means = resolve(wish.means.clone().unwrap_or_default(), &[])?;
         let (key, wrapped) = self.keyring.generate(id)?;
@@ -61,12 +60,13 @@ impl Shop {
         replace(tx, &key, &means).await?;
         let data =
             CustomerCreated { customer_id: id, auth_user_id: user, person: key.travelling(&person), created_at: now };
-        outbox::postgres::enqueue(tx, Event::new(id.to_string(), 1, data)).await?;
+        tx.enqueue(Event::new(id.to_string(), 1, data)).await?;
         chassis::failpoint!("orders.customer.after_outbox");
+        tx.on_commit(|| metrics::counter!(names::CUSTOMERS, "what" => "created").increment(1));
         Ok(Some(shown(id, wish.person.clone(), &means, (now, now), 1)))
     }
 
-    async fn change(&self, tx: &mut PgConnection, row: customers::Row, wish: Wish) -> Result<Customer, Error> {
+    async fn change(&self, tx: &mut Tx, row: customers::Row, wish: Wish) -> Result<Customer, Error> {
         let (key, person) = self.open(&row)?;
         let before: Person = key.open(person)?;
         let had = self.means(tx, &[&key]).await?;
@@ -94,9 +94,9 @@ impl Shop {
             changed: fields,
             updated_at: now,
         };
-        outbox::postgres::enqueue(tx, Event::new(row.id.to_string(), version + 1, data)).await?;
+        tx.enqueue(Event::new(row.id.to_string(), version + 1, data)).await?;
         chassis::failpoint!("orders.customer.after_outbox");
-        metrics::counter!(names::CUSTOMERS, "what" => "updated").increment(1);
+        tx.on_commit(|| metrics::counter!(names::CUSTOMERS, "what" => "updated").increment(1));
         Ok(shown(row.id, wish.person, &means, (row.created_at, now), version + 1))
     }
 }

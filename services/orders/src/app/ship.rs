@@ -2,7 +2,6 @@
 
 use super::{Shop, load, of_engine, record};
 use crate::{domain::Refusals, error::Error};
-use chassis::messaging::outbox;
 use contracts::rest::orders::Order;
 use uuid::Uuid;
 
@@ -17,7 +16,7 @@ impl Shop {
     /// [`Error::Transition`] unless it is confirmed or shipped; [`Error::NotFound`].
     pub async fn ship(&self, id: Uuid, tracking_number: Option<String>) -> Result<Order, Error> {
         let tracking_number = read_number(tracking_number)?;
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         let seen = load(&mut tx, id).await?;
         seen.ship(tracking_number.clone())?;
         // First the saga, then the order: that is the order in which the checkout locks them, too.
@@ -35,7 +34,7 @@ impl Shop {
             None => order,
         };
         let answer = self.shown(&mut tx, &order).await?;
-        outbox::postgres::commit(tx).await?;
+        tx.commit().await?;
         Ok(answer)
     }
 
@@ -44,14 +43,14 @@ impl Shop {
     /// # Errors
     /// [`Error::Transition`] unless it is shipped or delivered; [`Error::NotFound`].
     pub async fn deliver(&self, id: Uuid) -> Result<Order, Error> {
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         let order = load(&mut tx, id).await?;
         let order = match order.deliver()? {
             Some(event) => record(&mut tx, order, event).await?,
             None => order,
         };
         let answer = self.shown(&mut tx, &order).await?;
-        outbox::postgres::commit(tx).await?;
+        tx.commit().await?;
         Ok(answer)
     }
 }

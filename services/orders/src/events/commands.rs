@@ -4,27 +4,29 @@ use crate::{
     app::{Erased, Shop},
     store::commands,
 };
-use chassis::messaging::{HandleError, Handler, Message, Outgoing, Registration, Subscription, inbox, outbox};
+use chassis::{
+    messaging::{HandleError, Handler, Message, Outgoing, Registration, Subscription, inbox},
+    postgres::Db,
+};
 use contracts::{
     command::{Command, Outcome, Replied, accounts::EraseCustomer},
     envelope::EventData,
 };
 use serde_json::Value;
-use sqlx::PgPool;
 
 /// The consumer's name: its queues are named after it.
 pub const CONSUMER: &str = "orders.commands";
 
 /// The consumer: of commands only; replies to our own sagas go another way.
 #[must_use]
-pub fn consumer(pool: PgPool, shop: Shop) -> Registration<Commands> {
+pub fn consumer(db: Db, shop: Shop) -> Registration<Commands> {
     let inbox = inbox::postgres::Inbox::new(CONSUMER);
-    Subscription::to_commands(CONSUMER, [EraseCustomer::TYPE]).handled_by(Commands { pool, shop, inbox })
+    Subscription::to_commands(CONSUMER, [EraseCustomer::TYPE]).handled_by(Commands { db, shop, inbox })
 }
 
 /// Carries commands out.
 pub struct Commands {
-    pool: PgPool,
+    db: Db,
     shop: Shop,
     inbox: inbox::postgres::Inbox,
 }
@@ -32,7 +34,7 @@ pub struct Commands {
 impl Handler for Commands {
     async fn handle(&self, message: &Message) -> Result<(), HandleError> {
         let command = message.decode::<EraseCustomer>()?.data;
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         if !self.inbox.accept(&mut tx, message).await? {
             return Ok(());
         }
@@ -46,9 +48,9 @@ impl Handler for Commands {
             }
         };
         let reply = Outgoing::reply(Replied { step: command.step().clone(), outcome })?;
-        outbox::postgres::enqueue(&mut tx, reply).await?;
+        tx.enqueue(reply).await?;
         chassis::failpoint!("orders.erase.after_reply");
-        Ok(outbox::postgres::commit(tx).await?)
+        Ok(tx.commit().await?)
     }
 }
 

@@ -4,7 +4,10 @@ use crate::{
     domain::Product,
     store::{histories::Histories, links, products},
 };
-use chassis::messaging::{HandleError, Handler, Message, Registration, Subscription, inbox};
+use chassis::{
+    messaging::{HandleError, Handler, Message, Registration, Subscription, inbox},
+    postgres::Db,
+};
 use contracts::{
     envelope::EventData,
     event::{
@@ -12,7 +15,7 @@ use contracts::{
         shortener::{UrlCreated, UrlDeleted},
     },
 };
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 
 /// The consumer's name: its queues are named after it.
 pub const CONSUMER: &str = "orders.copies";
@@ -21,15 +24,15 @@ const AT_ONCE: usize = 4;
 
 /// The consumer. It begins with the products and links that were made before its queues existed.
 #[must_use]
-pub fn consumer(pool: PgPool) -> Registration<Copies> {
+pub fn consumer(db: Db) -> Registration<Copies> {
     Subscription::new(CONSUMER, [ProductCreated::TYPE, ProductUpdated::TYPE, UrlCreated::TYPE, UrlDeleted::TYPE])
-        .handled_by(Copies { pool: pool.clone(), inbox: inbox::postgres::Inbox::new(CONSUMER) })
-        .copying(AT_ONCE, Histories(pool))
+        .handled_by(Copies { db: db.clone(), inbox: inbox::postgres::Inbox::new(CONSUMER) })
+        .copying(AT_ONCE, Histories(db))
 }
 
 /// Writes versions of products and links.
 pub struct Copies {
-    pool: PgPool,
+    db: Db,
     inbox: inbox::postgres::Inbox,
 }
 
@@ -42,7 +45,7 @@ enum Copy {
 impl Handler for Copies {
     async fn handle(&self, message: &Message) -> Result<(), HandleError> {
         let Some(copy) = read(message)? else { return Ok(()) };
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         if self.inbox.accept_newest(&mut tx, message).await? {
             copy.save(&mut tx, message.version).await?;
         }

@@ -76,7 +76,7 @@ impl Payments {
             pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
             "A call to the provider is put off."
         );
-        calls::put_off(&self.pool, job, begun, pause).await?;
+        calls::put_off(self.db.pool(), job, begun, pause).await?;
         Ok(Some(pause))
     }
 
@@ -85,14 +85,14 @@ impl Payments {
         tracing::error!(payment.id = %job.payment_id, refund.id = %job.id, error = %error, "A refund was rejected.");
         if self.is_saga_s(job).await? {
             let pause = self.desk.longest_pause();
-            calls::put_off(&self.pool, job, true, pause).await?;
+            calls::put_off(self.db.pool(), job, true, pause).await?;
             return Ok(Some(pause));
         }
         self.settle_refund(job.payment_id, job.id, None).await.map(|()| None)
     }
 
     async fn is_saga_s(&self, job: &Job) -> Result<bool, Error> {
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.db.pool().acquire().await?;
         let refund = crate::store::refunds::by_id(&mut connection, job.id).await?;
         Ok(refund.is_some_and(|refund| refund.kind == crate::domain::RefundKind::Compensation))
     }

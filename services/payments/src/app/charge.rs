@@ -9,10 +9,10 @@ use crate::{
         payments::{self, Intent},
     },
 };
-use chassis::{failpoint, messaging::outbox};
+use chassis::{failpoint, postgres::Tx};
 use contracts::command::checkout::ChargePayment;
 use secrecy::SecretString;
-use sqlx::{PgConnection, Postgres, Transaction};
+use sqlx::PgConnection;
 
 impl Payments {
     /// Records the intent to charge, once per saga and step, and returns: the provider is called behind it. A
@@ -23,17 +23,17 @@ impl Payments {
     pub async fn charge(&self, command: ChargePayment) -> Result<(), Error> {
         let intents = [Intent { command, origin: origin() }];
         let command = &intents[0].command;
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         let payments = payments::insert(&mut tx, &intents).await?;
         let [payment] = &*payments else {
             answer_again(&mut tx, command).await?;
-            return Ok(outbox::postgres::commit(tx).await?);
+            return Ok(tx.commit().await?);
         };
         failpoint!("payments.charge.after_payment");
         if command.amount.minor <= 0 {
             let verdict = Verdict::Declined { reason: reason::INVALID_AMOUNT.to_owned() };
             settle_charges(&mut tx, &[(payment.id, verdict)]).await?;
-            return Ok(outbox::postgres::commit(tx).await?);
+            return Ok(tx.commit().await?);
         }
         self.commit_to_call(tx, &payments, &intents).await
     }
@@ -47,7 +47,7 @@ impl Payments {
         if intents.iter().any(|intent| intent.command.amount.minor <= 0) {
             return Ok(false);
         }
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         let payments = payments::insert(&mut tx, intents).await?;
         if payments.len() < intents.len() {
             tx.rollback().await?;
@@ -59,12 +59,7 @@ impl Payments {
     }
 
     /// Writes the calls of new payments, commits, and has them made.
-    async fn commit_to_call(
-        &self,
-        mut tx: Transaction<'_, Postgres>,
-        payments: &[Payment],
-        intents: &[Intent],
-    ) -> Result<(), Error> {
+    async fn commit_to_call(&self, mut tx: Tx, payments: &[Payment], intents: &[Intent]) -> Result<(), Error> {
         // With free workers calls are written as claimed, and handed over without a claim's transaction.
         let slots: Vec<_> = payments.iter().map_while(|_| self.desk.slot(&self.provider)).collect();
         let lease = self.desk.lease();
@@ -79,7 +74,7 @@ impl Payments {
             .collect();
         let kept = calls::insert_charges(&mut tx, &charges, lease).await?;
         failpoint!("payments.charge.before_commit");
-        outbox::postgres::commit(tx).await?;
+        tx.commit().await?;
         failpoint!("payments.charge.after_commit");
         if slots.len() < charges.len() {
             self.desk.wake();
@@ -93,15 +88,15 @@ impl Payments {
 }
 
 /// Replies to a command that came before, or notes it as the one to reply to.
-async fn answer_again(connection: &mut PgConnection, command: &ChargePayment) -> Result<(), Error> {
+async fn answer_again(tx: &mut Tx, command: &ChargePayment) -> Result<(), Error> {
     let step = &command.step;
     // It is there: nothing is ever deleted.
-    let known = payments::hold_step(connection, step.saga_id, &step.step).await?.ok_or(sqlx::Error::RowNotFound)?;
+    let known = payments::hold_step(tx, step.saga_id, &step.step).await?.ok_or(sqlx::Error::RowNotFound)?;
     match known {
-        Known::Payment(payment) if payment.status == Status::Pending => note(connection, &payment, command).await,
+        Known::Payment(payment) if payment.status == Status::Pending => note(tx, &payment, command).await,
         known => {
             let outcome = known.outcome().ok_or(sqlx::Error::RowNotFound)?;
-            Ok(reply(connection, step, outcome, &origin()).await?)
+            Ok(reply(tx, step, outcome, &origin()).await?)
         }
     }
 }

@@ -19,9 +19,9 @@ impl Payments {
     pub async fn forget(&self, inbox: &Inbox, message: &Message, erased: &CustomerErased) -> Result<(), Error> {
         // Committed before the rest begins: a payment that is being recorded meanwhile either sees this, or is seen
         // below, or sees it when it is settled. A refund, whose payment is held, sees this or is seen.
-        erased_customers::insert(&self.pool, erased.customer_id, erased.erased_at).await?;
+        erased_customers::insert(self.db.pool(), erased.customer_id, erased.erased_at).await?;
         failpoint!("payments.forget.after_note");
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         if inbox.accept(&mut tx, message).await? {
             payments::hold_customer(&mut tx, erased.customer_id).await?;
             payments::forget_customer(&mut tx, erased.customer_id).await?;

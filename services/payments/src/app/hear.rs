@@ -11,7 +11,7 @@ use crate::{
     provider::{Charge, Event, Refund},
     store::{provider_events, refunds},
 };
-use chassis::{failpoint, messaging::outbox};
+use chassis::failpoint;
 use chrono::Utc;
 use secrecy::ExposeSecret;
 use std::time::Duration;
@@ -63,14 +63,14 @@ impl Payments {
         if payment.status != Status::Pending {
             return Ok("known");
         }
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         if !provider_events::accept(&mut tx, &event.id).await? {
             return Ok("replayed");
         }
         failpoint!("payments.webhook.after_event");
         let settled = settle_charges(&mut tx, &[(payment.id, verdict(charge))]).await?;
         failpoint!("payments.webhook.before_commit");
-        outbox::postgres::commit(tx).await?;
+        tx.commit().await?;
         self.wake_for(&settled);
         Ok(if settled.is_empty() { "known" } else { "settled" })
     }
@@ -78,7 +78,7 @@ impl Payments {
     async fn hear_of_refund(&self, event: &Event) -> Result<&'static str, Error> {
         let made: Refund = serde_json::from_value(event.data.clone()).map_err(Error::Unreadable)?;
         let Some(id) = read_refund_key(&made.idempotency_key) else { return Ok("ignored") };
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         let Some(refund) = refunds::by_id(&mut tx, id).await? else { return Ok("ignored") };
         if refund.amount != made.amount {
             tracing::error!(refund.id = %id, "A webhook tells of another amount than was to be given back.");
@@ -92,7 +92,7 @@ impl Payments {
         }
         failpoint!("payments.webhook.after_event");
         let settled = settle_refund(&mut tx, refund.payment_id, id, Some(&made.id)).await?;
-        outbox::postgres::commit(tx).await?;
+        tx.commit().await?;
         self.desk.wake();
         Ok(if settled { "settled" } else { "known" })
     }

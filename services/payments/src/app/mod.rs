@@ -20,7 +20,8 @@ pub use refund::RefundRequest;
 use crate::{config, domain::Origin, error::Error, provider::Provider, worker::Desk};
 use chassis::{
     http::RequestId,
-    messaging::{Outgoing, cause, outbox},
+    messaging::{Outgoing, cause},
+    postgres::{Db, Tx},
     telemetry,
 };
 use contracts::{
@@ -29,7 +30,6 @@ use contracts::{
 };
 use reader::Reader;
 use settler::Settler;
-use sqlx::{PgConnection, PgPool};
 
 /// How many charges that come meanwhile are written, or looked up, together at most.
 const TOGETHER: usize = 64;
@@ -37,7 +37,7 @@ const TOGETHER: usize = 64;
 /// Payments and their refunds. Clones are the same.
 #[derive(Clone)]
 pub struct Payments {
-    pub(crate) pool: PgPool,
+    pub(crate) db: Db,
     pub(crate) provider: Provider,
     pub(crate) desk: Desk,
     settler: Settler,
@@ -48,9 +48,9 @@ pub struct Payments {
 impl Payments {
     /// Puts together what the use cases need.
     #[must_use]
-    pub fn new(pool: PgPool, provider: Provider, desk: Desk, webhooks: config::Webhooks) -> Self {
+    pub fn new(db: Db, provider: Provider, desk: Desk, webhooks: config::Webhooks) -> Self {
         Self {
-            pool,
+            db,
             provider,
             desk,
             settler: Settler::at_most(TOGETHER),
@@ -79,9 +79,9 @@ pub(crate) fn origin() -> Origin {
 }
 
 /// Writes a reply into the outbox.
-async fn reply(connection: &mut PgConnection, step: &StepRef, outcome: Outcome, origin: &Origin) -> sqlx::Result<()> {
+async fn reply(tx: &mut Tx, step: &StepRef, outcome: Outcome, origin: &Origin) -> sqlx::Result<()> {
     let message = reply_message(step, outcome, origin)?;
-    outbox::postgres::enqueue(connection, message).await.map(drop)
+    tx.enqueue(message).await.map(drop)
 }
 
 fn reply_message(step: &StepRef, outcome: Outcome, origin: &Origin) -> sqlx::Result<Outgoing> {

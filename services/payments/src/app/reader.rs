@@ -20,7 +20,7 @@ impl Payments {
     }
 
     async fn read_all(self, steps: Vec<Arc<Step>>) -> Result<Vec<Option<Payment>>, Error> {
-        let found = payments::by_steps(&self.pool, &steps).await?;
+        let found = payments::by_steps(self.db.pool(), &steps).await?;
         let of = |step: &Step| found.iter().find(|it| it.saga_id == step.0 && it.step == step.1).cloned();
         Ok(steps.iter().map(|step| of(step)).collect())
     }

@@ -6,7 +6,7 @@ use crate::{
     error::Error,
     store::{calls, payments, refunds},
 };
-use chassis::{failpoint, messaging::outbox, postgres::is_violation_of};
+use chassis::{failpoint, postgres::is_violation_of};
 use contracts::money::Money;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -44,7 +44,7 @@ impl Payments {
     /// [`Error::NotFound`], [`Error::NotRefundable`], [`Error::TooMuch`] with refunds under way counted,
     /// [`Error::OtherCurrency`], [`Error::IdempotencyMismatch`].
     pub async fn refund(&self, request: &RefundRequest) -> Result<Refund, Error> {
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         // The row's lock makes refunds of one payment take turns, whoever asks.
         let payment = payments::hold(&mut tx, request.payment_id).await?.ok_or(Error::NotFound)?;
         if let Some(refund) = refunds::by_request(&mut tx, request.requested()).await? {
@@ -52,7 +52,7 @@ impl Payments {
         }
         let refund = record(&mut tx, &payment, request).await?;
         failpoint!("payments.operator_refund.before_commit");
-        outbox::postgres::commit(tx).await?;
+        tx.commit().await?;
         self.desk.wake();
         Ok(refund)
     }

@@ -8,10 +8,7 @@ use crate::{
     provider::{Charge, ChargeStatus},
     store::{calls, payments, refunds},
 };
-use chassis::{
-    failpoint,
-    messaging::{Outgoing, outbox},
-};
+use chassis::{failpoint, messaging::Outgoing, postgres::Tx};
 use chrono::Utc;
 use contracts::{
     envelope::Event,
@@ -33,10 +30,10 @@ impl Payments {
     /// # Errors
     /// Fails when the database does.
     pub async fn settle_refund(&self, payment_id: Uuid, refund_id: Uuid, made: Option<&str>) -> Result<(), Error> {
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         settle_refund(&mut tx, payment_id, refund_id, made).await?;
         failpoint!("payments.refund.before_commit");
-        outbox::postgres::commit(tx).await?;
+        tx.commit().await?;
         self.desk.wake();
         Ok(())
     }
@@ -55,7 +52,7 @@ pub(super) fn verdict(charge: Charge) -> Verdict {
 
 /// Writes the outcomes of those payments that are pending, their events and their replies. Tells the payments that it
 /// settled.
-pub(super) async fn settle_charges(tx: &mut PgConnection, outcomes: &[(Uuid, Verdict)]) -> Result<Vec<Payment>, Error> {
+pub(super) async fn settle_charges(tx: &mut Tx, outcomes: &[(Uuid, Verdict)]) -> Result<Vec<Payment>, Error> {
     let settled = payments::settle(tx, outcomes).await?;
     failpoint!("payments.settle.after_payment");
     for (id, verdict) in outcomes {
@@ -72,10 +69,11 @@ pub(super) async fn settle_charges(tx: &mut PgConnection, outcomes: &[(Uuid, Ver
             messages.push(reply_message(&payment.charge_step, outcome, &payment.origin)?);
         }
     }
-    outbox::postgres::enqueue_all(tx, messages).await?;
+    tx.enqueue_all(messages).await?;
     failpoint!("payments.settle.after_outbox");
     for payment in &settled {
-        metrics::counter!(names::CHARGES, "outcome" => payment.status.as_str()).increment(1);
+        let outcome = payment.status.as_str();
+        tx.on_commit(move || metrics::counter!(names::CHARGES, "outcome" => outcome).increment(1));
         match (payment.status, &payment.undo_step) {
             (Status::Captured, _) => go_on(tx, payment).await?,
             // Declined: there is nothing to give back.
@@ -124,7 +122,7 @@ fn announcement(payment: &Payment) -> sqlx::Result<Outgoing> {
 /// Writes the outcome of a pending refund and its event, and goes on undoing; nothing when it has one. Says whether
 /// it did. A saga's refund never fails: it is tried until it is made.
 pub(super) async fn settle_refund(
-    tx: &mut PgConnection,
+    tx: &mut Tx,
     payment_id: Uuid,
     refund_id: Uuid,
     made: Option<&str>,
@@ -141,7 +139,7 @@ pub(super) async fn settle_refund(
     calls::delete(tx, &[refund_id]).await?;
     failpoint!("payments.refund.after_call");
     let outcome = if made.is_some() { "succeeded" } else { "failed" };
-    metrics::counter!(names::REFUNDS, "outcome" => outcome).increment(1);
+    tx.on_commit(move || metrics::counter!(names::REFUNDS, "outcome" => outcome).increment(1));
     let payment = if made.is_some() {
         let payment =
             payments::add_refunded(tx, payment_id, refund.amount.minor).await?.ok_or(sqlx::Error::RowNotFound)?;
@@ -154,7 +152,7 @@ pub(super) async fn settle_refund(
             refunded_at: Utc::now(),
         };
         let event = Event::new(payment_id.to_string(), payment.version.unsigned_abs(), data);
-        outbox::postgres::enqueue(tx, event_message(event, &payment.origin)?).await?;
+        tx.enqueue(event_message(event, &payment.origin)?).await?;
         payment
     } else {
         payment

@@ -2,7 +2,7 @@
 
 use super::{INTERRUPTED, Payments, settle::settle_charges};
 use crate::{domain::Verdict, error::Error};
-use chassis::{failpoint, messaging::outbox, together::Together};
+use chassis::{failpoint, together::Together};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -22,10 +22,10 @@ impl Payments {
 
     async fn settle_all(self, outcomes: Vec<Arc<(Uuid, Verdict)>>) -> Result<Vec<()>, Error> {
         let outcomes: Vec<_> = outcomes.iter().map(|outcome| (**outcome).clone()).collect();
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         let settled = settle_charges(&mut tx, &outcomes).await?;
         failpoint!("payments.settle.before_commit");
-        outbox::postgres::commit(tx).await?;
+        tx.commit().await?;
         self.wake_for(&settled);
         Ok(vec![(); outcomes.len()])
     }

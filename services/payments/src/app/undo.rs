@@ -9,10 +9,9 @@ use crate::{
         payments, refunds,
     },
 };
-use chassis::{failpoint, messaging::outbox};
+use chassis::{failpoint, postgres::Tx};
 use contracts::command::{Outcome, StepRef, checkout::RefundPayment};
 use serde_json::Value;
-use sqlx::PgConnection;
 
 /// The reason of refunds that a saga asks for.
 const REASON: &str = "undone by the saga";
@@ -25,7 +24,7 @@ impl Payments {
     /// Fails when the database does.
     pub async fn undo(&self, command: &RefundPayment) -> Result<(), Error> {
         let step = &command.step;
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         let known = match payments::hold_step(&mut tx, step.saga_id, &step.step).await? {
             Some(known) => known,
             None if payments::insert_tombstone(&mut tx, step, command.orders_order_id).await? => Known::Tombstone,
@@ -38,7 +37,7 @@ impl Payments {
             Known::Payment(payment) => self.undo_payment(&mut tx, *payment, step).await?,
         }
         failpoint!("payments.undo.before_commit");
-        outbox::postgres::commit(tx).await?;
+        tx.commit().await?;
         self.desk.wake();
         Ok(())
     }
@@ -49,7 +48,7 @@ impl Payments {
     /// # Errors
     /// Fails when the database does.
     pub(super) async fn call_off(&self, job: &Job) -> Result<(), Error> {
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         let held = payments::hold(&mut tx, job.payment_id).await?;
         if let Some(payment) = held
             && payment.status == Status::Pending
@@ -59,10 +58,10 @@ impl Payments {
             payments::undo(&mut tx, payment.id).await?;
             reply(&mut tx, step, nothing(), &payment.origin).await?;
         }
-        Ok(outbox::postgres::commit(tx).await?)
+        Ok(tx.commit().await?)
     }
 
-    async fn undo_payment(&self, tx: &mut PgConnection, mut payment: Payment, step: &StepRef) -> Result<(), Error> {
+    async fn undo_payment(&self, tx: &mut Tx, mut payment: Payment, step: &StepRef) -> Result<(), Error> {
         match payment.status {
             Status::Declined | Status::Undone => return done(tx, step).await,
             Status::Pending if calls::withdraw(tx, payment.id).await? => {
@@ -86,7 +85,7 @@ impl Payments {
 
 /// Does what is next for a captured payment that is held: gives back what is left, or replies that all is.
 /// Nothing when it is not being undone.
-pub(super) async fn go_on(tx: &mut PgConnection, payment: &Payment) -> Result<(), Error> {
+pub(super) async fn go_on(tx: &mut Tx, payment: &Payment) -> Result<(), Error> {
     let Some(step) = &payment.undo_step else { return Ok(()) };
     match payment.undo(refunds::under_way(tx, payment.id).await?) {
         Undo::Wait => {}
@@ -100,7 +99,7 @@ pub(super) async fn go_on(tx: &mut PgConnection, payment: &Payment) -> Result<()
     Ok(())
 }
 
-async fn done(tx: &mut PgConnection, step: &StepRef) -> Result<(), Error> {
+async fn done(tx: &mut Tx, step: &StepRef) -> Result<(), Error> {
     Ok(reply(tx, step, nothing(), &origin()).await?)
 }
 

@@ -7,6 +7,7 @@ pub(crate) use change::{Change, save};
 pub use record::{Record, Waiting};
 
 use anyhow::Result;
+use chassis::postgres::Db;
 use chrono::{DateTime, Utc};
 use contracts::rest::sagas::{SagaEvent, SagaRecord, SagaStatus};
 use record::direction;
@@ -18,8 +19,8 @@ use uuid::Uuid;
 ///
 /// # Errors
 /// Fails when the database is away or the login does not own the schema.
-pub async fn prepare(pool: &PgPool) -> Result<()> {
-    let mut transaction = chassis::postgres::begin(pool).await?;
+pub async fn prepare(db: &Db) -> Result<()> {
+    let mut transaction = db.begin().await?;
     // Two processes that start at once would both find the tables missing.
     sqlx::query("SELECT pg_advisory_xact_lock(hashtext('saga schema'))").execute(&mut *transaction).await?;
     sqlx::raw_sql(include_str!("postgres.sql")).execute(&mut *transaction).await?;

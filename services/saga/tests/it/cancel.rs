@@ -17,9 +17,9 @@ fn wish() -> Cancel {
 }
 
 async fn cancel(world: &World, id: Uuid) -> Result<Cancelled, Error> {
-    let mut transaction = chassis::postgres::begin(&world.pool).await.unwrap();
+    let mut transaction = world.db.begin().await.unwrap();
     let cancelled = world.engine.cancel(&mut transaction, id, wish()).await;
-    chassis::messaging::outbox::postgres::commit(transaction).await.unwrap();
+    transaction.commit().await.unwrap();
     cancelled
 }
 
@@ -50,8 +50,9 @@ async fn a_completed_saga_is_cancelled_until_it_is_closed() {
     for id in [undone, closed] {
         world.until(id, SagaStatus::Completed).await;
     }
-    let mut connection = world.pool.acquire().await.unwrap();
-    world.engine.close(&mut connection, closed).await.unwrap();
+    let mut tx = world.db.begin().await.unwrap();
+    world.engine.close(&mut tx, closed).await.unwrap();
+    tx.commit().await.unwrap();
     assert!(matches!(cancel(&world, closed).await, Err(Error::Refused(Refusal::Closed))));
 
     cancel(&world, undone).await.unwrap();
@@ -70,11 +71,11 @@ async fn a_wish_that_does_not_commit_changes_nothing() {
     world.participants.take(CHARGE, Mood::Holds);
     let id = world.place().await;
     let reply = world.participants.until_held(1).await.remove(0);
-    let mut transaction = chassis::postgres::begin(&world.pool).await.unwrap();
+    let mut transaction = world.db.begin().await.unwrap();
     world.engine.cancel(&mut transaction, id, wish()).await.unwrap();
     transaction.rollback().await.unwrap();
     world.participants.reply(reply).await;
     world.until(id, SagaStatus::Completed).await;
-    let unknown = world.engine.cancel(&mut world.pool.acquire().await.unwrap(), Uuid::now_v7(), wish()).await;
+    let unknown = world.engine.cancel(&mut world.db.begin().await.unwrap(), Uuid::now_v7(), wish()).await;
     assert!(matches!(unknown, Err(Error::NotFound)));
 }

@@ -119,7 +119,7 @@ impl Checkout {
         let ids: Vec<_> = lot.sagas.iter().map(|saga| saga.data.order_id).collect();
         sqlx::query("UPDATE orders SET status = 'confirmed', confirmations = confirmations + 1 WHERE id = ANY($1)")
             .bind(ids)
-            .execute(lot.connection)
+            .execute(&mut **lot.tx)
             .await?;
         let is_lot = verdicts.len() > 1 && self.alone.load(Ordering::SeqCst);
         anyhow::ensure!(!fails && !is_lot, "confirming failed");
@@ -132,7 +132,7 @@ async fn give_up(local: Local<'_, Data>) -> anyhow::Result<()> {
     sqlx::query("UPDATE orders SET status = 'given_up', cause = $2 WHERE id = $1")
         .bind(local.data.order_id)
         .bind(&cause.code)
-        .execute(local.connection)
+        .execute(&mut **local.tx)
         .await?;
     Ok(())
 }

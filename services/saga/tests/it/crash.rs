@@ -66,7 +66,7 @@ async fn a_process_that_was_down_for_longer_than_a_saga_may_take_goes_on_with_it
     assert!(late < Utc::now());
     world.participants.take(CHARGE, Mood::Does);
     // Replies may come before the first sweep.
-    let second = engine(&world.pool, patient);
+    let second = engine(&world.db, patient);
     world.listen(&second);
     world.until(heard, SagaStatus::Completed).await;
     world.run(second).await;
@@ -85,7 +85,7 @@ async fn many_processes_kill_nothing_and_double_nothing() {
     world.participants.take(CHARGE, Mood::Repeats);
     let mut processes = Vec::new();
     for _ in 0..3 {
-        let other = engine(&world.pool, quick.clone());
+        let other = engine(&world.db, quick.clone());
         processes.push(world.run(other).await);
     }
     let mut ids = Vec::new();

@@ -158,7 +158,7 @@ async fn a_list_is_read_by_the_index_of_what_is_asked_for() {
     let options = (*world.pool.connect_options()).clone().options(plans);
     // One connection tells of its own uses.
     let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
-    let engine = engine(&pool, Checkout::default());
+    let engine = engine(&pool.clone().into(), Checkout::default());
     let all = Filter { status: None, kind: None, subject: None, after: None, limit: 21 };
     let of_subject = Filter { subject: Some("x".to_owned()), ..all.clone() };
     let stuck = Filter { status: Some(SagaStatus::NeedsAttention), ..all };

@@ -35,9 +35,10 @@ async fn a_saga_goes_its_way_to_the_end_and_is_closed() {
     ];
     assert_eq!(world.events(id).await, story);
 
-    let mut connection = world.pool.acquire().await.unwrap();
-    world.engine.close(&mut connection, id).await.unwrap();
-    world.engine.close(&mut connection, id).await.unwrap();
+    let mut tx = world.db.begin().await.unwrap();
+    world.engine.close(&mut tx, id).await.unwrap();
+    world.engine.close(&mut tx, id).await.unwrap();
+    tx.commit().await.unwrap();
     assert_eq!(world.saga(id).await.status, SagaStatus::Closed);
 }
 
@@ -90,7 +91,7 @@ async fn replies_that_come_three_times_count_once() {
 async fn what_does_not_commit_never_was() {
     let world = World::new(Checkout::default()).await;
     let id = Uuid::now_v7();
-    let mut transaction = chassis::postgres::begin(&world.pool).await.unwrap();
+    let mut transaction = world.db.begin().await.unwrap();
     world.engine.start::<Checkout>(&mut transaction, order(id)).await.unwrap();
     transaction.rollback().await.unwrap();
     assert!(world.engine.find(id).await.unwrap().is_none());
@@ -99,8 +100,8 @@ async fn what_does_not_commit_never_was() {
     world.until(later, SagaStatus::Completed).await;
     assert!(world.participants.heard(id).is_empty());
 
-    let mut connection = world.pool.acquire().await.unwrap();
-    assert!(matches!(world.engine.close(&mut connection, id).await, Err(Error::NotFound)));
+    let mut tx = world.db.begin().await.unwrap();
+    assert!(matches!(world.engine.close(&mut tx, id).await, Err(Error::NotFound)));
 }
 
 #[tokio::test]
@@ -109,9 +110,9 @@ async fn a_saga_under_way_cannot_be_closed_nor_started_again() {
     world.participants.take(CHARGE, Mood::Holds);
     let id = world.place().await;
     world.until_waits_for(id, CHARGE, 1).await;
-    let mut connection = world.pool.acquire().await.unwrap();
-    let closed = world.engine.close(&mut connection, id).await;
+    let mut tx = world.db.begin().await.unwrap();
+    let closed = world.engine.close(&mut tx, id).await;
     assert!(matches!(closed, Err(Error::Refused(Refusal::NotCompleted))), "{closed:?}");
-    let again = world.engine.start::<Checkout>(&mut connection, order(id)).await;
+    let again = world.engine.start::<Checkout>(&mut tx, order(id)).await;
     assert!(matches!(again, Err(Error::Store(_))), "{again:?}");
 }

@@ -16,7 +16,7 @@ async fn what_is_old_and_over_is_forgotten_and_nothing_else() {
     world.until(completed, SagaStatus::Completed).await;
     let closed = world.place().await;
     world.until(closed, SagaStatus::Completed).await;
-    let mut tx = chassis::postgres::begin(&world.pool).await.unwrap();
+    let mut tx = world.db.begin().await.unwrap();
     world.engine.close(&mut tx, closed).await.unwrap();
     tx.commit().await.unwrap();
     world.participants.take(CHARGE, Mood::Refuses("declined"));

@@ -4,7 +4,10 @@ use crate::{
     checkout::{COMMANDS, Checkout, Data, TABLE},
     participants::Participants,
 };
-use chassis::messaging::{Broker, Consumer, Relay, Subscription, ledger, outbox};
+use chassis::{
+    messaging::{Broker, Consumer, Relay, Subscription, ledger, outbox},
+    postgres::Db,
+};
 use contracts::{command::Direction, rest::sagas::SagaStatus};
 use kit::{Proxy, Sandbox};
 use lapin::{options::QueueDeclareOptions, types::FieldTable};
@@ -24,6 +27,7 @@ const QUEUES: [&str; 2] = ["orders.sagas.0", "orders.sagas.1"];
 
 pub(crate) struct World {
     pub(crate) pool: PgPool,
+    pub(crate) db: Db,
     pub(crate) engine: Engine,
     pub(crate) participants: Participants,
     broker: Broker,
@@ -57,9 +61,10 @@ impl World {
         let sandbox = Sandbox::of("orders").await.unwrap();
         let pool = PgPoolOptions::new().max_connections(20).connect(sandbox.postgres("orders")).await.unwrap();
         chassis::messaging::postgres::prepare(&pool).await.unwrap();
-        saga::prepare(&pool).await.unwrap();
+        let db = Db::from(pool.clone());
+        saga::prepare(&db).await.unwrap();
         sqlx::query(TABLE).execute(&pool).await.unwrap();
-        let engine = engine(&pool, checkout);
+        let engine = engine(&db, checkout);
         let broker = Broker::new(&SecretString::from(sandbox.amqp("orders")), "saga-tests");
         let participants = Participants::new(broker.publisher());
         let subscription = Subscription::to_commands("orders.participants", COMMANDS).partitions(4);
@@ -68,7 +73,7 @@ impl World {
         engine.replies().consumer(&broker, ledger::postgres(pool.clone())).declare().await.unwrap();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { consumer.run(CancellationToken::new()).await.unwrap() });
-        Self { pool, engine, participants, broker, tasks, sandbox }
+        Self { pool, db, engine, participants, broker, tasks, sandbox }
     }
 
     /// Waits until the broker knows that no process takes replies: what one that ends was sent, comes again, and is
@@ -125,7 +130,7 @@ impl World {
 
     fn run_with(&mut self, engine: Engine, broker: Broker) -> Process {
         let end = CancellationToken::new;
-        let relay = Relay::new(outbox::postgres::Store::new(self.pool.clone()), broker.publisher())
+        let relay = Relay::new(outbox::postgres::Store::new(&self.db), broker.publisher())
             .sweep(Duration::from_millis(100))
             .lease(Duration::from_secs(2));
         let consumer = engine.replies().consumer(&broker, ledger::postgres(self.pool.clone()));
@@ -139,14 +144,14 @@ impl World {
     /// Places an order and starts its saga, in one transaction.
     pub(crate) async fn place(&self) -> Uuid {
         let id = Uuid::now_v7();
-        let mut transaction = chassis::postgres::begin(&self.pool).await.unwrap();
+        let mut transaction = self.db.begin().await.unwrap();
         sqlx::query("INSERT INTO orders (id, status) VALUES ($1, 'pending')")
             .bind(id)
             .execute(&mut *transaction)
             .await
             .unwrap();
         self.engine.start::<Checkout>(&mut transaction, order(id)).await.unwrap();
-        outbox::postgres::commit(transaction).await.unwrap();
+        transaction.commit().await.unwrap();
         id
     }
 
@@ -211,8 +216,8 @@ impl World {
 }
 
 /// An engine that sweeps often.
-pub(crate) fn engine(pool: &PgPool, checkout: Checkout) -> Engine {
-    let engine = Engine::new(pool.clone(), "orders").sweep_every(Duration::from_millis(50));
+pub(crate) fn engine(db: &Db, checkout: Checkout) -> Engine {
+    let engine = Engine::new(db.clone(), "orders").sweep_every(Duration::from_millis(50));
     engine.with(checkout).unwrap()
 }
 

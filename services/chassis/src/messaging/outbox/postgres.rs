@@ -1,44 +1,17 @@
 //! The outbox in Postgres: table `outbox`.
 
 use super::{Claimed, Pending, Store as OutboxStore, Wake};
-use crate::messaging::Outgoing;
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
-use std::{sync::LazyLock, time::Duration};
+use crate::{
+    messaging::Outgoing,
+    postgres::{Db, begin_with},
+};
+use sqlx::PgConnection;
+use std::time::Duration;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-/// Rung by every [`commit`] of this process.
-static COMMITS: LazyLock<watch::Sender<()>> = LazyLock::new(watch::Sender::default);
-
-/// Commits a transaction that may have written messages, and wakes the relays of this process.
-///
-/// Postgres itself could wake them (`NOTIFY`), and did: but it lets transactions that notify commit
-/// one after the other, each with a flush of its own to the disk, in all databases of a server.
-/// After a plain `commit`, or when the process dies before it rings, the sweep finds the messages.
-///
-/// # Errors
-/// Fails when the database does; the transaction may have been committed or not.
-pub async fn commit(transaction: Transaction<'_, Postgres>) -> sqlx::Result<()> {
-    transaction.commit().await?;
-    COMMITS.send_replace(());
-    Ok(())
-}
-
-/// Hears every [`commit`] of this process from now on.
-#[must_use]
-pub fn commits() -> watch::Receiver<()> {
-    COMMITS.subscribe()
-}
-
-/// Writes a message into the outbox, in the transaction of `connection`.
-///
-/// Call it after the write that locks the aggregate's row (or checks its version): then the rows
-/// of one subject stand in the order in which its changes committed. Trace, request and cause are
-/// filled in from where the call stands, unless set. Returns the message's id.
-///
-/// # Errors
-/// Fails when the message cannot be encoded or the database refuses it.
-pub async fn enqueue<M>(connection: &mut PgConnection, message: M) -> sqlx::Result<Uuid>
+/// See [`Tx::enqueue`](crate::postgres::Tx::enqueue).
+pub(crate) async fn enqueue<M>(connection: &mut PgConnection, message: M) -> sqlx::Result<Uuid>
 where
     M: TryInto<Outgoing>,
     M::Error: std::error::Error + Send + Sync + 'static,
@@ -60,11 +33,8 @@ where
     Ok(message.envelope.id)
 }
 
-/// Writes many messages like [`enqueue`] does one, in one statement and in this order.
-///
-/// # Errors
-/// Fails when a message cannot be encoded or the database refuses them.
-pub async fn enqueue_all(
+/// See [`Tx::enqueue_all`](crate::postgres::Tx::enqueue_all).
+pub(crate) async fn enqueue_all(
     connection: &mut PgConnection,
     messages: impl IntoIterator<Item = Outgoing>,
 ) -> sqlx::Result<()> {
@@ -102,14 +72,14 @@ pub async fn enqueue_all(
 /// The table as a relay sees it.
 #[derive(Clone)]
 pub struct Store {
-    pool: PgPool,
+    db: Db,
 }
 
 impl Store {
-    /// Reads the outbox of the database behind `pool`.
+    /// Reads the outbox of a database.
     #[must_use]
-    pub fn new(pool: PgPool) -> Self {
-        Self { pool }
+    pub fn new(db: &Db) -> Self {
+        Self { db: db.clone() }
     }
 }
 
@@ -148,7 +118,7 @@ impl OutboxStore for Store {
     type Wake = watch::Receiver<()>;
 
     async fn claim(&self, relay: Uuid, limit: u32, lease: Duration) -> anyhow::Result<Vec<Claimed>> {
-        let mut transaction = crate::postgres::begin_with(&self.pool, TURN).await?;
+        let mut transaction = begin_with(self.db.pool(), TURN).await?;
         let claimed = sqlx::query_as(CLAIM)
             .bind(relay)
             .bind(i64::from(limit))
@@ -161,14 +131,14 @@ impl OutboxStore for Store {
 
     async fn settle(&self, relay: Uuid, published: &[Uuid], back: &[Uuid]) -> anyhow::Result<()> {
         let settled = [published, back].concat();
-        let mut transaction = crate::postgres::begin_with(&self.pool, TURN).await?;
+        let mut transaction = begin_with(self.db.pool(), TURN).await?;
         let query = sqlx::query(SETTLE).bind(relay).bind(published).bind(settled);
         query.execute(&mut *transaction).await?;
         Ok(transaction.commit().await?)
     }
 
     async fn release(&self, relay: Uuid) -> anyhow::Result<()> {
-        let mut transaction = crate::postgres::begin_with(&self.pool, TURN).await?;
+        let mut transaction = begin_with(self.db.pool(), TURN).await?;
         let query = sqlx::query("DELETE FROM outbox_claims WHERE relay = $1").bind(relay);
         query.execute(&mut *transaction).await?;
         Ok(transaction.commit().await?)
@@ -180,19 +150,19 @@ impl OutboxStore for Store {
                     coalesce(extract(epoch FROM clock_timestamp() - min(enqueued_at)), 0)::float8
              FROM outbox",
         )
-        .fetch_one(&self.pool)
+        .fetch_one(self.db.pool())
         .await?;
         Ok(Pending { count: count.unsigned_abs(), oldest })
     }
 
     async fn listen(&self) -> anyhow::Result<watch::Receiver<()>> {
-        Ok(commits())
+        Ok(self.db.commits())
     }
 }
 
 impl Wake for watch::Receiver<()> {
     async fn woken(&mut self) -> anyhow::Result<()> {
-        // The sender is a static: it never goes away.
+        // The sender is the store's: it lives as long as the relay.
         Ok(self.changed().await?)
     }
 }

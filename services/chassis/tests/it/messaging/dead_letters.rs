@@ -31,7 +31,7 @@ impl Refusing {
     async fn start(engine: Engine) -> Self {
         let bench = Bench::new(&[engine, Engine::Rabbitmq]).await;
         let ledger: Ledger = match engine {
-            Engine::Postgres => ledger::postgres(bench.postgres().await),
+            Engine::Postgres => ledger::postgres(bench.postgres().await.pool().clone()),
             Engine::Mongo => ledger::mongo(&bench.mongo().await.1),
             _ => ledger::memory(async || Ok(())),
         };

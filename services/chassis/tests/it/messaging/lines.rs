@@ -19,7 +19,7 @@ fn patient() -> Subscription {
 
 async fn ledger(bench: &Bench, engine: Engine) -> Ledger {
     match engine {
-        Engine::Postgres => ledger::postgres(bench.postgres().await),
+        Engine::Postgres => ledger::postgres(bench.postgres().await.pool().clone()),
         _ => ledger::mongo(&bench.mongo().await.1),
     }
 }
@@ -69,11 +69,11 @@ async fn a_process_that_dies_while_messages_wait_leaves_them_in_order(#[case] en
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_ledger_is_away_nobody_climbs_the_ladder(#[case] ladder: &[Duration]) {
     let bench = Bench::new(&[Engine::Postgres, Engine::Rabbitmq]).await;
-    let pool = bench.postgres().await;
+    let db = bench.postgres().await;
     let rename = |from: &str, to: &str| {
         let statement = format!("ALTER TABLE {from} RENAME TO {to}");
-        let pool = pool.clone();
-        async move { sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&pool).await.unwrap() }
+        let db = db.clone();
+        async move { sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(db.pool()).await.unwrap() }
     };
     let (seen, tries) = (Seen::default(), Arc::new(AtomicUsize::new(0)));
     let (noting, counting) = (seen.clone(), Arc::clone(&tries));
@@ -84,7 +84,7 @@ async fn while_the_ledger_is_away_nobody_climbs_the_ladder(#[case] ladder: &[Dur
         }
         async move { if fails { Err(HandleError::transient(anyhow::anyhow!("no database"))) } else { Ok(()) } }
     });
-    let ledger = ledger::postgres(pool.clone());
+    let ledger = ledger::postgres(db.pool().clone());
     let subscription = patient().ladder(ladder.iter().copied());
     let letters = DeadLetters::new(&bench.broker, &subscription, ledger.clone());
     let running = Running::start(&bench.broker, subscription, &ledger, handler).await;

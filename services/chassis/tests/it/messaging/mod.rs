@@ -13,10 +13,13 @@ mod stream;
 mod together;
 
 use anyhow::{Context as _, Result};
-use chassis::messaging::{
-    Broker, Consumer, HandleError, Handler, Message, Outgoing, Publisher, Subscription,
-    ledger::Ledger,
-    stream::{Reader, Record, Start},
+use chassis::{
+    messaging::{
+        Broker, Consumer, HandleError, Handler, Message, Outgoing, Publisher, Subscription,
+        ledger::Ledger,
+        stream::{Reader, Record, Start},
+    },
+    postgres::Db,
 };
 use contracts::{
     amqp::EVENTS_LOG,
@@ -26,7 +29,7 @@ use contracts::{
 use kit::{Engine, Sandbox};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use sqlx::{PgPool, postgres::PgPoolOptions};
+use sqlx::postgres::PgPoolOptions;
 use std::{
     collections::HashSet,
     future::Future,
@@ -73,11 +76,11 @@ impl Bench {
     }
 
     /// A database with the tables of messaging in it.
-    async fn postgres(&self) -> PgPool {
+    async fn postgres(&self) -> Db {
         let options = PgPoolOptions::new().max_connections(20);
         let pool = options.connect(self.sandbox.postgres("auth")).await.expect("a database");
         chassis::messaging::postgres::prepare(&pool).await.expect("tables");
-        pool
+        pool.into()
     }
 
     /// A database with the collections of messaging in it, and the shortener's way to the broker:

@@ -16,30 +16,30 @@ use tracing_subscriber::layer::SubscriberExt;
 #[tokio::test]
 async fn one_trace_and_one_request_span_everything_that_an_event_leads_to() {
     let bench = Bench::new(&[Engine::Postgres, Engine::Rabbitmq]).await;
-    let pool = bench.postgres().await;
+    let db = bench.postgres().await;
     let provider = SdkTracerProvider::builder().build();
     let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
     let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(layer));
 
-    let enqueueing = pool.clone();
+    let enqueueing = db.clone();
     let handler = Handling(move |message: Message| {
-        let pool = enqueueing.clone();
+        let db = enqueueing.clone();
         async move {
             if message.subject == "cause" {
-                let mut transaction = chassis::postgres::begin(&pool).await?;
-                outbox::postgres::enqueue(&mut transaction, counted("effect", 1)).await?;
+                let mut transaction = db.begin().await?;
+                transaction.enqueue(counted("effect", 1)).await?;
                 transaction.commit().await?;
             }
             Ok(())
         }
     });
-    let running = Running::start(&bench.broker, subscription(), &ledger::postgres(pool.clone()), handler).await;
-    let relay = Relay::new(outbox::postgres::Store::new(pool.clone()), bench.broker.publisher());
+    let running = Running::start(&bench.broker, subscription(), &ledger::postgres(db.pool().clone()), handler).await;
+    let relay = Relay::new(outbox::postgres::Store::new(&db), bench.broker.publisher());
     let relay = tokio::spawn(relay.run(CancellationToken::new()));
 
     let request = async {
-        let mut transaction = chassis::postgres::begin(&pool).await.unwrap();
-        outbox::postgres::enqueue(&mut transaction, counted("cause", 1)).await.unwrap();
+        let mut transaction = db.begin().await.unwrap();
+        transaction.enqueue(counted("cause", 1)).await.unwrap();
         transaction.commit().await.unwrap();
         telemetry::traceparent().unwrap()
     };

@@ -1,13 +1,15 @@
 use super::{Bench, Counted, Handling, PATIENCE, counted, in_order, read_log};
 use anyhow::Result;
-use chassis::messaging::{
-    Broker, Consumer, Outgoing, Relay, Subscription, ledger,
-    outbox::{self, Store},
+use chassis::{
+    messaging::{
+        Broker, Consumer, Outgoing, Relay, Subscription, ledger,
+        outbox::{self, Store},
+    },
+    postgres::Db,
 };
 use contracts::{amqp::COMMANDS_EXCHANGE, envelope::EventData as _};
 use futures::future::try_join_all;
 use kit::{Engine, Proxy};
-use sqlx::PgPool;
 use std::{collections::HashSet, time::Duration};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -28,16 +30,16 @@ async fn emptied<S: Store>(store: &S) {
 
 /// Writes `rows` events by `writers` at once, as many services' requests do: each transaction takes
 /// its aggregate's row, writes one to seven events, and dawdles, so that commits land out of order.
-async fn write(pool: &PgPool, writers: u64, rows: u64) -> Result<HashSet<Uuid>> {
+async fn write(db: &Db, writers: u64, rows: u64) -> Result<HashSet<Uuid>> {
     sqlx::raw_sql("CREATE TABLE IF NOT EXISTS aggregates (id text PRIMARY KEY, version bigint NOT NULL)")
-        .execute(pool)
+        .execute(db.pool())
         .await?;
     let work = (0..writers).map(|writer| async move {
         let mut ids = Vec::new();
         let (mut left, mut turn) = (rows / writers, writer);
         while left > 0 {
             let count = (turn % 7 + 1).min(left);
-            ids.extend(change(pool, &format!("aggregate-{}", turn * 31 % 40), count).await?);
+            ids.extend(change(db, &format!("aggregate-{}", turn * 31 % 40), count).await?);
             (left, turn) = (left - count, turn + 13);
         }
         anyhow::Ok(ids)
@@ -45,8 +47,8 @@ async fn write(pool: &PgPool, writers: u64, rows: u64) -> Result<HashSet<Uuid>> 
     Ok(try_join_all(work).await?.into_iter().flatten().collect())
 }
 
-async fn change(pool: &PgPool, aggregate: &str, count: u64) -> Result<Vec<Uuid>> {
-    let mut transaction = chassis::postgres::begin(pool).await?;
+async fn change(db: &Db, aggregate: &str, count: u64) -> Result<Vec<Uuid>> {
+    let mut transaction = db.begin().await?;
     let version: i64 = sqlx::query_scalar(
         "INSERT INTO aggregates (id, version) VALUES ($1, $2)
          ON CONFLICT (id) DO UPDATE SET version = aggregates.version + $2 RETURNING version",
@@ -58,7 +60,7 @@ async fn change(pool: &PgPool, aggregate: &str, count: u64) -> Result<Vec<Uuid>>
     let mut ids = Vec::new();
     for number in version.unsigned_abs() - count + 1..=version.unsigned_abs() {
         let event = counted(aggregate, number);
-        ids.push(outbox::postgres::enqueue(&mut transaction, event).await?);
+        ids.push(transaction.enqueue(event).await?);
     }
     if count == 7 {
         sqlx::query("SELECT pg_sleep(0.02)").execute(&mut *transaction).await?;
@@ -70,15 +72,15 @@ async fn change(pool: &PgPool, aggregate: &str, count: u64) -> Result<Vec<Uuid>>
 #[tokio::test]
 async fn what_is_rolled_back_is_not_published() {
     let bench = Bench::new(ENGINES).await;
-    let pool = bench.postgres().await;
-    let mut given_up = chassis::postgres::begin(&pool).await.unwrap();
-    outbox::postgres::enqueue(&mut given_up, counted("never", 1)).await.unwrap();
+    let db = bench.postgres().await;
+    let mut given_up = db.begin().await.unwrap();
+    given_up.enqueue(counted("never", 1)).await.unwrap();
     given_up.rollback().await.unwrap();
-    let mut committed = chassis::postgres::begin(&pool).await.unwrap();
-    let id = outbox::postgres::enqueue(&mut committed, counted("once", 1)).await.unwrap();
+    let mut committed = db.begin().await.unwrap();
+    let id = committed.enqueue(counted("once", 1)).await.unwrap();
     committed.commit().await.unwrap();
 
-    let store = outbox::postgres::Store::new(pool);
+    let store = outbox::postgres::Store::new(&db);
     relay(store.clone(), &bench.broker);
     emptied(&store).await;
     let log = read_log(&bench.broker, 1).await.unwrap();
@@ -88,14 +90,14 @@ async fn what_is_rolled_back_is_not_published() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_concurrent_writers_nothing_is_lost_and_subjects_keep_their_order() {
     let bench = Bench::new(ENGINES).await;
-    let pool = bench.postgres().await;
-    let store = outbox::postgres::Store::new(pool.clone());
+    let db = bench.postgres().await;
+    let store = outbox::postgres::Store::new(&db);
     // Three relays, at work while the writers are.
     let other = Broker::new(&bench.sandbox.amqp("auth").into(), "another-process");
     relay(store.clone(), &bench.broker);
     relay(store.clone(), &bench.broker);
     relay(store.clone(), &other);
-    let written = write(&pool, 16, 8_000).await.unwrap();
+    let written = write(&db, 16, 8_000).await.unwrap();
     emptied(&store).await;
     let log = read_log(&bench.broker, written.len()).await.unwrap();
     assert_eq!(log.iter().map(|record| record.message.id).collect::<HashSet<_>>(), written);
@@ -105,9 +107,9 @@ async fn of_many_concurrent_writers_nothing_is_lost_and_subjects_keep_their_orde
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_is_killed_again_and_again_loses_nothing() {
     let bench = Bench::new(ENGINES).await;
-    let pool = bench.postgres().await;
-    let store = outbox::postgres::Store::new(pool.clone());
-    let written = write(&pool, 8, 2_000).await.unwrap();
+    let db = bench.postgres().await;
+    let store = outbox::postgres::Store::new(&db);
+    let written = write(&db, 8, 2_000).await.unwrap();
     while store.pending().await.unwrap().count > 500 {
         let before = store.pending().await.unwrap().count;
         let doomed = relay(store.clone(), &bench.broker);
@@ -125,15 +127,15 @@ async fn a_relay_that_is_killed_again_and_again_loses_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_is_cut_loses_nothing() {
     let bench = Bench::new(ENGINES).await;
-    let pool = bench.postgres().await;
-    let store = outbox::postgres::Store::new(pool.clone());
+    let db = bench.postgres().await;
+    let store = outbox::postgres::Store::new(&db);
     let url = bench.sandbox.amqp("auth");
     let proxy = Proxy::start(url).await.unwrap();
     let fragile = Broker::new(&proxy.url(url).unwrap().into(), "behind-proxy");
     let relay = relay(store.clone(), &fragile);
     let writing = tokio::spawn({
-        let pool = pool.clone();
-        async move { write(&pool, 8, 2_000).await }
+        let db = db.clone();
+        async move { write(&db, 8, 2_000).await }
     });
     while !writing.is_finished() {
         proxy.cut();
@@ -158,16 +160,16 @@ fn to_nobody(subject: &str) -> Outgoing {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_nobody_takes_holds_back_its_subject_only() {
     let bench = Bench::new(ENGINES).await;
-    let pool = bench.postgres().await;
-    let store = outbox::postgres::Store::new(pool.clone());
+    let db = bench.postgres().await;
+    let store = outbox::postgres::Store::new(&db);
     // More than a relay claims at once, and before all else.
-    let mut transaction = chassis::postgres::begin(&pool).await.unwrap();
+    let mut transaction = db.begin().await.unwrap();
     let unroutable = (0..300).map(|number| to_nobody(&format!("nobody-{number}")));
-    outbox::postgres::enqueue_all(&mut transaction, unroutable).await.unwrap();
+    transaction.enqueue_all(unroutable).await.unwrap();
     for subject in ["nobody-7", "somebody"] {
-        outbox::postgres::enqueue(&mut transaction, counted(subject, 2)).await.unwrap();
+        transaction.enqueue(counted(subject, 2)).await.unwrap();
     }
-    outbox::postgres::commit(transaction).await.unwrap();
+    transaction.commit().await.unwrap();
     let patient = Relay::new(store.clone(), bench.broker.publisher()).lease(PATIENCE).sweep(PATIENCE);
     let relay = tokio::spawn(patient.run(CancellationToken::new()));
     let log = read_log(&bench.broker, 1).await.unwrap();
@@ -178,9 +180,9 @@ async fn what_nobody_takes_holds_back_its_subject_only() {
     // Somebody declares a queue: all goes out, each subject in order.
     relay.abort();
     let commands = Subscription::to_commands("auth.late", [Counted::TYPE]);
-    let ledger = ledger::postgres(pool.clone());
+    let ledger = ledger::postgres(db.pool().clone());
     Consumer::new(&bench.broker, commands, ledger, Handling(|_| async { Ok(()) })).declare().await.unwrap();
-    sqlx::query("DELETE FROM outbox_claims").execute(&pool).await.unwrap();
+    sqlx::query("DELETE FROM outbox_claims").execute(db.pool()).await.unwrap();
     self::relay(store.clone(), &bench.broker);
     emptied(&store).await;
     let log = read_log(&bench.broker, 2).await.unwrap();

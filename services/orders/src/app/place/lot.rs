@@ -12,17 +12,15 @@ use crate::{
     metrics as names,
     store::idempotency::{self, Request},
 };
-use chassis::{failpoint, messaging::outbox};
+use chassis::{failpoint, postgres::Tx};
 use contracts::rest::orders::Order;
-use saga::{Begun, Started};
-use sqlx::PgConnection;
+use saga::Begun;
 use std::sync::Arc;
 use uuid::Uuid;
 
 /// What is written of orders that are placed.
 #[derive(Default)]
 struct Lot<'a> {
-    wishes: Vec<&'a Wish>,
     orders: Vec<Recorded>,
     answers: Vec<(Request<'a>, serde_json::Value)>,
     sagas: Vec<Begun>,
@@ -34,14 +32,11 @@ impl Shop {
     /// # Errors
     /// Fails when the database does: then none is placed.
     pub(super) async fn place_all(self, wishes: Vec<Arc<Wish>>) -> Result<Vec<Result<Order, Error>>, Error> {
-        let mut tx = chassis::postgres::begin(&self.pool).await?;
+        let mut tx = self.db.begin().await?;
         match self.place_in(&mut tx, &wishes).await {
-            Ok((answers, placed)) => {
-                outbox::postgres::commit(tx).await?;
+            Ok(answers) => {
+                tx.commit().await?;
                 failpoint!("orders.place.after_commit");
-                for (wish, started) in placed {
-                    wish.scope.run(async { started.tell() }).await;
-                }
                 Ok(answers)
             }
             Err(error) => {
@@ -53,11 +48,7 @@ impl Shop {
         }
     }
 
-    async fn place_in<'a>(
-        &self,
-        tx: &mut PgConnection,
-        wishes: &'a [Arc<Wish>],
-    ) -> Result<(Vec<Result<Order, Error>>, Vec<(&'a Wish, Started)>), Error> {
+    async fn place_in(&self, tx: &mut Tx, wishes: &[Arc<Wish>]) -> Result<Vec<Result<Order, Error>>, Error> {
         let requests: Vec<_> = wishes.iter().map(|wish| wish.request()).collect();
         let begun = idempotency::begin(tx, &requests).await?;
         let fresh = wishes.iter().zip(&begun).filter(|(_, begun)| matches!(begun, Ok(None)));
@@ -73,7 +64,8 @@ impl Shop {
                 Err(refused) => Err(refused),
             });
         }
-        Ok((answers, self.store(tx, lot).await?))
+        self.store(tx, lot).await?;
+        Ok(answers)
     }
 
     /// Adds an order to the lot, if nothing is wrong with it.
@@ -94,23 +86,22 @@ impl Shop {
         let data = CheckoutData::new(order, Payment::from(means));
         let start = saga::Start { id: order.id, subject: order.id.to_string(), data };
         let begun = self.engine.begin::<Checkout>(start).map_err(of_engine)?;
-        lot.wishes.push(wish);
         lot.answers.push((wish.request(), serde_json::to_value(&answer)?));
         lot.orders.push(recorded);
         lot.sagas.push(begun);
         Ok(answer)
     }
 
-    async fn store<'a>(&self, tx: &mut PgConnection, lot: Lot<'a>) -> Result<Vec<(&'a Wish, Started)>, Error> {
-        if lot.wishes.is_empty() {
-            return Ok(Vec::new());
+    async fn store(&self, tx: &mut Tx, lot: Lot<'_>) -> Result<(), Error> {
+        if lot.orders.is_empty() {
+            return Ok(());
         }
         Recorded::store(tx, lot.orders).await?;
         failpoint!("orders.place.after_order");
         idempotency::finish(tx, &lot.answers).await?;
         failpoint!("orders.place.after_key");
-        let started = self.engine.start_all(tx, lot.sagas).await.map_err(of_engine)?;
+        self.engine.start_all(tx, lot.sagas).await.map_err(of_engine)?;
         failpoint!("orders.place.after_saga");
-        Ok(lot.wishes.into_iter().zip(started).collect())
+        Ok(())
     }
 }

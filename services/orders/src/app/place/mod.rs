@@ -74,7 +74,7 @@ impl Shop {
     async fn refuse(&self, user: Uuid, why: String, order: &PlaceOrder) -> Result<Refusals, Error> {
         let mut fields = Refusals::default();
         fields.refuse("Idempotency-Key", why);
-        let mut connection = self.pool.acquire().await?;
+        let mut connection = self.db.pool().acquire().await?;
         let known = Known::read(&mut connection, &[(user, order)]).await?;
         match known.consider(user, order, &self.keyring) {
             Ok(_) => Ok(fields),

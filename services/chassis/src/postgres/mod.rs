@@ -1,5 +1,12 @@
 //! A service's way to its Postgres database, and what a failure of it means.
 
+mod db;
+mod tx;
+
+pub use db::Db;
+pub(crate) use db::{begin, begin_with};
+pub use tx::Tx;
+
 use crate::{
     App,
     config::Postgres,
@@ -9,7 +16,7 @@ use anyhow::Context as _;
 use contracts::patience::{CONNECTION, STATEMENT};
 use secrecy::ExposeSecret as _;
 use sqlx::{
-    Error, PgConnection, PgPool, Postgres as Database, Transaction,
+    Error, PgConnection, PgPool,
     migrate::Migrator,
     pool::PoolConnectionMetadata,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -56,24 +63,10 @@ const STATES: [&str; 5] = ["08", "28", "53", "57", "58"];
 /// [left alone](LEFT_ALONE) or took too long.
 const PASSING: [&str; 6] = ["40001", "40P01", "55P03", "25006", "25P03", "25P04"];
 
-/// A service's database. Cloning is cheap.
-#[derive(Debug, Clone)]
-pub struct Db {
-    pool: PgPool,
-}
-
-impl Db {
-    /// Its connections.
-    #[must_use]
-    pub fn pool(&self) -> PgPool {
-        self.pool.clone()
-    }
-}
-
 /// Consumers remember in the database.
 impl From<&Db> for Ledger {
     fn from(db: &Db) -> Self {
-        messaging::ledger::postgres(db.pool())
+        messaging::ledger::postgres(db.pool().clone())
     }
 }
 
@@ -117,7 +110,7 @@ impl AppPostgres for App {
         workers: u32,
     ) -> anyhow::Result<(Db, Db)> {
         let db = open(settings, migrations).await?;
-        let workers = Db { pool: pool(settings, workers)? };
+        let workers = db.over(pool(settings, workers)?);
         add(self, &db, &workers);
         Ok((db, workers))
     }
@@ -131,16 +124,16 @@ async fn open(settings: &Postgres, migrations: &Migrator) -> anyhow::Result<Db> 
     patient.close().await;
     let pool = pool(settings, settings.max_connections)?;
     messaging::postgres::prepare(&pool).await.context("the messaging tables could not be prepared")?;
-    Ok(Db { pool })
+    Ok(Db::from(pool))
 }
 
 /// Adds what belongs to every database.
 fn add(app: &mut App, db: &Db, workers: &Db) {
-    app.needs("postgres", db, |db| async move { Ok(sqlx::query("SELECT 1").execute(&db.pool).await.map(drop)?) });
-    app.every("inbox upkeep", Duration::from_hours(1), workers.pool(), |pool| async move {
+    app.needs("postgres", db, |db| async move { Ok(sqlx::query("SELECT 1").execute(db.pool()).await.map(drop)?) });
+    app.every("inbox upkeep", Duration::from_hours(1), workers.pool().clone(), |pool| async move {
         messaging::postgres::keep_up(&pool).await
     });
-    app.relay(outbox::postgres::Store::new(workers.pool()));
+    app.relay(outbox::postgres::Store::new(workers));
 }
 
 /// Up to `most` connections, made when they are needed.
@@ -220,29 +213,6 @@ impl Looks {
 /// One column of what is written in many rows, for `unnest`.
 pub fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
     rows.iter().map(of).collect()
-}
-
-/// Begins a transaction, as all of ours begin: a caller that goes away meanwhile leaves none open.
-///
-/// # Errors
-/// Fails when no connection is free in time, or the database is away.
-pub async fn begin(pool: &PgPool) -> sqlx::Result<Transaction<'static, Database>> {
-    begin_with(pool, "BEGIN").await
-}
-
-/// Begins a transaction like [`begin`], with a `BEGIN` of the caller's.
-///
-/// [`sqlx::Pool::begin_with`] must not be dropped before it ends, as a request's time limit or a client that hangs up
-/// would: `BEGIN` has been sent, and the pool gets back a connection that it takes for idle. Whatever the next one
-/// writes with it would be in a transaction that nobody commits (sqlx issue 4385). So a task of its own sees it to its end.
-///
-/// # Errors
-/// Fails when no connection is free in time, or the database is away.
-#[expect(clippy::disallowed_methods, reason = "the one place that sees it to its end")]
-pub async fn begin_with(pool: &PgPool, statement: &'static str) -> sqlx::Result<Transaction<'static, Database>> {
-    let pool = pool.clone();
-    let begun = tokio::spawn(async move { pool.begin_with(statement).await });
-    begun.await.map_err(|_| Error::WorkerCrashed)?
 }
 
 /// Whether the database is away or cannot do its work for the moment, rather than asked something wrong: another try may
