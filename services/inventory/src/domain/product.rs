@@ -126,12 +126,14 @@ mod tests {
     fn prices_are_not_below_zero_nor_beyond_counting() {
         let price = |minor| Price::parse(Money::new(minor, Currency::BRL));
         assert!(price(0).is_ok() && price(100_000_000_000).is_ok());
-        assert!(price(-1).is_err() && price(i64::MAX).is_err());
+        assert_eq!(price(-1), Err("must not be below zero"));
+        assert_eq!(price(i64::MAX), Err("must be at most 100000000000 minor units"));
     }
 
     #[test]
     fn an_empty_description_is_none() {
         assert_eq!(Description::parse("  \n \u{200b}"), Ok(None));
+        assert_eq!(Name::parse(" Red  mug ").unwrap().as_str(), "Red mug");
         assert!(Name::parse("\u{200b}").is_err());
         assert!(Description::parse("one\ntwo").is_ok_and(|text| text.is_some()));
         assert!(Description::parse("\u{0}").is_err());

@@ -108,6 +108,7 @@ mod tests {
         assert_eq!(stock.after(Kind::Decrease, 3), Err(StockError::NotEnough { available: 2 }));
         assert_eq!(stock.after(Kind::Release, 4), Err(StockError::NotReserved { reserved: 3 }));
         let full = Stock { on_hand: MOST, reserved: 0 };
+        assert_eq!(Stock { on_hand: MOST - 1, ..full }.after(Kind::Increase, 1), Ok(full));
         assert_eq!(full.after(Kind::Increase, 1), Err(StockError::TooMany));
     }
 }

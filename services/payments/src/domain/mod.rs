@@ -56,4 +56,18 @@ mod tests {
         assert_eq!(read_charge_key(&refund_key(id)), None);
         assert_eq!(read_refund_key(&charge_key(id, "refund")), None);
     }
+
+    #[test]
+    fn only_an_attempt_that_is_not_older_counts() {
+        let attempt = |attempt| StepRef {
+            saga_id: Uuid::nil(),
+            step: "charge_payment".to_owned(),
+            direction: contracts::command::Direction::Forward,
+            attempt,
+            reply_to: "orders.saga.replied".to_owned(),
+        };
+        let newer = |step, known| is_newer(&attempt(step), Some(&attempt(known)));
+        assert!(is_newer(&attempt(1), None) && newer(2, 2) && newer(3, 2));
+        assert!(!newer(1, 2));
+    }
 }

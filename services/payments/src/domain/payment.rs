@@ -219,6 +219,28 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_left_is_neither_given_back_nor_on_its_way() {
+        let payment = payment(100, 30);
+        let minors = [0, 20, 70].map(|under_way| payment.left(under_way).minor);
+        assert_eq!((payment.refunded().minor, minors), (30, [70, 50, 0]));
+    }
+
+    #[test]
+    fn the_saga_is_told_what_became_of_a_charge() {
+        let told = |status| Payment { status, decline_reason: Some("no".to_owned()), ..payment(100, 0) }.outcome();
+        let refused =
+            |code: &str, message: &str| Some(Outcome::Refused { code: code.to_owned(), message: message.to_owned() });
+        assert_eq!(told(Status::Pending), None);
+        let answer = serde_json::json!({ "payment_id": Uuid::nil() });
+        assert_eq!(told(Status::Captured), Some(Outcome::Done { answer }));
+        assert_eq!(told(Status::Declined), refused("declined", "no"));
+        let undone = refused("undone", "The step was undone before.");
+        assert_eq!((told(Status::Undone), Known::Tombstone.outcome()), (undone.clone(), undone));
+        let known = Known::Payment(Box::new(payment(100, 0)));
+        assert_eq!(known.outcome(), payment(100, 0).outcome());
+    }
+
     proptest! {
         #[test]
         fn undoing_ends_with_everything_given_back(

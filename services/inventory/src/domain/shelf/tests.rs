@@ -161,3 +161,15 @@ fn every_item_of_a_reservation_is_set_aside_freed_taken_out_and_brought_back() {
     assert_eq!(shelf.fulfil(Status::Open, &wanted), Ok(Status::Fulfilled));
     assert_eq!(stock(&shelf), gone);
 }
+
+#[test]
+fn the_operations_of_a_product_are_numbered() {
+    let mut shelf = shelf(5);
+    shelf.reserve(&items(&[(0, 1), (1, 1)])).unwrap();
+    shelf.release(Status::Open, &items(&[(0, 1)])).unwrap();
+    let number = |change: &Change| match change.what {
+        What::Operation { number, .. } => (change.product_id.as_u128(), change.version, number),
+        What::Unavailable { .. } => panic!("{change:?}"),
+    };
+    assert_eq!(shelf.take_changes().iter().map(number).collect::<Vec<_>>(), [(0, 2, 1), (1, 2, 1), (0, 3, 2)]);
+}
