@@ -125,6 +125,30 @@ fn a_chain_of_fragments_is_refused_wherever_the_walk_begins() {
     }
     chain.push_str(" fragment f200 on Query { __typename }");
     assert_eq!(limit(&chain), "nested selections");
+    // From its end, each fragment is known when the next one spreads it.
+    let links = (0..200).rev().map(|number| format!(" fragment f{number} on Query {{ ...f{} }}", number + 1));
+    let backwards = format!("{{ __typename }} fragment f200 on Query {{ __typename }}{}", links.collect::<String>());
+    assert_eq!(limit(&backwards), "nested selections");
+}
+
+#[test]
+fn a_list_that_is_written_out_has_its_length_and_only_lengths_depend_on_variables() {
+    let parse = |query: &str| Parser::new().parse_ast(query, "test").expect("it is well-formed");
+    let document = parse("mutation { createLinks(inputs: [{}, {}, {}]) { link { code } } }");
+    assert_eq!(walk::weigh(&Parts::of(&document)).cost, 3 * 2 + 1);
+    assert!(!depends_on_variables(&document));
+    assert!(!depends_on_variables(&parse("query($c: String!) { link(code: $c) { code } links(first: 3) { id } }")));
+    assert_eq!(refused(&format!("{{ {} }}", "me ".repeat(20))), None);
+}
+
+#[test]
+fn everything_that_validation_looks_at_is_a_part() {
+    let query = "{ a(b: [1, { c: 2 }]) { d } ...f ... { e @g(h: 3) } } fragment f on Query { i }";
+    let document = Parser::new().parse_ast(query, "test").expect("it is well-formed");
+    let weight = walk::weigh(&Parts::of(&document));
+    // The field `a` with its argument of four values, and `d`; the fragment and `i`; the inline one, `e`, the directive
+    // and its argument.
+    assert_eq!((weight.parts, weight.nesting, weight.depth), (1 + 5 + 1 + 2 + 2 + 3, 2, 2));
 }
 
 #[test]
