@@ -137,6 +137,29 @@ async fn a_flight_goes_on_as_long_as_anybody_waits_and_is_not_joined_once_it_has
     assert_eq!(upstream.calls(), 2);
 }
 
+#[tokio::test]
+async fn after_a_write_its_caller_joins_no_read_that_began_before() {
+    let upstream = Upstream::holding();
+    let stack = SingleFlight::new(Inner(upstream.clone()));
+    let call = |method, caller: &str| Call { caller: caller.into(), ..Call::new(method, "/") };
+    let mut earlier = Box::pin(stack.call(call(Method::GET, "ana")));
+    let mut of_another = Box::pin(stack.call(call(Method::GET, "bia")));
+    let mut write = Box::pin(stack.call(call(Method::POST, "ana")));
+    for begun in [&mut earlier, &mut of_another, &mut write] {
+        assert!(futures::poll!(begun).is_pending());
+    }
+    // The reads have been let through as well, and nobody has looked at them yet: they are still under way.
+    upstream.open.as_ref().expect("held").notify_waiters();
+    write.await.expect("an answer");
+    let calls = upstream.calls();
+    let mut later = Box::pin(stack.call(call(Method::GET, "ana")));
+    assert!(futures::poll!(&mut later).is_pending());
+    assert_eq!(upstream.calls(), calls + 1, "it looks for itself");
+    let mut joining = Box::pin(stack.call(call(Method::GET, "bia")));
+    assert!(futures::poll!(&mut joining).is_ready(), "it is brought on by the one that joins");
+    assert_eq!(upstream.calls(), calls + 1, "what others share stays");
+}
+
 #[tokio::test(start_paused = true)]
 async fn analytics_that_hangs_is_waited_for_as_long_as_its_deadline_and_less_than_a_second() {
     // Its connections are accepted by the kernel and never answered.

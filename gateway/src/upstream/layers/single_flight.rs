@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use crate::metrics;
 use crate::stack::{Layer, Outcome};
-use crate::upstream::call::{Answer, AnswerBody, Call, Read, Reply};
+use crate::upstream::call::{Answer, AnswerBody, Call, Class, Read, Reply};
 use crate::upstream::error::UpstreamError;
 
 type Shareable = Result<(StatusCode, HeaderMap, Body), UpstreamError>;
@@ -22,7 +22,8 @@ type Body = Result<Read, Bytes>;
 type Key = (Arc<str>, String, Option<Vec<u8>>);
 
 /// Lets equal GETs of one caller that overlap in time share one call. It goes on as long as anybody waits for it.
-/// Streams are never shared: their readers have paces of their own.
+/// Streams are never shared: their readers have paces of their own. After a write, its caller joins no read that began
+/// before: that one may tell how things were.
 pub struct SingleFlight<L> {
     board: Arc<Mutex<Board>>,
     inner: Arc<L>,
@@ -87,6 +88,12 @@ impl Drop for Landing {
 
 impl<L: Layer> Layer for SingleFlight<L> {
     async fn call(&self, call: Call) -> Outcome {
+        if call.class == Class::Write {
+            let caller = Arc::clone(&call.caller);
+            let outcome = self.inner.call(call).await;
+            self.board.lock().flights.retain(|(of, ..), _| *of != caller);
+            return outcome;
+        }
         if call.method != Method::GET || call.reply != Reply::Json {
             return self.inner.call(call).await;
         }
