@@ -83,33 +83,49 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     let sandbox = Sandbox::only(&[Engine::Redis, Engine::Limits]).await?;
     let issuer = Issuer::start().await?;
     let recorded = Recorded::start().await?;
-    let stack = start(&sandbox, &issuer, &recorded).await?;
+    let one_thread = start(&sandbox, &issuer, &recorded, Some("1")).await?;
+    let all_threads = start(&sandbox, &issuer, &recorded, None).await?;
     let peer = Peer::start(&sandbox, &issuer, &recorded.url, PER_SECOND).await?;
     // Each client is a user of its own: calls of one user that are equal may be shared.
     let tokens: Vec<String> = (0..AT_ONCE).map(|_| issuer.token(Uuid::now_v7(), &["user"])).collect();
-    let ours = stack.url("gateway").trim_start_matches("http://").parse()?;
-    let ours = Gateway { name: "gateway", address: ours, pid: stack.pid("gateway")?, tokens: tokens.clone() };
-    let apollo = Gateway { name: "Apollo", address: peer.address, pid: peer.pid(), tokens };
+    let apollo = Gateway { name: "Apollo", address: peer.address, pid: peer.pid(), tokens: tokens.clone() };
+    let gateways = [
+        Gateway::of(&one_thread, "ours on one thread", &tokens)?,
+        apollo,
+        Gateway::of(&all_threads, "ours on a thread per processor", &tokens)?,
+    ];
     for row in rows() {
-        let answers = [ours.answer(&row, &recorded).await?, apollo.answer(&row, &recorded).await?];
-        ensure!(answers[0] == answers[1], "{}: {} and {} answer differently", row.name, answers[0], answers[1]);
-        let (mut of_ours, mut of_apollo) = (Costs::none()?, Costs::none()?);
+        let expected = gateways[0].answer(&row, &recorded).await?;
+        for gateway in &gateways[1..] {
+            let answer = gateway.answer(&row, &recorded).await?;
+            ensure!(answer == expected, "{}, {}: {answer} instead of {expected}", gateway.name, row.name);
+        }
+        let mut costs = [Costs::none()?, Costs::none()?, Costs::none()?];
         for number in 0..=ROUNDS {
-            let costs = [ours.round(&row).await?, apollo.round(&row).await?];
-            if number > 0 {
-                let [ours, apollo] = costs;
-                of_ours.add(&ours)?;
-                of_apollo.add(&apollo)?;
+            for (gateway, costs) in gateways.iter().zip(&mut costs) {
+                let round = gateway.round(&row).await?;
+                if number > 0 {
+                    costs.add(&round)?;
+                }
             }
         }
-        tell(&row, &of_ours, &of_apollo);
+        tell(&row, &costs);
     }
     Ok(())
 }
 
-/// Starts the gateway between the recorded services and limits that refuse nothing.
-async fn start(sandbox: &Sandbox, issuer: &Issuer, recorded: &Recorded) -> anyhow::Result<Stack> {
+/// Starts the gateway between the recorded services and limits that refuse nothing. Node has one thread; so that equal
+/// things are compared, ours can be told to have one, too.
+async fn start(
+    sandbox: &Sandbox,
+    issuer: &Issuer,
+    recorded: &Recorded,
+    threads: Option<&str>,
+) -> anyhow::Result<Stack> {
     let mut stack = Stack::builder(sandbox).env("gateway", "GATEWAY_JWT__JWKS_URL", issuer.jwks_url());
+    if let Some(threads) = threads {
+        stack = stack.env("gateway", "TOKIO_WORKER_THREADS", threads);
+    }
     for upstream in UPSTREAMS {
         stack = stack.env("gateway", &format!("GATEWAY_UPSTREAMS__{upstream}__URL"), recorded.url.clone());
     }
@@ -121,18 +137,21 @@ async fn start(sandbox: &Sandbox, issuer: &Issuer, recorded: &Recorded) -> anyho
     stack.start(&["gateway"]).await
 }
 
-fn tell(row: &Row, ours: &Costs, apollo: &Costs) {
-    let pair = |of: fn(&Costs) -> f64| (of(ours), of(apollo));
-    let (our_rate, their_rate) = pair(Costs::rate);
-    let (our_time, their_time) = pair(Costs::processor_us);
-    figure(&format!("{}: requests/s, ours and Apollo's", row.name), format!("{our_rate:.0}, {their_rate:.0}"));
-    figure("  processor µs a request, ours and Apollo's", format!("{our_time:.0}, {their_time:.0}"));
+/// Tells figures of ours on one thread, of Apollo's, and of ours on a thread per processor.
+fn tell(row: &Row, costs: &[Costs; 3]) {
+    let each = |of: &dyn Fn(&Costs) -> String| costs.each_ref().map(of).join(", ");
+    figure(
+        &format!("{}: requests/s (one thread, Apollo, all threads)", row.name),
+        each(&|of| format!("{:.0}", of.rate())),
+    );
+    figure("  processor µs a request", each(&|of| format!("{:.0}", of.processor_us())));
     for quantile in [0.5, 0.99] {
-        let at = |costs: &Costs| costs.latencies.value_at_quantile(quantile) as f64 / 1_000.0;
-        let name = format!("  p{:.0}, ours and Apollo's", quantile * 100.0);
-        figure(&name, format!("{:.2} ms, {:.2} ms", at(ours), at(apollo)));
+        let at = |of: &Costs| format!("{:.2} ms", of.latencies.value_at_quantile(quantile) as f64 / 1_000.0);
+        figure(&format!("  p{:.0}", quantile * 100.0), each(&at));
     }
-    figure("  requests per processor second, by Apollo's (gate: 2)", format!("{:.2}", their_time / our_time));
+    let [one_thread, apollo, all_threads] = costs.each_ref().map(Costs::processor_us);
+    figure("  requests per processor second, by Apollo's (gate: 2)", format!("{:.2}", apollo / one_thread));
+    figure("  the same, all threads", format!("{:.2}", apollo / all_threads));
 }
 
 /// A gateway under load.
@@ -144,6 +163,11 @@ struct Gateway {
 }
 
 impl Gateway {
+    fn of(stack: &Stack, name: &'static str, tokens: &[String]) -> anyhow::Result<Self> {
+        let address = stack.url("gateway").trim_start_matches("http://").parse()?;
+        Ok(Self { name, address, pid: stack.pid("gateway")?, tokens: tokens.to_vec() })
+    }
+
     /// The request of each client.
     fn requests(&self, row: &Row) -> anyhow::Result<Vec<Vec<u8>>> {
         let body = serde_json::to_vec(&json!({"query": row.query, "variables": row.variables}))?;
