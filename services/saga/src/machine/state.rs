@@ -174,3 +174,22 @@ impl Note {
         Self { message: Some(message.into()), ..self }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three steps, the second of them the pivot.
+    fn shape(pivot: Place) -> Shape {
+        let stage = |place| Stage { name: "step", place, undo: None, timeout: Duration::from_secs(30), tries: 3 };
+        Shape { stages: [Place::Remote, pivot, Place::Remote].map(stage).into(), pivot: Some(1) }
+    }
+
+    #[test]
+    fn a_saga_can_turn_back_until_its_pivot_may_be_done() {
+        let committed = |shape: &Shape| [0, 1, 2].map(|step| shape.committed(step));
+        assert_eq!(committed(&shape(Place::Remote)), [false, true, true], "its command is out");
+        assert_eq!(committed(&shape(Place::Local)), [false, false, true], "it is done with the transition");
+        assert_eq!(committed(&Shape { pivot: None, ..shape(Place::Remote) }), [false; 3]);
+    }
+}
