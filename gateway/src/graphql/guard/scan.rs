@@ -168,6 +168,7 @@ mod tests {
         assert_eq!(limit(&format!("{{ {comment}\n {string} }}")), "none");
         assert_eq!(limit(&format!("{{ {comment}\n a {comment}\n }}")), "bytes of comments");
         assert_eq!(limit(&format!("{{ {string} {string} }}")), "bytes of strings");
+        assert_eq!(limit(&format!("{} {{ {string} }}", " ".repeat(1_000))), "none");
     }
 
     #[test]
@@ -188,6 +189,17 @@ mod tests {
         assert_eq!(check(&format!("{{ a {} }}", ",".repeat(301)), &guard), Err(excess));
         assert_eq!(check(&format!("{{ a {} }}", "#\n".repeat(151)), &guard), Err(excess));
         assert_eq!(check(&format!("{{ a {} }}", " ".repeat(10_000)), &guard), Ok(()));
+    }
+
+    #[test]
+    fn as_many_tokens_pass_as_are_allowed_and_brackets_that_are_closed_do_not_nest() {
+        let guard = Guard { tokens: 200, ..Guard::default() };
+        let excess = TooComplex { limit: "tokens", allowed: 200 };
+        assert_eq!(check(&"a ".repeat(200), &guard), Ok(()));
+        assert_eq!(check(&"a ".repeat(201), &guard), Err(excess));
+        assert_eq!(check(&"()[]{}".repeat(33), &guard), Ok(()));
+        // For each token one the parser sees as two, and three gaps.
+        assert_eq!(most_tokens(&guard), 1_000);
     }
 
     #[test]
