@@ -129,3 +129,27 @@ fn sha256(token: &str) -> [u8; 32] {
 fn refused(why: &str) -> Failure {
     Failure::new(Code::InvalidToken, format!("The access token cannot be accepted: {why}."))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn a_signature_is_computed_once_for_a_token() {
+        super::super::crypto::install();
+        let key = json!({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": "test",
+            "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
+        let keys = LocalKeys::default();
+        keys.publish(&serde_json::from_value(json!({"keys": [key]})).expect("a key set"));
+        let verifier = Verifier::local(&Jwt::default(), keys);
+        // {"alg":"EdDSA","kid":"test"}, {} and no signature: only who remembers it accepts it.
+        let token = "eyJhbGciOiJFZERTQSIsImtpZCI6InRlc3QifQ.e30.AAAA";
+        let (iss, aud, sub, jti) = (String::new(), String::new(), Uuid::now_v7(), Uuid::now_v7());
+        let exp = get_current_timestamp() + 600;
+        let claims = Claims { iss, aud, sub, roles: Vec::new(), exp, nbf: 0, iat: 0, jti };
+        let key = verifier.inner.keys.find("test").await.expect("no fetch").expect("it is known");
+        key.verified.insert(sha256(token), claims.clone()).await;
+        assert_eq!(verifier.verify(token).await.expect("it is remembered"), claims);
+    }
+}

@@ -94,6 +94,60 @@ async fn forged_and_tampered_tokens_are_refused() {
     }
 }
 
+#[rstest]
+#[case::longest(4_096, "it is malformed")]
+#[case::too_long(4_097, "it is too long")]
+#[tokio::test]
+async fn no_more_of_a_token_is_looked_at_than_the_longest_may_have(#[case] length: usize, #[case] why: &str) {
+    let verifier = Verifier::local(&config::Jwt::default(), LocalKeys::default());
+    assert_eq!(why_not(&verifier, &"x".repeat(length)).await, why);
+}
+
+const OF_CURVE: &str = r#"{"kty": "EC", "crv": "P-256", "alg": "ES256",
+    "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}"#;
+const OF_RSA: &str =
+    r#"{"kty": "RSA", "alg": "RS256", "e": "AQAB", "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78L"}"#;
+
+#[rstest]
+#[case::curve(OF_CURVE, json!({}), "it was refused")]
+#[case::rsa(OF_RSA, json!({}), "it was refused")]
+#[case::for_signatures(OF_CURVE, json!({"use": "sig"}), "it was refused")]
+#[case::for_secrets(OF_CURVE, json!({"use": "enc"}), "its key is not known")]
+#[case::other_algorithm(OF_RSA, json!({"alg": "RS512"}), "its key is not known")]
+#[tokio::test]
+async fn keys_for_signatures_by_accepted_algorithms_are_asked(
+    #[case] key: &str,
+    #[case] change: Value,
+    #[case] why: &str,
+) {
+    crypto::install();
+    let mut key: Value = serde_json::from_str(key).unwrap();
+    let head = encode(&json!({"alg": key["alg"], "kid": "other"}));
+    key["kid"] = "other".into();
+    key.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    let keys = LocalKeys::default();
+    keys.publish(&serde_json::from_value(json!({"keys": [key]})).unwrap());
+    let verifier = Verifier::local(&config::Jwt::default(), keys);
+    // Nothing was signed: a key that is known finds that out.
+    let token = format!("{head}.{}.{}", encode(&json!({})), encode(&json!({})));
+    assert_eq!(why_not(&verifier, &token).await, why);
+}
+
+#[rstest]
+#[case::largest(65_536, None)]
+#[case::too_large(65_537, Some(Code::Unavailable))]
+#[tokio::test]
+async fn a_key_set_is_read_up_to_its_largest_size(#[case] size: usize, #[case] failure: Option<Code>) {
+    let issuer = Issuer::start().await.unwrap();
+    let mut keys = chassis::client::new().get(issuer.jwks_url()).send().await.unwrap().text().await.unwrap();
+    keys.push_str(&" ".repeat(size - keys.len()));
+    let server = MockServer::start().await;
+    let answer = ResponseTemplate::new(200).set_body_string(keys);
+    Mock::given(any()).respond_with(answer).mount(&server).await;
+    let verified = verifier(&server.uri()).verify(&issuer.token(Uuid::now_v7(), &["user"])).await;
+    assert_eq!(verified.err().map(|error| error.code()), failure);
+}
+
 #[tokio::test]
 async fn a_token_that_was_accepted_is_not_when_its_key_is_withdrawn_or_anything_of_it_is_another_s() {
     let (issuer, user) = (Issuer::start().await.unwrap(), Uuid::now_v7());
@@ -208,6 +262,13 @@ async fn while_the_issuer_is_away_a_token_is_neither_accepted_nor_called_bad() {
     let token = issuer.token(Uuid::now_v7(), &["user"]);
     let failure = verifier(&away.uri()).verify(&token).await.unwrap_err();
     assert_eq!(failure.code(), Code::Unavailable);
+}
+
+/// Why a token is not accepted, as its sender is told.
+async fn why_not(verifier: &Verifier, token: &str) -> String {
+    let detail = verifier.verify(token).await.unwrap_err().into_problem().detail.expect("it is told why");
+    let why = detail.strip_prefix("The access token cannot be accepted: ").and_then(|why| why.strip_suffix('.'));
+    why.expect("a reason").to_owned()
 }
 
 fn parts(token: &str) -> [String; 3] {
