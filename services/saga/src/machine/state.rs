@@ -192,4 +192,11 @@ mod tests {
         assert_eq!(committed(&shape(Place::Local)), [false, false, true], "it is done with the transition");
         assert_eq!(committed(&Shape { pivot: None, ..shape(Place::Remote) }), [false; 3]);
     }
+
+    #[test]
+    fn a_note_tells_who_and_why() {
+        let note = Note::new(SagaEvent::Refused).by("olga").code("declined").message("no money");
+        let told = (note.by.as_deref(), note.code.as_deref(), note.message.as_deref());
+        assert_eq!(told, (Some("olga"), Some("declined"), Some("no money")));
+    }
 }
