@@ -4,12 +4,17 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use super::{Addresses, Engine, Site};
-use crate::{Trouble, files, paths, secrets};
+use crate::process::Identity;
+use crate::{Trouble, eventually, files, paths, secrets};
+
+/// How long the processes of a server that was killed may take to end.
+const DYING: Duration = Duration::from_secs(5);
 
 /// The programs of the newest installed version.
 pub(super) fn programs() -> Option<PathBuf> {
@@ -31,6 +36,7 @@ pub(super) async fn command(site: &Site) -> Result<Command> {
     if !data.join("PG_VERSION").is_file() {
         initialise(site, &programs, &folder).await?;
     }
+    unlock(&data).await?;
     let mut command = as_unprivileged(&programs.join("postgres"), &folder)?;
     command.arg("-D").arg(&data);
     for setting in settings(site) {
@@ -38,6 +44,30 @@ pub(super) async fn command(site: &Site) -> Result<Command> {
     }
     command.current_dir("/");
     Ok(command)
+}
+
+/// Takes away the lock of a server that was killed. Until somebody asks for its exit status its process is there, to
+/// signals, and Postgres takes it for one that runs; in a container whose first process asks for none, for ever. As long
+/// as one of its other processes works in the folder, the lock stays: they end when they see that it is gone.
+async fn unlock(data: &Path) -> Result<()> {
+    let lock = data.join("postmaster.pid");
+    let holder = fs::read_to_string(&lock).ok().and_then(|text| text.lines().next()?.trim().parse().ok());
+    let Some(holder) = holder else { return Ok(()) };
+    if Identity::of(holder).is_some() || !Path::new("/proc").join(holder.to_string()).exists() {
+        // It runs, or is gone altogether: Postgres can tell.
+        return Ok(());
+    }
+    let left = eventually(DYING, "the end of its processes", async || Ok((!is_worked_in(data)).then_some(())));
+    if left.await.is_ok() {
+        fs::remove_file(&lock).with_context(|| format!("removing {}", lock.display()))?;
+    }
+    Ok(())
+}
+
+fn is_worked_in(folder: &Path) -> bool {
+    let Ok(folder) = folder.canonicalize() else { return true };
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.filter_map(|process| fs::read_link(process.path().join("cwd")).ok()).any(|at| at == folder)
 }
 
 fn settings(site: &Site) -> Vec<String> {
@@ -149,8 +179,28 @@ pub(super) async fn ready(site: &Site) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::reachable;
+    use super::{Identity, eventually, reachable, unlock};
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn a_server_that_was_killed_holds_no_lock_and_one_that_runs_does() {
+        let data = std::env::temp_dir().join(format!("vitrine-lock-{}", std::process::id()));
+        std::fs::create_dir_all(&data).unwrap();
+        let lock = data.join("postmaster.pid");
+        // Nobody asks for its exit status before the end of the test.
+        let mut killed = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        std::fs::write(&lock, format!("{}\n{}\n", killed.id(), data.display())).unwrap();
+        unlock(&data).await.unwrap();
+        assert!(lock.exists());
+        killed.kill().unwrap();
+        let limit = Duration::from_secs(10);
+        eventually(limit, "its end", async || Ok(Identity::of(killed.id()).is_none().then_some(()))).await.unwrap();
+        unlock(&data).await.unwrap();
+        assert!(!lock.exists());
+        killed.wait().unwrap();
+        std::fs::remove_dir_all(&data).unwrap();
+    }
 
     #[test]
     fn a_closed_parent_is_noticed() {
