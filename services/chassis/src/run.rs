@@ -3,9 +3,9 @@
 use crate::{
     app::{App, Context, Service},
     config::{Common, Sources},
-    health::{self, Health},
+    health,
     http::{Door, Limits, joined},
-    jwt::{Verifier, crypto},
+    jwt::crypto,
     server::{self, Patience},
     telemetry::Telemetry,
 };
@@ -15,7 +15,7 @@ use clap::{Parser, Subcommand};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 use tokio::{net::TcpListener, task::JoinHandle};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 #[derive(Parser)]
 struct Arguments {
@@ -89,14 +89,7 @@ async fn serve<S: Service>(mut common: Common, config: S::Config, telemetry: &Te
     common.http.request_timeout_ms.get_or_insert(usual);
     let (limits, patience) = (Limits::from(&common.http), Patience::from(&common.http));
     let grace = Duration::from_millis(common.shutdown.grace_ms);
-    let context = Context {
-        verifier: Verifier::new(&common.jwt),
-        common,
-        shutdown: CancellationToken::new(),
-        tasks: TaskTracker::new(),
-        health: Health::default(),
-        metrics: telemetry.metrics(),
-    };
+    let context = Context::new(common, telemetry.metrics());
     tokio::spawn(on_signal(context.shutdown.clone()));
     upkeep(&context, telemetry.dropped_lines());
     let served = App::serve::<S>(config, context.clone()).await?;

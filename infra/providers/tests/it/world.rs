@@ -1,7 +1,7 @@
 //! One provider on a port of its own, in the test's process.
 
 use axum::{Router, extract::State, http::HeaderMap, http::StatusCode, routing::post};
-use chassis::{Context, config::Common, health::Health, jwt::Verifier};
+use chassis::{Context, config::Common};
 use providers::{
     config::Config,
     ledger::Everything,
@@ -16,7 +16,7 @@ use std::{
 };
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 pub(crate) const SECRET: &str = "a secret that both know";
 
@@ -38,16 +38,12 @@ impl World {
 
     /// On a ledger that may be there already.
     pub(crate) async fn on(folder: Arc<TempDir>, webhooks: Option<&str>) -> Self {
-        let (common, shutdown) = (Common::default(), CancellationToken::new());
         let client = chassis::client::new();
-        let context = Context {
-            verifier: Verifier::new(&common.jwt),
-            common,
-            shutdown: shutdown.clone(),
-            tasks: TaskTracker::new(),
-            health: Health::default(),
-            metrics: metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle(),
-        };
+        let context = Context::new(
+            Common::default(),
+            metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle(),
+        );
+        let shutdown = context.shutdown.clone();
         let state = providers::assemble(&config(folder.path(), webhooks), &context).unwrap();
         let url = serve(providers::http::routes(state), &shutdown).await;
         Self { url: format!("{url}/payments/v1"), folder, client, shutdown }

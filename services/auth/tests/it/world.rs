@@ -9,13 +9,13 @@ use axum::{
     extract::ConnectInfo,
     http::{Request, StatusCode},
 };
-use chassis::{App, Context, config::Common, health::Health, http::Limits, jwt::Verifier};
+use chassis::{App, Context, config::Common, http::Limits};
 use contracts::rest::auth::{Session, User};
 use kit::Sandbox;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use std::{net::SocketAddr, sync::Arc};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 pub(crate) const PASSWORD: &str = "uma senha bem longa";
@@ -48,15 +48,11 @@ impl World {
 
     pub(crate) async fn on(sandbox: Arc<Sandbox>, changes: Value) -> anyhow::Result<Self> {
         chassis::jwt::crypto::install();
-        let (common, shutdown) = (Common::default(), CancellationToken::new());
-        let context = Context {
-            verifier: Verifier::new(&common.jwt),
-            common,
-            shutdown: shutdown.clone(),
-            tasks: TaskTracker::new(),
-            health: Health::default(),
-            metrics: metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle(),
-        };
+        let context = Context::new(
+            Common::default(),
+            metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle(),
+        );
+        let shutdown = context.shutdown.clone();
         let mut app = App::new("auth", context.clone());
         let accounts = auth::accounts(config(&sandbox, &changes), &mut app).await?;
         let routes = auth::http::routes(accounts.clone(), app.verifier());

@@ -65,6 +65,20 @@ pub struct Context {
 }
 
 impl Context {
+    /// Makes what a unit of this configuration begins with: a verifier that asks the configured issuer, and no task or
+    /// dependency yet.
+    #[must_use]
+    pub fn new(common: Common, metrics: PrometheusHandle) -> Self {
+        Self {
+            verifier: Verifier::new(&common.jwt),
+            common,
+            shutdown: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            health: Health::default(),
+            metrics,
+        }
+    }
+
     /// Runs a background task now, restarting it when it fails: see [`tasks::supervise`].
     pub fn spawn<F, Fut>(&self, name: impl Into<Cow<'static, str>>, task: F)
     where

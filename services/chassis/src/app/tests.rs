@@ -3,15 +3,8 @@ use crate::config::Jwt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn app() -> App {
-    let context = Context {
-        common: Common::default(),
-        shutdown: CancellationToken::new(),
-        tasks: TaskTracker::new(),
-        health: Health::default(),
-        verifier: Verifier::new(&Jwt::default()),
-        metrics: metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle(),
-    };
-    App::new("test", context)
+    let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
+    App::new("test", Context::new(Common::default(), metrics))
 }
 
 type Count = Arc<AtomicUsize>;

@@ -8,14 +8,14 @@ use axum::{
     extract::ConnectInfo,
     http::{Request, StatusCode},
 };
-use chassis::{App, Context, config::Common, health::Health, http::Limits, jwt::Verifier};
+use chassis::{App, Context, config::Common, health::Health, http::Limits};
 use contracts::rest::inventory::{Product, ReservationPage, Stock, StockChanged, StockRebuilt};
 use inventory::{Service, app::Inventory, config::Config};
 use kit::{Issuer, Sandbox};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -51,14 +51,8 @@ impl World {
         let issuer = Issuer::start().await.unwrap();
         let mut common = Common::default();
         common.jwt.jwks_url = issuer.jwks_url().parse().unwrap();
-        let context = Context {
-            verifier: Verifier::new(&common.jwt),
-            common,
-            shutdown: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-            health: Health::default(),
-            metrics: metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle(),
-        };
+        let context =
+            Context::new(common, metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle());
         let served = App::serve::<Service>(config(&sandbox, &changes), context.clone()).await.unwrap();
         let router = chassis::http::full(served.router, &Limits::from(&context.common.http));
         let pool = PgPool::connect(sandbox.postgres("inventory")).await.unwrap();

@@ -9,7 +9,7 @@ use axum::{
     extract::ConnectInfo,
     http::{Request, StatusCode},
 };
-use chassis::{App, Context, config::Common, health::Health, http::Limits, jwt::Verifier};
+use chassis::{App, Context, config::Common, health::Health, http::Limits};
 use chrono::Utc;
 use contracts::{
     event::{inventory::ProductCreated, shortener::UrlCreated},
@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool};
 use std::{net::SocketAddr, time::Duration};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -71,14 +71,8 @@ impl World {
         }
         let mut common = Common::default();
         common.jwt.jwks_url = issuer.jwks_url().parse().unwrap();
-        let context = Context {
-            verifier: Verifier::new(&common.jwt),
-            common,
-            shutdown: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-            health: Health::default(),
-            metrics: metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle(),
-        };
+        let context =
+            Context::new(common, metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle());
         let served = App::serve::<Orders>(config(&sandbox, &changes), context.clone()).await.unwrap();
         let router = chassis::http::full(served.router, &Limits::from(&context.common.http));
         let pool = PgPool::connect(sandbox.postgres("orders")).await.unwrap();

@@ -1,12 +1,12 @@
 //! A real provider on a port that it keeps: it can go and come back, with its ledger.
 
-use chassis::{Context, config::Common, health::Health, jwt::Verifier};
+use chassis::{Context, config::Common, health::Health};
 use providers::ledger::Everything;
 use serde_json::{Value, json};
 use std::{future::IntoFuture, net::SocketAddr, sync::Mutex};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpSocket};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 pub(crate) const SECRET: &str = "what payments and the provider share";
 
@@ -59,15 +59,11 @@ impl Provider {
     }
 
     fn serve(&self, listener: TcpListener) {
-        let (common, shutdown) = (Common::default(), CancellationToken::new());
-        let context = Context {
-            verifier: Verifier::new(&common.jwt),
-            common,
-            shutdown: shutdown.clone(),
-            tasks: TaskTracker::new(),
-            health: Health::default(),
-            metrics: metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle(),
-        };
+        let context = Context::new(
+            Common::default(),
+            metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle(),
+        );
+        let shutdown = context.shutdown.clone();
         let config = json!({
             "secret": SECRET,
             "ledger": {"directory": self.folder.path()},

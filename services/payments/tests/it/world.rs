@@ -7,7 +7,7 @@ use crate::{
     wire,
 };
 use axum::http::StatusCode;
-use chassis::{App, Context, config::Common, health::Health, http::Limits, jwt::Verifier};
+use chassis::{App, Context, config::Common, health::Health, http::Limits};
 use contracts::{
     command::{Outcome, checkout::ChargePayment},
     rest::payments::{Payment, PaymentStatus},
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use std::{future::IntoFuture, time::Duration};
 use tokio::net::TcpListener;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// On a machine that runs other tests beside.
@@ -47,18 +47,13 @@ impl World {
     pub(crate) async fn with(changes: Value) -> Self {
         let provider = Provider::start().await;
         let sandbox = Sandbox::of("payments").await.unwrap();
-        let (issuer, shutdown) = (Issuer::start().await.unwrap(), CancellationToken::new());
+        let issuer = Issuer::start().await.unwrap();
         let wire = wire::open(&sandbox).await;
         let mut common = Common::default();
         common.jwt.jwks_url = issuer.jwks_url().parse().unwrap();
-        let context = Context {
-            verifier: Verifier::new(&common.jwt),
-            common,
-            shutdown: shutdown.clone(),
-            tasks: TaskTracker::new(),
-            health: Health::default(),
-            metrics: metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle(),
-        };
+        let context =
+            Context::new(common, metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle());
+        let shutdown = context.shutdown.clone();
         let config = config(&sandbox, &provider, &changes);
         let served = App::serve::<PaymentsService>(config, context.clone()).await.unwrap();
         let router = chassis::http::full(served.router, &Limits::from(&context.common.http));

@@ -11,7 +11,6 @@ use chassis::{
     config::Common,
     health::Health,
     http::{Door, Limits},
-    jwt::Verifier,
 };
 use contracts::rest::shortener::Link;
 use kit::{Issuer, Sandbox, Stack};
@@ -65,14 +64,8 @@ impl World {
         chassis::jwt::crypto::install();
         let mut common = Common::default();
         common.jwt.jwks_url = issuer.jwks_url().parse().unwrap();
-        let context = Context {
-            verifier: Verifier::new(&common.jwt),
-            common,
-            shutdown: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-            health: Health::default(),
-            metrics: metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle(),
-        };
+        let context =
+            Context::new(common, metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle());
         let spool = tempfile::tempdir().unwrap();
         let served = App::serve::<Shortener>(config(&sandbox, &spool, &changes), context.clone()).await.unwrap();
         let limits = Limits::from(&context.common.http);

@@ -6,8 +6,6 @@ use chassis::{
     App, Context,
     app::Served,
     config::{Amqp, Common},
-    health::Health,
-    jwt::Verifier,
     messaging::{
         AppMessaging as _, HandleError, Handler, History, Message, Outgoing, PublishError, Registration, Subscription,
         ledger,
@@ -20,20 +18,12 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 use tokio::time::{Instant, timeout};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 const ENGINES: &[Engine] = &[Engine::Rabbitmq];
 
 fn context() -> Context {
     let common = Common::default();
-    Context {
-        verifier: Verifier::new(&common.jwt),
-        common,
-        shutdown: CancellationToken::new(),
-        tasks: TaskTracker::new(),
-        health: Health::default(),
-        metrics: metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle(),
-    }
+    Context::new(common, metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle())
 }
 
 /// Starts a unit with one consumer.
