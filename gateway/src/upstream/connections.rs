@@ -225,6 +225,13 @@ mod tests {
         answer.into_body().collect().await.expect("a body").to_bytes()
     }
 
+    /// Accepts a connection, and answers one call over it.
+    async fn serve(listener: &TcpListener, with: &[u8]) -> TcpStream {
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        answer(&mut stream, with).await;
+        stream
+    }
+
     async fn answer(stream: &mut TcpStream, with: &[u8]) {
         let mut request = Vec::new();
         while !request.ends_with(b"question") {
@@ -236,45 +243,30 @@ mod tests {
     #[tokio::test]
     async fn an_answer_that_was_read_leaves_its_connection_to_the_next_call() {
         let (connections, listener) = upstream().await;
-        let serve = async {
-            let (mut stream, _) = listener.accept().await.expect("a connection");
-            answer(&mut stream, ANSWER).await;
+        let both = async {
+            let mut stream = serve(&listener, ANSWER).await;
             answer(&mut stream, ANSWER).await;
         };
         let asked = async { (ask(&connections).await, ask(&connections).await) };
-        assert_eq!(tokio::join!(serve, asked).1, (Bytes::from("ok"), Bytes::from("ok")));
+        assert_eq!(tokio::join!(both, asked).1, (Bytes::from("ok"), Bytes::from("ok")));
     }
 
     #[tokio::test]
     async fn a_connection_that_is_closed_or_was_not_read_to_the_end_is_replaced() {
         let (connections, listener) = upstream().await;
         for ending in [&b"HTTP/1.1 200 OK\r\n\r\nok"[..], b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok"] {
-            let serve = async {
-                let (mut stream, _) = listener.accept().await.expect("a connection");
-                answer(&mut stream, ending).await;
-                stream
-            };
             let head = connections.send(Request::new(Body::from("question")));
-            let (stream, head) = tokio::join!(serve, head);
+            let (stream, head) = tokio::join!(serve(&listener, ending), head);
             drop((stream, head));
         }
-        let serve = async {
-            let (mut stream, _) = listener.accept().await.expect("a third connection");
-            answer(&mut stream, ANSWER).await;
-        };
-        assert_eq!(tokio::join!(serve, ask(&connections)).1, "ok");
+        assert_eq!(tokio::join!(serve(&listener, ANSWER), ask(&connections)).1, "ok");
     }
 
     #[tokio::test]
     async fn a_request_meets_no_connection_that_was_closed_while_nobody_used_it() {
         let (connections, listener) = upstream().await;
         for _ in 0..2 {
-            let serve = async {
-                let (mut stream, _) = listener.accept().await.expect("a connection");
-                answer(&mut stream, ANSWER).await;
-                stream
-            };
-            let (mut stream, asked) = tokio::join!(serve, ask(&connections));
+            let (mut stream, asked) = tokio::join!(serve(&listener, ANSWER), ask(&connections));
             assert_eq!(asked, "ok");
             stream.shutdown().await.expect("an end");
             let is_free = || connections.0.idle.lock().connections.iter_mut().any(|(_, driven)| driven.is_free());
@@ -287,12 +279,7 @@ mod tests {
     #[tokio::test]
     async fn connections_that_nobody_uses_are_closed() {
         let (connections, listener) = upstream().await;
-        let serve = async {
-            let (mut stream, _) = listener.accept().await.expect("a connection");
-            answer(&mut stream, ANSWER).await;
-            stream
-        };
-        let (mut stream, _) = tokio::join!(serve, ask(&connections));
+        let (mut stream, _) = tokio::join!(serve(&listener, ANSWER), ask(&connections));
         tokio::time::pause();
         assert_eq!(stream.read(&mut [0]).await.expect("an end"), 0, "it was closed");
         assert!(!connections.0.idle.lock().is_swept, "nothing is looked after any more");
