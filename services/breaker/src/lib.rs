@@ -12,6 +12,8 @@
 //!
 //! The crate does no I/O. `docs/adr/0003-own-breaker.md` says why it exists.
 
+#![warn(missing_docs)]
+
 mod breaker;
 mod callers;
 mod class;

@@ -43,6 +43,8 @@
 //! [`jwt`] tells who calls, [`http`] reads requests and
 //! answers problems, [`messaging`] moves events without losing or doubling any.
 
+#![warn(missing_docs)]
+
 pub mod app;
 pub mod client;
 pub mod config;

@@ -8,6 +8,8 @@
 //! written in; [`engine`] carries transitions out; [`operators`] are the routes. The store's tables
 //! and all guarantees stand in the README.
 
+#![warn(missing_docs)]
+
 mod app;
 pub mod engine;
 mod error;
