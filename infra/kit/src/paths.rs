@@ -22,7 +22,7 @@ pub fn dev() -> PathBuf {
 /// The folders of the workspace's crates, each with the name of its package.
 pub fn crates() -> Vec<(String, PathBuf)> {
     let root = workspace();
-    let groups = ["services", "tests", "infra"].map(|group| fs::read_dir(root.join(group)));
+    let groups = ["services", "services/lib", "tests", "infra"].map(|group| fs::read_dir(root.join(group)));
     let nested = groups.into_iter().flatten().flatten().flatten().map(|entry| entry.path());
     let folders = nested.chain([root.join("contracts"), root.join("gateway")]);
     let name = |folder: &Path| {
