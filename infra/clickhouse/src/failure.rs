@@ -39,16 +39,12 @@ codes! {
     database_exists = 82, "DATABASE_ALREADY_EXISTS";
     /// There is no such setting.
     unknown_setting = 115, "UNKNOWN_SETTING";
-    /// There is no such user.
-    unknown_user = 192, "UNKNOWN_USER";
     /// No password was given.
     password_required = 194, "REQUIRED_PASSWORD";
     /// As many queries as allowed run and wait already.
     too_many_queries = 202, "TOO_MANY_SIMULTANEOUS_QUERIES";
     /// The body is larger than allowed.
     too_large = 445, "QUERY_IS_TOO_LARGE";
-    /// A user of that name exists.
-    user_exists = 493, "ACCESS_ENTITY_ALREADY_EXISTS";
     /// The login may not do that.
     access_denied = 497, "ACCESS_DENIED";
     /// User and password do not match.

@@ -1,4 +1,4 @@
-//! The HTTP server: checks the login, carries out what is its own, and forwards the rest to the database's engine.
+//! The HTTP server: checks the login, creates and drops databases, and forwards the rest to the database's engine.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ pub async fn serve(
     limits.library = library.canonicalize()?;
     let front = Arc::new(Front {
         engines: Engines::new(limits, &folder)?,
-        access: Access::open(folder, &options.given()?)?,
+        access: Access::open(folder, options.password.clone())?,
         max_body: options.limits.max_body,
     });
     let listener = TcpListener::bind(options.bind).await.with_context(|| format!("binding {}", options.bind))?;
@@ -93,7 +93,7 @@ impl Front {
             Some(query) => (request, query.as_bytes().to_vec()),
             None => self.peek(request).await?,
         };
-        if let Some(command) = Command::read(&sql)? {
+        if let Some(command) = Command::read(&sql) {
             return self.carry_out(&caller, command).await;
         }
         if !caller.reaches(&database) {
@@ -116,52 +116,25 @@ impl Front {
     }
 
     async fn carry_out(&self, caller: &Caller, command: Command) -> Result<Response, Failure> {
-        let admin = || if caller.is_admin() { Ok(()) } else { Err(denied(caller, "*")) };
         let reaches = |name: &str| if caller.reaches(name) { Ok(()) } else { Err(denied(caller, name)) };
-        let user = |known: bool, lenient: bool, name: &str| match known || lenient {
-            true => Ok(()),
-            false => Err(Failure::unknown_user(format!("There is no user `{name}`"))),
-        };
         match command {
-            Command::ShowDatabases => {
+            Command::Show => {
                 let names = self.access.databases()?.into_iter().filter(|name| caller.reaches(name));
                 return Ok(names.map(|name| name + "\n").collect::<String>().into_response());
             }
-            Command::CreateDatabase { name, lenient } => {
+            Command::Create { name, lenient } => {
                 reaches(&name)?;
                 if !self.access.create_database(&name)? && !lenient {
                     return Err(Failure::database_exists(format!("Database {name} already exists")));
                 }
             }
-            Command::DropDatabase { name, lenient } => {
+            Command::Drop { name, lenient } => {
                 reaches(&name)?;
                 match self.access.database(&name) {
                     Ok(_) => self.engines.discard(&name, || self.access.drop_database(&name)).await?,
                     Err(failure) if lenient && failure.code == 81 => {}
                     Err(failure) => return Err(failure),
                 }
-            }
-            Command::CreateUser { name, password, lenient } => {
-                admin()?;
-                if !self.access.create_user(&name, &password)? && !lenient {
-                    return Err(Failure::user_exists(format!("User {name} already exists")));
-                }
-            }
-            Command::AlterUser { name, password } => {
-                admin()?;
-                user(self.access.set_password(&name, &password)?, false, &name)?;
-            }
-            Command::DropUser { name, lenient } => {
-                admin()?;
-                user(self.access.drop_user(&name)?, lenient, &name)?;
-            }
-            Command::Grant { name, database } => {
-                admin()?;
-                user(self.access.grant(&name, &database, true)?, false, &name)?;
-            }
-            Command::Revoke { name, database } => {
-                admin()?;
-                user(self.access.grant(&name, &database, false)?, false, &name)?;
             }
         }
         Ok(().into_response())

@@ -17,7 +17,7 @@ const ENGINES: &[&str] = &["Memory", "Null", "Log", "TinyLog", "StripeLog", "Set
 pub(super) fn check(tokens: &[Token<'_>]) -> Result<(), Failure> {
     let word = |at: usize, name: &str| tokens.get(at).is_some_and(|token| token.is(name));
     let refused = |what: &str| Err(Failure::access_denied(format!("{what} is not available here")));
-    if word(0, "ATTACH") || word(0, "BACKUP") || word(0, "RESTORE") {
+    if ["ATTACH", "BACKUP", "RESTORE", "GRANT", "REVOKE"].iter().any(|name| word(0, name)) {
         return refused(&tokens[0].string());
     }
     let defines = word(0, "CREATE") || word(0, "REPLACE") || word(0, "ALTER");

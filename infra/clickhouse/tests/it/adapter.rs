@@ -17,6 +17,9 @@ use url::form_urlencoded;
 /// The administrator's password.
 pub(crate) const PASSWORD: &str = "administrator";
 
+/// The SHA-256 of `secret`.
+pub(crate) const SECRET_SHA256: &str = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
+
 /// How long a condition may take to come true on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -58,6 +61,13 @@ pub(crate) struct Answer {
     pub(crate) headers: http::HeaderMap,
 }
 
+/// Writes the file of a login.
+pub(crate) fn write_login(folder: &Path, name: &str, hash: &str, database: &str) {
+    let text = format!(r#"{{"password_sha256_hex": "{hash}", "database": "{database}"}}"#);
+    std::fs::create_dir_all(folder.join("users.d")).unwrap();
+    std::fs::write(folder.join(format!("users.d/{name}.json")), text).unwrap();
+}
+
 fn library() -> PathBuf {
     let path = std::env::var_os("VITRINE_CHDB_LIB")
         .map(PathBuf::from)
@@ -97,9 +107,8 @@ impl Adapter {
     /// Starts one with the database `shop` and its login.
     pub(crate) async fn with_shop(folder: &Path, arguments: &[&str]) -> Self {
         let adapter = Self::start(folder, arguments);
-        for sql in ["CREATE DATABASE shop", "CREATE USER shop IDENTIFIED BY 'secret'", "GRANT ALL ON shop.* TO shop"] {
-            assert_eq!(adapter.run(ADMIN, sql).await.status, 200, "{sql}");
-        }
+        assert_eq!(adapter.run(ADMIN, "CREATE DATABASE shop").await.status, 200);
+        write_login(folder, "shop", SECRET_SHA256, "shop");
         adapter
     }
 

@@ -1,6 +1,6 @@
 //! Addresses and administrators' logins, as written to `engines.json`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,9 @@ pub struct Addresses {
     pub rabbitmq_management: Address,
     /// ClickHouse, HTTP.
     pub clickhouse: Address,
+    /// The folder from which our adapter reads its logins; a ClickHouse server has none and takes `CREATE USER`.
+    #[serde(default)]
+    pub clickhouse_logins: Option<PathBuf>,
 }
 
 impl Addresses {
@@ -66,6 +69,7 @@ impl Addresses {
             rabbitmq: address(Engine::Rabbitmq, ports.amqp, "admin"),
             rabbitmq_management: address(Engine::Rabbitmq, ports.management, "admin"),
             clickhouse: address(Engine::Clickhouse, ports.clickhouse, "default"),
+            clickhouse_logins: None,
         }
     }
 
@@ -82,7 +86,10 @@ impl Addresses {
                     self.rabbitmq = other.rabbitmq.clone();
                     self.rabbitmq_management = other.rabbitmq_management.clone();
                 }
-                Engine::Clickhouse => self.clickhouse = other.clickhouse.clone(),
+                Engine::Clickhouse => {
+                    self.clickhouse = other.clickhouse.clone();
+                    self.clickhouse_logins.clone_from(&other.clickhouse_logins);
+                }
             }
         }
         self

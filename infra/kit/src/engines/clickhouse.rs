@@ -1,6 +1,7 @@
 //! ClickHouse: its engine as a library behind our adapter (`infra/clickhouse`), which speaks its HTTP interface.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
@@ -25,6 +26,11 @@ pub(super) fn command(site: &Site) -> Result<Command> {
     // Not an argument: those are shown to every user of the machine.
     command.env("CLICKHOUSE_ADAPTER_PASSWORD", site.password(Engine::Clickhouse));
     Ok(command)
+}
+
+/// The folder from which the adapter reads its logins.
+pub(super) fn logins(site: &Site) -> PathBuf {
+    site.data(Engine::Clickhouse).join("data/users.d")
 }
 
 pub(super) async fn ready(site: &Site) -> Result<()> {

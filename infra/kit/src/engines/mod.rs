@@ -117,7 +117,7 @@ async fn start_all(site: &Site, engines: &[Engine]) -> Result<Addresses> {
         step(&what, start::start(site, engine)).await
     });
     try_join_all(starts).await?;
-    Ok(Addresses::of(site))
+    Ok(Addresses { clickhouse_logins: Some(clickhouse::logins(site)), ..Addresses::of(site) })
 }
 
 /// Waits until engines answer that something else started (Docker), and writes down their addresses.

@@ -1,17 +1,26 @@
 //! ClickHouse: a database and the user who may do everything in it.
 
-use anyhow::{Result, ensure};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use ring::digest::{SHA256, digest};
+use serde_json::json;
 
 use super::ClickhouseLogin;
-use crate::engines::Address;
-use crate::http;
+use crate::engines::{Address, Addresses};
+use crate::{http, secrets};
 
 /// Names come from [`super::Realm`] and passwords from [`crate::secrets`]: letters, digits and underscores.
-pub(super) async fn create(address: &Address, name: &str, password: &str) -> Result<ClickhouseLogin> {
+pub(super) async fn create(addresses: &Addresses, name: &str, password: &str) -> Result<ClickhouseLogin> {
+    let address = &addresses.clickhouse;
     run(address, format!("CREATE DATABASE IF NOT EXISTS {name}")).await?;
-    run(address, format!("CREATE USER IF NOT EXISTS {name} IDENTIFIED BY '{password}'")).await?;
-    run(address, format!("ALTER USER {name} IDENTIFIED BY '{password}'")).await?;
-    run(address, format!("GRANT ALL ON {name}.* TO {name}")).await?;
+    if let Some(folder) = &addresses.clickhouse_logins {
+        write_login(folder, name, password)?;
+    } else {
+        run(address, format!("CREATE USER IF NOT EXISTS {name} IDENTIFIED BY '{password}'")).await?;
+        run(address, format!("ALTER USER {name} IDENTIFIED BY '{password}'")).await?;
+        run(address, format!("GRANT ALL ON {name}.* TO {name}")).await?;
+    }
     Ok(ClickhouseLogin {
         url: format!("http://127.0.0.1:{}", address.port),
         database: name.to_owned(),
@@ -20,10 +29,23 @@ pub(super) async fn create(address: &Address, name: &str, password: &str) -> Res
     })
 }
 
-pub(super) async fn drop(address: &Address, name: &str) -> Result<()> {
-    run(address, format!("DROP DATABASE IF EXISTS {name}")).await?;
-    run(address, format!("DROP USER IF EXISTS {name}")).await?;
-    Ok(())
+/// Writes a login of the adapter, which reads it with the next request (`infra/clickhouse/README.md`).
+fn write_login(folder: &Path, name: &str, password: &str) -> Result<()> {
+    let hash: String = digest(&SHA256, password.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let login = json!({ "password_sha256_hex": hash, "database": name });
+    secrets::write_private(&folder.join(name).with_extension("json"), login.to_string().as_bytes())
+}
+
+pub(super) async fn drop(addresses: &Addresses, name: &str) -> Result<()> {
+    run(&addresses.clickhouse, format!("DROP DATABASE IF EXISTS {name}")).await?;
+    let Some(folder) = &addresses.clickhouse_logins else {
+        run(&addresses.clickhouse, format!("DROP USER IF EXISTS {name}")).await?;
+        return Ok(());
+    };
+    match std::fs::remove_file(folder.join(name).with_extension("json")) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).context("removing a login"),
+        _ => Ok(()),
+    }
 }
 
 pub(super) async fn names(address: &Address) -> Result<Vec<String>> {

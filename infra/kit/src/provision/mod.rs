@@ -158,7 +158,7 @@ async fn one(addresses: &Addresses, realm: &Realm, unit: &str, engine: Engine, p
         Engine::Limits => logins.limits = Some(redis::create(&addresses.limits, &name, password).await?),
         Engine::Rabbitmq => logins.amqp = Some(rabbitmq::create(addresses, realm, unit, password).await?),
         Engine::Clickhouse => {
-            logins.clickhouse = Some(clickhouse::create(&addresses.clickhouse, &name, password).await?);
+            logins.clickhouse = Some(clickhouse::create(addresses, &name, password).await?);
         }
     }
     Ok(logins)
@@ -179,7 +179,7 @@ pub async fn drop(addresses: &Addresses, realm: &Realm, engines: &[Engine]) -> R
             Engine::Redis => redis::drop(&addresses.redis, &name).await,
             Engine::Limits => redis::drop(&addresses.limits, &name).await,
             Engine::Rabbitmq => rabbitmq::drop_user(addresses, &name).await,
-            Engine::Clickhouse => clickhouse::drop(&addresses.clickhouse, &name).await,
+            Engine::Clickhouse => clickhouse::drop(addresses, &name).await,
         }
     });
     let outcomes = join_all(work).await;
