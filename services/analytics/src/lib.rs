@@ -18,10 +18,11 @@ pub mod store;
 
 use anyhow::Context as _;
 use axum::Router;
-use chassis::{App, Service, messaging::AppMessaging as _};
+use chassis::{App, Service};
 use domain::agent::Agents;
 use events::{accounts, links, live::Live};
 use ingest::Ingester;
+use messaging::{AppMessaging as _, MemoryState};
 use std::sync::Arc;
 use store::Database;
 
@@ -34,7 +35,7 @@ impl Service for Analytics {
     type Config = config::Config;
 
     fn openapi() -> utoipa::openapi::OpenApi {
-        http::routes().into_openapi().merge_from(chassis::messaging::operators::openapi())
+        http::routes().into_openapi().merge_from(messaging::operators::openapi())
     }
 
     async fn build(config: Self::Config, app: &mut App) -> anyhow::Result<Router> {
@@ -49,9 +50,9 @@ impl Service for Analytics {
         app.background("ingester", ingester, Ingester::run);
         // Lines are kept in memory: ClickHouse has no transactions, and order matters to neither consumer.
         let probed = database.clone();
-        let ledger = chassis::messaging::ledger::memory(move || probed.clone().probe());
-        app.consume(&broker, ledger.clone(), links::consumer(database.clone()));
-        app.consume(&broker, ledger, accounts::consumer(&broker, database.clone()));
+        let state = MemoryState::beside(move || probed.clone().probe());
+        app.consume(&broker, &state, links::consumer(database.clone()));
+        app.consume(&broker, &state, accounts::consumer(&broker, database.clone()));
         let (live, verifier, shutdown) = (Live::new(broker, agents), app.verifier(), app.shutdown());
         Ok(http::routes().with_state(http::State { database, live, verifier, shutdown }).into())
     }

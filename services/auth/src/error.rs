@@ -65,8 +65,8 @@ impl From<Error> for Failure {
             Error::Busy => {
                 Self::new(Code::Overloaded, "Too many log-ins are under way.").retry_after(Duration::from_secs(2))
             }
-            Error::Store(cause) => Self::internal(cause),
-            Error::Internal(cause) => Self::internal(cause),
+            Error::Store(cause) => postgres::failure(cause),
+            Error::Internal(cause) => postgres::failure(cause),
         }
     }
 }

@@ -21,13 +21,15 @@ pub use error::Error;
 use anyhow::Context as _;
 use app::Accounts;
 use axum::Router;
-use chassis::{App, Service, messaging::AppMessaging as _, postgres::AppPostgres as _};
+use chassis::{App, Service};
 use chrono::Utc;
 use config::Config;
 use deletion::AccountDeletion;
 use hashing::Hasher;
 use keys::Keys;
 use limits::Limiter;
+use messaging::AppMessaging as _;
+use postgres::AppPostgres as _;
 use saga::AppSagas as _;
 use std::time::Duration;
 
@@ -40,7 +42,7 @@ impl Service for Auth {
     type Config = Config;
 
     fn openapi() -> utoipa::openapi::OpenApi {
-        http::openapi().merge_from(saga::operators::openapi()).merge_from(chassis::messaging::operators::openapi())
+        http::openapi().merge_from(saga::operators::openapi()).merge_from(messaging::operators::openapi())
     }
 
     async fn build(config: Config, app: &mut App) -> anyhow::Result<Router> {

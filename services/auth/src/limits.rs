@@ -10,8 +10,8 @@ use crate::{
     metrics as names,
     store::{attempts, known_networks},
 };
-use chassis::postgres::Db;
 use chrono::TimeDelta;
+use postgres::Db;
 use ring::hmac;
 use sqlx::PgConnection;
 use std::net::IpAddr;

@@ -71,13 +71,13 @@ impl From<Error> for Failure {
             Error::Stock(cause @ (StockError::NotEnough { .. } | StockError::TooMany)) => {
                 Self::new(Code::Conflict, format!("The stock does not allow it: {cause}."))
             }
-            Error::Stock(cause) => Self::internal(cause),
+            Error::Stock(cause) => postgres::failure(cause),
             Error::IdempotencyMismatch => {
                 Self::new(Code::IdempotencyMismatch, "This Idempotency-Key came before, with another request.")
             }
-            Error::Store(cause) => Self::internal(cause),
+            Error::Store(cause) => postgres::failure(cause),
             Error::Malformed(cause) => Self::internal(anyhow::anyhow!(cause)),
-            Error::Internal(cause) => Self::internal(cause),
+            Error::Internal(cause) => postgres::failure(cause),
         }
     }
 }

@@ -21,9 +21,11 @@ pub use error::Error;
 
 use app::Inventory;
 use axum::Router;
-use chassis::{App, messaging::AppMessaging as _, postgres::AppPostgres as _};
+use chassis::App;
 use config::Config;
 use events::{commands, orders};
+use messaging::AppMessaging as _;
+use postgres::AppPostgres as _;
 use std::time::Duration;
 
 /// Connections of background tasks: one for each message in hand, and some for the relay and the sweep.

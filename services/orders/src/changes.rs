@@ -1,8 +1,8 @@
 //! Changes of orders, told to whoever watches one, in whichever process it was changed.
 
 use crate::store::orders;
-use chassis::postgres::Db;
 use parking_lot::Mutex;
+use postgres::Db;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::{
     sync::{Notify, watch},
@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Tells of orders that changed, by looking at the versions of those that are watched: one query for all of them,
 /// after each commit of this process and four times a second, and none while nobody watches. Clones are the same.
 ///
-/// The database could tell (`NOTIFY`), at a price that every order would pay: see [`Tx::commit`](chassis::postgres::Tx::commit).
+/// The database could tell (`NOTIFY`), at a price that every order would pay: see [`Tx::commit`](postgres::Tx::commit).
 #[derive(Clone, Default)]
 pub struct Changes {
     watched: Arc<Mutex<HashMap<Uuid, watch::Sender<u64>>>>,

@@ -86,8 +86,8 @@ impl From<Error> for Failure {
                 Self::new(Code::IdempotencyInProgress, "The first request with this Idempotency-Key has not ended yet.")
                     .retry_after(Duration::from_secs(1))
             }
-            Error::Store(cause) => Self::internal(cause),
-            Error::Internal(cause) => Self::internal(cause),
+            Error::Store(cause) => postgres::failure(cause),
+            Error::Internal(cause) => postgres::failure(cause),
         }
     }
 }

@@ -23,9 +23,11 @@ use anyhow::Context as _;
 use app::Shop;
 use axum::Router;
 use changes::Changes;
-use chassis::{App, Service, messaging::AppMessaging as _, postgres::AppPostgres as _};
+use chassis::{App, Service};
 use checkout::Checkout;
 use config::Config;
+use messaging::AppMessaging as _;
+use postgres::AppPostgres as _;
 use saga::AppSagas as _;
 use std::{sync::Arc, time::Duration};
 
@@ -38,7 +40,7 @@ impl Service for Orders {
     type Config = Config;
 
     fn openapi() -> utoipa::openapi::OpenApi {
-        http::openapi().merge_from(chassis::messaging::operators::openapi())
+        http::openapi().merge_from(messaging::operators::openapi())
     }
 
     async fn build(config: Config, app: &mut App) -> anyhow::Result<Router> {

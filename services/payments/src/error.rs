@@ -57,7 +57,7 @@ impl From<Error> for Failure {
             Error::Unreadable(cause) => {
                 Self::new(Code::MalformedRequest, "This is not an event of the provider.").caused_by(cause)
             }
-            Error::Store(cause) => Self::internal(cause),
+            Error::Store(cause) => postgres::failure(cause),
         }
     }
 }

@@ -22,9 +22,11 @@ pub use error::Error;
 
 use app::Payments;
 use axum::Router;
-use chassis::{App, Service, messaging::AppMessaging as _, postgres::AppPostgres as _};
+use chassis::{App, Service};
 use config::Config;
 use events::{commands, customers};
+use messaging::AppMessaging as _;
+use postgres::AppPostgres as _;
 use provider::Provider;
 use std::time::Duration;
 use worker::Desk;
@@ -38,7 +40,7 @@ impl Service for PaymentsService {
     type Config = Config;
 
     fn openapi() -> utoipa::openapi::OpenApi {
-        http::openapi().merge_from(chassis::messaging::operators::openapi())
+        http::openapi().merge_from(messaging::operators::openapi())
     }
 
     async fn build(config: Config, app: &mut App) -> anyhow::Result<Router> {

@@ -80,7 +80,7 @@ async fn warm() -> (Lookup, ShortCode) {
     let nowhere = "127.0.0.1:1";
     let mongo = chassis::config::Mongo { url: format!("mongodb://{nowhere}/").into(), database: "none".into() };
     let redis = chassis::config::Redis { url: format!("redis://{nowhere}").into(), prefix: "none:".into() };
-    let store = Store::new(&chassis::mongo::Db::open(&mongo, "shortener").await.expect("a URL"));
+    let store = Store::new(&mongo::Db::open(&mongo, "shortener").await.expect("a URL"));
     let lookup = Lookup::new(&config::Cache::default(), &redis, store.links).expect("a URL");
     let request = CreateLink { url: "https://shop.example/a".into(), ..CreateLink::default() };
     let new = NewLink::parse(&request, &TargetPolicy::default(), Utc::now()).expect("a target");

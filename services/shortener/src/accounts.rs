@@ -3,14 +3,12 @@
 //! A command that comes again does what is left of its work and is answered again: no inbox is needed.
 
 use crate::app::Catalogue;
-use chassis::{
-    failpoint,
-    messaging::{HandleError, Handler, Message, Registration, Subscription},
-};
+use chassis::failpoint;
 use contracts::{
     command::accounts::{DisableLinks, EnableLinks},
     envelope::EventData,
 };
+use messaging::{HandleError, Handler, Message, Registration, Subscription};
 use std::time::Duration;
 
 /// The consumer's name: its queues are named after it.

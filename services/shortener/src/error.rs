@@ -64,8 +64,8 @@ impl Error {
                 "The first request with this Idempotency-Key has not ended yet.",
             )
             .retry_after(std::time::Duration::from_secs(1)),
-            Self::Store(cause) => Failure::internal(cause),
-            Self::Internal(cause) => Failure::internal(cause),
+            Self::Store(cause) => mongo::failure(cause),
+            Self::Internal(cause) => mongo::failure(cause),
         }
     }
 }

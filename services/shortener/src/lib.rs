@@ -24,11 +24,13 @@ pub use error::Error;
 
 use app::{Catalogue, Counter};
 use axum::Router;
-use chassis::{App, Service, messaging::AppMessaging as _, mongo::AppMongo as _};
+use chassis::{App, Service};
 use chrono::Utc;
 use config::Config;
 use http::Redirects;
 use lookup::Lookup;
+use messaging::AppMessaging as _;
+use mongo::AppMongo as _;
 use spool::{Shipper, Spool};
 use std::sync::Arc;
 use store::{Store, migrations};
@@ -44,7 +46,7 @@ impl Service for Shortener {
     type Config = Config;
 
     fn openapi() -> utoipa::openapi::OpenApi {
-        http::openapi().merge_from(chassis::messaging::operators::openapi())
+        http::openapi().merge_from(messaging::operators::openapi())
     }
 
     async fn build(config: Config, app: &mut App) -> anyhow::Result<Router> {
@@ -55,7 +57,7 @@ impl Service for Shortener {
         let countries = Countries::open(config.geoip.file.as_deref())?;
         let lookup = Lookup::new(&config.cache, &config.redis, store.links.clone())?;
         // Redirects go on without MongoDB for codes that are in memory or in Redis, and owners are told to come again.
-        app.uses("mongodb", &db, chassis::mongo::probe);
+        app.uses("mongodb", &db, mongo::probe);
         app.uses("redis", &lookup, Lookup::probe);
         app.uses("spool", &spool, |spool| async move { spool.probe() });
         app.background("link changes", lookup.clone(), Lookup::follow);

@@ -4,12 +4,12 @@
 //! Whatever does not come about within a minute fails the test. It is no part of the kit, which knows nothing of the
 //! chassis.
 
-use chassis::messaging::{Broker, Consumer, HandleError, Handler, Message, Outgoing, Publisher, Subscription, ledger};
 use contracts::{
     command::{Command, Outcome, Replied, StepRef},
     envelope::{Event, EventData},
 };
 use kit::{Sandbox, eventually};
+use messaging::{Broker, Consumer, HandleError, Handler, MemoryState, Message, Outgoing, Publisher, Subscription};
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -61,7 +61,7 @@ impl Counterpart {
     }
 
     async fn hear(&self, subscription: Subscription) {
-        let (subscription, ledger) = (subscription.partitions(1), ledger::memory(async || Ok(())));
+        let (subscription, ledger) = (subscription.partitions(1), &MemoryState::default());
         let consumer = Consumer::new(&self.broker, subscription, ledger, self.heard.clone());
         consumer.declare().await.unwrap();
         tokio::spawn(consumer.run(self.end.clone()));

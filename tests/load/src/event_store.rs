@@ -31,7 +31,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     Stack::start(&sandbox, &["orders"]).await?;
     // As the service connects: statements are planned once.
     let settings = chassis::config::Postgres { url: sandbox.postgres("orders").into(), max_connections: 1 };
-    let mut connection = chassis::postgres::pool(&settings, 1)?.acquire().await?;
+    let mut connection = postgres::pool(&settings, 1)?.acquire().await?;
     appends(&mut connection).await?;
     for length in LENGTHS {
         let order = history(&mut connection, length).await?;

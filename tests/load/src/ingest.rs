@@ -1,12 +1,12 @@
 //! 1,000,000 clicks from the stream into ClickHouse, beside the rate at which the broker took them.
 
 use crate::report::{figure, title};
-use chassis::messaging::{Broker, Outgoing, topology};
 use contracts::{
     envelope::Event,
     event::shortener::{Click, UrlClicked},
 };
 use kit::{Engine, Sandbox, Stack, eventually};
+use messaging::{Broker, Outgoing, topology};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 

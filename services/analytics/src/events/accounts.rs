@@ -4,10 +4,7 @@
 //! is acknowledged. A command that comes again writes the same row and is answered again.
 
 use crate::store::{Database, detachments::Stage};
-use chassis::{
-    failpoint,
-    messaging::{Broker, HandleError, Handler, Message, Outgoing, Publisher, Registration, Subscription},
-};
+use chassis::failpoint;
 use contracts::{
     command::{
         Outcome, Replied, StepRef,
@@ -15,6 +12,7 @@ use contracts::{
     },
     envelope::EventData,
 };
+use messaging::{Broker, HandleError, Handler, Message, Outgoing, Publisher, Registration, Subscription};
 use serde_json::Value;
 use uuid::Uuid;
 

@@ -7,11 +7,11 @@ use crate::store::{
     Database,
     links::{Gathering, Link},
 };
-use chassis::messaging::{HandleError, Handler, Message, Registration, Subscription};
 use contracts::{
     envelope::EventData,
     event::shortener::{UrlCreated, UrlDeleted, UrlUpdated},
 };
+use messaging::{HandleError, Handler, Message, Registration, Subscription};
 
 /// The consumer's name: its queues are named after it.
 pub const CONSUMER: &str = "analytics.links";

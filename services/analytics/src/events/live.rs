@@ -8,11 +8,11 @@ use crate::{
     ingest::decode,
     metrics,
 };
-use chassis::messaging::{
+use contracts::amqp::CLICKS_LOG;
+use messaging::{
     Broker,
     stream::{Reader, Record, Start},
 };
-use contracts::amqp::CLICKS_LOG;
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{Mutex, broadcast},

@@ -5,12 +5,12 @@ use crate::{
     metrics,
     store::clicks::NewClick,
 };
-use chassis::messaging::stream::Record;
 use chrono::{DateTime, Utc};
 use contracts::{
     envelope::EventData,
     event::shortener::{Click, UrlClicked},
 };
+use messaging::stream::Record;
 use std::collections::HashMap;
 use uuid::Uuid;
 

@@ -9,12 +9,12 @@ use crate::{
     domain::{agent::Agents, watermark::Watermarks},
     store::clicks::{Last, Progress},
 };
-use chassis::messaging::{
+use chrono::Utc;
+use contracts::{amqp::CLICKS_LOG, event::shortener::UrlClicked};
+use messaging::{
     Broker,
     stream::{Reader, Record, Start, StreamError},
 };
-use chrono::Utc;
-use contracts::{amqp::CLICKS_LOG, event::shortener::UrlClicked};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 

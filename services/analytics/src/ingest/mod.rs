@@ -22,9 +22,9 @@ use crate::{
     },
 };
 use block::Block;
-use chassis::messaging::{Broker, lock::Lock, stream::StreamError, topology};
 use chrono::Utc;
 use gather::Gatherer;
+use messaging::{Broker, lock::Lock, stream::StreamError, topology};
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use tide::Tide;
 use tokio::time::{MissedTickBehavior, interval, sleep};

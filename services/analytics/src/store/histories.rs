@@ -1,8 +1,8 @@
 //! The table `histories`: what was read from the log of events, to its end.
 
 use super::Database;
-use chassis::messaging::History;
 use clickhouse::Row;
+use messaging::History;
 use serde::{Deserialize, Serialize};
 
 #[derive(Row, Serialize, Deserialize)]

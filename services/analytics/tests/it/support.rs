@@ -7,7 +7,6 @@ use analytics::{
     store::Database,
 };
 use anyhow::{Context as _, Result};
-use chassis::messaging::{Broker, Outgoing, Publisher, topology};
 use chrono::{DateTime, Utc};
 use contracts::{
     envelope::{Event, EventData},
@@ -16,6 +15,7 @@ use contracts::{
     rest::analytics::LinkStats,
 };
 use kit::{Issuer, Sandbox, Stack, eventually};
+use messaging::{Broker, Outgoing, Publisher, topology};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};

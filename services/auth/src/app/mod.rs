@@ -13,7 +13,8 @@ mod register;
 mod sessions;
 
 use crate::{config, hashing::Hasher, keys::Keys, limits::Limiter};
-use chassis::{config::Jwt, postgres::Db};
+use chassis::config::Jwt;
+use postgres::Db;
 use saga::Engine;
 
 pub use log_in::Credentials;

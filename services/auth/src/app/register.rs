@@ -8,8 +8,8 @@ use crate::{
     metrics as names,
     store::users,
 };
-use chassis::postgres::Tx;
 use contracts::{envelope::Event, rest::auth::Session};
+use postgres::Tx;
 use std::net::IpAddr;
 
 /// What a new account is made of.

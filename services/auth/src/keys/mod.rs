@@ -18,14 +18,12 @@ use crate::{
 };
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
-use chassis::{
-    jwt::{Claims, LocalKeys},
-    postgres::Db,
-};
+use chassis::jwt::{Claims, LocalKeys};
 use chrono::{DateTime, TimeDelta, Utc};
 use contracts::rest::auth::{JsonWebKeySet, SigningKeys};
 use jsonwebtoken::{Algorithm, Header};
 use pair::NewKey;
+use postgres::Db;
 use seal::Sealer;
 use sqlx::PgConnection;
 use std::sync::Arc;

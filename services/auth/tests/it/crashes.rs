@@ -4,12 +4,12 @@ use crate::{
     participants::Participants,
     world::{PASSWORD, registration},
 };
-use chassis::messaging::{
+use contracts::{amqp::EVENTS_LOG, envelope::EventData, event::auth::UserDeleted, rest::auth::Session};
+use kit::{Sandbox, Stack};
+use messaging::{
     Broker,
     stream::{Reader, Start},
 };
-use contracts::{amqp::EVENTS_LOG, envelope::EventData, event::auth::UserDeleted, rest::auth::Session};
-use kit::{Sandbox, Stack};
 use rstest::rstest;
 use serde_json::json;
 use sqlx::PgPool;

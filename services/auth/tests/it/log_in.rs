@@ -46,7 +46,7 @@ async fn what_changes_while_a_log_in_is_under_way_counts(#[case] change: &'stati
     let world = World::new().await;
     world.register("ana@exemplo.com").await;
     // It reads the account, verifies the password, and meets this lock when it wants to begin its session.
-    let mut tx = chassis::postgres::Db::from(world.pool.clone()).begin().await.unwrap();
+    let mut tx = postgres::Db::from(world.pool.clone()).begin().await.unwrap();
     sqlx::query("SELECT FROM users FOR UPDATE").execute(&mut *tx).await.unwrap();
     let changing = async {
         let waits = async || {

@@ -1,12 +1,12 @@
 //! The services that take part in deleting an account, played over the real broker.
 
-use chassis::messaging::{Broker, Consumer, HandleError, Handler, Message, Outgoing, Publisher, Subscription, ledger};
 use contracts::{
     command::{Outcome, Replied, StepRef, accounts::*},
     envelope::EventData,
     event::catalogue,
 };
 use kit::Sandbox;
+use messaging::{Broker, Consumer, HandleError, Handler, MemoryState, Message, Outgoing, Publisher, Subscription};
 use secrecy::SecretString;
 use serde_json::Value;
 use std::{
@@ -46,7 +46,7 @@ impl Participants {
         let told = Arc::<Mutex<Vec<String>>>::default();
         let handler = Obedient { told: Arc::clone(&told), publisher: broker.publisher(), refusing };
         let subscription = Subscription::to_commands("test.participants", COMMANDS).partitions(1);
-        let consumer = Consumer::new(&broker, subscription, ledger::memory(async || Ok(())), handler);
+        let consumer = Consumer::new(&broker, subscription, &MemoryState::default(), handler);
         consumer.declare().await.unwrap();
         let running = tokio::spawn(consumer.run(CancellationToken::new()));
         Self { told, _consumer: AbortOnDropHandle::new(running) }

@@ -12,8 +12,9 @@ use crate::{
     },
 };
 use anyhow::Context as _;
-use chassis::{http::IdempotencyKey, postgres::Tx};
+use chassis::http::IdempotencyKey;
 use contracts::rest::inventory::{ChangeStock, StockChange, StockChanged, StockOperation};
+use postgres::Tx;
 use uuid::Uuid;
 
 /// The name of this operation among those that can be repeated.

@@ -6,9 +6,10 @@ use crate::{
     metrics as names,
     store::{reservations, stock},
 };
-use chassis::{failpoint, messaging::Broker};
+use chassis::failpoint;
 use chrono::{DateTime, SubsecRound, Utc};
 use contracts::rest::inventory::ReservationStatus as Status;
+use messaging::Broker;
 use tokio_util::sync::CancellationToken;
 
 /// How many reservations one transaction expires: few enough that nobody waits for its locks.

@@ -10,12 +10,11 @@ use crate::{
         stock,
     },
 };
-use chassis::{
-    failpoint,
-    messaging::{Message, Outgoing, inbox::postgres::Inbox},
-};
+use chassis::failpoint;
 use chrono::{DateTime, Utc};
 use contracts::rest::inventory::{Reservation as Seen, ReservationStatus as Status};
+use messaging::{Message, Outgoing};
+use postgres::Inbox;
 use sqlx::PgConnection;
 use uuid::Uuid;
 

@@ -12,8 +12,8 @@ mod reserve;
 mod tell;
 
 use crate::config::Reservations;
-use chassis::postgres::Db;
 use chrono::{DateTime, SubsecRound, Utc};
+use postgres::Db;
 
 pub use change_product::{NewProduct, ProductChange};
 

@@ -12,11 +12,7 @@ use crate::{
     },
 };
 use anyhow::Context as _;
-use chassis::{
-    failpoint,
-    messaging::{Message, Outgoing},
-    postgres::Tx,
-};
+use chassis::failpoint;
 use chrono::{DateTime, Utc};
 use contracts::{
     command::{
@@ -25,6 +21,8 @@ use contracts::{
     },
     rest::inventory::ReservationStatus as Status,
 };
+use messaging::{Message, Outgoing};
+use postgres::Tx;
 use sqlx::PgConnection;
 use uuid::Uuid;
 

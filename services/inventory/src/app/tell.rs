@@ -4,13 +4,13 @@ use crate::{
     domain::{Kind, What},
     store::operations::Record,
 };
-use chassis::messaging::Outgoing;
 use chrono::{DateTime, Utc};
 use contracts::{
     command::{Outcome, Replied, StepRef},
     envelope::Event,
     event::inventory::{StockDecreased, StockIncreased, StockReleased, StockReserved, StockUnavailable},
 };
+use messaging::Outgoing;
 use serde_json::Value;
 
 /// One event for each change, in order. What leaves with its order is told once, as things stand when it has left:

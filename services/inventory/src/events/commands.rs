@@ -2,11 +2,11 @@
 
 use super::fail;
 use crate::app::Inventory;
-use chassis::messaging::{HandleError, Handler, Message, Registration, Subscription};
 use contracts::{
     command::checkout::{ReleaseStock, ReserveStock},
     envelope::EventData,
 };
+use messaging::{HandleError, Handler, Message, Registration, Subscription};
 
 /// The consumer's name: its queues are named after it.
 pub const CONSUMER: &str = "inventory.commands";

@@ -4,7 +4,7 @@ pub mod commands;
 pub mod orders;
 
 use crate::error::Error;
-use chassis::messaging::HandleError;
+use messaging::HandleError;
 
 /// What no other try would make better is a dead letter at once.
 fn fail(error: Error) -> HandleError {

@@ -2,8 +2,9 @@
 
 use super::fail;
 use crate::app::Inventory;
-use chassis::messaging::{HandleError, Handler, Message, Registration, Subscription, inbox::postgres::Inbox};
 use contracts::{envelope::EventData, event::orders::OrderConfirmed};
+use messaging::{HandleError, Handler, Message, Registration, Subscription};
+use postgres::Inbox;
 use std::slice;
 
 /// The consumer's name: its queues are named after it.

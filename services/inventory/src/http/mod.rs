@@ -15,10 +15,10 @@ use axum::{
 use chassis::{
     http::{Failure, Fields},
     jwt::{Bearer, Caller, Verifier},
-    messaging::operators,
     page::PageRequest,
 };
 use contracts::problem::Problem;
+use messaging::operators;
 use utoipa::{IntoResponses, OpenApi};
 use utoipa_axum::{router::OpenApiRouter, routes};
 

@@ -3,12 +3,12 @@
 use super::unsigned;
 use crate::{domain::Stock, error::Error};
 use anyhow::Context as _;
-use chassis::postgres::is_violation_of;
 use chrono::{DateTime, Utc};
 use contracts::{
     money::{Currency, Money},
     rest::inventory as rest,
 };
+use postgres::is_violation_of;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 

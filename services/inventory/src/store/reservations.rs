@@ -2,9 +2,9 @@
 
 use super::pieces;
 use crate::domain::{Items, Refusal};
-use chassis::postgres::column;
 use chrono::{DateTime, Utc};
 use contracts::rest::inventory::{Reservation as Seen, ReservationItem, ReservationStatus as Status};
+use postgres::column;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 

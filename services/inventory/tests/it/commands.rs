@@ -4,8 +4,8 @@ use crate::{
     saga::{self, Orders, done, refused, reserved},
     world::World,
 };
-use chassis::messaging::Outgoing;
 use contracts::{command::Outcome, envelope::Event};
+use messaging::Outgoing;
 use uuid::Uuid;
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! The other side: what orders would send, and the replies that it would read.
 
 use crate::world::PATIENCE;
-use chassis::messaging::stream::{Reader, Start};
 use contracts::{
     amqp::EVENTS_LOG,
     command::{
@@ -14,6 +13,7 @@ use contracts::{
 };
 use counterpart::Counterpart;
 use kit::Sandbox;
+use messaging::stream::{Reader, Start};
 use std::ops::Deref;
 use uuid::Uuid;
 

@@ -5,7 +5,9 @@
 //!
 //! ```
 //! # use axum::{Router, routing::get};
-//! # use chassis::{App, Service, config, messaging::AppMessaging as _, postgres::{AppPostgres as _, Db}};
+//! # use chassis::{App, Service, config};
+//! # use messaging::AppMessaging as _;
+//! # use postgres::{AppPostgres as _, Db};
 //! # use std::time::Duration;
 //! #[derive(serde::Deserialize, garde::Validate)]
 //! #[garde(allow_unvalidated)]
@@ -22,7 +24,7 @@
 //!     type Config = Config;
 //!
 //!     fn openapi() -> utoipa::openapi::OpenApi {
-//!         chassis::messaging::operators::openapi()
+//!         messaging::operators::openapi()
 //!     }
 //!
 //!     async fn build(config: Config, app: &mut App) -> anyhow::Result<Router> {
@@ -52,11 +54,8 @@ pub mod failpoint;
 pub mod health;
 pub mod http;
 pub mod jwt;
-mod linger;
-pub mod messaging;
-pub mod mongo;
+pub mod linger;
 pub mod page;
-pub mod postgres;
 mod run;
 mod scope;
 pub mod server;
@@ -66,4 +65,4 @@ pub mod together;
 
 pub use app::{App, Context, Service};
 pub use run::{metrics_route, run};
-pub use scope::Scope;
+pub use scope::{Scope, cause};

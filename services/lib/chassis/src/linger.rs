@@ -17,7 +17,7 @@ const SEVERAL: usize = 2;
 /// Without it a busy program takes each piece as it comes, pays for a transaction and a flush each time, and is so
 /// kept busy. It is what Kafka's `linger.ms` and Postgres's `commit_delay` are for.
 #[derive(Debug)]
-pub(crate) struct Linger {
+pub struct Linger {
     large: usize,
     /// When the last lot was done, if it was large.
     large_at: Option<Instant>,
@@ -32,17 +32,18 @@ impl Default for Linger {
 
 impl Linger {
     /// Lots of at least so many are large.
-    pub(crate) const fn after(large: usize) -> Self {
+    #[must_use]
+    pub const fn after(large: usize) -> Self {
         Self { large, large_at: None }
     }
 
     /// Notes that a lot of so many was done just now.
-    pub(crate) fn note(&mut self, count: usize) {
+    pub fn note(&mut self, count: usize) {
         self.large_at = (count >= self.large).then(Instant::now);
     }
 
     /// Lets more come, if the last lot was large and is not long ago.
-    pub(crate) async fn wait(&self) {
+    pub async fn wait(&self) {
         if self.large_at.is_some_and(|at| at.elapsed() < RECENT) {
             sleep(LINGER).await;
         }

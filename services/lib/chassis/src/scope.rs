@@ -38,7 +38,8 @@ impl Scope {
     }
 
     /// As caused by the message with this id.
-    pub(crate) fn caused_by(self, message: Uuid) -> Self {
+    #[must_use]
+    pub fn caused_by(self, message: Uuid) -> Self {
         Self { cause: Some(message), ..self }
     }
 

@@ -2,11 +2,9 @@
 
 use crate::{Engine, operators, prepare};
 use anyhow::Context as _;
-use chassis::{
-    App,
-    messaging::{AppMessaging as _, Broker},
-    postgres::Db,
-};
+use chassis::App;
+use messaging::{AppMessaging as _, Broker};
+use postgres::Db;
 use std::future::Future;
 
 /// Adds sagas to an [`App`].

@@ -11,13 +11,11 @@ use crate::{
     transition::Transition,
 };
 use anyhow::{Context as _, ensure};
-use chassis::{
-    messaging::{Registration, Subscription},
-    postgres::{Db, Tx},
-    telemetry,
-};
+use chassis::telemetry;
 use chrono::{DateTime, Utc};
 use contracts::rest::sagas::SagaRecord;
+use messaging::{Registration, Subscription};
+use postgres::{Db, Tx};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,

@@ -1,8 +1,9 @@
 //! What can go wrong with a saga, and what an operator is told of it.
 
 use crate::machine::Refusal;
-use chassis::{http, postgres::is_away};
+use chassis::http;
 use contracts::{command::Direction, problem::Code};
+use postgres::is_away;
 
 /// Why a saga could not be moved.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +49,7 @@ impl From<Error> for http::Failure {
         match error {
             Error::NotFound => Self::new(Code::NotFound, "There is no such saga."),
             Error::Refused(refusal) => Self::new(Code::Conflict, format!("Not now: {refusal}.")),
-            error => Self::internal(error),
+            error => postgres::failure(error),
         }
     }
 }

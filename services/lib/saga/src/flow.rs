@@ -5,9 +5,9 @@ use crate::{
     step::{Deed, Definition, Lot, Member, Step, Verdict},
 };
 use anyhow::{Context as _, bail, ensure};
-use chassis::messaging::Outgoing;
 use contracts::command::{Direction, StepRef};
 use futures::future::BoxFuture;
+use messaging::Outgoing;
 use serde_json::Value;
 use std::{collections::HashSet, time::Duration};
 

@@ -7,7 +7,8 @@ use crate::{
     store::{self, Change},
     transition::{Moved, Task, Transition},
 };
-use chassis::{failpoint, postgres::Tx};
+use chassis::failpoint;
+use postgres::Tx;
 
 /// Carries transitions out: runs the local steps that come now, stores where the sagas stand, and sends their commands.
 /// What happened to each is told once that is committed.

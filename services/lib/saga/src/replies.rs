@@ -1,8 +1,8 @@
 //! Replies of participants.
 
 use crate::{engine::Engine, error::Error, machine::Refusal, metrics, store::Lock, transition::Impulse};
-use chassis::messaging::{HandleError, Handler, Message};
 use contracts::command::Replied;
+use messaging::{HandleError, Handler, Message};
 
 /// Moves sagas on by the replies to their commands.
 ///

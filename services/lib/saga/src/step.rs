@@ -2,9 +2,11 @@
 
 use crate::machine::{Cause, Place, Reply, Stage};
 use anyhow::Context as _;
-use chassis::{Scope, messaging::Outgoing, postgres::Tx};
+use chassis::Scope;
 use contracts::command::{Command, StepRef};
 use futures::future::BoxFuture;
+use messaging::Outgoing;
+use postgres::Tx;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};

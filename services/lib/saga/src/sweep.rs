@@ -7,9 +7,10 @@ use crate::{
     store::{self, Lock},
     transition::Impulse,
 };
-use chassis::{messaging::Broker, telemetry};
+use chassis::telemetry;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt as _;
+use messaging::Broker;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;

@@ -8,8 +8,10 @@ use crate::{
     store::{self, Lock},
     transition::{Impulse, Transition},
 };
-use chassis::{failpoint, messaging::Message, postgres::Tx};
+use chassis::failpoint;
 use contracts::command::Replied;
+use messaging::Message;
+use postgres::Tx;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 

@@ -9,9 +9,10 @@ use crate::{
     store::{Change, Record},
     story::Story,
 };
-use chassis::{Scope, messaging::Outgoing};
+use chassis::Scope;
 use chrono::{DateTime, Utc};
 use contracts::command::{Direction, Outcome, Replied, StepRef};
+use messaging::Outgoing;
 use serde_json::Value;
 use std::{mem, sync::Arc};
 

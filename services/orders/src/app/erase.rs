@@ -6,9 +6,9 @@ use crate::{
     metrics as names,
     store::{customers, orders},
 };
-use chassis::postgres::Tx;
 use chrono::{SubsecRound, Utc};
 use contracts::{envelope::Event, event::orders::CustomerErased};
+use postgres::Tx;
 use uuid::Uuid;
 
 /// What came of it.

@@ -16,7 +16,8 @@ pub(crate) use erase::Erased;
 pub(crate) use record::{Recorded, load, record};
 
 use crate::{changes::Changes, error::Error, seal::Keyring};
-use chassis::{jwt::Caller, postgres::Db};
+use chassis::jwt::Caller;
+use postgres::Db;
 use std::sync::Arc;
 use uuid::Uuid;
 

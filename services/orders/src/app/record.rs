@@ -10,12 +10,10 @@ use crate::{
     metrics as names,
     store::{events, orders},
 };
-use chassis::{
-    http::RequestId,
-    messaging::{self, Outgoing},
-    postgres::Tx,
-};
+use chassis::http::RequestId;
 use chrono::{DateTime, SubsecRound, Utc};
+use messaging::Outgoing;
+use postgres::Tx;
 use sqlx::PgConnection;
 use uuid::Uuid;
 

@@ -9,7 +9,6 @@ use crate::{
     store::{customers, payment_methods},
 };
 use anyhow::Context as _;
-use chassis::postgres::Tx;
 use chrono::{SubsecRound, Utc};
 use contracts::{
     envelope::Event,
@@ -17,6 +16,7 @@ use contracts::{
     person::Person,
     rest::orders::Customer,
 };
+use postgres::Tx;
 use sqlx::PgConnection;
 use uuid::Uuid;
 

@@ -4,14 +4,12 @@ use crate::{
     app::{Erased, Shop},
     store::commands,
 };
-use chassis::{
-    messaging::{HandleError, Handler, Message, Outgoing, Registration, Subscription, inbox},
-    postgres::Db,
-};
 use contracts::{
     command::{Command, Outcome, Replied, accounts::EraseCustomer},
     envelope::EventData,
 };
+use messaging::{HandleError, Handler, Message, Outgoing, Registration, Subscription};
+use postgres::Db;
 use serde_json::Value;
 
 /// The consumer's name: its queues are named after it.
@@ -20,7 +18,7 @@ pub const CONSUMER: &str = "orders.commands";
 /// The consumer: of commands only; replies to our own sagas go another way.
 #[must_use]
 pub fn consumer(db: Db, shop: Shop) -> Registration<Commands> {
-    let inbox = inbox::postgres::Inbox::new(CONSUMER);
+    let inbox = postgres::Inbox::new(CONSUMER);
     Subscription::to_commands(CONSUMER, [EraseCustomer::TYPE]).handled_by(Commands { db, shop, inbox })
 }
 
@@ -28,7 +26,7 @@ pub fn consumer(db: Db, shop: Shop) -> Registration<Commands> {
 pub struct Commands {
     db: Db,
     shop: Shop,
-    inbox: inbox::postgres::Inbox,
+    inbox: postgres::Inbox,
 }
 
 impl Handler for Commands {

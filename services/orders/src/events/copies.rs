@@ -4,10 +4,6 @@ use crate::{
     domain::Product,
     store::{histories::Histories, links, products},
 };
-use chassis::{
-    messaging::{HandleError, Handler, Message, Registration, Subscription, inbox},
-    postgres::Db,
-};
 use contracts::{
     envelope::EventData,
     event::{
@@ -15,6 +11,8 @@ use contracts::{
         shortener::{UrlCreated, UrlDeleted},
     },
 };
+use messaging::{HandleError, Handler, Message, Registration, Subscription};
+use postgres::Db;
 use sqlx::PgConnection;
 
 /// The consumer's name: its queues are named after it.
@@ -26,14 +24,14 @@ const AT_ONCE: usize = 4;
 #[must_use]
 pub fn consumer(db: Db) -> Registration<Copies> {
     Subscription::new(CONSUMER, [ProductCreated::TYPE, ProductUpdated::TYPE, UrlCreated::TYPE, UrlDeleted::TYPE])
-        .handled_by(Copies { db: db.clone(), inbox: inbox::postgres::Inbox::new(CONSUMER) })
+        .handled_by(Copies { db: db.clone(), inbox: postgres::Inbox::new(CONSUMER) })
         .copying(AT_ONCE, Histories(db))
 }
 
 /// Writes versions of products and links.
 pub struct Copies {
     db: Db,
-    inbox: inbox::postgres::Inbox,
+    inbox: postgres::Inbox,
 }
 
 /// One version of one thing.

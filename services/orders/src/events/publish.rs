@@ -1,11 +1,11 @@
 //! What other services are told of an order.
 
 use crate::domain::{Order, order::Event};
-use chassis::messaging::Outgoing;
 use contracts::{
     envelope::{self, EventData},
     event::orders::{OrderCancelled, OrderConfirmed, OrderDelivered, OrderPlaced, OrderRejected, OrderShipped},
 };
+use messaging::Outgoing;
 
 /// The message that tells of an event, where others are told: about the order, in the version that they know.
 ///

@@ -8,8 +8,8 @@ use crate::{
     error::Error,
     metrics as names,
 };
-use chassis::postgres::{column, is_violation_of};
 use chrono::{DateTime, Utc};
+use postgres::{column, is_violation_of};
 use serde_json::Value;
 use sqlx::{FromRow, PgConnection};
 use std::collections::HashMap;

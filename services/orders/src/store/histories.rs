@@ -1,6 +1,7 @@
 //! Table `histories`: what was read from the log of events, to its end.
 
-use chassis::{messaging::History, postgres::Db};
+use messaging::History;
+use postgres::Db;
 
 /// The table.
 #[derive(Clone)]

@@ -1,7 +1,7 @@
 //! Table `idempotency_keys`.
 
 use crate::error::Error;
-use chassis::postgres::{column, is_violation_of};
+use postgres::{column, is_violation_of};
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
 use std::collections::HashSet;

@@ -1,8 +1,8 @@
 //! Table `orders`: the state now.
 
 use crate::{domain::Order, error::Error};
-use chassis::postgres::column;
 use contracts::rest::orders::OrderStatus;
+use postgres::column;
 use sqlx::{PgConnection, PgPool, types::Json};
 use uuid::Uuid;
 

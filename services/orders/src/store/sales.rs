@@ -1,8 +1,8 @@
 //! Table `link_sales`: what links sold.
 
 use crate::domain::Order;
-use chassis::postgres::column;
 use contracts::money::{Currency, Money};
+use postgres::column;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 

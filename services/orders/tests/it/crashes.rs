@@ -4,13 +4,13 @@ use crate::{
     participants::Participants,
     world::{MUG, PATIENCE, ana, link, product},
 };
-use chassis::messaging::Outgoing;
 use contracts::{
     command::{Direction, StepRef, accounts::EraseCustomer},
     money::{Currency, Money},
     rest::orders::{Customer, LinksSales, Order, OrderHistory, OrderStatus},
 };
 use kit::{Issuer, Sandbox, Stack};
+use messaging::Outgoing;
 use rstest::rstest;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

@@ -5,13 +5,13 @@ use crate::{
     world::{Buyer, World, ana, cart},
 };
 use axum::http::StatusCode;
-use chassis::messaging::Outgoing;
 use contracts::{
     command::{Direction, Outcome, Replied, StepRef, accounts::EraseCustomer},
     event::orders::CancelledBy,
     problem::Code,
     rest::orders::{Customers, Order, OrderHistory, OrderStatus},
 };
+use messaging::Outgoing;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;

@@ -55,7 +55,7 @@ async fn while_the_first_is_under_way_the_next_is_told_so() {
     let world = World::new().await;
     let buyer = world.buyer().await;
     // As the first one holds it, until it ends or its process does.
-    let mut first = chassis::postgres::Db::from(world.pool.clone()).begin().await.unwrap();
+    let mut first = postgres::Db::from(world.pool.clone()).begin().await.unwrap();
     let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1::text || '/place-order/slow', 0))";
     sqlx::query(lock).bind(buyer.user).execute(&mut *first).await.unwrap();
     let answer = world.place(&buyer, "slow", cart(&buyer)).await;

@@ -1,12 +1,12 @@
 //! inventory and payments, played over the broker; and everything that orders tells.
 
-use chassis::messaging::{Broker, Consumer, HandleError, Handler, Message, Outgoing, Publisher, Subscription, ledger};
 use contracts::{
     command::{Direction, Outcome, Replied, StepRef, checkout::*},
     envelope::{Event, EventData},
     event::TYPES,
 };
 use kit::Sandbox;
+use messaging::{Broker, Consumer, HandleError, Handler, MemoryState, Message, Outgoing, Publisher, Subscription};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{
@@ -70,12 +70,12 @@ impl Participants {
         let publisher = broker.publisher();
         let commands = Subscription::to_commands("played.commands", COMMANDS);
         let plays = Plays(Arc::clone(&inner), publisher.clone());
-        let plays = Consumer::new(&broker, commands, ledger::memory(async || Ok(())), plays);
+        let plays = Consumer::new(&broker, commands, &MemoryState::default(), plays);
         let replies = Subscription::to_commands("played.replies", ["auth.saga.replied"]);
-        let hears = Consumer::new(&broker, replies, ledger::memory(async || Ok(())), Listens(Arc::clone(&inner)));
+        let hears = Consumer::new(&broker, replies, &MemoryState::default(), Listens(Arc::clone(&inner)));
         let told = TYPES.iter().copied().filter(|kind| kind.starts_with("orders."));
         let events = Subscription::new("played.events", told);
-        let listens = Consumer::new(&broker, events, ledger::memory(async || Ok(())), Listens(Arc::clone(&inner)));
+        let listens = Consumer::new(&broker, events, &MemoryState::default(), Listens(Arc::clone(&inner)));
         plays.declare().await.unwrap();
         hears.declare().await.unwrap();
         listens.declare().await.unwrap();

@@ -183,7 +183,7 @@ async fn orders_that_come_at_once_are_placed_together_and_answered_each_for_itse
     world.played.act("reserve_stock", Act::Silent);
     let (slow, others) = (world.buyer().await, [world.buyer().await, world.buyer().await]);
     // Whoever is placed with the first buyer's order waits with it.
-    let mut held = chassis::postgres::Db::from(world.pool.clone()).begin().await.unwrap();
+    let mut held = postgres::Db::from(world.pool.clone()).begin().await.unwrap();
     let lock = sqlx::query("SELECT FROM customers WHERE id = $1 FOR UPDATE").bind(slow.customer.id);
     lock.execute(&mut *held).await.unwrap();
     let place = async |number: usize| {

@@ -14,7 +14,7 @@ use serde_json::json;
 async fn an_order_that_waits_for_an_erasure_is_refused_after_it() {
     let world = World::new().await;
     let buyer = world.buyer().await;
-    let mut erasing = chassis::postgres::Db::from(world.pool.clone()).begin().await.unwrap();
+    let mut erasing = postgres::Db::from(world.pool.clone()).begin().await.unwrap();
     let customer = customers::lock_by_user(&mut erasing, buyer.user).await.unwrap().unwrap();
     let erase = async {
         world.until_somebody_waits().await;

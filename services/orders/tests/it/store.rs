@@ -28,7 +28,7 @@ async fn of_writers_that_expect_the_same_version_one_wins() {
     let order = world.confirmed(&buyer).await;
     let shipped = [stored(3, "shipped", 1, json!({"tracking_number": null}), Utc::now())];
     let write = async |_| {
-        let mut tx = chassis::postgres::Db::from(world.pool.clone()).begin().await.unwrap();
+        let mut tx = postgres::Db::from(world.pool.clone()).begin().await.unwrap();
         let outcome = events::append(&mut tx, &of(order.id, &shipped)).await;
         tx.commit().await.unwrap();
         outcome

@@ -9,8 +9,9 @@ use crate::{
         payments::{self, Intent},
     },
 };
-use chassis::{failpoint, postgres::Tx};
+use chassis::failpoint;
 use contracts::command::checkout::ChargePayment;
+use postgres::Tx;
 use secrecy::SecretString;
 use sqlx::PgConnection;
 

@@ -5,11 +5,10 @@ use crate::{
     error::Error,
     store::{calls, erased_customers, payments, refunds},
 };
-use chassis::{
-    failpoint,
-    messaging::{Message, inbox::postgres::Inbox},
-};
+use chassis::failpoint;
 use contracts::event::orders::CustomerErased;
+use messaging::Message;
+use postgres::Inbox;
 
 impl Payments {
     /// Forgets the tokens and last digits of a customer's means of payment, and why operators gave money back.

@@ -18,16 +18,13 @@ pub use read::Shown;
 pub use refund::RefundRequest;
 
 use crate::{config, domain::Origin, error::Error, provider::Provider, worker::Desk};
-use chassis::{
-    http::RequestId,
-    messaging::{Outgoing, cause},
-    postgres::{Db, Tx},
-    telemetry,
-};
+use chassis::{http::RequestId, telemetry};
 use contracts::{
     command::{Outcome, Replied, StepRef},
     envelope::{Event, EventData},
 };
+use messaging::{Outgoing, cause};
+use postgres::{Db, Tx};
 use reader::Reader;
 use settler::Settler;
 

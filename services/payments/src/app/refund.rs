@@ -6,8 +6,9 @@ use crate::{
     error::Error,
     store::{calls, payments, refunds},
 };
-use chassis::{failpoint, postgres::is_violation_of};
+use chassis::failpoint;
 use contracts::money::Money;
+use postgres::is_violation_of;
 use sqlx::PgConnection;
 use uuid::Uuid;
 

@@ -8,12 +8,14 @@ use crate::{
     provider::{Charge, ChargeStatus},
     store::{calls, payments, refunds},
 };
-use chassis::{failpoint, messaging::Outgoing, postgres::Tx};
+use chassis::failpoint;
 use chrono::Utc;
 use contracts::{
     envelope::Event,
     event::payments::{PaymentCaptured, PaymentDeclined, PaymentRefunded},
 };
+use messaging::Outgoing;
+use postgres::Tx;
 use sqlx::PgConnection;
 use uuid::Uuid;
 

@@ -9,8 +9,9 @@ use crate::{
         payments, refunds,
     },
 };
-use chassis::{failpoint, postgres::Tx};
+use chassis::failpoint;
 use contracts::command::{Outcome, StepRef, checkout::RefundPayment};
+use postgres::Tx;
 use serde_json::Value;
 
 /// The reason of refunds that a saga asks for.

@@ -4,11 +4,11 @@ use crate::{
     app::{Payments, origin},
     store::payments::Intent,
 };
-use chassis::messaging::{HandleError, Handler, Message, Registration, Subscription};
 use contracts::{
     command::checkout::{ChargePayment, RefundPayment},
     envelope::EventData,
 };
+use messaging::{HandleError, Handler, Message, Registration, Subscription};
 
 /// The consumer's name: its queues are named after it.
 pub const CONSUMER: &str = "payments.commands";

@@ -1,8 +1,9 @@
 //! The erasure of customers.
 
 use crate::app::Payments;
-use chassis::messaging::{HandleError, Handler, Message, Registration, Subscription, inbox::postgres::Inbox};
 use contracts::{envelope::EventData, event::orders::CustomerErased};
+use messaging::{HandleError, Handler, Message, Registration, Subscription};
+use postgres::Inbox;
 
 /// The consumer's name: its queues are named after it.
 pub const CONSUMER: &str = "payments.customers";

@@ -1,8 +1,8 @@
 //! Table `provider_calls`: what is to be called, claimed by leases.
 
 use crate::domain::{Origin, Payment, charge_key, refund_key};
-use chassis::postgres::column;
 use contracts::money::Money;
+use postgres::column;
 use secrecy::SecretString;
 use sqlx::{PgConnection, PgPool, Row as _, postgres::PgRow};
 use std::{collections::HashSet, time::Duration};

@@ -1,7 +1,6 @@
 //! Table `payments`.
 
 use crate::domain::{Known, Origin, Payment, Status, Verdict};
-use chassis::postgres::column;
 use chrono::{DateTime, Utc};
 use contracts::{
     command::{
@@ -10,6 +9,7 @@ use contracts::{
     },
     money::{Currency, Money},
 };
+use postgres::column;
 use sqlx::{FromRow, PgConnection, PgPool, postgres::PgRow, types::Json};
 use uuid::Uuid;
 

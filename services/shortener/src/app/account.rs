@@ -5,9 +5,10 @@ use crate::{
     domain::{Link, ShortCode},
     error::Error,
 };
-use chassis::{failpoint, messaging::Outgoing};
+use chassis::failpoint;
 use chrono::{SubsecRound, Utc};
 use contracts::command::{Outcome, Replied, StepRef};
+use messaging::Outgoing;
 use mongodb::ClientSession;
 use serde_json::Value;
 use uuid::Uuid;

@@ -6,13 +6,13 @@ use crate::{
     store::{Progress, Store, Transaction},
 };
 use anyhow::bail;
-use chassis::messaging::{
+use contracts::{amqp::CLICKS_LOG, envelope::EventData, event::shortener::UrlClicked};
+use messaging::{
     Broker, Message,
     lock::Lock,
     stream::{Reader, Record, Start, StreamError},
     topology,
 };
-use contracts::{amqp::CLICKS_LOG, envelope::EventData, event::shortener::UrlClicked};
 use metrics::counter;
 use serde::Deserialize;
 use std::{collections::HashMap, time::Duration};

@@ -21,10 +21,7 @@ use axum::{
     },
     response::Response,
 };
-use chassis::{
-    http::{ClientAddr, Express, Failure, Reader},
-    mongo,
-};
+use chassis::http::{ClientAddr, Express, Failure, Reader};
 use chrono::Utc;
 use contracts::problem::{Code, Problem};
 use futures::future::BoxFuture;

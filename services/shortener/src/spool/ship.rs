@@ -7,12 +7,12 @@ use super::{
 };
 use anyhow::Context as _;
 use backon::{BackoffBuilder, ExponentialBuilder};
-use chassis::messaging::{Broker, Outgoing, PublishError, Publisher, topology};
 use chrono::Utc;
 use contracts::{
     envelope::{Envelope, Event, EventData},
     event::shortener::UrlClicked,
 };
+use messaging::{Broker, Outgoing, PublishError, Publisher, topology};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::{sync::atomic::Ordering, time::Duration};

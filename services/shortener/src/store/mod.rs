@@ -16,10 +16,8 @@ pub use replays::{Replay, Replays};
 pub use salts::{SaltRow, Salts};
 pub use transaction::Transaction;
 
-use chassis::{
-    messaging::outbox::mongo::Outbox,
-    mongo::{Db, code},
-};
+use mongo::Outbox;
+use mongo::{Db, code};
 use mongodb::{Client, error::ErrorKind};
 
 /// The service's database.

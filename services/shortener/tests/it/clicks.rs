@@ -2,15 +2,15 @@
 
 use crate::world::{TARGET, World, request, with};
 use axum::http::StatusCode;
-use chassis::messaging::{
-    Broker,
-    stream::{Reader, Start},
-};
 use contracts::{
     amqp::CLICKS_LOG,
     event::shortener::{Click, UrlClicked},
 };
 use kit::eventually;
+use messaging::{
+    Broker,
+    stream::{Reader, Start},
+};
 use mongodb::bson::{DateTime, Document, doc};
 use serde_json::json;
 use std::time::Duration;

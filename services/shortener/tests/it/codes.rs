@@ -17,7 +17,7 @@ async fn catalogue(world: &World, generate: fn(usize) -> ShortCode) -> Catalogue
     let (mongo, redis) = (world.sandbox.mongo("shortener"), world.sandbox.redis("shortener"));
     let mongo = chassis::config::Mongo { url: mongo.url.clone().into(), database: mongo.database.clone() };
     let redis = chassis::config::Redis { url: redis.url.clone().into(), prefix: redis.prefix.clone() };
-    let store = Store::new(&chassis::mongo::Db::open(&mongo, "shortener").await.unwrap());
+    let store = Store::new(&mongo::Db::open(&mongo, "shortener").await.unwrap());
     let lookup = Lookup::new(&Cache::default(), &redis, store.links.clone()).unwrap();
     Catalogue::new(store, lookup, TargetPolicy::default(), "https://v.example").with_codes(generate)
 }

@@ -5,10 +5,6 @@ use crate::{
     world::{PATIENCE, TARGET, database, program},
 };
 use axum::http::StatusCode;
-use chassis::messaging::{
-    Broker,
-    stream::{Reader, Start},
-};
 use contracts::{
     amqp::EVENTS_LOG,
     command::{Command, Outcome},
@@ -17,6 +13,10 @@ use contracts::{
 };
 use counterpart::Counterpart;
 use kit::{Issuer, Sandbox, Stack};
+use messaging::{
+    Broker,
+    stream::{Reader, Start},
+};
 use mongodb::bson::{self, Document, doc};
 use rstest::rstest;
 use serde_json::json;

@@ -1,13 +1,13 @@
 //! What shortener tells others.
 
 use crate::world::{TARGET, World};
-use chassis::messaging::{
-    Broker, Message,
-    stream::{Reader, Start},
-};
 use contracts::{
     amqp::EVENTS_LOG,
     event::shortener::{UrlCreated, UrlDeleted, UrlUpdated},
+};
+use messaging::{
+    Broker, Message,
+    stream::{Reader, Start},
 };
 use serde_json::json;
 use std::time::Duration;

@@ -1,7 +1,6 @@
 //! What the engines of the same run can do: commits by pgbench, confirmed publishes into one queue.
 
 use anyhow::{Context as _, ensure};
-use chassis::messaging::{Broker, Outgoing, topology};
 use contracts::{
     amqp::COMMANDS_EXCHANGE,
     command::{Direction, StepRef, checkout::ReleaseStock},
@@ -13,6 +12,7 @@ use lapin::{
     options::{QueueBindOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable},
 };
+use messaging::{Broker, Outgoing, topology};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use std::time::Instant;
 use tokio::process::Command;

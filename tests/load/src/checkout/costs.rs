@@ -99,6 +99,6 @@ fn percent(part: f64, whole: f64) -> String {
 async fn published(url: &str) -> anyhow::Result<f64> {
     let metrics = chassis::client::new().get(format!("{url}/metrics")).send().await?.error_for_status()?;
     let text = metrics.text().await?;
-    let counts = text.lines().filter(|line| line.starts_with(chassis::messaging::metrics::OUTBOX_PUBLISHED));
+    let counts = text.lines().filter(|line| line.starts_with(messaging::metrics::OUTBOX_PUBLISHED));
     Ok(counts.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
 }

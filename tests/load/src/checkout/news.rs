@@ -1,6 +1,5 @@
 //! Hears which orders are confirmed, as any subscriber does: when anybody can know it, not when a row says so.
 
-use chassis::messaging::Broker;
 use contracts::{
     amqp::EVENTS_EXCHANGE,
     envelope::{Event, EventData as _},
@@ -13,6 +12,7 @@ use lapin::{
     options::{BasicConsumeOptions, QueueBindOptions, QueueDeclareOptions},
     types::FieldTable,
 };
+use messaging::Broker;
 use parking_lot::Mutex;
 use std::{
     collections::{HashMap, hash_map::Entry},

@@ -1,7 +1,6 @@
 //! Problems as answers.
 
 use super::RequestId;
-use crate::{mongo, postgres};
 use axum::response::{IntoResponse, Response};
 use contracts::problem::{Code, MEDIA_TYPE, Problem};
 use http::{HeaderValue, StatusCode, header};
@@ -27,19 +26,19 @@ impl Failure {
         Problem::field(field, message).into()
     }
 
-    /// Makes a [`Code::Internal`], or a [`Code::Unavailable`] where a store that is away is behind it; `cause` is logged
-    /// and not told.
+    /// Makes a [`Code::Internal`]; `cause` is logged and not told.
     pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
-        let cause = cause.into();
-        if is_store_away(&cause) {
-            return Self::unavailable("The service's store cannot do this at the moment: try again.", cause);
-        }
         Self::new(Code::Internal, "The request id leads us to what happened.").caused_by(cause)
     }
 
     /// Makes a [`Code::Unavailable`] with a hint to try again in a second; `cause` is logged.
     pub fn unavailable(detail: impl Into<String>, cause: impl Into<anyhow::Error>) -> Self {
         Self::new(Code::Unavailable, detail).retry_after(Duration::from_secs(1)).caused_by(cause)
+    }
+
+    /// Makes a [`Code::Unavailable`] for a store that is away for the moment; `cause` is logged and not told.
+    pub fn store_away(cause: impl Into<anyhow::Error>) -> Self {
+        Self::unavailable("The service's store cannot do this at the moment: try again.", cause)
     }
 
     /// Adds what led to it, for the log.
@@ -108,13 +107,6 @@ impl IntoResponse for Failure {
         }
         response
     }
-}
-
-/// Whether a store that is away for the moment is among the causes.
-fn is_store_away(cause: &anyhow::Error) -> bool {
-    cause.chain().any(|cause| {
-        cause.downcast_ref().is_some_and(postgres::is_away) || cause.downcast_ref().is_some_and(mongo::is_away)
-    })
 }
 
 /// Gathers what is wrong with the fields of one request, so that all is told at once.

@@ -1,7 +1,4 @@
-//! The chassis on real engines and over real sockets.
+//! The chassis over real sockets.
 
 mod jwt;
-mod messaging;
-mod postgres;
 mod server;
-mod stores;

@@ -2,8 +2,8 @@
 
 use super::record::{Record, direction_name};
 use crate::machine::{Note, Shape};
-use chassis::postgres::column;
 use chrono::{DateTime, Utc};
+use postgres::column;
 use sqlx::PgConnection;
 use uuid::Uuid;
 

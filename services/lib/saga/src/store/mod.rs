@@ -7,9 +7,9 @@ pub(crate) use change::{Change, save};
 pub use record::{Record, Waiting};
 
 use anyhow::Result;
-use chassis::postgres::Db;
 use chrono::{DateTime, Utc};
 use contracts::rest::sagas::{SagaEvent, SagaRecord, SagaStatus};
+use postgres::Db;
 use record::direction;
 use sqlx::{PgConnection, PgPool, QueryBuilder, Row as _, postgres::PgRow};
 use std::collections::BTreeSet;

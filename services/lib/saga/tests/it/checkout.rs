@@ -111,7 +111,7 @@ impl Checkout {
         for saga in &lot.sagas {
             let Data { order_id, reservation_id, payment_id } = &*saga.data;
             assert!(reservation_id.is_some() && payment_id.is_some(), "the answers were learnt");
-            causes.extend(saga.scope.run(async { chassis::messaging::cause() }).await);
+            causes.extend(saga.scope.run(async { messaging::cause() }).await);
             let is_refused = self.refused.lock().unwrap().contains(order_id);
             verdicts.push(if is_refused { Verdict::refused("too_late", "the shop is closed") } else { Verdict::Done });
         }

@@ -1,7 +1,7 @@
 //! Inventory and payments, as far as a saga sees them.
 
-use chassis::messaging::{HandleError, Handler, Message, Outgoing, Publisher};
 use contracts::command::{Direction, Outcome, Replied, StepRef};
+use messaging::{HandleError, Handler, Message, Outgoing, Publisher};
 use serde_json::{Value, json};
 use std::{
     collections::HashMap,

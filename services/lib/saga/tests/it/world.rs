@@ -4,13 +4,11 @@ use crate::{
     checkout::{COMMANDS, Checkout, Data, TABLE},
     participants::Participants,
 };
-use chassis::{
-    messaging::{Broker, Consumer, Relay, Subscription, ledger, outbox},
-    postgres::Db,
-};
 use contracts::{command::Direction, rest::sagas::SagaStatus};
 use kit::{Proxy, Sandbox};
 use lapin::{options::QueueDeclareOptions, types::FieldTable};
+use messaging::{Broker, Consumer, MemoryState, Relay, Subscription};
+use postgres::Db;
 use saga::{Engine, Record, Start};
 use secrecy::SecretString;
 use sqlx::{PgPool, postgres::PgPoolOptions};
@@ -60,7 +58,7 @@ impl World {
         let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
         let sandbox = Sandbox::of("orders").await.unwrap();
         let pool = PgPoolOptions::new().max_connections(20).connect(sandbox.postgres("orders")).await.unwrap();
-        chassis::messaging::postgres::prepare(&pool).await.unwrap();
+        postgres::prepare(&pool).await.unwrap();
         let db = Db::from(pool.clone());
         saga::prepare(&db).await.unwrap();
         sqlx::query(TABLE).execute(&pool).await.unwrap();
@@ -68,9 +66,9 @@ impl World {
         let broker = Broker::new(&SecretString::from(sandbox.amqp("orders")), "saga-tests");
         let participants = Participants::new(broker.publisher());
         let subscription = Subscription::to_commands("orders.participants", COMMANDS).partitions(4);
-        let consumer = Consumer::new(&broker, subscription, ledger::memory(async || Ok(())), participants.clone());
+        let consumer = Consumer::new(&broker, subscription, &MemoryState::default(), participants.clone());
         consumer.declare().await.unwrap();
-        engine.replies().consumer(&broker, ledger::postgres(pool.clone())).declare().await.unwrap();
+        engine.replies().consumer(&broker, &Db::from(pool.clone())).declare().await.unwrap();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { consumer.run(CancellationToken::new()).await.unwrap() });
         Self { pool, db, engine, participants, broker, tasks, sandbox }
@@ -115,7 +113,7 @@ impl World {
 
     /// Takes replies for `engine`, and does nothing else that a process does.
     pub(crate) fn listen(&mut self, engine: &Engine) {
-        let consumer = engine.replies().consumer(&self.broker, ledger::postgres(self.pool.clone()));
+        let consumer = engine.replies().consumer(&self.broker, &self.db);
         self.tasks.spawn(async move { consumer.run(CancellationToken::new()).await.unwrap() });
     }
 
@@ -130,10 +128,10 @@ impl World {
 
     fn run_with(&mut self, engine: Engine, broker: Broker) -> Process {
         let end = CancellationToken::new;
-        let relay = Relay::new(outbox::postgres::Store::new(&self.db), broker.publisher())
+        let relay = Relay::new(postgres::Store::new(&self.db), broker.publisher())
             .sweep(Duration::from_millis(100))
             .lease(Duration::from_secs(2));
-        let consumer = engine.replies().consumer(&broker, ledger::postgres(self.pool.clone()));
+        let consumer = engine.replies().consumer(&broker, &self.db);
         Process(vec![
             self.tasks.spawn(async move { relay.run(end()).await.unwrap() }),
             self.tasks.spawn(async move { consumer.run(end()).await.unwrap() }),

@@ -12,8 +12,9 @@ use crate::{
     metrics as names,
     store::idempotency::{self, Request},
 };
-use chassis::{failpoint, postgres::Tx};
+use chassis::failpoint;
 use contracts::rest::orders::Order;
+use postgres::Tx;
 use saga::Begun;
 use std::sync::Arc;
 use uuid::Uuid;

@@ -1,0 +1,69 @@
+//! Moves events between services without losing, doubling or reordering any.
+//!
+//! The way of an event: [`outbox`] (in the transaction that changed the state) → [`Relay`] →
+//! [`Publisher`] (confirmed by the broker) → exchange and streams ([`topology`]) → [`Consumer`]
+//! (one subject in order, tries, retry ladder, dead letters) → inbox (in the transaction of the
+//! effect). Every hop may repeat a message and none may drop it; the inbox drops the repeats.
+//!
+//! * Nothing is published that did not commit; nothing that committed stays unpublished.
+//! * Messages of one subject take effect in order, even while one of them fails: later ones wait
+//!   in its subject's queue, which [`ConsumerState`] remembers, until it succeeds or is dead-lettered.
+//! * A message keeps its id for ever: through redelivery, retries, dead letters and redrives.
+
+#![warn(missing_docs)]
+
+mod app;
+pub mod broker;
+pub mod consumer;
+pub mod dead_letters;
+mod error;
+pub mod lock;
+mod message;
+pub mod metrics;
+pub mod operators;
+pub mod outbox;
+mod publisher;
+mod reach;
+mod relay;
+pub mod state;
+pub mod stream;
+mod subscribed;
+pub mod topology;
+mod wire;
+
+pub use app::AppMessaging;
+pub use broker::Broker;
+pub use consumer::{Consumer, Handler, History, Registration, Subscription};
+pub use dead_letters::DeadLetters;
+pub use error::{HandleError, PublishError};
+pub use message::{Message, Outgoing};
+pub use publisher::Publisher;
+pub use reach::Reach;
+pub use relay::Relay;
+pub use state::{ConsumerState, MemoryState};
+
+pub use chassis::cause;
+
+use anyhow::Context as _;
+use backon::{BackoffBuilder, ExponentialBuilder};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a store may take to answer.
+const STORE_LIMIT: Duration = Duration::from_secs(10);
+
+/// Waits for what was asked of a store, but not for ever: a host that vanishes says nothing, and a connection to it would
+/// be waited on for a quarter of an hour.
+async fn in_time<T>(question: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    timeout(STORE_LIMIT, question).await.context("the store did not answer in time")?
+}
+
+/// The delays between attempts to reach an engine that is away: 100 ms, doubling to 10 s, with jitter.
+pub(crate) fn delays() -> impl Iterator<Item = Duration> + Send {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(100))
+        .with_max_delay(Duration::from_secs(10))
+        .with_jitter()
+        .without_max_times()
+        .build()
+}

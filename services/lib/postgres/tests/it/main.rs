@@ -1,0 +1,4 @@
+//! The way to Postgres, on a real one.
+
+mod failures;
+mod transactions;
