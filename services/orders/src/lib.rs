@@ -1,13 +1,12 @@
 //! Customers, orders, and the saga that brings an order from placed to confirmed.
 //!
 //! Where to look: [`domain`] says what customers and orders are; [`app`] holds the use cases, one
-//! transaction each; [`checkout`] the saga; [`store`] the queries, of which [`store::events`] is the
+//! transaction each; [`app::checkout`] the saga; [`store`] the queries, of which [`store::events`] is the
 //! event store; [`seal`] what keeps personal data; [`events`] what comes from and goes to the broker;
 //! [`http`] the routes; [`changes`] tells watchers.
 
 pub mod app;
 pub mod changes;
-pub mod checkout;
 pub mod config;
 pub mod domain;
 mod error;
@@ -20,11 +19,10 @@ pub mod store;
 pub use error::Error;
 
 use anyhow::Context as _;
-use app::Shop;
+use app::{Shop, checkout::Checkout};
 use axum::Router;
 use changes::Changes;
 use chassis::{App, Service};
-use checkout::Checkout;
 use config::Config;
 use messaging::AppMessaging as _;
 use postgres::AppPostgres as _;

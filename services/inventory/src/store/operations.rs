@@ -1,6 +1,6 @@
 //! Table `product_stock_operations`: what is added to it, and its history.
 
-use super::{pieces, stock::kind, unsigned};
+use super::{pieces, unsigned};
 use crate::domain::{Change, Kind};
 use chrono::{DateTime, Utc};
 use contracts::rest::inventory::StockOperation;
@@ -56,6 +56,17 @@ pub const fn kind_name(kind: Kind) -> &'static str {
         Kind::Decrease => "decrease",
         Kind::Reserve => "reserve",
         Kind::Release => "release",
+    }
+}
+
+/// The kind as the contract has it.
+fn kind(name: &str) -> Kind {
+    match name {
+        "increase" => Kind::Increase,
+        "decrease" => Kind::Decrease,
+        "reserve" => Kind::Reserve,
+        // The table's check lets no fifth one in.
+        _ => Kind::Release,
     }
 }
 

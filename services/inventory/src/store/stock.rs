@@ -1,6 +1,6 @@
 //! Tables `product_stock` and `product_stock_operations`, as changes go through them.
 
-use crate::domain::{Kind, Shelf, Shelved, Stock, What};
+use crate::domain::{Shelf, Shelved, Stock, What};
 use crate::store::operations::{Record, kind_name};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -214,15 +214,4 @@ pub async fn insert(connection: &mut PgConnection, product: Uuid) -> sqlx::Resul
         .execute(connection)
         .await
         .map(drop)
-}
-
-/// The kind as the contract has it.
-pub(crate) fn kind(name: &str) -> Kind {
-    match name {
-        "increase" => Kind::Increase,
-        "decrease" => Kind::Decrease,
-        "reserve" => Kind::Reserve,
-        // The table's check lets no fifth one in.
-        _ => Kind::Release,
-    }
 }

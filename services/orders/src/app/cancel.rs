@@ -1,6 +1,10 @@
 //! Calls an order off.
 
-use super::{Shop, load, of_engine, record, sees};
+use super::{
+    Shop, of_engine,
+    record::{load, record},
+    sees,
+};
 use crate::{
     domain::{Refusals, card},
     error::Error,

@@ -1,6 +1,7 @@
 //! The use cases: one per module, one transaction each, with the outbox in it.
 
 mod cancel;
+pub mod checkout;
 mod customers;
 mod erase;
 mod place;
@@ -13,7 +14,6 @@ mod save_customer;
 mod ship;
 
 pub(crate) use erase::Erased;
-pub(crate) use record::{Recorded, load, record};
 
 use crate::{changes::Changes, error::Error, seal::Keyring};
 use chassis::jwt::Caller;

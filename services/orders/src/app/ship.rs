@@ -1,6 +1,9 @@
 //! Orders on their way to the buyer.
 
-use super::{Shop, load, of_engine, record};
+use super::{
+    Shop, of_engine,
+    record::{load, record},
+};
 use crate::{domain::Refusals, error::Error};
 use contracts::rest::orders::Order;
 use uuid::Uuid;

@@ -1,5 +1,4 @@
-//! What comes from the broker, and what goes to it.
+//! What comes from the broker.
 
 pub mod commands;
 pub mod copies;
-pub mod publish;

@@ -5,8 +5,12 @@ use super::{
     known::{Buyer, Known},
 };
 use crate::{
-    app::{Shop, of_engine, record::Recorded},
-    checkout::{Checkout, CheckoutData, Payment},
+    app::{
+        Shop,
+        checkout::{Checkout, CheckoutData, Payment},
+        of_engine,
+        record::Recorded,
+    },
     domain::order::{Event, Placed},
     error::Error,
     metrics as names,

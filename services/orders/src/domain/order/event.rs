@@ -1,6 +1,6 @@
 //! What can happen to an order, and how it is stored.
 
-use super::upcast;
+use super::upcast::{self, Unreadable};
 use chrono::{DateTime, Utc};
 use contracts::{
     event::orders::{CancelledBy, OrderItem},
@@ -93,29 +93,6 @@ pub struct Stored {
     pub causation_id: Option<Uuid>,
     /// The request that began it.
     pub correlation_id: Option<String>,
-}
-
-/// Why a stored event cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
-    /// Nobody knows how to read this schema.
-    #[error("there is no {kind} of schema {schema}")]
-    Unknown {
-        /// The event's type.
-        kind: String,
-        /// Its schema's version.
-        schema: u32,
-    },
-    /// The data do not fit their schema.
-    #[error("{kind} of schema {schema}: {cause}")]
-    Data {
-        /// The event's type.
-        kind: String,
-        /// Its schema's version.
-        schema: u32,
-        /// What does not fit.
-        cause: serde_json::Error,
-    },
 }
 
 impl Event {

@@ -4,9 +4,9 @@ mod event;
 mod transition;
 mod upcast;
 
-pub use event::{Event, Placed, Stored, Unreadable};
+pub use event::{Event, Placed, Stored};
 pub use transition::Refused;
-pub use upcast::current_schema;
+pub use upcast::{Unreadable, current_schema};
 
 use chrono::{DateTime, Utc};
 use contracts::{

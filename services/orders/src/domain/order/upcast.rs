@@ -3,8 +3,30 @@
 //! What was stored is never changed. An upcaster lifts the data of one type from one schema to the
 //! next; reading goes up the ladder as far as it leads.
 
-use super::event::Unreadable;
 use serde_json::{Value, json};
+
+/// Why a stored event cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// Nobody knows how to read this schema.
+    #[error("there is no {kind} of schema {schema}")]
+    Unknown {
+        /// The event's type.
+        kind: String,
+        /// Its schema's version.
+        schema: u32,
+    },
+    /// The data do not fit their schema.
+    #[error("{kind} of schema {schema}: {cause}")]
+    Data {
+        /// The event's type.
+        kind: String,
+        /// Its schema's version.
+        schema: u32,
+        /// What does not fit.
+        cause: serde_json::Error,
+    },
+}
 
 type Upcaster = fn(Value) -> Option<Value>;
 

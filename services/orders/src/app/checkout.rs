@@ -4,8 +4,8 @@
 //! (payments) → `confirm_order`. On the way back: refund, release, and last the order is rejected or
 //! cancelled. A confirmed order can still be called off, until it is shipped.
 
+use super::record::{Recorded, load, record};
 use crate::{
-    app::{Recorded, load, record},
     config, domain,
     domain::{Means, order::Event},
     metrics as names,
