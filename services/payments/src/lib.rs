@@ -3,9 +3,8 @@
 //! A command records an intent and returns; a worker calls the provider; outcome, event and reply commit together.
 //! An outcome that is not known is asked for before anything is called again.
 //!
-//! Where to look: [`domain`] says what payments are; [`app`] holds the use cases, one transaction each; [`worker`]
-//! hands calls out; [`provider`] is the provider's API behind a breaker; [`events`] what is consumed; [`store`] the
-//! queries; [`http`] the routes.
+//! Where to look: [`domain`] says what payments are; [`app`] holds the use cases, and the workers that call the provider;
+//! [`provider`] is its API behind a breaker; [`events`] what is consumed; [`store`] the queries; [`http`] the routes.
 
 pub mod app;
 pub mod config;
@@ -16,11 +15,10 @@ pub mod http;
 pub mod metrics;
 pub mod provider;
 pub mod store;
-pub mod worker;
 
 pub use error::Error;
 
-use app::Payments;
+use app::{Payments, WorkerPool};
 use axum::Router;
 use chassis::{App, Service};
 use config::Config;
@@ -29,7 +27,6 @@ use messaging::AppMessaging as _;
 use postgres::AppPostgres as _;
 use provider::Provider;
 use std::time::Duration;
-use worker::Desk;
 
 /// The service.
 pub struct PaymentsService;
@@ -49,9 +46,9 @@ impl Service for PaymentsService {
         let provider = Provider::new(&config.provider);
         app.uses("provider", &provider, Provider::probe);
         app.background("breaker", provider.clone(), Provider::drive);
-        let desk = Desk::new(config.worker, app.context().tasks.clone(), app.shutdown());
-        let payments = Payments::new(db.clone(), provider, desk, config.webhooks);
-        app.background("provider calls", payments.clone(), Payments::hand_out);
+        let workers = WorkerPool::new(config.worker, app.context().tasks.clone(), app.shutdown());
+        let payments = Payments::new(db.clone(), provider, workers, config.webhooks);
+        app.background("provider calls", payments.clone(), Payments::make_calls);
         app.every("measures", Duration::from_secs(15), payments.clone(), Payments::measure);
         app.every("purge", Duration::from_hours(1), db.pool().clone(), store::provider_events::purge);
         app.consume(&broker, &db, commands::consumer(payments.clone()));

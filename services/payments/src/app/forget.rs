@@ -28,7 +28,7 @@ impl Payments {
             calls::forget_customer(&mut tx, erased.customer_id).await?;
         }
         tx.commit().await?;
-        self.desk.wake();
+        self.workers.wake();
         Ok(())
     }
 }

@@ -1,70 +1,56 @@
-//! The use cases: one per module, one transaction each, with the outbox in it.
-//!
-//! [`charge`] and [`undo`] answer commands and never call the provider; [`call`](Payments::call) does, for the
-//! workers; [`settle`] writes outcomes, whoever brought them: the call, a question, or a webhook.
+//! The use cases. A [charge](charge) and a [refund](refund) are read from the command to the reply in one file each.
 
-mod call;
+mod calls;
 mod charge;
 mod forget;
-mod hear;
 mod read;
-mod reader;
 mod refund;
-mod settle;
-mod settler;
 mod undo;
+mod webhook;
+mod worker_pool;
 
-pub use read::Shown;
+pub use read::PaymentWithRefunds;
 pub use refund::RefundRequest;
+pub use worker_pool::WorkerPool;
 
-use crate::{config, domain::Origin, error::Error, provider::Provider, worker::Desk};
+use crate::{config, domain::Origin, error::Error, provider::Provider};
+use charge::OutcomeBatcher;
 use chassis::{http::RequestId, telemetry};
-use contracts::{
-    command::{Outcome, Replied, StepRef},
-    envelope::{Event, EventData},
-};
+use contracts::command::{Outcome, Replied, StepRef};
 use messaging::{Outgoing, cause};
 use postgres::{Db, Tx};
-use reader::Reader;
-use settler::Settler;
+use webhook::PaymentLookup;
 
-/// How many charges that come meanwhile are written, or looked up, together at most.
-const TOGETHER: usize = 64;
+/// How many charges are written, or looked up, in one batch at most.
+const BATCH: usize = 64;
+
+/// Whoever worked for others has broken off.
+const INTERRUPTED: Error = Error::Store(sqlx::Error::WorkerCrashed);
 
 /// Payments and their refunds. Clones are the same.
 #[derive(Clone)]
 pub struct Payments {
-    pub(crate) db: Db,
-    pub(crate) provider: Provider,
-    pub(crate) desk: Desk,
-    settler: Settler,
-    reader: Reader,
+    db: Db,
+    provider: Provider,
+    workers: WorkerPool,
+    outcomes: OutcomeBatcher,
+    lookups: PaymentLookup,
     tolerance_seconds: u32,
 }
 
 impl Payments {
-    /// Puts together what the use cases need.
     #[must_use]
-    pub fn new(db: Db, provider: Provider, desk: Desk, webhooks: config::Webhooks) -> Self {
+    pub fn new(db: Db, provider: Provider, workers: WorkerPool, webhooks: config::Webhooks) -> Self {
         Self {
             db,
             provider,
-            desk,
-            settler: Settler::at_most(TOGETHER),
-            reader: Reader::at_most(TOGETHER),
+            workers,
+            outcomes: OutcomeBatcher::at_most(BATCH),
+            lookups: PaymentLookup::at_most(BATCH),
             tolerance_seconds: webhooks.tolerance_seconds,
         }
     }
-
-    /// The payment provider.
-    #[must_use]
-    pub fn provider(&self) -> &Provider {
-        &self.provider
-    }
 }
-
-/// Who was at work for others has broken off.
-const INTERRUPTED: Error = Error::Store(sqlx::Error::WorkerCrashed);
 
 /// Where what is written now comes from.
 pub(crate) fn origin() -> Origin {
@@ -77,25 +63,15 @@ pub(crate) fn origin() -> Origin {
 
 /// Writes a reply into the outbox.
 async fn reply(tx: &mut Tx, step: &StepRef, outcome: Outcome, origin: &Origin) -> sqlx::Result<()> {
-    let message = reply_message(step, outcome, origin)?;
-    tx.enqueue(message).await.map(drop)
+    let reply = message(Outgoing::reply(Replied { step: step.clone(), outcome }), origin)?;
+    tx.enqueue(reply).await.map(drop)
 }
 
-fn reply_message(step: &StepRef, outcome: Outcome, origin: &Origin) -> sqlx::Result<Outgoing> {
-    encoded(Outgoing::reply(Replied { step: step.clone(), outcome }), origin)
-}
-
-fn event_message<T: EventData>(event: Event<T>, origin: &Origin) -> sqlx::Result<Outgoing> {
-    encoded(Outgoing::event(event), origin)
-}
-
-fn encoded(message: serde_json::Result<Outgoing>, origin: &Origin) -> sqlx::Result<Outgoing> {
-    message.map(|message| from(message, origin)).map_err(|error| sqlx::Error::Encode(Box::new(error)))
-}
-
-fn from(mut message: Outgoing, origin: &Origin) -> Outgoing {
+/// A message on behalf of the request, trace and command that led to it.
+fn message(message: serde_json::Result<Outgoing>, origin: &Origin) -> sqlx::Result<Outgoing> {
+    let mut message = message.map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
     message.envelope.traceparent = origin.traceparent.clone();
     message.envelope.correlation_id = origin.correlation_id.clone();
     message.envelope.causation_id = origin.causation_id;
-    message
+    Ok(message)
 }

@@ -4,15 +4,12 @@ use super::Payments;
 use crate::{
     domain::{Payment, Refund},
     error::Error,
-    store::{
-        payments::{self, Seen},
-        refunds,
-    },
+    store::{payments, refunds},
 };
 use uuid::Uuid;
 
 /// A payment with its refunds.
-pub struct Shown {
+pub struct PaymentWithRefunds {
     /// The payment.
     pub payment: Payment,
     /// Its refunds, the oldest first.
@@ -20,29 +17,26 @@ pub struct Shown {
 }
 
 impl Payments {
-    /// The payment with this id.
+    /// The payment with this id; nothing but `owner`'s, where one is given.
     ///
     /// # Errors
-    /// [`Error::NotFound`] also when it may not be seen.
-    pub async fn read(&self, id: Uuid, seen: Seen) -> Result<Shown, Error> {
-        let found = payments::by_id(self.db.pool(), id, seen).await?;
+    /// [`Error::NotFound`], also when it is another's.
+    pub async fn read(&self, id: Uuid, owner: Option<Uuid>) -> Result<PaymentWithRefunds, Error> {
+        let found = payments::by_id(self.db.pool(), id, owner).await?;
         self.with_refunds(found.into_iter().collect()).await?.pop().ok_or(Error::NotFound)
     }
 
-    /// The newest payment of each of these orders, those left out that have none or that may not be seen.
-    ///
-    /// # Errors
-    /// Fails when the database does.
-    pub async fn of_orders(&self, orders: &[Uuid], seen: Seen) -> Result<Vec<Shown>, Error> {
-        self.with_refunds(payments::by_orders(self.db.pool(), orders, seen).await?).await
+    /// The newest payment of each of these orders; nothing but `owner`'s, where one is given.
+    pub async fn of_orders(&self, orders: &[Uuid], owner: Option<Uuid>) -> Result<Vec<PaymentWithRefunds>, Error> {
+        self.with_refunds(payments::by_orders(self.db.pool(), orders, owner).await?).await
     }
 
-    async fn with_refunds(&self, found: Vec<Payment>) -> Result<Vec<Shown>, Error> {
+    async fn with_refunds(&self, found: Vec<Payment>) -> Result<Vec<PaymentWithRefunds>, Error> {
         let ids: Vec<Uuid> = found.iter().map(|payment| payment.id).collect();
         let refunds = refunds::of_payments(self.db.pool(), &ids).await?;
         let shown = found.into_iter().map(|payment| {
             let refunds = refunds.iter().filter(|refund| refund.payment_id == payment.id).cloned().collect();
-            Shown { payment, refunds }
+            PaymentWithRefunds { payment, refunds }
         });
         Ok(shown.collect())
     }

@@ -1,14 +1,21 @@
-//! Refunds that operators ask for.
+//! A refund: asked for by an operator or by [undoing](super::undo) a charge, made by a worker, and written with its event.
 
-use super::Payments;
+use super::{Payments, message, undo::go_on};
 use crate::{
     domain::{Payment, Refund, RefundKind, Status},
     error::Error,
-    store::{calls, payments, refunds},
+    metrics as names,
+    provider::CallError,
+    store::{
+        calls::{self, Call},
+        payments, refunds,
+    },
 };
 use chassis::failpoint;
-use contracts::money::Money;
-use postgres::is_violation_of;
+use chrono::Utc;
+use contracts::{envelope::Event, event::payments::PaymentRefunded, money::Money};
+use messaging::Outgoing;
+use postgres::{Tx, is_violation_of};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -54,8 +61,28 @@ impl Payments {
         let refund = record(&mut tx, &payment, request).await?;
         failpoint!("payments.operator_refund.before_commit");
         tx.commit().await?;
-        self.desk.wake();
+        self.workers.wake();
         Ok(refund)
+    }
+
+    /// Gives money back at the provider; asks first where an earlier call may have reached it. Tells the provider's id.
+    pub(super) async fn call_refund(&self, call: &Call, charge_id: &str) -> Result<String, CallError> {
+        if call.begun
+            && let Some(refund) = self.provider.find_refund(&call.key, call.amount).await?
+        {
+            return Ok(refund.id);
+        }
+        Ok(self.provider.refund(&call.key, charge_id, call.amount).await?.id)
+    }
+
+    /// Writes what became of a refund: the provider's id when it was made.
+    pub(super) async fn settle_refund(&self, call: &Call, made: Option<&str>) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        settle_refund(&mut tx, call.payment_id, call.id, made).await?;
+        failpoint!("payments.refund.before_commit");
+        tx.commit().await?;
+        self.workers.wake();
+        Ok(())
     }
 }
 
@@ -79,4 +106,43 @@ async fn record(tx: &mut PgConnection, payment: &Payment, request: &RefundReques
     failpoint!("payments.operator_refund.after_refund");
     calls::insert_refund(tx, refund.id, payment.id).await?;
     Ok(refund)
+}
+
+/// Writes the outcome of a pending refund and its event, and goes on undoing; nothing when it has one. Says whether
+/// it did. A saga's refund never fails: it is tried until it is made.
+pub(super) async fn settle_refund(
+    tx: &mut Tx,
+    payment_id: Uuid,
+    refund_id: Uuid,
+    made: Option<&str>,
+) -> Result<bool, Error> {
+    // The payment first: every change of it and of its refunds takes turns here.
+    let Some(mut payment) = payments::hold(tx, payment_id).await? else { return Ok(false) };
+    let Some(refund) = refunds::by_id(tx, refund_id).await? else { return Ok(false) };
+    debug_assert!(made.is_some() || refund.kind == RefundKind::Operator);
+    let is_settled = refunds::settle(tx, refund_id, made).await?;
+    failpoint!("payments.refund.after_refund");
+    calls::delete(tx, refund_id).await?;
+    if !is_settled {
+        return Ok(false);
+    }
+    failpoint!("payments.refund.after_call");
+    let outcome = if made.is_some() { "succeeded" } else { "failed" };
+    tx.on_commit(move || metrics::counter!(names::REFUNDS, "outcome" => outcome).increment(1));
+    if made.is_some() {
+        payment = payments::add_refunded(tx, payment_id, refund.amount.minor).await?.ok_or(sqlx::Error::RowNotFound)?;
+        let data = PaymentRefunded {
+            payment_id,
+            refund_id,
+            orders_order_id: payment.orders_order_id,
+            amount: refund.amount,
+            refunded_total: payment.refunded(),
+            refunded_at: Utc::now(),
+        };
+        let event = Event::new(payment_id.to_string(), payment.version.unsigned_abs(), data);
+        tx.enqueue(message(Outgoing::event(event), &payment.origin)?).await?;
+    }
+    failpoint!("payments.refund.after_event");
+    go_on(tx, &payment).await?;
+    Ok(true)
 }

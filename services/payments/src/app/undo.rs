@@ -2,10 +2,10 @@
 
 use super::{Payments, origin, reply};
 use crate::{
-    domain::{Known, Payment, Status, Undo, is_newer},
+    domain::{KnownStep, Payment, Status, Undo, is_newer},
     error::Error,
     store::{
-        calls::{self, Job},
+        calls::{self, Call},
         payments, refunds,
     },
 };
@@ -28,18 +28,18 @@ impl Payments {
         let mut tx = self.db.begin().await?;
         let known = match payments::hold_step(&mut tx, step.saga_id, &step.step).await? {
             Some(known) => known,
-            None if payments::insert_tombstone(&mut tx, step, command.orders_order_id).await? => Known::Tombstone,
+            None if payments::insert_tombstone(&mut tx, step, command.orders_order_id).await? => KnownStep::Tombstone,
             // The command came in between.
             None => payments::hold_step(&mut tx, step.saga_id, &step.step).await?.ok_or(sqlx::Error::RowNotFound)?,
         };
         failpoint!("payments.undo.after_tombstone");
         match known {
-            Known::Tombstone => done(&mut tx, step).await?,
-            Known::Payment(payment) => self.undo_payment(&mut tx, *payment, step).await?,
+            KnownStep::Tombstone => done(&mut tx, step).await?,
+            KnownStep::Payment(payment) => self.undo_payment(&mut tx, *payment, step).await?,
         }
         failpoint!("payments.undo.before_commit");
         tx.commit().await?;
-        self.desk.wake();
+        self.workers.wake();
         Ok(())
     }
 
@@ -48,13 +48,13 @@ impl Payments {
     ///
     /// # Errors
     /// Fails when the database does.
-    pub(super) async fn call_off(&self, job: &Job) -> Result<(), Error> {
+    pub(super) async fn withdraw(&self, call: &Call) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
-        let held = payments::hold(&mut tx, job.payment_id).await?;
+        let held = payments::hold(&mut tx, call.payment_id).await?;
         if let Some(payment) = held
             && payment.status == Status::Pending
             && let Some(step) = &payment.undo_step
-            && calls::drop_claimed(&mut tx, job).await?
+            && calls::drop_claimed(&mut tx, call).await?
         {
             payments::undo(&mut tx, payment.id).await?;
             reply(&mut tx, step, nothing(), &payment.origin).await?;

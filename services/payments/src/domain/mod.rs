@@ -6,12 +6,20 @@ mod refund;
 mod signature;
 
 pub use origin::Origin;
-pub use payment::{Known, Payment, Status, Undo, Verdict, reason};
+pub use payment::{ChargeOutcome, KnownStep, Payment, Status, Undo, reason};
 pub use refund::{Refund, RefundKind, RefundStatus};
 pub use signature::{Signature, SignatureError};
 
 use contracts::command::StepRef;
+use std::time::Duration;
 use uuid::Uuid;
+
+/// How long a worker's claim on a call holds, and which claim it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Lease {
+    pub id: Uuid,
+    pub length: Duration,
+}
 
 /// The provider's idempotency key of a charge: one per saga and step.
 #[must_use]

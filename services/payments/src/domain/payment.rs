@@ -49,7 +49,7 @@ impl Status {
 
 /// What the database knows of a saga's step.
 #[derive(Debug, Clone)]
-pub enum Known {
+pub enum KnownStep {
     /// It was undone before it came.
     Tombstone,
     /// It came.
@@ -101,7 +101,7 @@ pub struct Payment {
 
 /// What the provider made of a charge.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ChargeOutcome {
     /// The money was taken.
     Captured {
         /// The provider's id of the charge.
@@ -126,6 +126,12 @@ pub enum Undo {
 }
 
 impl Payment {
+    /// Whether there is anything to charge.
+    #[must_use]
+    pub fn is_chargeable(&self) -> bool {
+        self.amount.minor > 0
+    }
+
     /// How much was given back.
     #[must_use]
     pub fn refunded(&self) -> Money {
@@ -167,7 +173,7 @@ impl Payment {
     }
 }
 
-impl Known {
+impl KnownStep {
     /// What the saga is told of the charge; nothing while the outcome is not known.
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
@@ -236,8 +242,8 @@ mod tests {
         assert_eq!(told(Status::Captured), Some(Outcome::Done { answer }));
         assert_eq!(told(Status::Declined), refused("declined", "no"));
         let undone = refused("undone", "The step was undone before.");
-        assert_eq!((told(Status::Undone), Known::Tombstone.outcome()), (undone.clone(), undone));
-        let known = Known::Payment(Box::new(payment(100, 0)));
+        assert_eq!((told(Status::Undone), KnownStep::Tombstone.outcome()), (undone.clone(), undone));
+        let known = KnownStep::Payment(Box::new(payment(100, 0)));
         assert_eq!(known.outcome(), payment(100, 0).outcome());
     }
 

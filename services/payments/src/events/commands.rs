@@ -32,7 +32,7 @@ pub struct Commands(Payments);
 impl Handler for Commands {
     async fn handle(&self, message: &Message) -> Result<(), HandleError> {
         match message.kind.as_str() {
-            ChargePayment::TYPE => self.0.charge(message.decode::<ChargePayment>()?.data).await?,
+            ChargePayment::TYPE => self.0.charge(&[intent(message).await?]).await?,
             RefundPayment::TYPE => self.0.undo(&message.decode::<RefundPayment>()?.data).await?,
             other => return Err(HandleError::permanent(format!("{other} is no command of payments"))),
         }
@@ -41,14 +41,19 @@ impl Handler for Commands {
 
     /// Only commands to charge go together: the others are rare.
     async fn handle_together(&self, messages: &[Message]) -> Result<bool, HandleError> {
+        if messages.iter().any(|message| message.kind != ChargePayment::TYPE) {
+            return Ok(false);
+        }
         let mut intents = Vec::with_capacity(messages.len());
         for message in messages {
-            if message.kind != ChargePayment::TYPE {
-                return Ok(false);
-            }
-            let command = message.decode::<ChargePayment>()?.data;
-            intents.push(message.scope(async { Intent { command, origin: origin() } }).await);
+            intents.push(intent(message).await?);
         }
-        Ok(self.0.charge_together(&intents).await?)
+        self.0.charge(&intents).await?;
+        Ok(true)
     }
+}
+
+async fn intent(message: &Message) -> Result<Intent, HandleError> {
+    let command = message.decode::<ChargePayment>()?.data;
+    Ok(message.scope(async { Intent { command, origin: origin() } }).await)
 }

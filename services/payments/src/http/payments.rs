@@ -1,7 +1,7 @@
 //! `/v1/payments` and `/v1/orders/{order_id}/payment`: reading. Users see their own, operators all.
 
 use super::present;
-use crate::{app::Payments, error::Error, store::payments::Seen};
+use crate::{app::Payments, error::Error};
 use axum::extract::State;
 use chassis::{
     http::{Failure, Json, Path},
@@ -16,8 +16,9 @@ use uuid::Uuid;
 /// How many orders may be asked for at once.
 const BATCH: usize = 200;
 
-fn seen(caller: &Caller) -> Seen {
-    if caller.is_operator() { Seen::All } else { Seen::Of(caller.user_id) }
+/// Whose payments a caller may see: nothing means everybody's.
+fn owner(caller: &Caller) -> Option<Uuid> {
+    (!caller.is_operator()).then_some(caller.user_id)
 }
 
 /// Tells a payment, with its refunds.
@@ -36,7 +37,7 @@ pub(super) async fn read(
     caller: Caller,
     Path(id): Path<Uuid>,
 ) -> Result<Json<Payment>, Failure> {
-    Ok(Json(present::payment(payments.read(id, seen(&caller)).await?)))
+    Ok(Json(present::payment(payments.read(id, owner(&caller)).await?)))
 }
 
 /// Tells the newest payment of an order.
@@ -55,7 +56,7 @@ pub(super) async fn of_order(
     caller: Caller,
     Path(order_id): Path<Uuid>,
 ) -> Result<Json<Payment>, Failure> {
-    let found = payments.of_orders(&[order_id], seen(&caller)).await?.pop();
+    let found = payments.of_orders(&[order_id], owner(&caller)).await?.pop();
     Ok(Json(present::payment(found.ok_or(Error::NotFound)?)))
 }
 
@@ -79,6 +80,6 @@ pub(super) async fn batch(
     if !(1..=BATCH).contains(&body.order_ids.len()) {
         return Err(Failure::field("order_ids", format!("must be 1 to {BATCH}")));
     }
-    let found = payments.of_orders(&body.order_ids, seen(&caller)).await?;
+    let found = payments.of_orders(&body.order_ids, owner(&caller)).await?;
     Ok(Json(PaymentList { payments: found.into_iter().map(present::payment).collect() }))
 }

@@ -1,13 +1,13 @@
 //! Payments and refunds as REST tells of them.
 
 use crate::{
-    app::Shown,
+    app::PaymentWithRefunds,
     domain::{self, Status},
 };
 use contracts::rest::payments::{Payment, PaymentStatus, Refund, RefundStatus};
 
-pub(super) fn payment(shown: Shown) -> Payment {
-    let Shown { payment, refunds } = shown;
+pub(super) fn payment(shown: PaymentWithRefunds) -> Payment {
+    let PaymentWithRefunds { payment, refunds } = shown;
     Payment {
         id: payment.id,
         orders_order_id: payment.orders_order_id,

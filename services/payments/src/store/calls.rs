@@ -1,15 +1,14 @@
 //! Table `provider_calls`: what is to be called, claimed by leases.
 
-use crate::domain::{Origin, Payment, charge_key, refund_key};
+use crate::domain::{Lease, Origin, Payment, charge_key, refund_key};
 use contracts::money::Money;
-use postgres::column;
 use secrecy::SecretString;
 use sqlx::{PgConnection, PgPool, Row as _, postgres::PgRow};
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// A call that was claimed.
-pub struct Job {
+pub struct Call {
     /// The payment's id for a charge, the refund's for a refund.
     pub id: Uuid,
     /// The payment.
@@ -17,7 +16,7 @@ pub struct Job {
     /// The provider's idempotency key.
     pub key: String,
     /// What is to be done.
-    pub work: Work,
+    pub kind: CallKind,
     /// How much.
     pub amount: Money,
     /// Whether an earlier call may have reached the provider.
@@ -33,7 +32,7 @@ pub struct Job {
 }
 
 /// What is to be done.
-pub enum Work {
+pub enum CallKind {
     /// Take money.
     Charge {
         /// The means; none when the customer was erased.
@@ -50,10 +49,10 @@ pub enum Work {
     },
 }
 
-impl Work {
+impl CallKind {
     /// What is to be done, for logs and the table.
     #[must_use]
-    pub const fn kind(&self) -> &'static str {
+    pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Charge { .. } => "charge",
             Self::Refund { .. } => "refund",
@@ -61,16 +60,7 @@ impl Work {
     }
 }
 
-/// How long a claim holds, and which it is.
-#[derive(Debug, Clone, Copy)]
-pub struct Lease {
-    /// Which it is.
-    pub id: Uuid,
-    /// How long it holds.
-    pub length: Duration,
-}
-
-impl Job {
+impl Call {
     /// The call that charges a payment.
     #[must_use]
     pub fn charge(payment: &Payment, token: Option<SecretString>, lease: Uuid) -> Self {
@@ -79,7 +69,7 @@ impl Job {
             id: payment.id,
             payment_id: payment.id,
             key: charge_key(payment.saga_id, &payment.step),
-            work: Work::Charge { token, method, reference },
+            kind: CallKind::Charge { token, method, reference },
             amount: payment.amount,
             begun: false,
             undoing: payment.undo_step.is_some(),
@@ -88,47 +78,6 @@ impl Job {
             origin: payment.origin.clone(),
         }
     }
-}
-
-/// The call that is to charge a payment.
-pub struct NewCharge<'a> {
-    /// The payment.
-    pub payment: &'a Payment,
-    /// The means.
-    pub token: &'a str,
-    /// Whether it is claimed from the first.
-    pub claimed: bool,
-}
-
-/// Adds calls that charge payments, some of them as claimed already. Tells those whose token was kept: that of an
-/// erased customer is not.
-///
-/// # Errors
-/// Fails when the database does.
-pub async fn insert_charges(
-    connection: &mut PgConnection,
-    charges: &[NewCharge<'_>],
-    lease: Lease,
-) -> sqlx::Result<HashSet<Uuid>> {
-    let kept: Vec<(Uuid, bool)> = sqlx::query_as(
-        "INSERT INTO provider_calls (id, payment_id, kind, provider_token, begun, tries, lease, leased_until)
-         SELECT id, id, 'charge',
-             CASE WHEN EXISTS (SELECT FROM erased_customers WHERE orders_customer_id = customer_id)
-                 THEN NULL ELSE token END,
-             claimed, claimed::int, CASE WHEN claimed THEN $5 END,
-             CASE WHEN claimed THEN clock_timestamp() + make_interval(secs => $6) END
-         FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bool[]) AS new (id, token, customer_id, claimed)
-         RETURNING id, provider_token IS NOT NULL",
-    )
-    .bind(column(charges, |charge| charge.payment.id))
-    .bind(column(charges, |charge| charge.token))
-    .bind(column(charges, |charge| charge.payment.orders_customer_id))
-    .bind(column(charges, |charge| charge.claimed))
-    .bind(lease.id)
-    .bind(lease.length.as_secs_f64())
-    .fetch_all(connection)
-    .await?;
-    Ok(kept.into_iter().filter(|(_, kept)| *kept).map(|(id, _)| id).collect())
 }
 
 /// Adds the call that makes a refund.
@@ -148,7 +97,7 @@ pub async fn insert_refund(connection: &mut PgConnection, refund_id: Uuid, payme
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn claim(pool: &PgPool, most: usize, lease: Lease) -> sqlx::Result<Vec<Job>> {
+pub async fn claim(pool: &PgPool, most: usize, lease: Lease) -> sqlx::Result<Vec<Call>> {
     let rows = sqlx::query(
         "WITH picked AS (
              SELECT id, begun FROM provider_calls
@@ -170,32 +119,32 @@ pub async fn claim(pool: &PgPool, most: usize, lease: Lease) -> sqlx::Result<Vec
     rows.iter().map(|row| read(row, lease.id)).collect()
 }
 
-fn read(row: &PgRow, lease: Uuid) -> sqlx::Result<Job> {
+fn read(row: &PgRow, lease: Uuid) -> sqlx::Result<Call> {
     let payment = super::payments::read(row)?.ok_or_else(|| sqlx::Error::Decode("a call of a tombstone".into()))?;
     let token: Option<String> = row.try_get("provider_token")?;
-    let mut job = Job::charge(&payment, token.map(SecretString::from), lease);
-    (job.begun, job.tries) = (row.try_get("begun")?, row.try_get("tries")?);
+    let mut call = Call::charge(&payment, token.map(SecretString::from), lease);
+    (call.begun, call.tries) = (row.try_get("begun")?, row.try_get("tries")?);
     if let Some(minor) = row.try_get::<Option<i64>, _>("refund_minor")? {
-        job.id = row.try_get("call_id")?;
-        job.key = refund_key(job.id);
-        job.amount = Money::new(minor, payment.amount.currency);
-        job.work = Work::Refund { charge_id: payment.provider_charge_id.unwrap_or_default() };
+        call.id = row.try_get("call_id")?;
+        call.key = refund_key(call.id);
+        call.amount = Money::new(minor, payment.amount.currency);
+        call.kind = CallKind::Refund { charge_id: payment.provider_charge_id.unwrap_or_default() };
     }
-    Ok(job)
+    Ok(call)
 }
 
 /// Hands a claim back, to be due again after `pause`; nothing when the claim is not ours any more.
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn put_off(pool: &PgPool, job: &Job, begun: bool, pause: Duration) -> sqlx::Result<()> {
+pub async fn put_off(pool: &PgPool, call: &Call, begun: bool, pause: Duration) -> sqlx::Result<()> {
     sqlx::query(
         "UPDATE provider_calls SET begun = $3, due_at = clock_timestamp() + make_interval(secs => $4),
              lease = NULL, leased_until = NULL
          WHERE id = $1 AND lease = $2",
     )
-    .bind(job.id)
-    .bind(job.lease)
+    .bind(call.id)
+    .bind(call.lease)
     .bind(begun)
     .bind(pause.as_secs_f64())
     .execute(pool)
@@ -203,12 +152,9 @@ pub async fn put_off(pool: &PgPool, job: &Job, begun: bool, pause: Duration) -> 
     .map(drop)
 }
 
-/// Deletes calls whose outcomes are known, and the tokens with them.
-///
-/// # Errors
-/// Fails when the database does.
-pub async fn delete(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<()> {
-    sqlx::query("DELETE FROM provider_calls WHERE id = ANY($1)").bind(ids).execute(connection).await.map(drop)
+/// Deletes a call whose outcome is known.
+pub async fn delete(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<()> {
+    sqlx::query("DELETE FROM provider_calls WHERE id = $1").bind(id).execute(connection).await.map(drop)
 }
 
 /// Deletes a call that has not begun; `false` when the provider may have heard of it.
@@ -224,8 +170,8 @@ pub async fn withdraw(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<b
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn drop_claimed(connection: &mut PgConnection, job: &Job) -> sqlx::Result<bool> {
-    let query = sqlx::query("DELETE FROM provider_calls WHERE id = $1 AND lease = $2").bind(job.id).bind(job.lease);
+pub async fn drop_claimed(connection: &mut PgConnection, call: &Call) -> sqlx::Result<bool> {
+    let query = sqlx::query("DELETE FROM provider_calls WHERE id = $1 AND lease = $2").bind(call.id).bind(call.lease);
     Ok(query.execute(connection).await?.rows_affected() == 1)
 }
 

@@ -1,6 +1,6 @@
 //! Table `payments`.
 
-use crate::domain::{Known, Origin, Payment, Status, Verdict};
+use crate::domain::{ChargeOutcome, KnownStep, Lease, Origin, Payment, Status};
 use chrono::{DateTime, Utc};
 use contracts::{
     command::{
@@ -100,21 +100,56 @@ pub struct Intent {
     pub origin: Origin,
 }
 
-/// Adds the payments of commands, except those whose saga and step are known.
-///
-/// # Errors
-/// Fails when the database does.
-pub async fn insert(connection: &mut PgConnection, intents: &[Intent]) -> sqlx::Result<Vec<Payment>> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "INSERT INTO payments (id, saga_id, step, status, orders_order_id, orders_customer_id, auth_user_id,
-             amount_minor, currency, method, last_four, charge_step, traceparent, correlation_id, causation_id)
-         SELECT id, saga_id, step, 'pending', orders_order_id, orders_customer_id, auth_user_id,
-             amount_minor, currency, method, last_four, charge_step, traceparent, correlation_id, causation_id
-         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::uuid[], $7::bigint[], $8::text[],
-                     $9::text[], $10::text[], $11::jsonb[], $12::text[], $13::text[], $14::uuid[])
-              AS new (id, saga_id, step, orders_order_id, orders_customer_id, auth_user_id, amount_minor, currency,
-                      method, last_four, charge_step, traceparent, correlation_id, causation_id)
-         ON CONFLICT (saga_id, step) DO NOTHING RETURNING *",
+/// A payment that was added, with the call that charges it.
+#[derive(FromRow)]
+struct RecordedRow {
+    #[sqlx(flatten)]
+    row: Row,
+    claimed: bool,
+    keeps_token: bool,
+}
+
+/// A payment that was added, with the call that charges it.
+pub struct Recorded {
+    pub payment: Payment,
+    /// Whether the call was written as claimed.
+    pub claimed: bool,
+    /// Whether the call holds the token: that of an erased customer is not kept.
+    pub keeps_token: bool,
+}
+
+/// Adds the payments of commands with the calls that charge them, in one statement; leaves out those whose saga and step
+/// are known. The first `claimed` calls are written as claimed. Where nothing is to be charged there is no call.
+pub async fn record(
+    connection: &mut PgConnection,
+    intents: &[Intent],
+    claimed: usize,
+    lease: Lease,
+) -> sqlx::Result<Vec<Recorded>> {
+    let rows: Vec<RecordedRow> = sqlx::query_as(
+        "WITH new AS MATERIALIZED (
+             SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::uuid[], $7::bigint[],
+                     $8::text[], $9::text[], $10::text[], $11::jsonb[], $12::text[], $13::text[], $14::uuid[], $15::text[])
+                 WITH ORDINALITY AS new (id, saga_id, step, orders_order_id, orders_customer_id, auth_user_id,
+                     amount_minor, currency, method, last_four, charge_step, traceparent, correlation_id, causation_id,
+                     token, number)),
+         added AS (
+             INSERT INTO payments (id, saga_id, step, status, orders_order_id, orders_customer_id, auth_user_id,
+                 amount_minor, currency, method, last_four, charge_step, traceparent, correlation_id, causation_id)
+             SELECT id, saga_id, step, 'pending', orders_order_id, orders_customer_id, auth_user_id,
+                 amount_minor, currency, method, last_four, charge_step, traceparent, correlation_id, causation_id
+             FROM new ON CONFLICT (saga_id, step) DO NOTHING RETURNING *),
+         calls AS (
+             INSERT INTO provider_calls (id, payment_id, kind, provider_token, begun, tries, lease, leased_until)
+             SELECT id, id, 'charge',
+                 CASE WHEN EXISTS (SELECT FROM erased_customers e WHERE e.orders_customer_id = new.orders_customer_id)
+                     THEN NULL ELSE token END,
+                 number <= $16, (number <= $16)::int, CASE WHEN number <= $16 THEN $17::uuid END,
+                 CASE WHEN number <= $16 THEN clock_timestamp() + make_interval(secs => $18) END
+             FROM added JOIN new USING (id) WHERE added.amount_minor > 0
+             RETURNING id, begun, provider_token)
+         SELECT added.*, coalesce(begun, false) AS claimed, provider_token IS NOT NULL AS keeps_token
+         FROM added LEFT JOIN calls USING (id)",
     )
     .bind(column(intents, |_| Uuid::now_v7()))
     .bind(column(intents, |it| it.command.step.saga_id))
@@ -130,9 +165,16 @@ pub async fn insert(connection: &mut PgConnection, intents: &[Intent]) -> sqlx::
     .bind(column(intents, |it| it.origin.traceparent.as_deref()))
     .bind(column(intents, |it| it.origin.correlation_id.as_deref()))
     .bind(column(intents, |it| it.origin.causation_id))
+    .bind(column(intents, |it| &*it.command.provider_token))
+    .bind(i64::try_from(claimed).unwrap_or(i64::MAX))
+    .bind(lease.id)
+    .bind(lease.length.as_secs_f64())
     .fetch_all(connection)
     .await?;
-    all_whole(rows)
+    let recorded = |RecordedRow { row, claimed, keeps_token }| {
+        row.payment().map(|payment| payment.map(|payment| Recorded { payment, claimed, keeps_token })).transpose()
+    };
+    rows.into_iter().filter_map(recorded).collect()
 }
 
 /// Leaves word that a step was undone before it came; `false` when it had come meanwhile.
@@ -162,14 +204,14 @@ pub async fn insert_tombstone(
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn hold_step(connection: &mut PgConnection, saga_id: Uuid, step: &str) -> sqlx::Result<Option<Known>> {
+pub async fn hold_step(connection: &mut PgConnection, saga_id: Uuid, step: &str) -> sqlx::Result<Option<KnownStep>> {
     let row: Option<Row> = sqlx::query_as("SELECT * FROM payments WHERE saga_id = $1 AND step = $2 FOR UPDATE")
         .bind(saga_id)
         .bind(step)
         .fetch_optional(connection)
         .await?;
     let Some(row) = row else { return Ok(None) };
-    Ok(Some(row.payment()?.map_or(Known::Tombstone, |payment| Known::Payment(Box::new(payment)))))
+    Ok(Some(row.payment()?.map_or(KnownStep::Tombstone, |payment| KnownStep::Payment(Box::new(payment)))))
 }
 
 /// The payment; holds off its other changes until the transaction ends.
@@ -196,45 +238,27 @@ pub async fn by_steps(pool: &PgPool, steps: &[impl AsRef<(Uuid, String)>]) -> sq
     all_whole(rows)
 }
 
-/// Whose payments may be seen.
-#[derive(Debug, Clone, Copy)]
-pub enum Seen {
-    /// All.
-    All,
-    /// This user's.
-    Of(Uuid),
-}
-
-impl Seen {
-    fn user(self) -> Option<Uuid> {
-        match self {
-            Self::All => None,
-            Self::Of(user) => Some(user),
-        }
-    }
-}
-
-/// The payment with this id, if it may be seen.
+/// The payment with this id, nothing but `owner`'s, where one is given.
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn by_id(pool: &PgPool, id: Uuid, seen: Seen) -> sqlx::Result<Option<Payment>> {
+pub async fn by_id(pool: &PgPool, id: Uuid, owner: Option<Uuid>) -> sqlx::Result<Option<Payment>> {
     let query = sqlx::query_as("SELECT * FROM payments WHERE id = $1 AND ($2 IS NULL OR auth_user_id = $2)");
-    whole(query.bind(id).bind(seen.user()).fetch_optional(pool).await?)
+    whole(query.bind(id).bind(owner).fetch_optional(pool).await?)
 }
 
-/// The newest payment of each of these orders, as far as they may be seen.
+/// The newest payment of each of these orders, nothing but `owner`'s, where one is given.
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn by_orders(pool: &PgPool, orders: &[Uuid], seen: Seen) -> sqlx::Result<Vec<Payment>> {
+pub async fn by_orders(pool: &PgPool, orders: &[Uuid], owner: Option<Uuid>) -> sqlx::Result<Vec<Payment>> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT DISTINCT ON (orders_order_id) * FROM payments
          WHERE orders_order_id = ANY($1) AND ($2 IS NULL OR auth_user_id = $2) AND amount_minor IS NOT NULL
          ORDER BY orders_order_id, created_at DESC",
     )
     .bind(orders)
-    .bind(seen.user())
+    .bind(owner)
     .fetch_all(pool)
     .await?;
     all_whole(rows)
@@ -282,16 +306,16 @@ pub async fn undo(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<()> {
 }
 
 /// Writes the outcomes of those payments that are pending, and holds off their other changes; tells which. What an
-/// erased customer's payment must not keep goes with it.
+/// erased customer's payment must not keep goes with it, and so do the calls with their tokens.
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn settle(connection: &mut PgConnection, outcomes: &[(Uuid, Verdict)]) -> sqlx::Result<Vec<Payment>> {
+pub async fn settle(connection: &mut PgConnection, outcomes: &[(Uuid, ChargeOutcome)]) -> sqlx::Result<Vec<Payment>> {
     let (mut ids, mut statuses, mut charges, mut reasons) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (id, verdict) in outcomes {
-        let (status, charge, reason) = match verdict {
-            Verdict::Captured { charge_id } => (Status::Captured, Some(&**charge_id), None),
-            Verdict::Declined { reason } => (Status::Declined, None, Some(&**reason)),
+    for (id, outcome) in outcomes {
+        let (status, charge, reason) = match outcome {
+            ChargeOutcome::Captured { charge_id } => (Status::Captured, Some(&**charge_id), None),
+            ChargeOutcome::Declined { reason } => (Status::Declined, None, Some(&**reason)),
         };
         ids.push(*id);
         statuses.push(status.as_str());
@@ -299,12 +323,15 @@ pub async fn settle(connection: &mut PgConnection, outcomes: &[(Uuid, Verdict)])
         reasons.push(reason);
     }
     let rows: Vec<Row> = sqlx::query_as(
-        "UPDATE payments p SET status = new.status, provider_charge_id = new.charge, decline_reason = new.reason,
-             settled_at = now(), version = version + 1,
-             last_four = CASE WHEN EXISTS (SELECT FROM erased_customers e
-                 WHERE e.orders_customer_id = p.orders_customer_id) THEN NULL ELSE last_four END
-         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS new (id, status, charge, reason)
-         WHERE p.id = new.id AND p.status = 'pending' RETURNING p.*",
+        "WITH settled AS (
+             UPDATE payments p SET status = new.status, provider_charge_id = new.charge, decline_reason = new.reason,
+                 settled_at = now(), version = version + 1,
+                 last_four = CASE WHEN EXISTS (SELECT FROM erased_customers e
+                     WHERE e.orders_customer_id = p.orders_customer_id) THEN NULL ELSE last_four END
+             FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS new (id, status, charge, reason)
+             WHERE p.id = new.id AND p.status = 'pending' RETURNING p.*),
+         called AS (DELETE FROM provider_calls WHERE id = ANY($1))
+         SELECT * FROM settled",
     )
     .bind(ids)
     .bind(statuses)

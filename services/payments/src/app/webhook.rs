@@ -1,24 +1,30 @@
 //! Webhooks: what the provider tells us by itself. They may settle what we have not asked for yet.
 
 use super::{
-    Payments,
-    settle::{settle_charges, settle_refund, verdict},
+    INTERRUPTED, Payments,
+    charge::{charge_outcome, settle_charges},
+    refund::settle_refund,
 };
 use crate::{
-    domain::{RefundStatus, Signature, SignatureError, Status, read_charge_key, read_refund_key},
+    domain::{Payment, RefundStatus, Signature, SignatureError, Status, read_charge_key, read_refund_key},
     error::Error,
     metrics as names,
     provider::{Charge, Event, Refund},
-    store::{provider_events, refunds},
+    store::{payments, provider_events, refunds},
 };
-use chassis::failpoint;
+use chassis::{failpoint, together::Together};
 use chrono::Utc;
 use secrecy::ExposeSecret;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+use uuid::Uuid;
 
 /// How long a webhook waits. Mostly it tells what the answer to our own call says, too, and that is being written at
 /// this very moment: then there is nothing left to do for it.
 const ANSWER_FIRST: Duration = Duration::from_millis(100);
+
+/// The payments that webhooks tell of, by saga and step: those that are asked for while others are being read are read
+/// together.
+pub(super) type PaymentLookup = Together<(Uuid, String), Option<Payment>, Error>;
 
 impl Payments {
     /// Hears a webhook: verified, and with an effect once.
@@ -54,7 +60,7 @@ impl Payments {
     async fn hear_of_charge(&self, event: &Event) -> Result<&'static str, Error> {
         let charge: Charge = serde_json::from_value(event.data.clone()).map_err(Error::Unreadable)?;
         let Some((saga_id, step)) = read_charge_key(&charge.idempotency_key) else { return Ok("ignored") };
-        let Some(payment) = self.payment_of(saga_id, step).await? else { return Ok("ignored") };
+        let Some(payment) = self.payment_of_step(saga_id, step).await? else { return Ok("ignored") };
         if payment.amount != charge.amount {
             tracing::error!(payment.id = %payment.id, "A webhook tells of another amount than was asked for.");
             return Ok("ignored");
@@ -68,7 +74,7 @@ impl Payments {
             return Ok("replayed");
         }
         failpoint!("payments.webhook.after_event");
-        let settled = settle_charges(&mut tx, &[(payment.id, verdict(charge))]).await?;
+        let settled = settle_charges(&mut tx, &[(payment.id, charge_outcome(charge))]).await?;
         failpoint!("payments.webhook.before_commit");
         tx.commit().await?;
         self.wake_for(&settled);
@@ -93,7 +99,21 @@ impl Payments {
         failpoint!("payments.webhook.after_event");
         let settled = settle_refund(&mut tx, refund.payment_id, id, Some(&made.id)).await?;
         tx.commit().await?;
-        self.desk.wake();
+        self.workers.wake();
         Ok(if settled { "settled" } else { "known" })
+    }
+
+    async fn payment_of_step(&self, saga_id: Uuid, step: &str) -> Result<Option<Payment>, Error> {
+        let pool = self.db.pool().clone();
+        let read = self.lookups.join((saga_id, step.to_owned()), move |steps: Vec<Arc<(Uuid, String)>>| {
+            let pool = pool.clone();
+            async move {
+                let found = payments::by_steps(&pool, &steps).await?;
+                let of =
+                    |step: &(Uuid, String)| found.iter().find(|it| it.saga_id == step.0 && it.step == step.1).cloned();
+                Ok(steps.iter().map(|step| of(step)).collect())
+            }
+        });
+        read.await.unwrap_or(Err(INTERRUPTED))
     }
 }
