@@ -1,7 +1,7 @@
 //! The gateway: one GraphQL schema and one REST address for all services, up when they are not.
 //!
 //! A request comes in at [`origin::admit`] (limits, token) and goes to [`graphql`] or the REST [`proxy`]; redirects
-//! go past all that. Whatever calls a service goes through [`stack`], where the layers stand in the order that
+//! go past all that. Whatever calls a service goes through `upstream/stack.rs`, where the layers stand in the order that
 //! matters. Operators have an address of their own: [`operators`].
 //!
 //! The gateway owns no data. What it keeps in Redis ([`limits`], [`copies`]) it can do without.
@@ -17,7 +17,6 @@ pub mod operators;
 pub mod origin;
 pub mod proxy;
 mod security;
-pub mod stack;
 pub mod store;
 pub mod upstream;
 

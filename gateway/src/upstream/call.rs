@@ -12,6 +12,7 @@ use http::{HeaderMap, Method, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
+use super::error::UpstreamError;
 use super::upload::Upload;
 
 /// What a call is for. Each class of an upstream has a breaker of its own.
@@ -115,6 +116,9 @@ pub enum Reply {
     /// Passed on as it comes.
     Stream,
 }
+
+/// What comes back from a call.
+pub type CallResult = Result<Answer, UpstreamError>;
 
 /// What an upstream answered.
 #[derive(Debug)]

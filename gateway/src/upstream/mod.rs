@@ -6,6 +6,7 @@ pub mod connections;
 pub mod error;
 pub mod events;
 pub mod layers;
+mod stack;
 pub mod transport;
 pub mod upload;
 
@@ -15,9 +16,10 @@ use std::sync::Arc;
 use breaker::{Breaker, Recovery, Registry};
 
 use crate::config;
-use crate::stack::{self, Layer, Outcome, Stack};
-use call::{Call, Class};
+use call::{Call, CallResult, Class};
 use error::UpstreamError;
+use layers::Layer;
+use stack::Stack;
 
 /// The one upstream that redirects.
 const REDIRECTS: &str = "shortener";
@@ -63,7 +65,7 @@ impl Upstream {
     ///
     /// # Errors
     /// Fails when there is no answer. An answer of 4xx or 5xx is an answer.
-    pub async fn call(&self, call: Call) -> Outcome {
+    pub async fn call(&self, call: Call) -> CallResult {
         let writes = call.class == Class::Write;
         Box::pin(self.stack.call(call)).await.map_err(|error| match error {
             // It was sent, and may have been done: whoever takes this for a refusal does it twice.

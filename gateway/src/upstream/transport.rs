@@ -11,12 +11,12 @@ use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::BodyExt;
 
-use super::call::{Answer, AnswerBody, Call, Payload, Reader, Reply};
+use super::call::{Answer, AnswerBody, Call, CallResult, Payload, Reader, Reply};
 use super::connect::Connector;
 use super::connections::{Answering, Connections, Failure};
 use super::error::UpstreamError;
+use super::layers::Layer;
 use super::upload::Progress;
-use crate::stack::{Layer, Outcome};
 
 /// The largest answer that is read as a whole, in bytes: 5,000 links of the longest kind.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
@@ -41,7 +41,7 @@ impl Transport {
 }
 
 impl Layer for Transport {
-    async fn call(&self, call: Call) -> Outcome {
+    async fn call(&self, call: Call) -> CallResult {
         let address = Uri::try_from(call.path).map_err(|error| UpstreamError::Unbuildable(Arc::new(error.into())))?;
         let (body, upload) = match call.payload {
             Payload::Whole(bytes) => (Body::from(bytes), None),
@@ -86,7 +86,7 @@ pub fn lacks_descriptors(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
-async fn receive(answer: Response<Answering>, reply: Reply, reader: Option<Reader>) -> Outcome {
+async fn receive(answer: Response<Answering>, reply: Reply, reader: Option<Reader>) -> CallResult {
     let (parts, body) = answer.into_parts();
     let (status, headers) = (parts.status, parts.headers);
     // A problem is read in any case: its code says more than its status.

@@ -7,11 +7,11 @@ use std::time::Duration;
 use breaker::Registry;
 use bytes::Bytes;
 use gateway::config;
-use gateway::stack::{Layer, Outcome};
-use gateway::upstream::call::{Answer, AnswerBody, Call};
+
+use gateway::upstream::call::{Answer, AnswerBody, Call, CallResult};
 use gateway::upstream::connect;
 use gateway::upstream::error::UpstreamError;
-use gateway::upstream::layers::{Bulkhead, Retry, SingleFlight};
+use gateway::upstream::layers::{Bulkhead, Layer, Retry, SingleFlight};
 use http::{HeaderMap, Method, StatusCode};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -46,7 +46,7 @@ impl Upstream {
 struct Inner(Arc<Upstream>);
 
 impl Layer for Inner {
-    async fn call(&self, _: Call) -> Outcome {
+    async fn call(&self, _: Call) -> CallResult {
         self.0.calls.fetch_add(1, Ordering::SeqCst);
         if let Some(open) = &self.0.open {
             open.notified().await;
@@ -112,7 +112,7 @@ async fn one_caller_has_a_share_of_the_places() {
     assert!(futures::poll!(&mut second).is_pending(), "the place was given back");
 }
 
-fn run(stack: &Arc<impl Layer>) -> impl Future<Output = Outcome> + Send + 'static {
+fn run(stack: &Arc<impl Layer>) -> impl Future<Output = CallResult> + Send + 'static {
     let stack = Arc::clone(stack);
     async move { stack.call(get()).await }
 }

@@ -46,7 +46,7 @@ impl Document {
             guard::GuardError::TooComplex(excess) => PlanError::from(excess),
             guard::GuardError::Cycle(name) => {
                 let message = format!("The fragment {name} contains itself.");
-                Fault::new(message, position(name.location(), &lines)).into()
+                Fault::new(message, lines.position(name.location())).into()
             }
         })?;
         let mut executable = match parsed.to_executable_validate(&types.schema) {
@@ -69,7 +69,7 @@ impl Document {
 
     /// Where something stands.
     pub(super) fn position(&self, span: Option<SourceSpan>) -> Pos {
-        position(span, &self.lines).unwrap_or_default()
+        self.lines.position(span).unwrap_or_default()
     }
 
     /// How many bytes of memory it takes at most, roughly.
@@ -79,11 +79,6 @@ impl Document {
     }
 }
 
-/// Where something stands.
-pub(super) fn position(span: Option<SourceSpan>, lines: &Lines) -> Option<Pos> {
-    span.map(|span| lines.at(span.offset()))
-}
-
 /// Tells what validation found. An object of which nothing is left after other faults is told last: it is their doing.
 fn faults(errors: &DiagnosticList, lines: &Lines) -> Vec<Fault> {
     let (mut causes, mut effects) = (Vec::new(), Vec::new());
@@ -91,7 +86,7 @@ fn faults(errors: &DiagnosticList, lines: &Lines) -> Vec<Fault> {
         let message = sentence(&diagnostic.error.to_string());
         let into = if message.contains("must have a subselection set") { &mut effects } else { &mut causes };
         if into.len() < TOLD {
-            into.push(Fault::new(message, position(diagnostic.error.location(), lines)));
+            into.push(Fault::new(message, lines.position(diagnostic.error.location())));
         }
         if causes.len() == TOLD {
             break;
@@ -111,7 +106,7 @@ fn syntax_faults(text: &str, errors: &DiagnosticList, lines: &Lines) -> Vec<Faul
         "" => "The document ends too early, or is empty.".to_owned(),
         found => format!("The document cannot be parsed at `{found}`."),
     };
-    vec![Fault::new(message, position(span, lines))]
+    vec![Fault::new(message, lines.position(span))]
 }
 
 /// Makes a sentence of a message.

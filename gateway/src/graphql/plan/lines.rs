@@ -1,5 +1,6 @@
 //! Lines and columns of a document, found without reading a line again for each of its fields.
 
+use apollo_compiler::parser::SourceSpan;
 use async_graphql::Pos;
 
 /// Where lines begin.
@@ -31,6 +32,11 @@ impl Lines {
         let start = self.starts[line - 1];
         let inner = |until: usize| self.inner.partition_point(|at| *at < until);
         Pos { line, column: offset - start - (inner(offset) - inner(start)) + 1 }
+    }
+
+    /// Returns where something begins, if it stands in the document.
+    pub(super) fn position(&self, span: Option<SourceSpan>) -> Option<Pos> {
+        span.map(|span| self.at(span.offset()))
     }
 
     /// How many bytes of memory it takes, roughly.

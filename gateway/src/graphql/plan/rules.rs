@@ -10,7 +10,6 @@ use apollo_compiler::{Name, Node};
 use async_graphql::Value as Known;
 
 use super::super::guard::Values;
-use super::document::position;
 use super::error::{Fault, TOLD};
 use super::lines::Lines;
 use super::literal;
@@ -144,7 +143,7 @@ impl<'a> Check<'a> {
 
     fn fault(&mut self, message: String, at: &Node<Value>) {
         if self.faults.len() < TOLD {
-            self.faults.push(Fault::new(message, position(at.location(), self.lines)));
+            self.faults.push(Fault::new(message, self.lines.position(at.location())));
         }
     }
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
+use super::Layer;
 use crate::metrics;
-use crate::stack::{Layer, Outcome};
-use crate::upstream::call::Call;
+use crate::upstream::call::{Call, CallResult};
 use crate::upstream::error::UpstreamError;
 
 /// The part of the places that one caller may have, so that none has them all.
@@ -45,7 +45,7 @@ impl<L> Bulkhead<L> {
 }
 
 impl<L: Layer> Layer for Bulkhead<L> {
-    async fn call(&self, call: Call) -> Outcome {
+    async fn call(&self, call: Call) -> CallResult {
         let own = self.take(&call.caller);
         let (Some(_own), Ok(_place)) = (own, self.places.try_acquire()) else {
             metrics::shed(&self.upstream);

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use breaker::{Afterwards, Breaker, Outcome as Verdict};
+use breaker::{Afterwards, Breaker, Outcome};
 use futures::TryStreamExt;
 
-use crate::stack::{Layer, Outcome};
-use crate::upstream::call::{Answer, AnswerBody, Call, Class};
+use super::Layer;
+use crate::upstream::call::{Answer, AnswerBody, Call, CallResult, Class};
 use crate::upstream::error::UpstreamError;
 
 /// An answer of 5xx that takes so long costs its caller time, like one that does not come.
@@ -28,7 +28,7 @@ impl<L> Circuit<L> {
 }
 
 impl<L: Layer> Layer for Circuit<L> {
-    async fn call(&self, call: Call) -> Outcome {
+    async fn call(&self, call: Call) -> CallResult {
         let class = call.class;
         let permit = self
             .breaker
@@ -36,27 +36,27 @@ impl<L: Layer> Layer for Circuit<L> {
             .map_err(|refused| UpstreamError::Refused { why: refused.why, retry_after: refused.retry_after })?;
         let began = Instant::now();
         let outcome = self.inner.call(call).await;
-        let afterwards = permit.finish(verdict(class, &outcome, began.elapsed()));
+        let afterwards = permit.finish(judge(class, &outcome, began.elapsed()));
         outcome.map(|answer| watch(answer, afterwards))
     }
 }
 
 /// What the end of a call says about the upstream. What the client or we ourselves caused says nothing.
-fn verdict(class: Class, outcome: &Outcome, took: Duration) -> Verdict {
+fn judge(class: Class, outcome: &CallResult, took: Duration) -> Outcome {
     match outcome {
         Ok(answer) => match answer.status.as_u16() {
-            100..=399 => Verdict::Success,
-            500 | 502 | 503 if answer.sheds() => Verdict::Neutral,
-            500 | 502 | 503 if took >= SLOW => Verdict::Broken,
+            100..=399 => Outcome::Success,
+            500 | 502 | 503 if answer.sheds() => Outcome::Neutral,
+            500 | 502 | 503 if took >= SLOW => Outcome::Broken,
             // Links that are in a cache are answered while those that are not get a 503: none is refused for another.
-            500 | 502 | 503 if class == Class::Redirect => Verdict::Neutral,
-            500 | 502 | 503 => Verdict::Unable,
-            504 => Verdict::Broken,
-            _ => Verdict::Neutral,
+            500 | 502 | 503 if class == Class::Redirect => Outcome::Neutral,
+            500 | 502 | 503 => Outcome::Unable,
+            504 => Outcome::Broken,
+            _ => Outcome::Neutral,
         },
-        Err(UpstreamError::Unreachable(_)) => Verdict::Failure,
-        Err(UpstreamError::Late | UpstreamError::Reset(_) | UpstreamError::BadBody(_)) => Verdict::Broken,
-        Err(_) => Verdict::Neutral,
+        Err(UpstreamError::Unreachable(_)) => Outcome::Failure,
+        Err(UpstreamError::Late | UpstreamError::Reset(_) | UpstreamError::BadBody(_)) => Outcome::Broken,
+        Err(_) => Outcome::Neutral,
     }
 }
 
@@ -66,7 +66,7 @@ fn watch(answer: Answer, afterwards: Afterwards) -> Answer {
     let is_live = answer.is_live();
     let body = match answer.body {
         AnswerBody::Stream(body) if !is_live => {
-            let watched = body.into_data_stream().inspect_err(move |_| afterwards.record(Verdict::Broken));
+            let watched = body.into_data_stream().inspect_err(move |_| afterwards.record(Outcome::Broken));
             AnswerBody::Stream(Body::from_stream(watched))
         }
         body => body,
@@ -85,24 +85,24 @@ mod tests {
 
     use super::*;
 
-    fn answer(status: u16, body: Bytes) -> Outcome {
+    fn answer(status: u16, body: Bytes) -> CallResult {
         let status = StatusCode::from_u16(status).expect("a status");
         Ok(Answer { status, headers: HeaderMap::new(), body: AnswerBody::Whole(body) })
     }
 
     #[test]
     fn only_what_the_upstream_did_is_held_against_it() {
-        use Verdict::{Broken as B, Neutral as N, Success as S, Unable as U};
+        use Outcome::{Broken as B, Neutral as N, Success as S, Unable as U};
         let statuses = [200, 204, 302, 304, 400, 401, 404, 409, 410, 429, 499, 500, 501, 502, 503, 504];
-        let judged = |class, took| statuses.map(|status| verdict(class, &answer(status, Bytes::new()), took));
+        let judged = |class, took| statuses.map(|status| judge(class, &answer(status, Bytes::new()), took));
         let fast = Duration::from_millis(999);
         assert_eq!(judged(Class::Read, fast), [S, S, S, S, N, N, N, N, N, N, N, U, N, U, U, B]);
         assert_eq!(judged(Class::Write, SLOW), [S, S, S, S, N, N, N, N, N, N, N, B, N, B, B, B]);
         assert_eq!(judged(Class::Redirect, fast), [S, S, S, S, N, N, N, N, N, N, N, N, N, N, N, B]);
 
         let cause = || Arc::new(anyhow::anyhow!("a cause"));
-        let failed = |error| verdict(Class::Read, &Err(error), fast);
-        assert_eq!(failed(UpstreamError::Unreachable(cause())), Verdict::Failure);
+        let failed = |error| judge(Class::Read, &Err(error), fast);
+        assert_eq!(failed(UpstreamError::Unreachable(cause())), Outcome::Failure);
         for error in [UpstreamError::Late, UpstreamError::Reset(cause()), UpstreamError::BadBody(cause())] {
             assert_eq!(failed(error), B);
         }
@@ -123,6 +123,6 @@ mod tests {
         let mut outcome = answer(503, shed.into());
         let headers = &mut outcome.as_mut().expect("an answer").headers;
         headers.insert(CONTENT_TYPE, MEDIA_TYPE.parse().expect("a value"));
-        assert_eq!(verdict(Class::Write, &outcome, Duration::from_secs(3)), Verdict::Neutral);
+        assert_eq!(judge(Class::Write, &outcome, Duration::from_secs(3)), Outcome::Neutral);
     }
 }

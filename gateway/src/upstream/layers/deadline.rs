@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::stack::{Layer, Outcome};
-use crate::upstream::call::Call;
+use super::Layer;
+use crate::upstream::call::{Call, CallResult};
 use crate::upstream::error::UpstreamError;
 
 /// How much later than the deadline the call is cut off from outside. The innermost limit ends a try at the deadline
@@ -27,7 +27,7 @@ impl<L> Deadline<L> {
 }
 
 impl<L: Layer> Layer for Deadline<L> {
-    async fn call(&self, call: Call) -> Outcome {
+    async fn call(&self, call: Call) -> CallResult {
         let until = Instant::now() + call.patience.unwrap_or(self.limit);
         let work = self.inner.call(Call { until: Some(until), ..call });
         timeout_at(until + GRACE, work).await.unwrap_or(Err(UpstreamError::Late))

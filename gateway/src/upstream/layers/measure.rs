@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
+use super::Layer;
 use crate::metrics;
-use crate::stack::{Layer, Outcome};
-use crate::upstream::call::Call;
+use crate::upstream::call::{Call, CallResult};
 
 /// Measures how long calls take and how they end, and logs those that have no answer.
 pub struct Measure<L> {
@@ -21,7 +21,7 @@ impl<L> Measure<L> {
 }
 
 impl<L: Layer> Layer for Measure<L> {
-    async fn call(&self, call: Call) -> Outcome {
+    async fn call(&self, call: Call) -> CallResult {
         let began = Instant::now();
         let outcome = self.inner.call(call).await;
         let word = match &outcome {

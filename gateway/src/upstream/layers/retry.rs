@@ -8,9 +8,9 @@ use parking_lot::Mutex;
 use rand::Rng;
 use tokio::time::sleep;
 
+use super::Layer;
 use crate::metrics;
-use crate::stack::{Layer, Outcome};
-use crate::upstream::call::{Call, Payload};
+use crate::upstream::call::{Call, CallResult, Payload};
 use crate::upstream::error::UpstreamError;
 
 /// The share of calls that may be retried.
@@ -61,7 +61,7 @@ impl<L> Retry<L> {
 }
 
 impl<L: Layer> Layer for Retry<L> {
-    async fn call(&self, call: Call) -> Outcome {
+    async fn call(&self, call: Call) -> CallResult {
         self.deposit();
         let mut outcome = self.inner.call(call.clone()).await;
         // What found no connection was never sent: anything may be tried again, as long as its caller waits.
@@ -85,7 +85,7 @@ impl<L: Layer> Layer for Retry<L> {
 
 /// Whether another try may end differently. Never when we refused ourselves, and never when the upstream has said
 /// when to come back.
-fn is_worth_repeating(outcome: &Outcome) -> bool {
+fn is_worth_repeating(outcome: &CallResult) -> bool {
     match outcome {
         Ok(answer) => {
             let passing = [StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE, StatusCode::GATEWAY_TIMEOUT];

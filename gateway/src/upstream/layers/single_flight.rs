@@ -10,9 +10,9 @@ use http::header::ACCEPT;
 use http::{HeaderMap, Method, StatusCode};
 use parking_lot::Mutex;
 
+use super::Layer;
 use crate::metrics;
-use crate::stack::{Layer, Outcome};
-use crate::upstream::call::{Answer, AnswerBody, Call, Class, Read, Reply};
+use crate::upstream::call::{Answer, AnswerBody, Call, CallResult, Class, Read, Reply};
 use crate::upstream::error::UpstreamError;
 
 type Shareable = Result<(StatusCode, HeaderMap, Body), UpstreamError>;
@@ -87,7 +87,7 @@ impl Drop for Landing {
 }
 
 impl<L: Layer> Layer for SingleFlight<L> {
-    async fn call(&self, call: Call) -> Outcome {
+    async fn call(&self, call: Call) -> CallResult {
         if call.class == Class::Write {
             let caller = Arc::clone(&call.caller);
             let outcome = self.inner.call(call).await;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::stack::{Layer, Outcome};
-use crate::upstream::call::{Call, Payload};
+use super::Layer;
+use crate::upstream::call::{Call, CallResult, Payload};
 use crate::upstream::error::UpstreamError;
 use crate::upstream::upload::Progress;
 
@@ -25,7 +25,7 @@ impl<L> TryTimeout<L> {
 }
 
 impl<L: Layer> Layer for TryTimeout<L> {
-    async fn call(&self, call: Call) -> Outcome {
+    async fn call(&self, call: Call) -> CallResult {
         let limit = call.patience.unwrap_or(self.limit);
         let limit = call.left().map_or(limit, |left| left.min(limit));
         let upload = match &call.payload {

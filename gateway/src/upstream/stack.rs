@@ -2,19 +2,17 @@
 
 use breaker::Breaker;
 
+use super::connect::Connector;
+use super::layers::{Bulkhead, Circuit, Deadline, Measure, Retry, SingleFlight, TryTimeout};
+use super::transport::Transport;
 use crate::config;
-use crate::upstream::call::{Answer, Call};
-use crate::upstream::connect::Connector;
-use crate::upstream::error::UpstreamError;
-use crate::upstream::layers::{Bulkhead, Circuit, Deadline, Measure, Retry, SingleFlight, TryTimeout};
-use crate::upstream::transport::Transport;
 
 /// The layers around a transport.
-pub type Stack = Measure<Deadline<SingleFlight<Retry<Circuit<Bulkhead<TryTimeout<Transport>>>>>>>;
+pub(super) type Stack = Measure<Deadline<SingleFlight<Retry<Circuit<Bulkhead<TryTimeout<Transport>>>>>>>;
 
 /// Builds the stack towards one upstream, outermost layer first.
 #[rustfmt::skip]
-pub fn towards(name: &str, config: &config::Upstream, breaker: &Breaker, connector: Connector) -> Stack {
+pub(super) fn towards(name: &str, config: &config::Upstream, breaker: &Breaker, connector: Connector) -> Stack {
     // Everything is measured as the caller feels it, retries and waiting included.
     Measure::new(name,
     // The deadline bounds all that follows: however often it is tried inside, the caller is answered in time.
@@ -35,14 +33,4 @@ pub fn towards(name: &str, config: &config::Upstream, breaker: &Breaker, connect
     TryTimeout::new(config.try_timeout(),
     // The call itself.
     Transport::new(connector, config.url()))))))))
-}
-
-/// What comes back from a call.
-pub type Outcome = Result<Answer, UpstreamError>;
-
-/// One layer: it may answer itself, or pass the call on to the layer inside it, and look at what comes back. Each layer
-/// holds the next, so that a call is one future, however many layers it passes.
-pub trait Layer: Send + Sync + 'static {
-    /// Handles the call.
-    fn call(&self, call: Call) -> impl Future<Output = Outcome> + Send;
 }
