@@ -23,7 +23,6 @@ pub mod upstream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use axum::{Router, middleware};
 use breaker::Registry;
 use chassis::App;
@@ -77,7 +76,7 @@ impl chassis::Service for Gateway {
             Operators { breakers, store: store.clone(), verifier: app.verifier(), shutdown: app.shutdown() };
         let operators = operators::routes(operators, app.context());
         app.listener(config.operators.bind, operators);
-        app.bare(proxy::redirect_routes(upstreams.get("shortener").context("shortener is always there")?.clone()));
+        app.bare(proxy::redirect_routes(upstreams.needed("shortener").clone()));
         public(&config, app.context(), store, limits, upstreams)
     }
 }

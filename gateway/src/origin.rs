@@ -8,13 +8,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chassis::http::{ClientAddr, Failure, IdempotencyKey, RequestId};
 use chassis::jwt::{Caller, Verifier};
-use contracts::problem::Code;
 use http::header::{AUTHORIZATION, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
 use secrecy::ExposeSecret;
 
-use crate::clients::ServiceError;
 use crate::limits::{Limits, subscriber};
 use crate::upstream::call::Call;
 
@@ -78,15 +76,6 @@ impl Origin {
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
-    }
-
-    /// Returns the user.
-    ///
-    /// # Errors
-    /// Fails with [`Code::Unauthenticated`] when no token came.
-    pub fn user(&self) -> Result<&Caller, ServiceError> {
-        let missing = || ServiceError::own(Code::Unauthenticated, "Send an access token.");
-        self.caller.as_ref().ok_or_else(missing)
     }
 }
 

@@ -2,13 +2,10 @@
 
 use contracts::rest::analytics::{StatsBatch, StatsBatchRequest};
 
-use super::{Client, ServiceError};
+use super::{Analytics, Client, ServiceError};
 
-impl Client<'_> {
+impl Client<'_, Analytics> {
     /// Returns facets of the statistics of many links.
-    ///
-    /// # Errors
-    /// Fails as analytics does.
     pub async fn stats(&self, request: &StatsBatchRequest) -> Result<StatsBatch, ServiceError> {
         self.look_up("/v1/stats/batch", request).await
     }

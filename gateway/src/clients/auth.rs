@@ -3,54 +3,36 @@
 use contracts::rest::auth::{DeleteAccount, Login, RefreshToken, Register, Session, User};
 use http::Method;
 
-use super::{Client, ServiceError};
+use super::{Auth, Client, ServiceError};
 
-impl Client<'_> {
+impl Client<'_, Auth> {
     /// Opens an account.
-    ///
-    /// # Errors
-    /// Fails as auth does.
     pub async fn register(&self, request: &Register) -> Result<Session, ServiceError> {
         self.read(self.send_json(Method::POST, "/v1/users", request)?).await
     }
 
     /// Begins a session.
-    ///
-    /// # Errors
-    /// Fails as auth does.
     pub async fn log_in(&self, request: &Login) -> Result<Session, ServiceError> {
         self.read(self.send_json(Method::POST, "/v1/sessions", request)?).await
     }
 
     /// Goes on with a session. Never tried twice: a refresh token used twice ends the session.
-    ///
-    /// # Errors
-    /// Fails as auth does.
     pub async fn refresh(&self, request: &RefreshToken) -> Result<Session, ServiceError> {
         self.read(self.send_json(Method::POST, "/v1/sessions/refresh", request)?).await
     }
 
     /// Ends a session.
-    ///
-    /// # Errors
-    /// Fails as auth does.
     pub async fn revoke(&self, request: &RefreshToken) -> Result<(), ServiceError> {
         self.answer(self.send_json(Method::POST, "/v1/sessions/revoke", request)?).await.map(drop)
     }
 
     /// Returns the user of the token.
-    ///
-    /// # Errors
-    /// Fails as auth does.
     pub async fn me(&self) -> Result<User, ServiceError> {
         self.read(self.get("/v1/users/me")).await
     }
 
     /// Deletes the user's account, and all that is the user's. Not repeated by itself: the second answer would be that
     /// there is no such user.
-    ///
-    /// # Errors
-    /// Fails as auth does.
     pub async fn delete_account(&self, request: &DeleteAccount) -> Result<(), ServiceError> {
         let mut call = self.send_json(Method::DELETE, "/v1/users/me", request)?;
         call.idempotent = false;

@@ -8,21 +8,15 @@ use contracts::rest::inventory::{
 use http::Method;
 use uuid::Uuid;
 
-use super::{Client, ServiceError, with_query};
+use super::{Client, Inventory, ServiceError, with_query};
 
-impl Client<'_> {
+impl Client<'_, Inventory> {
     /// Returns a product, nothing where there is none for this user.
-    ///
-    /// # Errors
-    /// Fails as inventory does.
     pub async fn product(&self, id: Uuid) -> Result<Option<Product>, ServiceError> {
         self.find(format!("/v1/products/{id}")).await
     }
 
     /// Returns a page of products.
-    ///
-    /// # Errors
-    /// Fails as inventory does.
     pub async fn products(&self, wanted: &ListProducts) -> Result<ProductPage, ServiceError> {
         let first = wanted.first.map(|first| first.to_string());
         let pairs =
@@ -31,41 +25,28 @@ impl Client<'_> {
     }
 
     /// Returns those of the products that the user may see.
-    ///
-    /// # Errors
-    /// Fails as inventory does.
     pub async fn products_by_id(&self, ids: Vec<Uuid>) -> Result<Vec<Product>, ServiceError> {
         let found: Products = self.look_up("/v1/products/batch", &ProductsBatch { ids }).await?;
         Ok(found.items)
     }
 
     /// Creates a product. Not repeated by itself: the second answer would be that its SKU is taken.
-    ///
-    /// # Errors
-    /// Fails as inventory does.
-    pub async fn create_product(&self, product: &CreateProduct) -> Result<Product, ServiceError> {
+    pub async fn create(&self, product: &CreateProduct) -> Result<Product, ServiceError> {
         self.read(self.send_json(Method::POST, "/v1/products", product)?).await
     }
 
     /// Changes a product.
-    ///
-    /// # Errors
-    /// Fails as inventory does.
-    pub async fn update_product(&self, id: Uuid, changes: &UpdateProduct) -> Result<Product, ServiceError> {
+    pub async fn update(&self, id: Uuid, changes: &UpdateProduct) -> Result<Product, ServiceError> {
         self.read(self.send_json(Method::PATCH, format!("/v1/products/{id}"), changes)?).await
     }
 
     /// Changes what is there of a product. The key makes it repeatable, for us as for the client.
-    ///
-    /// # Errors
-    /// Fails as inventory does.
     pub async fn change_stock(&self, id: Uuid, change: &ChangeStock, key: &str) -> Result<StockChanged, ServiceError> {
-        self.create(format!("/v1/products/{id}/stock/operations"), change, key, "idempotencyKey").await
+        self.send_once(format!("/v1/products/{id}/stock/operations"), change, key, "idempotencyKey").await
     }
 }
 
 /// The error of a product that is not there, or not for this user.
-#[must_use]
 pub fn no_product() -> ServiceError {
     ServiceError::own(Code::NotFound, "There is no such product.")
 }

@@ -1,16 +1,17 @@
 //! What GraphQL asks of each service, in the contracts' own types.
 
-pub mod analytics;
-pub mod auth;
+mod analytics;
+mod auth;
 mod error;
 pub mod inventory;
 pub mod orders;
-pub mod payments;
+mod payments;
 pub mod shortener;
 
 pub use error::ServiceError;
 pub(crate) use error::argument;
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,22 +41,60 @@ trait Readable: DeserializeOwned + Clone + Send + Sync + 'static {}
 
 impl<T: DeserializeOwned + Clone + Send + Sync + 'static> Readable for T {}
 
-/// One service, on behalf of one client.
-pub struct Client<'a> {
-    upstream: &'a Upstream,
-    origin: &'a Origin,
+/// The services that the schema needs, on behalf of one client.
+#[derive(Clone)]
+pub struct Services {
+    upstreams: Upstreams,
+    origin: Origin,
 }
 
-impl<'a> Client<'a> {
-    /// Returns the service of that name.
-    ///
-    /// # Errors
-    /// Fails when it is not configured, which those that the schema needs always are.
-    pub fn of(name: &str, upstreams: &'a Upstreams, origin: &'a Origin) -> Result<Self, ServiceError> {
-        let missing = || ServiceError::own(Code::Internal, format!("{name} is not configured."));
-        Ok(Self { upstream: upstreams.get(name).ok_or_else(missing)?, origin })
+impl Services {
+    /// Creates the services for requests of `origin`.
+    pub fn new(upstreams: Upstreams, origin: Origin) -> Self {
+        Self { upstreams, origin }
     }
 
+    /// Returns the client that asks.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Returns the services, for what visitors without a token may not do.
+    ///
+    /// # Errors
+    /// Fails with [`Code::Unauthenticated`] when no token came.
+    pub fn for_user(&self) -> Result<&Self, ServiceError> {
+        let missing = || ServiceError::own(Code::Unauthenticated, "Send an access token.");
+        self.origin.caller.as_ref().map(|_| self).ok_or_else(missing)
+    }
+}
+
+/// A type for each service, so that each has calls of its own, and the [`Client`] of each.
+macro_rules! services {
+    ($($name:ident: $Service:ident),+) => {
+        $(#[doc = concat!("The service ", stringify!($name), ".")]
+        pub enum $Service {})+
+
+        impl Services {
+            $(#[doc = concat!("Returns the client of ", stringify!($name), ".")]
+            pub fn $name(&self) -> Client<'_, $Service> {
+                let upstream = self.upstreams.needed(stringify!($name));
+                Client { upstream, origin: &self.origin, service: PhantomData }
+            })+
+        }
+    };
+}
+
+services!(analytics: Analytics, auth: Auth, inventory: Inventory, orders: Orders, payments: Payments, shortener: Shortener);
+
+/// One service `S`, on behalf of one client. Its calls stand in the module of the service.
+pub struct Client<'a, S> {
+    upstream: &'a Upstream,
+    origin: &'a Origin,
+    service: PhantomData<fn() -> S>,
+}
+
+impl<S> Client<'_, S> {
     fn get(&self, path: impl Into<String>) -> Call {
         let mut call = self.origin.call(Method::GET, path);
         call.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -80,8 +119,9 @@ impl<'a> Client<'a> {
         self.read(call).await
     }
 
-    /// Creates something. The key makes it repeatable, for us as for the client; `argument` is where it came from.
-    async fn create<T: Readable>(
+    /// Creates something. With the key, the service does it once, however often it is sent; `argument` is where the key
+    /// came from.
+    async fn send_once<T: Readable>(
         &self,
         path: impl Into<String>,
         body: &impl Serialize,
@@ -120,7 +160,7 @@ impl<'a> Client<'a> {
         &self,
         path: String,
         silence: Duration,
-    ) -> Result<impl Stream<Item = Result<String, ServiceError>> + Send + use<>, ServiceError> {
+    ) -> Result<impl Stream<Item = Result<String, ServiceError>> + Send + use<S>, ServiceError> {
         let mut call = self.get(path);
         call.headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         call.reply = Reply::Stream;

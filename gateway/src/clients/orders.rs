@@ -6,19 +6,16 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use contracts::problem::Code;
 use contracts::rest::orders::{
     CancelOrder, Customer, Customers, Ids, LinkSales, LinksSales, ListOrders, Order, OrderHistories, OrderHistory,
-    OrderPage, Orders, PlaceOrder, SalesOf, SaveCustomer,
+    OrderPage, PlaceOrder, SalesOf, SaveCustomer,
 };
 use futures::{Stream, StreamExt};
 use http::Method;
 use uuid::Uuid;
 
-use super::{Client, ServiceError, with_query};
+use super::{Client, Orders, ServiceError, with_query};
 
-impl Client<'_> {
+impl Client<'_, Orders> {
     /// Returns an order, as it was `at` a moment or else as it is; nothing where there is none for this user.
-    ///
-    /// # Errors
-    /// Fails as orders does.
     pub async fn order(&self, id: Uuid, at: Option<DateTime<Utc>>) -> Result<Option<Order>, ServiceError> {
         let path = format!("/v1/orders/{id}");
         let at = at.map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true));
@@ -27,18 +24,12 @@ impl Client<'_> {
     }
 
     /// Returns those of the orders that the user may see.
-    ///
-    /// # Errors
-    /// Fails as orders does.
     pub async fn orders_by_id(&self, ids: Vec<Uuid>) -> Result<Vec<Order>, ServiceError> {
-        let found: Orders = self.look_up("/v1/orders/batch", &Ids { ids }).await?;
+        let found: contracts::rest::orders::Orders = self.look_up("/v1/orders/batch", &Ids { ids }).await?;
         Ok(found.orders)
     }
 
     /// Returns a page of the user's orders.
-    ///
-    /// # Errors
-    /// Fails as orders does.
     pub async fn orders(&self, wanted: &ListOrders) -> Result<OrderPage, ServiceError> {
         let first = wanted.first.map(|first| first.to_string());
         let status = wanted.status.map(contracts::rest::orders::OrderStatus::as_str);
@@ -47,36 +38,24 @@ impl Client<'_> {
     }
 
     /// Returns what happened to those of the orders that the user may see.
-    ///
-    /// # Errors
-    /// Fails as orders does.
     pub async fn histories(&self, ids: Vec<Uuid>) -> Result<Vec<OrderHistory>, ServiceError> {
         let found: OrderHistories = self.look_up("/v1/orders/events/batch", &Ids { ids }).await?;
         Ok(found.histories)
     }
 
     /// Places an order. The key makes it repeatable, for us as for the client.
-    ///
-    /// # Errors
-    /// Fails as orders does.
-    pub async fn place_order(&self, order: &PlaceOrder, key: &str) -> Result<Order, ServiceError> {
-        self.create("/v1/orders", order, key, "idempotencyKey").await
+    pub async fn place(&self, order: &PlaceOrder, key: &str) -> Result<Order, ServiceError> {
+        self.send_once("/v1/orders", order, key, "idempotencyKey").await
     }
 
     /// Calls an order off. Not repeated by itself: it may have been shipped between the two.
-    ///
-    /// # Errors
-    /// Fails as orders does.
-    pub async fn cancel_order(&self, id: Uuid, request: &CancelOrder) -> Result<Order, ServiceError> {
+    pub async fn cancel(&self, id: Uuid, request: &CancelOrder) -> Result<Order, ServiceError> {
         self.read(self.send_json(Method::POST, format!("/v1/orders/{id}/cancel"), request)?).await
     }
 
     /// Tells the order as it is, and again whenever it changed, until the stream ends. A feed that is silent for longer
     /// than `silence` is taken for broken.
-    ///
-    /// # Errors
-    /// Fails as orders does.
-    pub async fn order_changes(
+    pub async fn changes(
         &self,
         id: Uuid,
         silence: Duration,
@@ -89,34 +68,22 @@ impl Client<'_> {
     }
 
     /// Returns the user's own data as a customer, nothing where there is none.
-    ///
-    /// # Errors
-    /// Fails as orders does.
     pub async fn customer(&self) -> Result<Option<Customer>, ServiceError> {
         self.find("/v1/customer").await
     }
 
     /// Returns those of the customers whom the user may see.
-    ///
-    /// # Errors
-    /// Fails as orders does.
     pub async fn customers(&self, ids: Vec<Uuid>) -> Result<Vec<Customer>, ServiceError> {
         let found: Customers = self.look_up("/v1/customers/batch", &Ids { ids }).await?;
         Ok(found.customers)
     }
 
     /// Stores the user's data as a customer.
-    ///
-    /// # Errors
-    /// Fails as orders does.
     pub async fn save_customer(&self, customer: &SaveCustomer) -> Result<Customer, ServiceError> {
         self.read(self.send_json(Method::PUT, "/v1/customer", customer)?).await
     }
 
     /// Returns what those of the links sold that are the user's.
-    ///
-    /// # Errors
-    /// Fails as orders does.
     pub async fn sales(&self, codes: Vec<String>) -> Result<Vec<LinkSales>, ServiceError> {
         let found: LinksSales = self.look_up("/v1/links/sales/batch", &SalesOf { codes }).await?;
         Ok(found.links)
@@ -124,7 +91,6 @@ impl Client<'_> {
 }
 
 /// The error of an order that is not there, or not this user's.
-#[must_use]
 pub fn no_order() -> ServiceError {
     ServiceError::own(Code::NotFound, "There is no such order.")
 }

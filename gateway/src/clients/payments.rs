@@ -3,13 +3,10 @@
 use contracts::rest::payments::{BatchPayments, Payment, PaymentList};
 use uuid::Uuid;
 
-use super::{Client, ServiceError};
+use super::{Client, Payments, ServiceError};
 
-impl Client<'_> {
+impl Client<'_, Payments> {
     /// Returns the payments of those of the orders that the user may see.
-    ///
-    /// # Errors
-    /// Fails as payments does.
     pub async fn payments_of(&self, order_ids: Vec<Uuid>) -> Result<Vec<Payment>, ServiceError> {
         let found: PaymentList = self.look_up("/v1/payments/batch", &BatchPayments { order_ids }).await?;
         Ok(found.payments)

@@ -32,6 +32,7 @@ use http::{HeaderMap, HeaderValue};
 use super::GatewaySchema;
 use super::load::{self, Loads};
 use super::plan::Plan;
+use crate::clients::Services;
 use crate::config;
 use crate::copies::Copies;
 use crate::origin::{Admitted, Origin};
@@ -244,8 +245,8 @@ impl Graphql {
             let detail = "Subscriptions are answered as text/event-stream, or over a WebSocket.";
             return Failure::new(Code::NotAcceptable, detail).into_response();
         }
-        let loads = self.loads(&origin);
-        let execution = self.schema.execute(plan, |request| self.with_data(request, origin, loads.clone()));
+        let loads = self.loads(origin);
+        let execution = self.schema.execute(plan, |request| self.with_data(request, loads.clone()));
         reply(media, load::drive(loads.clone(), execution).await)
     }
 
@@ -254,8 +255,8 @@ impl Graphql {
         let id = origin.request_id.clone();
         match plan {
             Ok(plan) => {
-                let loads = self.loads(&origin);
-                let responses = self.schema.stream(plan, |request| self.with_data(request, origin, loads.clone()));
+                let loads = self.loads(origin);
+                let responses = self.schema.stream(plan, |request| self.with_data(request, loads.clone()));
                 let responses = load::drive_all(loads, responses);
                 responses.map(move |response| GraphqlResponse::of(response, id.as_ref())).boxed()
             }
@@ -264,13 +265,13 @@ impl Graphql {
     }
 
     /// What a request of a client loads with.
-    fn loads(&self, origin: &Origin) -> Loads {
-        Loads::new(self.upstreams.clone(), origin.clone(), self.copies.clone())
+    fn loads(&self, origin: Origin) -> Loads {
+        Loads::new(Services::new(self.upstreams.clone(), origin), self.copies.clone())
     }
 
     /// Gives a request what resolvers ask for.
-    fn with_data(&self, request: Request, origin: Origin, loads: Loads) -> Request {
-        request.data(self.upstreams.clone()).data(origin).data(loads).data(self.config.live.clone())
+    fn with_data(&self, request: Request, loads: Loads) -> Request {
+        request.data(loads).data(self.config.live.clone())
     }
 }
 

@@ -30,10 +30,9 @@ pub mod subscription;
 use async_graphql::{Context, ID, MaybeUndefined, SDLExportOptions, Schema};
 use uuid::Uuid;
 
-use crate::clients::{Client, ServiceError};
+use crate::clients::Services;
 use crate::config;
-use crate::origin::Origin;
-use crate::upstream::Upstreams;
+use load::Loads;
 use long::Long;
 use moment::Moment;
 use mutation::Mutation;
@@ -63,14 +62,9 @@ pub fn sdl() -> String {
     Schema::new(Query, Mutation, Subscription).sdl_with_options(SDLExportOptions::new().include_specified_by())
 }
 
-/// Returns the service of that name, on behalf of the client of the request.
-fn client<'a>(ctx: &'a Context<'_>, name: &str) -> Result<Client<'a>, ServiceError> {
-    Client::of(name, ctx.data_unchecked::<Upstreams>(), origin(ctx))
-}
-
-/// Returns the client of the request.
-fn origin<'a>(ctx: &'a Context<'_>) -> &'a Origin {
-    ctx.data_unchecked::<Origin>()
+/// Returns the services, on behalf of the client of the request.
+fn services<'a>(ctx: &'a Context<'_>) -> &'a Services {
+    ctx.data_unchecked::<Loads>().services()
 }
 
 /// Reads an id. A text that is not a UUID gives `None`, so it never becomes part of a path.

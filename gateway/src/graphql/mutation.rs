@@ -14,10 +14,10 @@ use super::order::Order;
 use super::place::PlaceOrderInput;
 use super::product::{ChangeStockInput, CreateProductInput, Product, StockChanged, UpdateProductInput};
 use super::session::{LoginInput, RegisterInput, Session};
-use super::{origin, uuid};
+use super::{services, uuid};
 use crate::clients::inventory::no_product;
 use crate::clients::orders::no_order;
-use crate::clients::{Client, ServiceError};
+use crate::clients::{ServiceError, Services};
 
 /// What can be done.
 pub struct Mutation;
@@ -31,7 +31,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The account.")] input: RegisterInput,
     ) -> Result<Session> {
-        Ok(service(ctx, "auth")?.register(&input.into()).await?.into())
+        Ok(change(ctx).auth().register(&input.into()).await?.into())
     }
 
     /// Begins a session.
@@ -40,7 +40,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Whose session it is to be.")] input: LoginInput,
     ) -> Result<Session> {
-        Ok(service(ctx, "auth")?.log_in(&input.into()).await?.into())
+        Ok(change(ctx).auth().log_in(&input.into()).await?.into())
     }
 
     /// Goes on with a session: the refresh token is used up and replaced.
@@ -49,7 +49,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The refresh token that came last.")] refresh_token: String,
     ) -> Result<Session> {
-        Ok(service(ctx, "auth")?.refresh(&RefreshToken { refresh_token }).await?.into())
+        Ok(change(ctx).auth().refresh(&RefreshToken { refresh_token }).await?.into())
     }
 
     /// Ends a session.
@@ -58,7 +58,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The session's refresh token.")] refresh_token: String,
     ) -> Result<bool> {
-        service(ctx, "auth")?.revoke(&RefreshToken { refresh_token }).await?;
+        change(ctx).auth().revoke(&RefreshToken { refresh_token }).await?;
         Ok(true)
     }
 
@@ -69,9 +69,9 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The link.")] input: CreateLinkInput,
     ) -> Result<Link> {
-        origin(ctx).user()?;
+        let shortener = change(ctx).for_user()?.shortener();
         let key = idempotency_key(ctx)?;
-        Ok(service(ctx, "shortener")?.create_link(&input.into(), &key).await?.into())
+        Ok(shortener.create(&input.into(), &key).await?.into())
     }
 
     /// Creates up to 5,000 links. Each succeeds or fails by itself.
@@ -80,9 +80,9 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The links: 1 to 5,000.")] inputs: Vec<CreateLinkInput>,
     ) -> Result<Vec<CreateLinkResult>> {
-        origin(ctx).user()?;
+        let shortener = change(ctx).for_user()?.shortener();
         let links = inputs.into_iter().map(CreateLink::from).collect();
-        let results = service(ctx, "shortener")?.create_links(links).await?.results;
+        let results = shortener.create_many(links).await?.results;
         Ok(results.into_iter().map(CreateLinkResult::from).collect())
     }
 
@@ -93,8 +93,7 @@ impl Mutation {
         #[graphql(desc = "The link's short code.")] code: String,
         #[graphql(desc = "The changes.")] input: UpdateLinkInput,
     ) -> Result<Link> {
-        origin(ctx).user()?;
-        Ok(service(ctx, "shortener")?.update_link(&code, &input.into()).await?.into())
+        Ok(change(ctx).for_user()?.shortener().update(&code, &input.into()).await?.into())
     }
 
     /// Deletes a link. Its code is never given out again.
@@ -103,8 +102,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The link's short code.")] code: String,
     ) -> Result<bool> {
-        origin(ctx).user()?;
-        service(ctx, "shortener")?.delete_link(&code).await?;
+        change(ctx).for_user()?.shortener().delete(&code).await?;
         Ok(true)
     }
 
@@ -114,8 +112,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The account's password, once more.")] password: String,
     ) -> Result<bool> {
-        origin(ctx).user()?;
-        service(ctx, "auth")?.delete_account(&DeleteAccount { password }).await?;
+        change(ctx).for_user()?.auth().delete_account(&DeleteAccount { password }).await?;
         Ok(true)
     }
 
@@ -125,9 +122,9 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "All of the data.")] input: CustomerInput,
     ) -> Result<Customer> {
-        origin(ctx).user()?;
+        let orders = change(ctx).for_user()?.orders();
         let customer = input.try_into().map_err(ServiceError::refused)?;
-        Ok(service(ctx, "orders")?.save_customer(&customer).await?.into())
+        Ok(orders.save_customer(&customer).await?.into())
     }
 
     /// Places an order. It is pending at first: `orderChanged` tells what becomes of it. The same key and input place
@@ -139,9 +136,9 @@ impl Mutation {
         #[graphql(desc = "The client's own name for this order: 1 to 255 visible ASCII characters.")]
         idempotency_key: String,
     ) -> Result<Order> {
-        origin(ctx).user()?;
+        let orders = change(ctx).for_user()?.orders();
         let order = input.try_into().map_err(ServiceError::refused)?;
-        Ok(service(ctx, "orders")?.place_order(&order, &idempotency_key).await?.into())
+        Ok(orders.place(&order, &idempotency_key).await?.into())
     }
 
     /// Calls an order off, as long as it is not shipped.
@@ -151,9 +148,9 @@ impl Mutation {
         #[graphql(desc = "The order's id.")] id: ID,
         #[graphql(desc = "Why, for whoever reads the history.")] reason: Option<String>,
     ) -> Result<Order> {
-        origin(ctx).user()?;
+        let orders = change(ctx).for_user()?.orders();
         let id = uuid(&id).ok_or_else(no_order)?;
-        Ok(service(ctx, "orders")?.cancel_order(id, &CancelOrder { reason }).await?.into())
+        Ok(orders.cancel(id, &CancelOrder { reason }).await?.into())
     }
 
     /// Creates a product. For operators.
@@ -162,9 +159,9 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The product.")] input: CreateProductInput,
     ) -> Result<Product> {
-        origin(ctx).user()?;
+        let inventory = change(ctx).for_user()?.inventory();
         let product = input.try_into().map_err(ServiceError::refused)?;
-        Ok(service(ctx, "inventory")?.create_product(&product).await?.into())
+        Ok(inventory.create(&product).await?.into())
     }
 
     /// Changes a product: what is absent stays, null clears. For operators.
@@ -174,10 +171,10 @@ impl Mutation {
         #[graphql(desc = "The product's id.")] id: ID,
         #[graphql(desc = "The changes.")] input: UpdateProductInput,
     ) -> Result<Product> {
-        origin(ctx).user()?;
+        let inventory = change(ctx).for_user()?.inventory();
         let id = uuid(&id).ok_or_else(no_product)?;
         let changes = input.try_into().map_err(ServiceError::refused)?;
-        Ok(service(ctx, "inventory")?.update_product(id, &changes).await?.into())
+        Ok(inventory.update(id, &changes).await?.into())
     }
 
     /// Changes what is there of a product. The same key and input change it once. For operators.
@@ -188,17 +185,17 @@ impl Mutation {
         #[graphql(desc = "The client's own name for this change: 1 to 255 visible ASCII characters.")]
         idempotency_key: String,
     ) -> Result<StockChanged> {
-        origin(ctx).user()?;
+        let inventory = change(ctx).for_user()?.inventory();
         let id = uuid(&input.product_id).ok_or_else(no_product)?;
-        Ok(service(ctx, "inventory")?.change_stock(id, &input.into(), &idempotency_key).await?.into())
+        Ok(inventory.change_stock(id, &input.into(), &idempotency_key).await?.into())
     }
 }
 
-/// Returns the service that a field changes. What earlier fields of the request loaded is old then, and is loaded anew
-/// when it is asked for again.
-fn service<'a>(ctx: &'a Context<'_>, name: &str) -> Result<Client<'a>, ServiceError> {
+/// Returns the services, for a field that changes something. What earlier fields of the request loaded is old then, and is
+/// loaded again when it is asked for.
+fn change<'a>(ctx: &'a Context<'_>) -> &'a Services {
     forget(ctx);
-    super::client(ctx, name)
+    services(ctx)
 }
 
 /// Returns the key of a creation: the client's own, told apart by field where one request creates several, or else one
@@ -211,7 +208,7 @@ fn idempotency_key(ctx: &Context<'_>) -> Result<String, ServiceError> {
         Some(QueryPathSegment::Name(name)) => name,
         _ => "createLink",
     };
-    match &origin(ctx).idempotency_key {
+    match &services(ctx).origin().idempotency_key {
         Some(Ok(key)) => Ok(hex::encode(Sha256::digest(format!("{}.{field}", key.as_str())))),
         Some(Err(why)) => Err(ServiceError::argument("Idempotency-Key", why)),
         None => Ok(Uuid::now_v7().to_string()),

@@ -16,7 +16,7 @@ use super::load::{CustomerOf, LinkById, Me, OrderOf, ProductOf, load};
 use super::order::Order;
 use super::product::Product;
 use super::session::User;
-use super::{origin, uuid};
+use super::{services, uuid};
 use crate::clients::ServiceError;
 
 /// What has an id by which `node` finds it again.
@@ -100,7 +100,7 @@ impl Kind {
 
     /// Those that this client may see at all: visitors see products, and of accounts everybody sees the own one.
     fn open(ctx: &Context<'_>, id: Uuid) -> impl Iterator<Item = Self> {
-        let user = origin(ctx).caller.as_ref().map(|caller| caller.user_id);
+        let user = services(ctx).origin().caller.as_ref().map(|caller| caller.user_id);
         Self::ALL.into_iter().filter(move |kind| match kind {
             Self::Product => true,
             Self::User => user == Some(id),

@@ -14,7 +14,7 @@ use super::order::{Order, OrderConnection, OrderStatus};
 use super::page;
 use super::product::{Product, ProductConnection};
 use super::session::User;
-use super::{client, origin, uuid};
+use super::{services, uuid};
 use crate::clients::ServiceError;
 
 // Where a service's part of an answer begins, the field is nullable and its error stays inside (`Option<Result<…>>`): an
@@ -58,10 +58,10 @@ impl Query {
         #[graphql(desc = "Only links with this tag.")] tag: Option<String>,
         #[graphql(desc = "Only links whose title, code or target contains this.")] search: Option<String>,
     ) -> Result<LinkConnection> {
-        origin(ctx).user()?;
+        let shortener = services(ctx).for_user()?.shortener();
         let is_first = after.is_none();
         let wanted = ListLinks { first: page::first(first)?, after, tag, search };
-        Ok(LinkConnection::new(client(ctx, "shortener")?.links(&wanted).await?, is_first))
+        Ok(LinkConnection::new(shortener.links(&wanted).await?, is_first))
     }
 
     /// One of the user's orders, as it is or as it was at a moment; null where there is none.
@@ -82,10 +82,10 @@ impl Query {
         #[graphql(desc = "The cursor behind which to go on.")] after: Option<String>,
         #[graphql(desc = "Only orders that stand here.")] status: Option<OrderStatus>,
     ) -> Result<OrderConnection> {
-        origin(ctx).user()?;
+        let orders = services(ctx).for_user()?.orders();
         let is_first = after.is_none();
         let wanted = ListOrders { first: page::first(first)?, after, status: status.map(Into::into) };
-        Ok(OrderConnection::new(client(ctx, "orders")?.orders(&wanted).await?, is_first))
+        Ok(OrderConnection::new(orders.orders(&wanted).await?, is_first))
     }
 
     /// The user as a customer; null until `saveCustomer`.
@@ -103,7 +103,7 @@ impl Query {
     ) -> Result<ProductConnection> {
         let is_first = after.is_none();
         let wanted = ListProducts { first: page::first(first)?, after, search };
-        Ok(ProductConnection::new(client(ctx, "inventory")?.products(&wanted).await?, is_first))
+        Ok(ProductConnection::new(services(ctx).inventory().products(&wanted).await?, is_first))
     }
 
     /// A product, also for visitors without a token; null where there is none, or none on sale.
@@ -117,27 +117,25 @@ impl Query {
 }
 
 async fn me(ctx: &Context<'_>) -> Result<Option<User>, ServiceError> {
-    origin(ctx).user()?;
+    services(ctx).for_user()?;
     Ok(load(ctx, Me).await?.map(User::from))
 }
 
 async fn link(ctx: &Context<'_>, code: &str) -> Result<Option<Link>, ServiceError> {
-    origin(ctx).user()?;
-    Ok(client(ctx, "shortener")?.link(code).await?.map(Link::from))
+    Ok(services(ctx).for_user()?.shortener().link(code).await?.map(Link::from))
 }
 
 async fn order(ctx: &Context<'_>, id: &ID, at: Option<Moment>) -> Result<Option<Order>, ServiceError> {
-    origin(ctx).user()?;
+    let orders = services(ctx).for_user()?.orders();
     let Some(id) = uuid(id) else { return Ok(None) };
-    Ok(client(ctx, "orders")?.order(id, at.map(Into::into)).await?.map(Order::from))
+    Ok(orders.order(id, at.map(Into::into)).await?.map(Order::from))
 }
 
 async fn customer(ctx: &Context<'_>) -> Result<Option<Customer>, ServiceError> {
-    origin(ctx).user()?;
-    Ok(client(ctx, "orders")?.customer().await?.map(Customer::from))
+    Ok(services(ctx).for_user()?.orders().customer().await?.map(Customer::from))
 }
 
 async fn product(ctx: &Context<'_>, id: &ID) -> Result<Option<Product>, ServiceError> {
     let Some(id) = uuid(id) else { return Ok(None) };
-    Ok(client(ctx, "inventory")?.product(id).await?.map(Product::from))
+    Ok(services(ctx).inventory().product(id).await?.map(Product::from))
 }

@@ -7,7 +7,7 @@ use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
 
 use super::order::Order;
-use super::{client, origin, uuid};
+use super::{services, uuid};
 use crate::clients::ServiceError;
 use crate::clients::orders::no_order;
 use crate::config::Live;
@@ -25,10 +25,10 @@ impl Subscription {
         ctx: &Context<'_>,
         #[graphql(desc = "The order's id.")] id: ID,
     ) -> Result<BoxStream<'static, Result<Order>>> {
-        origin(ctx).user()?;
+        let orders = services(ctx).for_user()?.orders();
         let id = uuid(&id).ok_or_else(no_order)?;
         let silence = std::time::Duration::from_millis(ctx.data_unchecked::<Live>().silence_ms);
-        let changes = client(ctx, "orders")?.order_changes(id, silence).await?;
+        let changes = orders.changes(id, silence).await?;
         Ok(until_final(changes.boxed()).map(|change| Ok(change?.into())).boxed())
     }
 }

@@ -101,6 +101,14 @@ impl Upstreams {
         self.by_name.get(name)
     }
 
+    /// Returns one of the upstreams that the GraphQL schema needs, which are always configured.
+    ///
+    /// # Panics
+    /// Panics on any other name.
+    pub fn needed(&self, name: &'static str) -> &Upstream {
+        &self.by_name[name]
+    }
+
     /// Returns every upstream, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Upstream> {
         self.by_name.values()

@@ -107,6 +107,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::clients::Services;
     use crate::config;
     use crate::copies::Copies;
     use crate::graphql::load::{CustomerOf, ProductOf};
@@ -123,7 +124,7 @@ mod tests {
         let upstreams = json!({ "orders": { "url": url }, "inventory": { "url": url } });
         let upstreams = Upstreams::new(&serde_json::from_value(upstreams).expect("upstreams"), &registry);
         let origin = Origin::new(None, IpAddr::V4(Ipv4Addr::LOCALHOST));
-        (Loads::new(upstreams, origin, Copies::new(store, config::Copies::default())), listener)
+        (Loads::new(Services::new(upstreams, origin), Copies::new(store, config::Copies::default())), listener)
     }
 
     #[tokio::test]

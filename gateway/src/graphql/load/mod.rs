@@ -15,10 +15,8 @@ use async_graphql::Context;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 
-use crate::clients::{Client, ServiceError};
+use crate::clients::{ServiceError, Services};
 use crate::copies::Copies;
-use crate::origin::Origin;
-use crate::upstream::Upstreams;
 
 pub use account::Me;
 pub use level::{drive, drive_all};
@@ -34,19 +32,13 @@ pub struct Loads(Arc<Inner>);
 
 struct Inner {
     services: Services,
+    copies: Copies,
     queues: Queues,
     /// How the call of each kind begins that keys wait for.
     waiting: Mutex<Vec<Begin>>,
 }
 
 type Begin = fn(Loads) -> BoxFuture<'static, ()>;
-
-/// What is loaded from: the services, on behalf of one client.
-pub struct Services {
-    upstreams: Upstreams,
-    origin: Origin,
-    copies: Copies,
-}
 
 /// The queue of each kind of thing.
 #[derive(Default)]
@@ -77,21 +69,19 @@ pub trait Key: Clone + Eq + Hash + Send + Sync + 'static {
     fn queue(queues: &Queues) -> &Queue<Self>;
 
     /// Asks the service for at most [`LIMIT`](Self::LIMIT) things.
-    fn ask(keys: &[Self], services: &Services) -> impl Future<Output = Result<Found<Self>, ServiceError>> + Send;
-}
-
-impl Services {
-    fn client(&self, name: &str) -> Result<Client<'_>, ServiceError> {
-        Client::of(name, &self.upstreams, &self.origin)
-    }
+    fn ask(keys: &[Self], loads: &Loads) -> impl Future<Output = Result<Found<Self>, ServiceError>> + Send;
 }
 
 impl Loads {
     /// Creates what one request loads with.
     #[must_use]
-    pub fn new(upstreams: Upstreams, origin: Origin, copies: Copies) -> Self {
-        let services = Services { upstreams, origin, copies };
-        Self(Arc::new(Inner { services, queues: Queues::default(), waiting: Mutex::default() }))
+    pub fn new(services: Services, copies: Copies) -> Self {
+        Self(Arc::new(Inner { services, copies, queues: Queues::default(), waiting: Mutex::default() }))
+    }
+
+    /// Returns the services, on behalf of the client of the request.
+    pub fn services(&self) -> &Services {
+        &self.0.services
     }
 
     /// Begins a call for each kind of which keys wait.

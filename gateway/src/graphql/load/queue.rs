@@ -106,7 +106,7 @@ pub(super) fn ask<K: Key>(loads: Loads) -> BoxFuture<'static, ()> {
 
 /// Makes one call. A failure of the whole call is one of each key.
 async fn answer<K: Key>(keys: &[K], loads: &Loads) -> Vec<(K, Outcome<K>)> {
-    match K::ask(keys, &loads.0.services).await {
+    match K::ask(keys, loads).await {
         Ok(found) => {
             let mut found: HashMap<K, _> = found.into_iter().collect();
             keys.iter().map(|key| (key.clone(), found.remove(key).transpose())).collect()

@@ -8,7 +8,7 @@ use contracts::rest::analytics::{
 };
 use futures::future::join_all;
 
-use super::{Found, Key, Queue, Queues, Services};
+use super::{Found, Key, Loads, Queue, Queues};
 use crate::clients::ServiceError;
 use crate::metrics;
 
@@ -44,7 +44,7 @@ impl Key for StatsOf {
     }
 
     /// A span of time that analytics refuses costs only the fields that asked for it.
-    async fn ask(keys: &[Self], services: &Services) -> Result<Found<Self>, ServiceError> {
+    async fn ask(keys: &[Self], loads: &Loads) -> Result<Found<Self>, ServiceError> {
         let mut windows: HashMap<&Window, (BTreeSet<&str>, BTreeSet<&Facet>)> = HashMap::new();
         for key in keys {
             let (codes, facets) = windows.entry(&key.window).or_default();
@@ -52,7 +52,7 @@ impl Key for StatsOf {
             facets.insert(&key.facet);
         }
         let batches = windows.into_iter().flat_map(|(window, (codes, facets))| batches(window, &codes, &facets));
-        let answers = join_all(batches.map(|batch| services.stats(batch))).await;
+        let answers = join_all(batches.map(|batch| loads.stats(batch))).await;
         Ok(answers.into_iter().flatten().collect())
     }
 }
@@ -67,15 +67,11 @@ fn batches(window: &Window, codes: &BTreeSet<&str>, facets: &BTreeSet<&Facet>) -
     pairs.map(|(codes, facets)| StatsBatchRequest { codes, window: window.clone(), facets }).collect()
 }
 
-impl Services {
+impl Loads {
     async fn stats(&self, request: StatsBatchRequest) -> Found<StatsOf> {
-        let answer = match self.client("analytics") {
-            Ok(analytics) => analytics.stats(&request).await,
-            Err(error) => Err(error),
-        };
-        match answer {
+        match self.services().analytics().stats(&request).await {
             Ok(batch) => {
-                self.copies.keep(self.origin.key(), &request.window, &request.facets, &batch).await;
+                self.0.copies.keep(self.services().origin().key(), &request.window, &request.facets, &batch).await;
                 fresh(&request, &batch)
             }
             Err(error) if error.is_absence() => self.answer_from_copies(&request, &error).await,
@@ -85,8 +81,8 @@ impl Services {
 
     /// Answers from copies, where there are any.
     async fn answer_from_copies(&self, request: &StatsBatchRequest, error: &ServiceError) -> Found<StatsOf> {
-        let user = self.origin.key();
-        let mut copies = self.copies.find(user, &request.window, &request.codes, &request.facets).await;
+        let user = self.services().origin().key();
+        let mut copies = self.0.copies.find(user, &request.window, &request.codes, &request.facets).await;
         metrics::answered_stale(copies.len());
         let answer = |key: StatsOf| {
             let copy = copies.remove(&(key.code.clone(), key.facet.clone()));
