@@ -7,6 +7,9 @@ use clickhouse_adapter::{engine, front};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// ClickHouse's HTTP interface over `libchdb.so`.
 #[derive(Debug, Parser)]
 #[command(version)]
