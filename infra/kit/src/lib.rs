@@ -20,6 +20,7 @@
 
 pub mod answer;
 mod disk;
+mod engine;
 pub mod engines;
 pub mod environment;
 pub mod files;
@@ -44,7 +45,7 @@ mod wait;
 
 pub use answer::Answer;
 pub use disk::Disk;
-pub use engines::Engine;
+pub use engine::Engine;
 pub use issuer::Issuer;
 pub use operation::Operation;
 pub use proxy::{Pace, Proxy};

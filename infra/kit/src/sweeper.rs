@@ -10,7 +10,7 @@ use crate::progress::say;
 use crate::provision;
 
 /// Sweeps on a thread of its own, unless another process does. What is not done when this process ends the next one
-/// does; what the last one leaves goes when the engines start next.
+/// does.
 pub(crate) fn start(site: &Site, addresses: &Addresses, engines: &[Engine]) {
     let (path, addresses, engines) = (site.folder().join("sweep.lock"), addresses.clone(), engines.to_vec());
     std::thread::spawn(move || {

@@ -7,18 +7,16 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 
 use super::{Addresses, Engine, Site, install};
+use crate::engine::ADAPTER;
 use crate::{files, http, paths};
-
-/// Its program, which is also the name of the package.
-pub(super) const PROGRAM: &str = "clickhouse-adapter";
 
 pub(super) fn command(site: &Site) -> Result<Command> {
     let folder = site.data(Engine::Clickhouse);
     files::folder(&folder).with_context(|| format!("creating {}", folder.display()))?;
     // A copy: the adapter starts itself again for each database, also after cargo has replaced what it was built to.
-    let program = folder.join(PROGRAM);
+    let program = folder.join(ADAPTER);
     let _ = fs::remove_file(&program);
-    fs::copy(paths::binary(PROGRAM)?, &program).context("copying the adapter")?;
+    fs::copy(paths::binary(ADAPTER)?, &program).context("copying the adapter")?;
     files::close(&program)?;
     let mut command = Command::new(program);
     command.arg("--library").arg(install::libchdb()).arg("--data").arg(folder.join("data"));

@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use futures::future::try_join_all;
-use serde::{Deserialize, Serialize};
 
+pub use crate::engine::Engine;
 pub use addresses::{Address, Addresses};
 pub use install::{download_graphiql, folder as downloads, graphiql, missing as install, nextest};
 pub use postgres::program as postgres_program;
@@ -34,54 +34,9 @@ pub(crate) use redis::connect as redis_connection;
 use crate::lock;
 use crate::process::Identity;
 use crate::progress::step;
-use crate::provision;
 
 /// How long an engine may take to shut down in order. RabbitMQ needs about eight seconds.
 const GRACE: Duration = Duration::from_secs(20);
-
-/// One of the engines that Vitrine stands on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Engine {
-    /// Postgres, for auth, orders, inventory and payments.
-    Postgres,
-    /// MongoDB as a replica set of one, for the shortener.
-    Mongo,
-    /// Redis, for caches, copies and broadcasts.
-    Redis,
-    /// A second Redis, for the gateway's limits alone: small, and nothing is evicted from it.
-    Limits,
-    /// RabbitMQ, for every message.
-    Rabbitmq,
-    /// ClickHouse, for analytics.
-    Clickhouse,
-}
-
-impl Engine {
-    /// All engines.
-    pub const ALL: &'static [Self] =
-        &[Self::Postgres, Self::Mongo, Self::Redis, Self::Limits, Self::Rabbitmq, Self::Clickhouse];
-
-    /// Its name in paths, logs and messages.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Postgres => "postgres",
-            Self::Mongo => "mongo",
-            Self::Redis => "redis",
-            Self::Limits => "limits",
-            Self::Rabbitmq => "rabbitmq",
-            Self::Clickhouse => "clickhouse",
-        }
-    }
-
-    /// Its program, where that is one of this workspace: it has to be built before the engine starts as a process.
-    pub const fn built_here(self) -> Option<&'static str> {
-        match self {
-            Self::Clickhouse => Some(clickhouse::PROGRAM),
-            _ => None,
-        }
-    }
-}
 
 /// Makes sure that some engines of a site run and answer, and tells the addresses of all.
 ///
@@ -99,7 +54,6 @@ pub async fn ensure(site: &Site, engines: &[Engine]) -> Result<Addresses> {
     Addresses::forget(site.folder())?;
     let addresses = start_all(site, engines).await?;
     addresses.write(site.folder())?;
-    provision::sweep(&addresses, engines).await.context("dropping what dead test runs left")?;
     Ok(addresses)
 }
 
@@ -113,7 +67,7 @@ pub fn running(site: &Site, engines: &[Engine]) -> Option<Addresses> {
 async fn start_all(site: &Site, engines: &[Engine]) -> Result<Addresses> {
     install::missing(engines).await?;
     let starts = engines.iter().map(|&engine| async move {
-        let what = format!("{} on port {}", engine.name(), start::port(site, engine));
+        let what = format!("{} on port {}", engine.name(), site.port(engine));
         step(&what, start::start(site, engine)).await
     });
     try_join_all(starts).await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use redis::AsyncConnectionConfig;
 
-use super::{Address, Engine, Site, start};
+use super::{Address, Engine, Site};
 use crate::files;
 use crate::secrets::write_private;
 
@@ -35,7 +35,7 @@ pub(super) fn command(site: &Site, engine: Engine) -> Result<Command> {
     }
     let settings = format!(
         "bind 127.0.0.1\nport {}\ndir {}\naclfile {}\nsave \"\"\n{}",
-        start::port(site, engine),
+        site.port(engine),
         folder.display(),
         logins.display(),
         memory(site, engine),

@@ -87,6 +87,19 @@ impl Site {
         &self.ports
     }
 
+    /// The port by which an engine is known.
+    pub(super) fn port(&self, engine: Engine) -> u16 {
+        let ports = &self.ports;
+        match engine {
+            Engine::Postgres => ports.postgres,
+            Engine::Mongo => ports.mongo,
+            Engine::Redis => ports.redis,
+            Engine::Limits => ports.limits(),
+            Engine::Rabbitmq => ports.amqp,
+            Engine::Clickhouse => ports.clickhouse,
+        }
+    }
+
     /// The process of an engine.
     pub fn daemon(&self, engine: Engine) -> Daemon {
         self.process(engine.name())

@@ -14,19 +14,6 @@ const LIMIT: Duration = Duration::from_secs(90);
 /// How long the sockets of an engine that was killed may take to close.
 const CLOSING: Duration = Duration::from_secs(3);
 
-/// The port by which an engine is known.
-pub(super) fn port(site: &Site, engine: Engine) -> u16 {
-    let ports = site.ports();
-    match engine {
-        Engine::Postgres => ports.postgres,
-        Engine::Mongo => ports.mongo,
-        Engine::Redis => ports.redis,
-        Engine::Limits => ports.limits(),
-        Engine::Rabbitmq => ports.amqp,
-        Engine::Clickhouse => ports.clickhouse,
-    }
-}
-
 /// Starts an engine unless it runs, and waits until it answers its administrator.
 ///
 /// # Errors
@@ -45,7 +32,7 @@ pub(super) async fn start(site: &Site, engine: Engine) -> Result<()> {
         ready(site, engine).await.map(|()| Some(Ok(())))
     });
     answered.await.flatten().map_err(|error| {
-        let what = format!("{} did not start on port {}: {error:#}.", engine.name(), port(site, engine));
+        let what = format!("{} did not start on port {}: {error:#}.", engine.name(), site.port(engine));
         let mend = format!(
             "read {}; without {} it starts with fresh data",
             daemon.log_path().display(),
@@ -62,7 +49,7 @@ pub(super) async fn start(site: &Site, engine: Engine) -> Result<()> {
 pub(super) async fn answer(site: &Site, engine: Engine) -> Result<()> {
     let answered = eventually(LIMIT, "its first answer", async || ready(site, engine).await.map(Some));
     answered.await.map_err(|error| {
-        let what = format!("{} does not answer on port {}: {error:#}.", engine.name(), port(site, engine));
+        let what = format!("{} does not answer on port {}: {error:#}.", engine.name(), site.port(engine));
         Trouble::new(what, "look at its log, then run the command again").into()
     })
 }
@@ -71,7 +58,7 @@ pub(super) async fn answer(site: &Site, engine: Engine) -> Result<()> {
 ///
 /// A process that was killed counts as gone when its first thread is; the last one closes its sockets.
 async fn free(site: &Site, engine: Engine) -> Result<()> {
-    let one = [port(site, engine)];
+    let one = [site.port(engine)];
     let needed = if engine == Engine::Rabbitmq { rabbitmq::ports(site) } else { one.to_vec() };
     let taken = || needed.iter().copied().find(|&port| !ports::is_free(port));
     let closed = eventually(CLOSING, "free ports", async || Ok(taken().is_none().then_some(())));
