@@ -9,7 +9,8 @@ use tokio::sync::Notify;
 
 use crate::callers::Caller;
 use crate::journal::Journal;
-use crate::machine::{Machine, Moves, Recovery, Ticket};
+use crate::limits::Recovery;
+use crate::machine::{Machine, Moves, Ticket};
 use crate::metrics;
 use crate::state::{Change, Force, Outcome, Question, Refused, Snapshot, State, Word};
 

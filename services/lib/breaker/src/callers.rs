@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::machine::{BARRED_FOR, CALLER_FAILURES, CALLERS, WINDOW};
+use crate::limits::{BARRED_FOR, CALLER_FAILURES, CALLERS, WINDOW};
 
 /// The most callers that are remembered. Beyond it new ones are not counted: those that are remain a fair sample.
 const MOST: usize = 4_096;

@@ -6,7 +6,7 @@ use rand::Rng;
 use rand::rngs::SmallRng;
 
 use crate::callers::{Caller, Callers};
-use crate::machine::{HALF_OPEN_PERMITS, RETRY_AFTER, Recovery, TRIAL_TIME};
+use crate::limits::{HALF_OPEN_PERMITS, RETRY_AFTER, Recovery, TRIAL_TIME};
 use crate::state::{Cause, Change, Force, Forced, Outcome, Question, Refusal, Refused, Snapshot, State, Word};
 use crate::window::Window;
 

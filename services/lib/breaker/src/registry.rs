@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::breaker::Breaker;
 use crate::journal::Journal;
-use crate::machine::Recovery;
+use crate::limits::Recovery;
 
 /// The breakers of a process, by name, with the journal that they share.
 #[derive(Debug, Clone)]

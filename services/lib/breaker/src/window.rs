@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::machine::WINDOW;
+use crate::limits::WINDOW;
 
 /// How many slices the window is cut into; one at a time falls out of it.
 const SLICES: u32 = 10;
