@@ -1,7 +1,5 @@
 //! Names of exchanges, streams and queues in RabbitMQ.
 
-use crate::event::TYPES;
-
 /// The direct exchange that takes every event; the routing key is the event's type.
 pub const EVENTS_EXCHANGE: &str = "events";
 
@@ -33,8 +31,3 @@ pub const CLOUDEVENT: &str = "application/cloudevents+json";
 ///
 /// Source: CloudEvents AMQP protocol binding 1.0, sections 3.1.3.1 (its name) and 3.2.3 (that it may be there).
 pub const SUBJECT_HEADER: &str = "cloudEvents_subject";
-
-/// The event types that [`EVENTS_LOG`] keeps: all but [`CLICKS_KEY`].
-pub fn logged() -> impl Iterator<Item = &'static str> {
-    TYPES.iter().copied().filter(|kind| *kind != CLICKS_KEY)
-}

@@ -7,7 +7,7 @@ pub mod payments;
 pub mod shortener;
 
 use crate::{
-    amqp::{COMMANDS_EXCHANGE, EVENTS_EXCHANGE},
+    amqp::{CLICKS_KEY, COMMANDS_EXCHANGE, EVENTS_EXCHANGE},
     command::{self, accounts, checkout},
     envelope::EventData,
 };
@@ -46,6 +46,11 @@ impl Entry {
     pub fn file_stem(&self) -> String {
         format!("{}.v{}", self.kind, self.version)
     }
+}
+
+/// The event types that [`EVENTS_LOG`](crate::amqp::EVENTS_LOG) keeps: all but [`CLICKS_KEY`].
+pub fn logged() -> impl Iterator<Item = &'static str> {
+    TYPES.iter().copied().filter(|kind| *kind != CLICKS_KEY)
 }
 
 macro_rules! catalogue {

@@ -12,7 +12,7 @@
 use crate::{Subscription, broker::answer};
 use anyhow::Result;
 use contracts::amqp::{
-    CLICKS_KEY, CLICKS_LOG, COMMANDS_EXCHANGE, EVENTS_EXCHANGE, EVENTS_LOG, LOG_MAX_AGE, SUBJECT_HEADER, logged,
+    CLICKS_KEY, CLICKS_LOG, COMMANDS_EXCHANGE, EVENTS_EXCHANGE, EVENTS_LOG, LOG_MAX_AGE, SUBJECT_HEADER,
 };
 use lapin::{
     Channel, ExchangeKind,
@@ -36,7 +36,7 @@ pub async fn declare_shared(channel: &Channel) -> Result<()> {
         let arguments = [("x-queue-type", text("stream")), ("x-max-age", text(LOG_MAX_AGE))];
         queue(channel, stream, table(arguments)).await?;
     }
-    for kind in logged() {
+    for kind in contracts::event::logged() {
         bind_queue(channel, EVENTS_LOG, EVENTS_EXCHANGE, kind).await?;
     }
     bind_queue(channel, CLICKS_LOG, EVENTS_EXCHANGE, CLICKS_KEY).await?;
