@@ -4,8 +4,12 @@ mod advisories;
 mod dependencies;
 mod features;
 mod generated;
+mod manifest;
+mod modules;
+mod names;
 mod rules;
 mod source;
+mod unused;
 
 use anyhow::{Result, bail};
 use kit::progress::{say, step};

@@ -1,13 +1,14 @@
 //! The rules of the house that a program can check. Each one names what it found and where.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Result, bail};
 use kit::paths;
 
+use super::manifest::dependencies;
 use super::source::{self, Source};
+use super::{modules, unused};
 
 /// How long a file may be.
 const LINES: usize = 400;
@@ -21,10 +22,18 @@ const UNFINISHED: &[&str] = &[concat!("to", "do!("), concat!("unimple", "mented!
 pub(super) fn check() -> Result<()> {
     let sources = source::all();
     let mut found: Vec<String> = sources.iter().flat_map(file_rules).collect();
+    let (mut manifests, mut imports) = (Vec::new(), Vec::new());
     for (package, folder) in paths::crates() {
         let manifest = fs::read_to_string(folder.join("Cargo.toml"))?;
         found.extend(direction(&package, &folder, &manifest));
+        let own = source::below(&sources, &folder);
+        imports.extend(modules::check(&package, folder.parent().is_some_and(|it| it.ends_with("services")), &own)?);
+        found.extend(unused::in_crate(&package, &manifest, &own)?);
+        manifests.push(manifest);
     }
+    let workspace = fs::read_to_string(paths::workspace().join("Cargo.toml"))?;
+    found.extend(unused::in_workspace(&workspace, manifests.iter().map(String::as_str)));
+    found.extend(modules::but_tolerated(imports));
     if found.is_empty() { Ok(()) } else { bail!("{}", found.join("\n")) }
 }
 
@@ -60,22 +69,27 @@ fn names(line: &str, name: &str) -> bool {
 
 /// What each kind of crate may depend on within the workspace.
 fn direction(package: &str, folder: &Path, manifest: &str) -> Vec<String> {
-    let group = folder.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
-    let allowed: &[&str] = match (package, group.as_str()) {
-        ("contracts" | "breaker" | "clickhouse-adapter", _) => &[],
-        ("chassis", _) => &["contracts"],
-        ("kit", _) => &["contracts"],
-        ("dev", _) => &["kit", "contracts"],
+    let group = |folder: &Path| folder.parent().and_then(Path::file_name).unwrap_or_default().to_owned();
+    let crates = paths::crates();
+    let libraries = crates.iter().filter(|(_, folder)| group(folder) == "lib").map(|(name, _)| name.as_str());
+    let libraries: Vec<&str> = libraries.chain(["contracts"]).collect();
+    let allowed: &[&str] = match package {
+        "contracts" | "breaker" | "clickhouse-adapter" => &[],
+        "chassis" | "kit" => &["contracts"],
+        "messaging" => &["contracts", "chassis"],
+        "postgres" | "mongo" => &["contracts", "chassis", "messaging"],
+        "dev" => &["kit", "contracts"],
         // The suites look at the system from outside, and may compare it with what its crates say.
-        (_, "tests") => return Vec::new(),
-        _ => &["contracts", "chassis", "breaker", "saga"],
+        _ if group(folder) == "tests" => return Vec::new(),
+        _ => &libraries,
     };
-    let known: BTreeSet<String> = paths::crates().into_iter().map(|(name, _)| name).collect();
     let mut found = Vec::new();
     for (section, name) in dependencies(manifest) {
-        // The tests of who talks to the outside world run against it.
-        let in_tests = section == "dev-dependencies" && ["counterpart", "kit", "providers"].contains(&name.as_str());
-        if known.contains(&name) && name != package && !in_tests && !allowed.contains(&name.as_str()) {
+        let name = name.as_str();
+        // The tests of who talks to the outside world run against it; examples show libraries together.
+        let for_tests = ["counterpart", "kit", "providers"].contains(&name) || libraries.contains(&name);
+        let in_tests = section == "dev-dependencies" && for_tests;
+        if crates.iter().any(|(known, _)| known == name) && name != package && !in_tests && !allowed.contains(&name) {
             let may = if allowed.is_empty() { "no crate of ours".to_owned() } else { allowed.join(", ") };
             found.push(format!("{package} depends on {name} ({section}); it may depend on {may}"));
         }
@@ -83,26 +97,9 @@ fn direction(package: &str, folder: &Path, manifest: &str) -> Vec<String> {
     found
 }
 
-/// The sections of dependencies in a manifest, and the names in them.
-fn dependencies(manifest: &str) -> Vec<(String, String)> {
-    let mut section = String::new();
-    let mut found = Vec::new();
-    for line in manifest.lines().map(str::trim) {
-        if let Some(header) = line.strip_prefix('[') {
-            section = header.trim_end_matches(']').to_owned();
-        } else if section.ends_with("dependencies") && !line.starts_with('#') {
-            let end = line.find(['.', '=', ' ']).unwrap_or(0);
-            if end > 0 {
-                found.push((section.clone(), line[..end].to_owned()));
-            }
-        }
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Source, dependencies, direction, file_rules, names};
+    use super::{Source, direction, file_rules, names};
     use std::path::Path;
 
     fn source(path: &str, text: &str) -> Source {
@@ -145,13 +142,5 @@ mod tests {
     fn the_contracts_stand_alone() {
         let found = direction("contracts", Path::new("/x/contracts"), "[dependencies]\nchassis = { path = \"..\" }\n");
         assert_eq!(found.len(), 1, "{found:?}");
-    }
-
-    #[test]
-    fn sections_are_told_apart() {
-        let manifest =
-            "[package]\nname = \"x\"\n[dependencies]\na = \"1\"\n# b = \"1\"\n[dev-dependencies]\nc.workspace = true\n";
-        let expected = [("dependencies", "a"), ("dev-dependencies", "c")];
-        assert_eq!(dependencies(manifest), expected.map(|(section, name)| (section.to_owned(), name.to_owned())));
     }
 }

@@ -29,6 +29,16 @@ pub(super) fn all() -> Vec<Source> {
     files.into_iter().filter_map(read).collect()
 }
 
+/// The files below a folder, with paths below it.
+pub(super) fn below(sources: &[Source], folder: &Path) -> Vec<Source> {
+    let root = paths::workspace();
+    let inner = |source: &Source| {
+        let path = root.join(&source.path).strip_prefix(folder).ok()?.to_path_buf();
+        Some(Source { path, text: source.text.clone() })
+    };
+    sources.iter().filter_map(inner).collect()
+}
+
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
