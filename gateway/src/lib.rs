@@ -4,11 +4,10 @@
 //! go past all that. Whatever calls a service goes through `upstream/stack.rs`, where the layers stand in the order that
 //! matters. Operators have an address of their own: [`operators`].
 //!
-//! The gateway owns no data. What it keeps in Redis ([`limits`], [`copies`]) it can do without.
+//! The gateway owns no data. What it keeps in Redis ([`limits`], [`stale_cache`]) it can do without.
 
 pub mod clients;
 pub mod config;
-pub mod copies;
 pub mod graphql;
 pub mod limits;
 pub mod metrics;
@@ -17,6 +16,7 @@ pub mod operators;
 pub mod origin;
 pub mod proxy;
 mod security;
+pub mod stale_cache;
 pub mod store;
 pub mod upstream;
 
@@ -28,10 +28,10 @@ use breaker::Registry;
 use chassis::App;
 
 use config::Config;
-use copies::Copies;
 use graphql::http::{Graphql, Live, PersistedDocuments};
 use limits::Limits;
 use operators::Operators;
+use stale_cache::StaleCache;
 use store::Store;
 use upstream::Upstreams;
 
@@ -93,7 +93,7 @@ fn public(
     let graphql = Graphql {
         schema: graphql::schema(&config.graphql)?,
         upstreams: upstreams.clone(),
-        copies: Copies::new(store.clone(), config.copies),
+        stale_cache: StaleCache::new(store.clone(), config.copies),
         persisted: PersistedDocuments::new(store, config.graphql.persisted),
         live: live.clone(),
         config: Arc::new(config.graphql.clone()),

@@ -114,15 +114,15 @@ impl Admitted {
 pub async fn admit(State((limits, verifier)): State<(Limits, Verifier)>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let address = client_address(&mut parts).await;
-    let here = match limits.count_here(address) {
-        Ok(here) => here,
+    let local = match limits.count_locally(address) {
+        Ok(local) => local,
         Err(limited) => return refuse(limited),
     };
     let caller = Caller::from_headers(&verifier, &parts.headers).await;
     // A bad token counts, too, for its address.
     let user = caller.as_ref().ok().and_then(Option::as_ref).map(|caller| caller.user_id);
-    let verdict = match limits.count(here, user).await {
-        Ok(verdict) => verdict,
+    let status = match limits.count(local, user).await {
+        Ok(status) => status,
         Err(limited) => return refuse(limited),
     };
     let (caller, refusal) = match caller {
@@ -133,7 +133,7 @@ pub async fn admit(State((limits, verifier)): State<(Limits, Verifier)>, request
     origin.idempotency_key = IdempotencyKey::of(&parts.headers);
     parts.extensions.insert(Admitted { origin, refusal });
     let mut response = next.run(Request::from_parts(parts, body)).await;
-    verdict.tell(response.headers_mut());
+    status.tell(response.headers_mut());
     response
 }
 
@@ -146,9 +146,9 @@ pub async fn client_address(parts: &mut Parts) -> IpAddr {
 }
 
 fn refuse(limited: crate::limits::Limited) -> Response {
-    let verdict = *limited.verdict();
+    let status = *limited.status();
     let mut response = limited.into_failure().into_response();
-    verdict.tell(response.headers_mut());
+    status.tell(response.headers_mut());
     response
 }
 

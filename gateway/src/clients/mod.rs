@@ -28,7 +28,7 @@ use tokio::time::timeout;
 use url::form_urlencoded::Serializer;
 
 use crate::origin::{IDEMPOTENCY_KEY, Origin};
-use crate::upstream::call::{Answer, AnswerBody, Call, Class, Payload, Reply, read_as};
+use crate::upstream::call::{Call, Class, Payload, Reply, UpstreamBody, UpstreamResponse, parse_as};
 use crate::upstream::error::UpstreamError;
 use crate::upstream::events::events;
 use crate::upstream::{Upstream, Upstreams};
@@ -137,7 +137,7 @@ impl<S> Client<'_, S> {
     }
 
     /// Makes the call; an answer that is not a success is an error.
-    async fn answer(&self, call: Call) -> Result<Answer, ServiceError> {
+    async fn answer(&self, call: Call) -> Result<UpstreamResponse, ServiceError> {
         let name = self.upstream.name();
         let answer = self.upstream.call(call).await.map_err(|error| ServiceError::no_answer(name, &error))?;
         if answer.status.is_success() {
@@ -167,9 +167,9 @@ impl<S> Client<'_, S> {
         let name = self.upstream.name().to_owned();
         let answer = self.upstream.call(call).await.map_err(|error| ServiceError::no_answer(&name, &error))?;
         let body = match answer.body {
-            AnswerBody::Stream(body) => body,
-            AnswerBody::Whole(bytes) => bytes.into(),
-            AnswerBody::Read(_) => Body::empty(),
+            UpstreamBody::Stream(body) => body,
+            UpstreamBody::Whole(bytes) => bytes.into(),
+            UpstreamBody::Parsed(_) => Body::empty(),
         };
         if !answer.status.is_success() {
             let read = timeout(silence, to_bytes(body, LARGEST_PROBLEM)).await;
@@ -186,9 +186,9 @@ impl<S> Client<'_, S> {
     /// Makes the call and reads what it answers. JSON of another shape than the contract's is told apart from an
     /// upstream that is down: it answers, and the breaker has no say in it.
     async fn read<T: Readable>(&self, mut call: Call) -> Result<T, ServiceError> {
-        call.reader = Some(read_as::<T>);
+        call.parser = Some(parse_as::<T>);
         let answer = self.answer(call).await?;
-        if let AnswerBody::Read(read) = answer.body {
+        if let UpstreamBody::Parsed(read) = answer.body {
             let of_another_type = |_| ServiceError::own(Code::Internal, "One call is read as two types.");
             return read.downcast::<T>().map(Arc::unwrap_or_clone).map_err(of_another_type);
         }

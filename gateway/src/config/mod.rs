@@ -36,7 +36,7 @@ pub struct Config {
     /// Copies of statistics, for when analytics is away.
     #[serde(default)]
     #[garde(dive)]
-    pub copies: Copies,
+    pub copies: StaleCache,
     /// The REST routes.
     #[serde(default)]
     pub proxy: Proxy,
@@ -275,7 +275,7 @@ pub struct Cors {
 /// Copies of statistics.
 #[derive(Debug, Clone, Copy, Deserialize, Validate)]
 #[serde(default)]
-pub struct Copies {
+pub struct StaleCache {
     /// How long a copy may be shown, in seconds.
     #[garde(range(min = 1, max = 2_592_000))]
     pub keep_seconds: u64,
@@ -287,7 +287,7 @@ pub struct Copies {
     pub most_bytes: usize,
 }
 
-impl Default for Copies {
+impl Default for StaleCache {
     fn default() -> Self {
         Self { keep_seconds: 24 * 60 * 60, most_per_user: 200, most_bytes: 16 * 1024 }
     }

@@ -18,7 +18,7 @@ impl Upstreams {
     #[must_use]
     pub fn resolved(&self) -> BTreeMap<String, Upstream> {
         let mut all = self.0.clone();
-        for (name, url, tune) in KNOWN {
+        for (name, url, tune) in DEFAULTS {
             let upstream = all.entry((*name).to_owned()).or_default();
             upstream.url.get_or_insert_with(|| Url::parse(url).expect("the defaults are URLs"));
             tune(upstream);
@@ -30,7 +30,7 @@ impl Upstreams {
 type Tune = fn(&mut Upstream);
 
 /// The upstreams that the GraphQL schema needs, with what is special about each.
-const KNOWN: &[(&str, &str, Tune)] = &[
+const DEFAULTS: &[(&str, &str, Tune)] = &[
     ("auth", "http://127.0.0.1:3002", |auth| {
         // Argon2 takes its time, and under load it queues for a core.
         auth.deadline_ms.get_or_insert(5_000);
@@ -128,7 +128,7 @@ fn names_are_routes(upstreams: &BTreeMap<String, Upstream>, _: &()) -> garde::Re
         if !plain || ["events", "audit"].contains(&name.as_str()) {
             return Err(garde::Error::new(format!("{name} cannot be the name of an upstream")));
         }
-        if upstream.url.is_none() && !KNOWN.iter().any(|(known, ..)| known == name) {
+        if upstream.url.is_none() && !DEFAULTS.iter().any(|(known, ..)| known == name) {
             return Err(garde::Error::new(format!("the upstream {name} needs a url")));
         }
     }

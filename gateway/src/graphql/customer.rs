@@ -6,7 +6,7 @@ use contracts::command::checkout;
 use contracts::person;
 use contracts::rest::orders;
 
-use super::at_hand::AtHand;
+use super::immediate::Immediate;
 use super::moment::Moment;
 use super::uuid;
 
@@ -24,11 +24,11 @@ pub struct Customer {
     /// The telephone number, in the form of E.164.
     phone: Option<String>,
     /// Where goods go.
-    shipping_address: AtHand<Address>,
+    shipping_address: Immediate<Address>,
     /// Where invoices go.
-    billing_address: AtHand<Address>,
+    billing_address: Immediate<Address>,
     /// The means of payment; their tokens are never told.
-    payment_methods: Vec<AtHand<PaymentMethod>>,
+    payment_methods: Vec<Immediate<PaymentMethod>>,
     /// When the user became a customer.
     created_at: Moment,
     /// When the data changed last.
@@ -88,7 +88,7 @@ impl From<orders::Customer> for Customer {
             phone: customer.phone,
             shipping_address: Address::from(customer.shipping_address).into(),
             billing_address: Address::from(customer.billing_address).into(),
-            payment_methods: customer.payment_methods.into_iter().map(PaymentMethod::from).map(AtHand).collect(),
+            payment_methods: customer.payment_methods.into_iter().map(PaymentMethod::from).map(Immediate).collect(),
             created_at: customer.created_at.into(),
             updated_at: customer.updated_at.into(),
         }

@@ -30,16 +30,16 @@ use http::header::{ALLOW, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{HeaderMap, HeaderValue};
 
 use super::GatewaySchema;
-use super::load::{self, Loads};
+use super::load::{self, Loader};
 use super::plan::Plan;
 use crate::clients::Services;
 use crate::config;
-use crate::copies::Copies;
 use crate::origin::{Admitted, Origin};
+use crate::stale_cache::StaleCache;
 use crate::upstream::Upstreams;
 use media::{Accepted, Media};
 use parameters::Parameters;
-use persisted::Sent;
+use persisted::NewDocument;
 use prepare::{RequestError, only_gets_tokens};
 use response::{GraphqlResponse, refuse, refuse_parameters, reply};
 
@@ -55,8 +55,8 @@ pub struct Graphql {
     pub schema: GatewaySchema,
     /// The services behind it.
     pub upstreams: Upstreams,
-    /// Copies of statistics.
-    pub copies: Copies,
+    /// The last statistics of each user.
+    pub stale_cache: StaleCache,
     /// How it is configured.
     pub config: Arc<config::Graphql>,
     /// What live connections are kept with.
@@ -100,8 +100,8 @@ pub(crate) async fn by_get(
     if graphql.config.graphiql.is_some() && query.is_empty() && media::wants_html(&headers) {
         return graphiql::page();
     }
-    match Manner::of(&headers, true) {
-        Some(manner) => graphql.respond(Parameters::from_query(&query), manner, admitted).await,
+    match ResponseFormat::of(&headers, true) {
+        Some(format) => graphql.respond(Parameters::from_query(&query), format, admitted).await,
         None => unread(admitted, not_acceptable()),
     }
 }
@@ -136,13 +136,13 @@ pub(crate) async fn by_post(
     admitted: Admitted,
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Response {
-    let Some(manner) = Manner::of(&headers, false) else { return unread(admitted, not_acceptable()) };
+    let Some(format) = ResponseFormat::of(&headers, false) else { return unread(admitted, not_acceptable()) };
     if !media::is_json(&headers) {
         let detail = "Send the request as application/json.";
         return unread(admitted, Failure::new(Code::UnsupportedMediaType, detail).into_response());
     }
     match body {
-        Ok(body) => graphql.respond(Parameters::from_json(&body), manner, admitted).await,
+        Ok(body) => graphql.respond(Parameters::from_json(&body), format, admitted).await,
         Err(rejection) if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE => {
             let detail = format!("A GraphQL request may have {LARGEST} bytes.");
             unread(admitted, Failure::new(Code::PayloadTooLarge, detail).into_response())
@@ -161,14 +161,14 @@ fn unread(admitted: Admitted, refusal: Response) -> Response {
 
 /// How a request came, and how it may be answered.
 #[derive(Clone, Copy)]
-struct Manner {
+struct ResponseFormat {
     by_get: bool,
     /// Nothing where the client takes events only.
     media: Option<Media>,
     takes_events: bool,
 }
 
-impl Manner {
+impl ResponseFormat {
     /// Nothing where no answer is acceptable.
     fn of(headers: &HeaderMap, by_get: bool) -> Option<Self> {
         let takes_events = media::accepts_events(headers);
@@ -186,17 +186,17 @@ impl Manner {
 }
 
 impl Graphql {
-    /// Answers a request in the manner that its client takes.
+    /// Answers a request in the format that its client takes.
     async fn respond(
         self: Arc<Self>,
         parameters: Result<Parameters, String>,
-        manner: Manner,
+        format: ResponseFormat,
         admitted: Admitted,
     ) -> Response {
         let (plan, sent) = match parameters {
             Ok(parameters) => self.plan(parameters).await,
             Err(message) => {
-                let refuse = |_| refuse_parameters(manner.plain(), message);
+                let refuse = |_| refuse_parameters(format.plain(), message);
                 return admitted.known().map_or_else(IntoResponse::into_response, refuse);
             }
         };
@@ -207,16 +207,16 @@ impl Graphql {
             Err(failure) => return failure.into_response(),
         };
         let kind = plan.as_ref().map_or(OperationType::Query, Plan::kind);
-        if manner.by_get && kind == OperationType::Mutation {
+        if format.by_get && kind == OperationType::Mutation {
             let failure = Failure::new(Code::MethodNotAllowed, "Mutations are sent by POST.");
             return ([(ALLOW, HeaderValue::from_static("POST"))], failure).into_response();
         }
         if let Some(sent) = sent {
             self.persisted.keep(sent, &origin).await;
         }
-        match manner.media {
+        match format.media {
             // Events are for what lasts, and for who takes nothing else.
-            Some(media) if !(manner.takes_events && kind == OperationType::Subscription) => {
+            Some(media) if !(format.takes_events && kind == OperationType::Subscription) => {
                 self.execute(plan, media, origin).await
             }
             _ => events::respond(self, plan, origin).await,
@@ -224,7 +224,7 @@ impl Graphql {
     }
 
     /// Finds the document and plans its operation. A valid one that came with its hash is to be kept.
-    async fn plan(&self, mut parameters: Parameters) -> (Result<Plan, RequestError>, Option<Sent>) {
+    async fn plan(&self, mut parameters: Parameters) -> (Result<Plan, RequestError>, Option<NewDocument>) {
         match self.persisted.complete(&mut parameters).await {
             Ok(sent) => {
                 let plan = prepare::plan(&parameters, &self.schema);
@@ -245,9 +245,9 @@ impl Graphql {
             let detail = "Subscriptions are answered as text/event-stream, or over a WebSocket.";
             return Failure::new(Code::NotAcceptable, detail).into_response();
         }
-        let loads = self.loads(origin);
-        let execution = self.schema.execute(plan, |request| self.with_data(request, loads.clone()));
-        reply(media, load::drive(loads.clone(), execution).await)
+        let loader = self.loader(origin);
+        let execution = self.schema.execute(plan, |request| self.with_data(request, loader.clone()));
+        reply(media, load::drive(loader.clone(), execution).await)
     }
 
     /// Executes an operation of any kind, with any number of results. One of which nothing was executed is the last.
@@ -255,9 +255,9 @@ impl Graphql {
         let id = origin.request_id.clone();
         match plan {
             Ok(plan) => {
-                let loads = self.loads(origin);
-                let responses = self.schema.stream(plan, |request| self.with_data(request, loads.clone()));
-                let responses = load::drive_all(loads, responses);
+                let loader = self.loader(origin);
+                let responses = self.schema.stream(plan, |request| self.with_data(request, loader.clone()));
+                let responses = load::drive_all(loader, responses);
                 responses.map(move |response| GraphqlResponse::of(response, id.as_ref())).boxed()
             }
             Err(error) => stream::once(std::future::ready(GraphqlResponse::refused(error, id.as_ref()))).boxed(),
@@ -265,13 +265,13 @@ impl Graphql {
     }
 
     /// What a request of a client loads with.
-    fn loads(&self, origin: Origin) -> Loads {
-        Loads::new(Services::new(self.upstreams.clone(), origin), self.copies.clone())
+    fn loader(&self, origin: Origin) -> Loader {
+        Loader::new(Services::new(self.upstreams.clone(), origin), self.stale_cache.clone())
     }
 
     /// Gives a request what resolvers ask for.
-    fn with_data(&self, request: Request, loads: Loads) -> Request {
-        request.data(loads).data(self.config.live.clone())
+    fn with_data(&self, request: Request, loader: Loader) -> Request {
+        request.data(loader).data(self.config.live.clone())
     }
 }
 

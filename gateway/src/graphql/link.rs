@@ -5,7 +5,7 @@ use contracts::problem;
 use contracts::rest::analytics::Window;
 use contracts::rest::{orders, shortener};
 
-use super::at_hand::AtHand;
+use super::immediate::Immediate;
 use super::load::{SalesOf, load};
 use super::moment::Moment;
 use super::money::Money;
@@ -78,10 +78,10 @@ impl Link {
     }
 
     /// What it sold: orders that were confirmed and not cancelled after. Who bought is not told.
-    async fn orders(&self, ctx: &Context<'_>) -> Option<Result<AtHand<LinkSales>>> {
+    async fn orders(&self, ctx: &Context<'_>) -> Option<Result<Immediate<LinkSales>>> {
         let sales = load(ctx, SalesOf(self.code.clone())).await;
         // A link that orders leaves out has been authorised by shortener a moment ago: it has sold nothing yet.
-        let told = |sales: Option<_>| AtHand(sales.map(LinkSales::from).unwrap_or_default());
+        let told = |sales: Option<_>| Immediate(sales.map(LinkSales::from).unwrap_or_default());
         Some(sales.map(told).map_err(Into::into))
     }
 }
@@ -92,12 +92,12 @@ pub struct LinkSales {
     /// How many orders.
     count: u64,
     /// What they amount to, by currency.
-    revenue: Vec<AtHand<Money>>,
+    revenue: Vec<Immediate<Money>>,
 }
 
 impl From<orders::LinkSales> for LinkSales {
     fn from(sales: orders::LinkSales) -> Self {
-        Self { count: sales.count, revenue: sales.revenue.into_iter().map(AtHand::from).collect() }
+        Self { count: sales.count, revenue: sales.revenue.into_iter().map(Immediate::from).collect() }
     }
 }
 
@@ -128,7 +128,7 @@ pub struct LinkConnection {
     /// The links, each with its cursor.
     edges: Vec<LinkEdge>,
     /// Where the page stands.
-    page_info: AtHand<PageInfo>,
+    page_info: Immediate<PageInfo>,
 }
 
 /// A link in a list.

@@ -24,7 +24,7 @@ impl ScalarType for Long {
 
 impl Long {
     /// Says what is wrong with a value.
-    pub(super) fn judge(value: &Value) -> Result<(), String> {
+    pub(super) fn check(value: &Value) -> Result<(), String> {
         read(value).map(drop).ok_or_else(|| "it must be a whole number of up to 64 bits".to_owned())
     }
 }

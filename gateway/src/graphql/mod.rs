@@ -4,10 +4,10 @@
 //! small enough?) and then the schema: [`query`], [`mutation`] and [`subscription`] at the top, a module per noun below.
 //! What many things of a list need of a service is gathered by [`load`].
 
-pub mod at_hand;
 pub mod customer;
 pub mod guard;
 pub mod http;
+pub mod immediate;
 pub mod json;
 pub mod link;
 pub mod load;
@@ -19,7 +19,7 @@ pub mod node;
 pub mod order;
 pub mod page;
 pub mod payment;
-pub mod place;
+pub mod place_order;
 pub mod plan;
 pub mod product;
 pub mod query;
@@ -32,11 +32,11 @@ use uuid::Uuid;
 
 use crate::clients::Services;
 use crate::config;
-use load::Loads;
+use load::Loader;
 use long::Long;
 use moment::Moment;
 use mutation::Mutation;
-use plan::{Executor, Judge};
+use plan::{Executor, ScalarCheck};
 use query::Query;
 use subscription::Subscription;
 
@@ -44,7 +44,7 @@ use subscription::Subscription;
 pub type GatewaySchema = Executor<Query, Mutation, Subscription>;
 
 /// Which values our own scalars take.
-const SCALARS: &[(&str, Judge)] = &[("DateTime", Moment::judge), ("Long", Long::judge)];
+const SCALARS: &[(&str, ScalarCheck)] = &[("DateTime", Moment::check), ("Long", Long::check)];
 
 /// Builds the schema. Everything about a request comes with the request.
 ///
@@ -64,7 +64,7 @@ pub fn sdl() -> String {
 
 /// Returns the services, on behalf of the client of the request.
 fn services<'a>(ctx: &'a Context<'_>) -> &'a Services {
-    ctx.data_unchecked::<Loads>().services()
+    ctx.data_unchecked::<Loader>().services()
 }
 
 /// Reads an id. A text that is not a UUID gives `None`, so it never becomes part of a path.

@@ -29,7 +29,7 @@ impl ScalarType for Moment {
 
 impl Moment {
     /// Says what is wrong with a value.
-    pub(super) fn judge(value: &Value) -> Result<(), String> {
+    pub(super) fn check(value: &Value) -> Result<(), String> {
         read(value).map(drop).ok_or_else(|| format!("it {}", moment::REFUSED))
     }
 }

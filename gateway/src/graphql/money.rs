@@ -1,6 +1,6 @@
 //! Amounts of money.
 
-use super::at_hand::AtHand;
+use super::immediate::Immediate;
 use super::long::Long;
 use async_graphql::{InputObject, Object};
 use chassis::http::Fields;
@@ -28,7 +28,7 @@ impl Money {
     }
 }
 
-impl From<money::Money> for AtHand<Money> {
+impl From<money::Money> for Immediate<Money> {
     fn from(money: money::Money) -> Self {
         Self(Money(money))
     }

@@ -11,7 +11,7 @@ use super::customer::{Customer, CustomerInput};
 use super::link::{CreateLinkInput, CreateLinkResult, Link, UpdateLinkInput};
 use super::load::forget;
 use super::order::Order;
-use super::place::PlaceOrderInput;
+use super::place_order::PlaceOrderInput;
 use super::product::{ChangeStockInput, CreateProductInput, Product, StockChanged, UpdateProductInput};
 use super::session::{LoginInput, RegisterInput, Session};
 use super::{services, uuid};

@@ -42,7 +42,7 @@ pub enum Node {
 
 /// A type of node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum NodeType {
     Product,
     Link,
     Order,
@@ -59,8 +59,8 @@ type Found<'a> = BoxFuture<'a, Result<Option<Node>, ServiceError>>;
 /// Fails when it is nowhere, and a service that may have it is away.
 pub(super) async fn node(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, ServiceError> {
     let Some(id) = uuid(id) else { return Ok(None) };
-    let asked = Kind::asked(ctx);
-    let (likely, others): (Vec<_>, Vec<_>) = Kind::open(ctx, id).partition(|kind| asked.contains(kind));
+    let asked = NodeType::asked(ctx);
+    let (likely, others): (Vec<_>, Vec<_>) = NodeType::open(ctx, id).partition(|kind| asked.contains(kind));
     let mut away = None;
     for kinds in [likely, others] {
         match first(kinds.into_iter().map(|kind| kind.find(ctx, id)).collect()).await {
@@ -85,7 +85,7 @@ async fn first(mut searches: FuturesUnordered<Found<'_>>) -> Result<Option<Node>
     away.map_or(Ok(None), Err)
 }
 
-impl Kind {
+impl NodeType {
     const ALL: [Self; 5] = [Self::Product, Self::Link, Self::Order, Self::Customer, Self::User];
 
     const fn name(self) -> &'static str {

@@ -4,8 +4,8 @@ use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use contracts::event::orders::CancelledBy;
 use contracts::rest::orders;
 
-use super::at_hand::AtHand;
 use super::customer::Customer;
+use super::immediate::Immediate;
 use super::json::Json;
 use super::link::Link;
 use super::load::{CustomerOf, HistoryOf, LinkOf, PaymentOf, load};
@@ -55,7 +55,7 @@ impl Order {
     }
 
     /// The price of everything.
-    async fn total(&self) -> AtHand<Money> {
+    async fn total(&self) -> Immediate<Money> {
         self.0.total.into()
     }
 
@@ -65,15 +65,15 @@ impl Order {
     }
 
     /// The buyer.
-    async fn customer(&self, ctx: &Context<'_>) -> Option<Result<AtHand<Customer>>> {
+    async fn customer(&self, ctx: &Context<'_>) -> Option<Result<Immediate<Customer>>> {
         let customer = load(ctx, CustomerOf(self.0.customer_id)).await.transpose()?;
-        Some(customer.map(|customer| AtHand(customer.into())).map_err(Into::into))
+        Some(customer.map(|customer| Immediate(customer.into())).map_err(Into::into))
     }
 
     /// The payment, as it is now; null while there is none.
-    async fn payment(&self, ctx: &Context<'_>) -> Option<Result<AtHand<Payment>>> {
+    async fn payment(&self, ctx: &Context<'_>) -> Option<Result<Immediate<Payment>>> {
         let payment = load(ctx, PaymentOf(self.0.id)).await.transpose()?;
-        Some(payment.map(|payment| AtHand(payment.into())).map_err(Into::into))
+        Some(payment.map(|payment| Immediate(payment.into())).map_err(Into::into))
     }
 
     /// The link that brought the buyer; null for everybody but the link's owner.
@@ -84,11 +84,11 @@ impl Order {
     }
 
     /// Everything that happened to it, from the first event on.
-    async fn history(&self, ctx: &Context<'_>) -> Result<Vec<AtHand<OrderEvent>>> {
+    async fn history(&self, ctx: &Context<'_>) -> Result<Vec<Immediate<OrderEvent>>> {
         let events = load(ctx, HistoryOf(self.0.id)).await?.unwrap_or_default();
         // An order as it was has no history after that.
         let until_then = events.into_iter().filter(|event| event.version <= self.0.version);
-        Ok(until_then.map(OrderEvent::from).map(AtHand).collect())
+        Ok(until_then.map(OrderEvent::from).map(Immediate).collect())
     }
 
     /// Why it was rejected.
@@ -135,7 +135,7 @@ pub struct OrderItem(orders::OrderItem);
 #[Object]
 impl OrderItem {
     /// The product as it is now; null where it is not on sale any more.
-    async fn product(&self, ctx: &Context<'_>) -> Option<Result<AtHand<Product>>> {
+    async fn product(&self, ctx: &Context<'_>) -> Option<Result<Immediate<Product>>> {
         product(ctx, self.0.product_id).await
     }
 
@@ -150,12 +150,12 @@ impl OrderItem {
     }
 
     /// The price of one when the order was placed.
-    async fn unit_price(&self) -> AtHand<Money> {
+    async fn unit_price(&self) -> Immediate<Money> {
         self.0.unit_price.into()
     }
 
     /// The price of all of them.
-    async fn total(&self) -> AtHand<Money> {
+    async fn total(&self) -> Immediate<Money> {
         self.0.total.into()
     }
 }
@@ -229,7 +229,7 @@ pub struct OrderConnection {
     /// The orders, each with its cursor.
     edges: Vec<OrderEdge>,
     /// Where the page stands.
-    page_info: AtHand<PageInfo>,
+    page_info: Immediate<PageInfo>,
 }
 
 /// An order in a list.

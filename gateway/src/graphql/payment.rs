@@ -3,8 +3,8 @@
 use async_graphql::{Enum, ID, SimpleObject};
 use contracts::rest::payments;
 
-use super::at_hand::AtHand;
 use super::customer::PaymentMethodKind;
+use super::immediate::Immediate;
 use super::moment::Moment;
 use super::money::Money;
 
@@ -16,9 +16,9 @@ pub struct Payment {
     /// How it stands.
     status: PaymentStatus,
     /// How much was asked for.
-    amount: AtHand<Money>,
+    amount: Immediate<Money>,
     /// How much of it was given back.
-    refunded: AtHand<Money>,
+    refunded: Immediate<Money>,
     /// The kind of means of payment.
     method: PaymentMethodKind,
     /// The last four digits of its number, where it has one.
@@ -26,7 +26,7 @@ pub struct Payment {
     /// Why it was declined, for a program.
     decline_reason: Option<String>,
     /// What was given back or is about to be, the oldest first.
-    refunds: Vec<AtHand<Refund>>,
+    refunds: Vec<Immediate<Refund>>,
     /// When it was asked for.
     created_at: Moment,
     /// When the outcome was known; null while it is pending.
@@ -59,7 +59,7 @@ pub struct Refund {
     /// How it stands.
     status: RefundStatus,
     /// How much.
-    amount: AtHand<Money>,
+    amount: Immediate<Money>,
     /// Why.
     reason: String,
     /// When it was asked for.
@@ -90,7 +90,7 @@ impl From<payments::Payment> for Payment {
             method: payment.method.into(),
             last_four: payment.last_four,
             decline_reason: payment.decline_reason,
-            refunds: payment.refunds.into_iter().map(Refund::from).map(AtHand).collect(),
+            refunds: payment.refunds.into_iter().map(Refund::from).map(Immediate).collect(),
             created_at: payment.created_at.into(),
             settled_at: payment.settled_at.map(Moment),
         }

@@ -5,7 +5,7 @@ use chassis::http::{Failure, Fields};
 use contracts::rest::inventory;
 use uuid::Uuid;
 
-use super::at_hand::AtHand;
+use super::immediate::Immediate;
 use super::load::{ProductOf, load};
 use super::moment::Moment;
 use super::money::{Money, MoneyInput};
@@ -24,11 +24,11 @@ pub struct Product {
     /// What it is.
     description: Option<String>,
     /// The price of one.
-    price: AtHand<Money>,
+    price: Immediate<Money>,
     /// Whether it can be ordered.
     active: bool,
     /// What is there of it.
-    stock: AtHand<Stock>,
+    stock: Immediate<Stock>,
     /// When it was made.
     created_at: Moment,
     /// When it was changed last; changes of stock do not count.
@@ -74,7 +74,7 @@ pub struct ProductConnection {
     /// The products, each with its cursor.
     edges: Vec<ProductEdge>,
     /// Where the page stands.
-    page_info: AtHand<PageInfo>,
+    page_info: Immediate<PageInfo>,
 }
 
 /// A product in a list.
@@ -202,12 +202,12 @@ impl StockChanged {
     }
 
     /// What is there after it.
-    async fn stock(&self) -> AtHand<Stock> {
+    async fn stock(&self) -> Immediate<Stock> {
         Stock::from(self.changed.stock.clone()).into()
     }
 
     /// The product.
-    async fn product(&self, ctx: &Context<'_>) -> Option<Result<AtHand<Product>>> {
+    async fn product(&self, ctx: &Context<'_>) -> Option<Result<Immediate<Product>>> {
         product(ctx, self.product).await
     }
 }
@@ -219,7 +219,7 @@ impl From<inventory::StockChanged> for StockChanged {
 }
 
 /// Loads a product, with those that its neighbours lead to.
-pub(super) async fn product(ctx: &Context<'_>, id: Uuid) -> Option<Result<AtHand<Product>>> {
+pub(super) async fn product(ctx: &Context<'_>, id: Uuid) -> Option<Result<Immediate<Product>>> {
     let product = load(ctx, ProductOf(id)).await.transpose()?;
-    Some(product.map(|product| AtHand(product.into())).map_err(Into::into))
+    Some(product.map(|product| Immediate(product.into())).map_err(Into::into))
 }

@@ -3,8 +3,8 @@
 use async_graphql::{Context, Enum, Object, Result, SimpleObject};
 use contracts::rest::analytics::{self, Dimension, Facet, FacetValue, Totals, Window};
 
-use super::at_hand::AtHand;
-use super::load::{Loaded, StatsOf, load};
+use super::immediate::Immediate;
+use super::load::{LoadedFacet, StatsOf, load};
 use super::moment::Moment;
 use crate::clients::ServiceError;
 
@@ -68,10 +68,10 @@ impl LinkStats {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "How wide each point is.", default_with = "Granularity::Day")] granularity: Granularity,
-    ) -> Result<Vec<AtHand<StatsPoint>>> {
+    ) -> Result<Vec<Immediate<StatsPoint>>> {
         let facet = Facet::Series { granularity: granularity.into() };
         match self.load(ctx, facet).await?.value {
-            FacetValue::Series { points } => Ok(points.into_iter().map(StatsPoint::from).map(AtHand).collect()),
+            FacetValue::Series { points } => Ok(points.into_iter().map(StatsPoint::from).map(Immediate).collect()),
             _ => Err(mixed_up()),
         }
     }
@@ -81,7 +81,7 @@ impl LinkStats {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "How many at most: 1 to 100.", default_with = "Some(10)")] first: Option<i32>,
-    ) -> Result<Vec<AtHand<NamedCount>>> {
+    ) -> Result<Vec<Immediate<NamedCount>>> {
         self.top(ctx, Dimension::Referrer, listed(first)?).await
     }
 
@@ -90,17 +90,17 @@ impl LinkStats {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "How many at most: 1 to 100.", default_with = "Some(10)")] first: Option<i32>,
-    ) -> Result<Vec<AtHand<NamedCount>>> {
+    ) -> Result<Vec<Immediate<NamedCount>>> {
         self.top(ctx, Dimension::Country, listed(first)?).await
     }
 
     /// Browsers, most frequent first.
-    async fn browsers(&self, ctx: &Context<'_>) -> Result<Vec<AtHand<NamedCount>>> {
+    async fn browsers(&self, ctx: &Context<'_>) -> Result<Vec<Immediate<NamedCount>>> {
         self.top(ctx, Dimension::Browser, ALL).await
     }
 
     /// Kinds of devices, most frequent first.
-    async fn devices(&self, ctx: &Context<'_>) -> Result<Vec<AtHand<NamedCount>>> {
+    async fn devices(&self, ctx: &Context<'_>) -> Result<Vec<Immediate<NamedCount>>> {
         self.top(ctx, Dimension::Device, ALL).await
     }
 
@@ -122,7 +122,7 @@ impl LinkStats {
         Self { code, window }
     }
 
-    async fn load(&self, ctx: &Context<'_>, facet: Facet) -> Result<Loaded> {
+    async fn load(&self, ctx: &Context<'_>, facet: Facet) -> Result<LoadedFacet> {
         let key = StatsOf { code: self.code.clone(), window: self.window.clone(), facet };
         load(ctx, key).await?.ok_or_else(mixed_up)
     }
@@ -134,9 +134,9 @@ impl LinkStats {
         }
     }
 
-    async fn top(&self, ctx: &Context<'_>, dimension: Dimension, first: u32) -> Result<Vec<AtHand<NamedCount>>> {
+    async fn top(&self, ctx: &Context<'_>, dimension: Dimension, first: u32) -> Result<Vec<Immediate<NamedCount>>> {
         match self.load(ctx, Facet::Top { dimension, first }).await?.value {
-            FacetValue::Top { counts } => Ok(counts.into_iter().map(NamedCount::from).map(AtHand).collect()),
+            FacetValue::Top { counts } => Ok(counts.into_iter().map(NamedCount::from).map(Immediate).collect()),
             _ => Err(mixed_up()),
         }
     }

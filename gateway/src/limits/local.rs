@@ -7,7 +7,7 @@ use std::time::Duration;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, RateLimiter};
 
-use super::{Quota, Verdict};
+use super::{LimitStatus, Quota};
 
 /// After so many requests, the keys whose buckets are full again are forgotten.
 const TIDY_EVERY: u64 = 10_000;
@@ -30,22 +30,22 @@ impl Local {
         Self { limiters: quotas.map(limiter), clock: DefaultClock::default(), counted: AtomicU64::new(0) }
     }
 
-    pub(super) fn count(&self, quota: Quota, whom: &str) -> Verdict {
+    pub(super) fn count(&self, quota: Quota, whom: &str) -> LimitStatus {
         let Some((_, limiter)) = self.limiters.iter().find(|(name, _)| *name == quota.name) else {
-            return verdict(quota, true, Duration::ZERO);
+            return status(quota, true, Duration::ZERO);
         };
         if self.counted.fetch_add(1, Ordering::Relaxed).is_multiple_of(TIDY_EVERY) {
             self.limiters.iter().for_each(|(_, limiter)| limiter.retain_recent());
         }
         match limiter.check_key(&whom.to_owned()) {
-            Ok(()) => verdict(quota, true, Duration::ZERO),
-            Err(until) => verdict(quota, false, until.wait_time_from(self.clock.now())),
+            Ok(()) => status(quota, true, Duration::ZERO),
+            Err(until) => status(quota, false, until.wait_time_from(self.clock.now())),
         }
     }
 }
 
 /// Nobody knows here how full the bucket is: neither empty nor full is claimed.
-fn verdict(quota: Quota, allowed: bool, until_next: Duration) -> Verdict {
+fn status(quota: Quota, allowed: bool, until_next: Duration) -> LimitStatus {
     let remaining = if allowed { u64::from(quota.burst / 2) } else { 0 };
-    Verdict { quota, allowed, remaining, until_next, until_full: Duration::from_secs(1) }
+    LimitStatus { quota, allowed, remaining, until_next, until_full: Duration::from_secs(1) }
 }

@@ -27,7 +27,7 @@ pub struct Quota {
 
 /// What a limit says to one request.
 #[derive(Debug, Clone, Copy)]
-pub struct Verdict {
+pub struct LimitStatus {
     quota: Quota,
     allowed: bool,
     remaining: u64,
@@ -61,30 +61,30 @@ impl Limits {
     ///
     /// # Errors
     /// Fails with [`Code::RateLimited`] when it is one too many.
-    pub fn count_here(&self, address: IpAddr) -> Result<Here, Limited> {
+    pub fn count_locally(&self, address: IpAddr) -> Result<LocalCount, Limited> {
         let whom = subscriber(address);
-        let verdict = self.local.count(self.address, &whom);
-        allowed(verdict).map(|verdict| Here { whom, verdict })
+        let status = self.local.count(self.address, &whom);
+        allowed(status).map(|status| LocalCount { whom, status })
     }
 
     /// Counts a request over all gateways, for its address and its user, in one round trip.
     ///
     /// # Errors
     /// Fails with [`Code::RateLimited`] when it is one too many.
-    pub async fn count(&self, here: Here, user: Option<Uuid>) -> Result<Verdict, Limited> {
+    pub async fn count(&self, local: LocalCount, user: Option<Uuid>) -> Result<LimitStatus, Limited> {
         let user = user.map(|user| (self.user, user.to_string()));
-        let wanted: Vec<_> = [(self.address, here.whom)].into_iter().chain(user).collect();
-        let verdicts = match self.shared.count(&wanted).await {
-            Some(verdicts) => verdicts,
+        let wanted: Vec<_> = [(self.address, local.whom)].into_iter().chain(user).collect();
+        let statuses = match self.shared.count(&wanted).await {
+            Some(statuses) => statuses,
             None => {
                 metrics::limited_locally();
                 let users = wanted.iter().skip(1).map(|(quota, whom)| self.local.count(*quota, whom));
-                [here.verdict].into_iter().chain(users).collect()
+                [local.status].into_iter().chain(users).collect()
             }
         };
-        verdicts.into_iter().try_fold(here.verdict, |tightest, verdict| {
-            let verdict = allowed(verdict)?;
-            Ok(if verdict.quota.name == self.address.name { verdict } else { tightest.tighter(verdict) })
+        statuses.into_iter().try_fold(local.status, |tightest, status| {
+            let status = allowed(status)?;
+            Ok(if status.quota.name == self.address.name { status } else { tightest.tighter(status) })
         })
     }
 
@@ -99,17 +99,17 @@ impl Limits {
 
 /// A request that was counted at this gateway, and not over all yet.
 #[derive(Debug)]
-pub struct Here {
+pub struct LocalCount {
     whom: String,
-    verdict: Verdict,
+    status: LimitStatus,
 }
 
-fn allowed(verdict: Verdict) -> Result<Verdict, Limited> {
-    if verdict.allowed {
-        return Ok(verdict);
+fn allowed(status: LimitStatus) -> Result<LimitStatus, Limited> {
+    if status.allowed {
+        return Ok(status);
     }
-    metrics::limited(verdict.quota.name);
-    Err(Limited(verdict))
+    metrics::limited(status.quota.name);
+    Err(Limited(status))
 }
 
 /// What stands for an address: a subscriber has a whole /64 of IPv6 to himself.
@@ -125,12 +125,12 @@ pub(crate) fn subscriber(address: IpAddr) -> String {
 
 /// A request too many.
 #[derive(Debug)]
-pub struct Limited(Verdict);
+pub struct Limited(LimitStatus);
 
 impl Limited {
     /// Returns the limit that was exceeded.
     #[must_use]
-    pub const fn verdict(&self) -> &Verdict {
+    pub const fn status(&self) -> &LimitStatus {
         &self.0
     }
 
@@ -142,8 +142,8 @@ impl Limited {
     }
 }
 
-impl Verdict {
-    /// Returns the verdict that leaves less.
+impl LimitStatus {
+    /// Returns the status that leaves less.
     #[must_use]
     pub const fn tighter(self, other: Self) -> Self {
         if self.remaining <= other.remaining { self } else { other }

@@ -9,7 +9,7 @@ use redis::{Client, Script};
 use secrecy::ExposeSecret;
 use tokio::time::{sleep, timeout};
 
-use super::{Quota, Verdict};
+use super::{LimitStatus, Quota};
 use crate::config;
 
 /// How often it is tried whether Redis is back, and how long it may take then. No request waits for that.
@@ -50,12 +50,12 @@ impl Shared {
     }
 
     /// Takes a token from each bucket, up to the first that has none, in one round trip. Nothing while Redis is away.
-    pub(super) async fn count(&self, wanted: &[(Quota, String)]) -> Option<Vec<Verdict>> {
+    pub(super) async fn count(&self, wanted: &[(Quota, String)]) -> Option<Vec<LimitStatus>> {
         if self.0.is_away.load(Ordering::Relaxed) {
             return None;
         }
         match self.0.take(wanted, self.0.patience).await {
-            Ok(verdicts) => Some(verdicts),
+            Ok(statuses) => Some(statuses),
             Err(error) => {
                 self.note_away(&error);
                 None
@@ -95,7 +95,7 @@ async fn come_back(inner: Weak<Inner>) {
 }
 
 impl Inner {
-    async fn take(&self, wanted: &[(Quota, String)], patience: Duration) -> anyhow::Result<Vec<Verdict>> {
+    async fn take(&self, wanted: &[(Quota, String)], patience: Duration) -> anyhow::Result<Vec<LimitStatus>> {
         let mut invocation = self.buckets.prepare_invoke();
         for (quota, whom) in wanted {
             invocation.key(format!("{}limit:{}:{whom}", self.prefix, quota.name));
@@ -103,15 +103,15 @@ impl Inner {
         }
         let mut connection = self.connection.clone();
         let numbers = timeout(patience, invocation.invoke_async::<Vec<u64>>(&mut connection)).await??;
-        let verdicts = wanted.iter().zip(numbers.as_chunks::<4>().0);
-        let verdicts = verdicts.map(|((quota, _), &[allowed, remaining, next, full])| Verdict {
+        let statuses = wanted.iter().zip(numbers.as_chunks::<4>().0);
+        let statuses = statuses.map(|((quota, _), &[allowed, remaining, next, full])| LimitStatus {
             quota: *quota,
             allowed: allowed == 1,
             remaining,
             until_next: Duration::from_millis(next),
             until_full: Duration::from_millis(full),
         });
-        Ok(verdicts.collect())
+        Ok(statuses.collect())
     }
 
     /// Tries whether Redis counts: one that is full answers a ping, too.

@@ -20,7 +20,7 @@ const TOLD: isize = 100;
 
 /// One action of an operator.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub(super) struct Entry {
+pub(super) struct AuditEntry {
     /// When.
     at: DateTime<Utc>,
     /// Who.
@@ -36,7 +36,7 @@ pub(super) struct Entry {
     ttl_seconds: Option<u64>,
 }
 
-impl Entry {
+impl AuditEntry {
     pub(super) fn now(operator: Uuid, breaker: &str, action: &str, reason: String, ttl_seconds: Option<u64>) -> Self {
         Self { at: Utc::now(), operator, breaker: breaker.to_owned(), action: action.to_owned(), reason, ttl_seconds }
     }
@@ -46,10 +46,10 @@ impl Entry {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct AuditLog {
     /// The latest first.
-    entries: Vec<Entry>,
+    entries: Vec<AuditEntry>,
 }
 
-pub(super) async fn append(store: &Store, entry: &Entry) {
+pub(super) async fn append(store: &Store, entry: &AuditEntry) {
     tracing::warn!(
         audit.operator = %entry.operator,
         audit.breaker = entry.breaker,

@@ -235,7 +235,7 @@ impl Operators {
     }
 
     async fn audit(&self, operator: &Caller, breaker: &str, action: &'static str, reason: String, ttl: Option<u64>) {
-        let entry = audit::Entry::now(operator.user_id, breaker, action, reason, ttl);
+        let entry = audit::AuditEntry::now(operator.user_id, breaker, action, reason, ttl);
         audit::append(&self.store, &entry).await;
     }
 }

@@ -15,7 +15,7 @@ use crate::clients::shortener::is_code;
 use crate::limits::subscriber;
 use crate::origin::{FORWARDED_FOR, client_address};
 use crate::upstream::Upstream;
-use crate::upstream::call::{Answer, AnswerBody, Call, Class, Reply};
+use crate::upstream::call::{Call, Class, Reply, UpstreamBody, UpstreamResponse};
 
 /// Addresses of shortener that look like codes and are none.
 const NOT_CODES: [&str; 3] = ["metrics", "health", "v1"];
@@ -70,14 +70,14 @@ fn no_such_link() -> Failure {
     Failure::new(Code::NotFound, "There is no such link.")
 }
 
-fn respond(answer: Answer) -> Response {
-    let Answer { status, mut headers, body } = answer;
+fn respond(answer: UpstreamResponse) -> Response {
+    let UpstreamResponse { status, mut headers, body } = answer;
     strip_answer(&mut headers);
     let body = match body {
-        AnswerBody::Whole(bytes) => Body::from(bytes),
+        UpstreamBody::Whole(bytes) => Body::from(bytes),
         // Nothing here asks for that.
-        AnswerBody::Read(_) => Body::empty(),
-        AnswerBody::Stream(body) => body,
+        UpstreamBody::Parsed(_) => Body::empty(),
+        UpstreamBody::Stream(body) => body,
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;

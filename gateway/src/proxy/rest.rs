@@ -18,7 +18,7 @@ use super::headers::{strip_answer, strip_request};
 use crate::config;
 use crate::graphql::http::Live;
 use crate::origin::Origin;
-use crate::upstream::call::{Answer, AnswerBody, Payload, Reply};
+use crate::upstream::call::{Payload, Reply, UpstreamBody, UpstreamResponse};
 use crate::upstream::error::UpstreamError;
 use crate::upstream::upload::Upload;
 use crate::upstream::{Upstream, Upstreams};
@@ -111,17 +111,17 @@ impl Proxy {
         Some((upstream, path + &query))
     }
 
-    async fn respond(&self, answer: Answer, origin: &Origin) -> Response {
+    async fn respond(&self, answer: UpstreamResponse, origin: &Origin) -> Response {
         let is_live = answer.is_live();
-        let Answer { status, mut headers, body } = answer;
+        let UpstreamResponse { status, mut headers, body } = answer;
         strip_answer(&mut headers);
         let body = match body {
-            AnswerBody::Whole(bytes) => Body::from(bytes),
+            UpstreamBody::Whole(bytes) => Body::from(bytes),
             // Nothing here asks for that.
-            AnswerBody::Read(_) => Body::empty(),
-            AnswerBody::Stream(body) if is_live => {
-                let place = match self.live.admit(origin) {
-                    Ok(place) => place,
+            UpstreamBody::Parsed(_) => Body::empty(),
+            UpstreamBody::Stream(body) if is_live => {
+                let permit = match self.live.admit(origin) {
+                    Ok(permit) => permit,
                     Err(failure) => return failure.into_response(),
                 };
                 // A live stream has no end of its own. It must outlive neither us nor the token.
@@ -129,11 +129,11 @@ impl Proxy {
                 let shutdown = self.live.shutdown.clone();
                 let over = Box::pin(async move { shutdown.run_until_cancelled(sleep_until(end)).await });
                 Body::from_stream(body.into_data_stream().take_until(over).map(move |piece| {
-                    let _held = &place;
+                    let _held = &permit;
                     piece
                 }))
             }
-            AnswerBody::Stream(body) => body,
+            UpstreamBody::Stream(body) => body,
         };
         let mut response = Response::new(body);
         *response.status_mut() = status;

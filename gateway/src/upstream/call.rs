@@ -32,7 +32,7 @@ impl Class {
 
     /// Returns the place of the class in a breaker.
     #[must_use]
-    pub const fn place(self) -> usize {
+    pub const fn index(self) -> usize {
         self as usize
     }
 
@@ -73,7 +73,7 @@ pub struct Call {
     /// How the answer's body is wanted.
     pub reply: Reply,
     /// Reads the body of a success, so that it is parsed once. What has another shape is left as it came.
-    pub reader: Option<Reader>,
+    pub parser: Option<BodyParser>,
     /// Whether making the call twice is the same as making it once.
     pub idempotent: bool,
     /// Who asks, as far as we know: only calls of the same caller share one flight, and a caller's late or broken calls
@@ -86,17 +86,17 @@ pub struct Call {
 }
 
 /// What an answer was read as. Callers who share a flight share it.
-pub type Read = Arc<dyn Any + Send + Sync>;
+pub type ParsedBody = Arc<dyn Any + Send + Sync>;
 
 /// Reads JSON as the type that a caller wants.
-pub type Reader = fn(&[u8]) -> serde_json::Result<Read>;
+pub type BodyParser = fn(&[u8]) -> serde_json::Result<ParsedBody>;
 
 /// Reads JSON as a `T`.
 ///
 /// # Errors
 /// Fails when the bytes are not JSON, or not of a `T`.
-pub fn read_as<T: DeserializeOwned + Send + Sync + 'static>(bytes: &[u8]) -> serde_json::Result<Read> {
-    serde_json::from_slice::<T>(bytes).map(|read| Arc::new(read) as Read)
+pub fn parse_as<T: DeserializeOwned + Send + Sync + 'static>(bytes: &[u8]) -> serde_json::Result<ParsedBody> {
+    serde_json::from_slice::<T>(bytes).map(|body| Arc::new(body) as ParsedBody)
 }
 
 /// The body of a call.
@@ -118,26 +118,26 @@ pub enum Reply {
 }
 
 /// What comes back from a call.
-pub type CallResult = Result<Answer, UpstreamError>;
+pub type CallResult = Result<UpstreamResponse, UpstreamError>;
 
 /// What an upstream answered.
 #[derive(Debug)]
-pub struct Answer {
+pub struct UpstreamResponse {
     /// The status.
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
     /// The body, as the call wanted it.
-    pub body: AnswerBody,
+    pub body: UpstreamBody,
 }
 
 /// The body of an answer.
 #[derive(Debug)]
-pub enum AnswerBody {
+pub enum UpstreamBody {
     /// All of it.
     Whole(Bytes),
-    /// All of it, read by the call's own [`Reader`].
-    Read(Read),
+    /// All of it, read by the call's own [`BodyParser`].
+    Parsed(ParsedBody),
     /// Still coming.
     Stream(Body),
 }
@@ -155,7 +155,7 @@ impl Call {
             headers: HeaderMap::new(),
             payload: Payload::Whole(Bytes::new()),
             reply: Reply::Json,
-            reader: None,
+            parser: None,
             caller: Arc::default(),
             patience: None,
             until: None,
@@ -182,7 +182,7 @@ impl Payload {
     }
 }
 
-impl Answer {
+impl UpstreamResponse {
     /// Whether the service says that it is well and has too much work: a problem with the code `overloaded`.
     #[must_use]
     pub fn sheds(&self) -> bool {
@@ -205,8 +205,8 @@ impl Answer {
     #[must_use]
     pub fn bytes(&self) -> Bytes {
         match &self.body {
-            AnswerBody::Whole(bytes) => bytes.clone(),
-            AnswerBody::Read(_) | AnswerBody::Stream(_) => Bytes::new(),
+            UpstreamBody::Whole(bytes) => bytes.clone(),
+            UpstreamBody::Parsed(_) | UpstreamBody::Stream(_) => Bytes::new(),
         }
     }
 }

@@ -41,7 +41,7 @@ struct Idle {
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub enum Failure {
+pub enum SendError {
     /// There is no connection; nothing was sent.
     Unconnected(BoxError),
     /// The connection broke before there was an answer.
@@ -60,7 +60,7 @@ impl Connections {
     ///
     /// # Errors
     /// Fails when there is no connection, or when it breaks.
-    pub async fn send(&self, mut request: Request<Body>) -> Result<Response<Answering>, Failure> {
+    pub async fn send(&self, mut request: Request<Body>) -> Result<Response<DrivenBody>, SendError> {
         loop {
             let used = self.0.idle.lock().take();
             let is_used = used.is_some();
@@ -70,18 +70,18 @@ impl Connections {
             };
             let mut answer = std::pin::pin!(driven.sender.try_send_request(request));
             match std::future::poll_fn(|context| driven.drive(context, |context| answer.as_mut().poll(context))).await {
-                Ok(answer) => return Ok(answer.map(|body| Answering { body, last: Some((driven, self.clone())) })),
+                Ok(answer) => return Ok(answer.map(|body| DrivenBody { body, last: Some((driven, self.clone())) })),
                 Err(mut error) => match error.take_message() {
                     Some(unsent) if is_used => request = unsent,
-                    _ => return Err(Failure::Broken(error.into_error())),
+                    _ => return Err(SendError::Broken(error.into_error())),
                 },
             }
         }
     }
 
-    async fn connect(&self) -> Result<Driven, Failure> {
-        let stream = self.0.connector.clone().oneshot(self.0.to.clone()).await.map_err(Failure::Unconnected)?;
-        let (sender, connection) = handshake(stream).await.map_err(Failure::Broken)?;
+    async fn connect(&self) -> Result<Driven, SendError> {
+        let stream = self.0.connector.clone().oneshot(self.0.to.clone()).await.map_err(SendError::Unconnected)?;
+        let (sender, connection) = handshake(stream).await.map_err(SendError::Broken)?;
         Ok(Driven { sender, connection: Some(Box::pin(connection)) })
     }
 
@@ -155,12 +155,12 @@ impl Driven {
 }
 
 /// The body of an answer. Its connection is kept for others when it has been read to its end, and closed when not.
-pub struct Answering {
+pub struct DrivenBody {
     body: Incoming,
     last: Option<(Driven, Connections)>,
 }
 
-impl HttpBody for Answering {
+impl HttpBody for DrivenBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -186,7 +186,7 @@ impl HttpBody for Answering {
     }
 }
 
-impl Answering {
+impl DrivenBody {
     fn end(&mut self) {
         if let Some((driven, connections)) = self.last.take() {
             connections.keep(driven);
@@ -194,7 +194,7 @@ impl Answering {
     }
 }
 
-impl Drop for Answering {
+impl Drop for DrivenBody {
     fn drop(&mut self) {
         if self.body.is_end_stream() {
             self.end();

@@ -37,7 +37,7 @@ impl Upstream {
     /// Creates the upstream with its own stack of layers.
     #[must_use]
     pub fn new(name: &str, config: config::Upstream, breakers: &Registry, connector: connect::Connector) -> Self {
-        let classes = if name == REDIRECTS { Class::NAMES } else { &Class::NAMES[..Class::Redirect.place()] };
+        let classes = if name == REDIRECTS { Class::NAMES } else { &Class::NAMES[..Class::Redirect.index()] };
         let breaker = breakers.breaker(name, classes, Recovery::Probe);
         let stack = Arc::new(stack::towards(name, &config, &breaker, connector));
         Self { name: name.into(), stack, breaker, config: Arc::new(config) }

@@ -11,9 +11,9 @@ use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::BodyExt;
 
-use super::call::{Answer, AnswerBody, Call, CallResult, Payload, Reader, Reply};
+use super::call::{BodyParser, Call, CallResult, Payload, Reply, UpstreamBody, UpstreamResponse};
 use super::connect::Connector;
-use super::connections::{Answering, Connections, Failure};
+use super::connections::{Connections, DrivenBody, SendError};
 use super::error::UpstreamError;
 use super::layers::Layer;
 use super::upload::Progress;
@@ -55,15 +55,15 @@ impl Layer for Transport {
         request.headers_mut().insert(HOST, self.host.clone());
         let sent = self.connections.send(request).await;
         let answer = sent.map_err(|failure| no_answer(failure, upload.map(|upload| upload.progress())))?;
-        receive(answer, call.reply, call.reader).await
+        receive(answer, call.reply, call.parser).await
     }
 }
 
-fn no_answer(failure: Failure, upload: Option<Progress>) -> UpstreamError {
+fn no_answer(failure: SendError, upload: Option<Progress>) -> UpstreamError {
     let cause = match failure {
-        Failure::Unconnected(error) if lacks_descriptors(&*error) => return UpstreamError::Shed,
-        Failure::Unconnected(error) => return UpstreamError::Unreachable(Arc::new(anyhow::Error::from_boxed(error))),
-        Failure::Broken(error) => Arc::new(anyhow::Error::new(error)),
+        SendError::Unconnected(error) if lacks_descriptors(&*error) => return UpstreamError::Shed,
+        SendError::Unconnected(error) => return UpstreamError::Unreachable(Arc::new(anyhow::Error::from_boxed(error))),
+        SendError::Broken(error) => Arc::new(anyhow::Error::new(error)),
     };
     match upload {
         Some(Progress::BrokenOff) => UpstreamError::NoUpload,
@@ -86,27 +86,27 @@ pub fn lacks_descriptors(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
-async fn receive(answer: Response<Answering>, reply: Reply, reader: Option<Reader>) -> CallResult {
+async fn receive(answer: Response<DrivenBody>, reply: Reply, parser: Option<BodyParser>) -> CallResult {
     let (parts, body) = answer.into_parts();
     let (status, headers) = (parts.status, parts.headers);
     // A problem is read in any case: its code says more than its status.
     let is_problem = headers.get(CONTENT_TYPE).is_some_and(|media| media == MEDIA_TYPE);
     if reply == Reply::Stream && !(status.is_server_error() && is_problem) {
-        return Ok(Answer { status, headers, body: AnswerBody::Stream(Body::new(body)) });
+        return Ok(UpstreamResponse { status, headers, body: UpstreamBody::Stream(Body::new(body)) });
     }
     let bytes = read(body).await?;
     if status.is_success() && !bytes.is_empty() {
-        if let Some(Ok(read)) = reader.map(|reader| reader(&bytes)) {
-            return Ok(Answer { status, headers, body: AnswerBody::Read(read) });
+        if let Some(Ok(read)) = parser.map(|parser| parser(&bytes)) {
+            return Ok(UpstreamResponse { status, headers, body: UpstreamBody::Parsed(read) });
         }
         // JSON of another shape is an answer; what is no JSON is a failure.
         serde_json::from_slice::<serde::de::IgnoredAny>(&bytes)
             .map_err(|error| UpstreamError::BadBody(Arc::new(error.into())))?;
     }
-    Ok(Answer { status, headers, body: AnswerBody::Whole(bytes) })
+    Ok(UpstreamResponse { status, headers, body: UpstreamBody::Whole(bytes) })
 }
 
-async fn read(mut body: Answering) -> Result<Bytes, UpstreamError> {
+async fn read(mut body: DrivenBody) -> Result<Bytes, UpstreamError> {
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| UpstreamError::Reset(Arc::new(error.into())))?;

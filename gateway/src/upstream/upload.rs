@@ -88,12 +88,12 @@ impl Upload {
 
     /// Passes the body on, piece by piece.
     pub fn into_body(self) -> Body {
-        Body::new(Passing { left: self.size.exact(), upload: self, body: None })
+        Body::new(UploadBody { left: self.size.exact(), upload: self, body: None })
     }
 }
 
 /// An upload that is being passed on.
-struct Passing {
+struct UploadBody {
     upload: Upload,
     /// Taken from the upload with the first piece.
     body: Option<Limited<Body>>,
@@ -101,7 +101,7 @@ struct Passing {
     left: Option<u64>,
 }
 
-impl HttpBody for Passing {
+impl HttpBody for UploadBody {
     type Data = Bytes;
     type Error = axum::BoxError;
 

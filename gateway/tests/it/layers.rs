@@ -8,7 +8,7 @@ use breaker::Registry;
 use bytes::Bytes;
 use gateway::config;
 
-use gateway::upstream::call::{Answer, AnswerBody, Call, CallResult};
+use gateway::upstream::call::{Call, CallResult, UpstreamBody, UpstreamResponse};
 use gateway::upstream::connect;
 use gateway::upstream::error::UpstreamError;
 use gateway::upstream::layers::{Bulkhead, Layer, Retry, SingleFlight};
@@ -51,7 +51,11 @@ impl Layer for Inner {
         if let Some(open) = &self.0.open {
             open.notified().await;
         }
-        Ok(Answer { status: self.0.status, headers: HeaderMap::new(), body: AnswerBody::Whole(Bytes::new()) })
+        Ok(UpstreamResponse {
+            status: self.0.status,
+            headers: HeaderMap::new(),
+            body: UpstreamBody::Whole(Bytes::new()),
+        })
     }
 }
 

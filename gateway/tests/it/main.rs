@@ -3,7 +3,6 @@
 mod breakers;
 mod clients;
 mod composition;
-mod copies;
 mod differential;
 mod door;
 mod faults;
@@ -22,4 +21,5 @@ mod process;
 mod products;
 mod proxy;
 mod schema;
+mod stale_cache;
 mod tokens;

@@ -57,14 +57,14 @@ impl From<TooComplex> for GuardError {
 }
 
 /// A document as the guard looks at it.
-struct Parts<'a> {
+struct Definitions<'a> {
     operations: Vec<&'a OperationDefinition>,
     /// In the order in which they are written: a document must always be refused for the same reason.
     fragments: Vec<&'a FragmentDefinition>,
     by_name: HashMap<&'a str, &'a FragmentDefinition>,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> Definitions<'a> {
     fn of(document: &'a Document) -> Self {
         let mut parts = Self { operations: Vec::new(), fragments: Vec::new(), by_name: HashMap::new() };
         for definition in &document.definitions {
@@ -93,7 +93,7 @@ impl<'a> Parts<'a> {
 /// # Errors
 /// Refuses what is too large, or contains itself.
 pub fn check(document: &Document, guard: &Guard) -> Result<(), GuardError> {
-    walk::check(&Parts::of(document), guard)
+    walk::check(&Definitions::of(document), guard)
 }
 
 /// Weighs an operation with its variables.
@@ -106,7 +106,7 @@ pub fn check_operation(
     values: &Values,
     guard: &Guard,
 ) -> Result<(), GuardError> {
-    let parts = Parts::of(document);
+    let parts = Definitions::of(document);
     let chosen = |operation: &&&OperationDefinition| operation.name.as_ref().map(Name::as_str) == name;
     match parts.operations.iter().find(chosen) {
         Some(operation) => walk::check_operation(&parts, operation, values, guard),
@@ -117,7 +117,7 @@ pub fn check_operation(
 /// Whether the length of some list is a variable.
 #[must_use]
 pub fn depends_on_variables(document: &Document) -> bool {
-    let parts = Parts::of(document);
+    let parts = Definitions::of(document);
     let sets = parts.operations.iter().map(|operation| &operation.selection_set);
     let sets = sets.chain(parts.fragments.iter().map(|fragment| &fragment.selection_set));
     sets.into_iter().any(|set| walk::has_variable_length(set))

@@ -65,7 +65,7 @@ fn each_selection_is_looked_at_once_however_often_it_is_reached() {
     };
     let steps = |levels| {
         let document = Parser::new().parse_ast(doubling(levels), "test").expect("it is well-formed");
-        let parts = Parts::of(&document);
+        let parts = Definitions::of(&document);
         walk::steps(&parts, &lifted)
     };
     // Of each level two fields and two spreads; and the first spread and the last field.
@@ -135,7 +135,7 @@ fn a_chain_of_fragments_is_refused_wherever_the_walk_begins() {
 fn a_list_that_is_written_out_has_its_length_and_only_lengths_depend_on_variables() {
     let parse = |query: &str| Parser::new().parse_ast(query, "test").expect("it is well-formed");
     let document = parse("mutation { createLinks(inputs: [{}, {}, {}]) { link { code } } }");
-    assert_eq!(walk::weigh(&Parts::of(&document)).cost, 3 * 2 + 1);
+    assert_eq!(walk::weigh(&Definitions::of(&document)).cost, 3 * 2 + 1);
     assert!(!depends_on_variables(&document));
     assert!(!depends_on_variables(&parse("query($c: String!) { link(code: $c) { code } links(first: 3) { id } }")));
     assert_eq!(refused(&format!("{{ {} }}", "me ".repeat(20))), None);
@@ -145,7 +145,7 @@ fn a_list_that_is_written_out_has_its_length_and_only_lengths_depend_on_variable
 fn everything_that_validation_looks_at_is_a_part() {
     let query = "{ a(b: [1, { c: 2 }]) { d } ...f ... { e @g(h: 3) } } fragment f on Query { i }";
     let document = Parser::new().parse_ast(query, "test").expect("it is well-formed");
-    let weight = walk::weigh(&Parts::of(&document));
+    let weight = walk::weigh(&Definitions::of(&document));
     // The field `a` with its argument of four values, and `d`; the fragment and `i`; the inline one, `e`, the directive
     // and its argument.
     assert_eq!((weight.parts, weight.nesting, weight.depth), (1 + 5 + 1 + 2 + 2 + 3, 2, 2));
@@ -307,7 +307,7 @@ proptest! {
         let (fields, aliases) = expand(&operation, 0, &fragments);
         let exact = Guard { fields: u64::MAX, aliases: u64::MAX, roots: u64::MAX, depth: 64, cost: u64::MAX, tokens: usize::MAX, literals: usize::MAX, comments: usize::MAX, directives: 0, statistics: u64::MAX };
         let document = Parser::new().parse_ast(&query, "test").expect("it is well-formed");
-        let weight = walk::weigh(&Parts::of(&document));
+        let weight = walk::weigh(&Definitions::of(&document));
         prop_assert_eq!((weight.fields, weight.aliases), (fields, aliases), "{}", query);
         prop_assert!(look(&query, &Values::new(), &exact).is_ok());
     }

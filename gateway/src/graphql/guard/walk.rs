@@ -6,10 +6,10 @@ use apollo_compiler::Node;
 use apollo_compiler::ast::{
     Argument, DirectiveList, Field, FragmentDefinition, OperationDefinition, OperationType, Selection, Value,
 };
-use async_graphql::Value as Known;
+use async_graphql::Value as VariableValue;
 use contracts::rest::orders::ITEMS_LIMIT;
 
-use super::{GuardError, Parts, TooComplex, Values};
+use super::{Definitions, GuardError, TooComplex, Values};
 use crate::config::Guard;
 
 /// How far selections may nest while walking, spreads included: the walk recurses, and so does validation.
@@ -119,7 +119,7 @@ impl Weight {
 }
 
 /// Checks every operation and fragment: validation looks at all of them, whichever is executed.
-pub(super) fn check(parts: &Parts<'_>, guard: &Guard) -> Result<(), GuardError> {
+pub(super) fn check(parts: &Definitions<'_>, guard: &Guard) -> Result<(), GuardError> {
     check_by(&mut Walk::of(parts, None), guard)
 }
 
@@ -154,7 +154,7 @@ fn check_by(walk: &mut Walk<'_>, guard: &Guard) -> Result<(), GuardError> {
 
 /// Checks one operation, with its variables.
 pub(super) fn check_operation(
-    parts: &Parts<'_>,
+    parts: &Definitions<'_>,
     operation: &OperationDefinition,
     values: &Values,
     guard: &Guard,
@@ -174,7 +174,7 @@ fn check_roots(operation: &OperationDefinition, found: u64, guard: &Guard) -> Re
 }
 
 struct Walk<'a> {
-    parts: &'a Parts<'a>,
+    parts: &'a Definitions<'a>,
     /// The variables' values, where they are known.
     values: Option<&'a Values>,
     /// The weight of each fragment that was met; nothing while it is being weighed.
@@ -185,7 +185,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn of(parts: &'a Parts<'a>, values: Option<&'a Values>) -> Self {
+    fn of(parts: &'a Definitions<'a>, values: Option<&'a Values>) -> Self {
         Self {
             parts,
             values,
@@ -274,9 +274,9 @@ pub fn length(name: &str, arguments: &[Node<Argument>], values: Option<&Values>)
         (Value::Variable(_), None) => (Some(1), LONGEST),
         (Value::Variable(name), Some(values)) => match values.get(name) {
             None => return usual(),
-            Some(Known::Number(number)) => (number.as_u64(), LONGEST),
-            Some(Known::List(items)) => (Some(items.len() as u64), u64::MAX),
-            Some(Known::Enum(granularity)) => return points(granularity),
+            Some(VariableValue::Number(number)) => (number.as_u64(), LONGEST),
+            Some(VariableValue::List(items)) => (Some(items.len() as u64), u64::MAX),
+            Some(VariableValue::Enum(granularity)) => return points(granularity),
             Some(_) => (None, LONGEST),
         },
         _ => (None, LONGEST),
@@ -325,13 +325,13 @@ fn parts_of_value(value: &Value) -> u64 {
 
 /// Weighs the one operation of a document, without limits.
 #[cfg(test)]
-pub(super) fn weigh(parts: &Parts<'_>) -> Weight {
+pub(super) fn weigh(parts: &Definitions<'_>) -> Weight {
     Walk::of(parts, None).operation(parts.operations[0]).expect("no deeper than allowed")
 }
 
 /// How many selections a check of a document looks at.
 #[cfg(test)]
-pub(super) fn steps(parts: &Parts<'_>, guard: &Guard) -> usize {
+pub(super) fn steps(parts: &Definitions<'_>, guard: &Guard) -> usize {
     let mut walk = Walk::of(parts, None);
     let _ = check_by(&mut walk, guard);
     walk.looked_at

@@ -20,15 +20,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::plan::Plan;
 use super::Graphql;
-use super::live::Place;
+use super::live::Permit;
 use super::prepare::RequestError;
 use super::response::GraphqlResponse;
 use crate::origin::Origin;
 
 /// Executes an operation, and tells its results as they come.
 pub(super) async fn respond(graphql: Arc<Graphql>, plan: Result<Plan, RequestError>, origin: Origin) -> Response {
-    let place = match graphql.live.admit(&origin) {
-        Ok(place) => place,
+    let permit = match graphql.live.admit(&origin) {
+        Ok(permit) => permit,
         Err(failure) => return failure.into_response(),
     };
     let every = Duration::from_millis(graphql.live.config.ping_ms);
@@ -41,7 +41,7 @@ pub(super) async fn respond(graphql: Arc<Graphql>, plan: Result<Plan, RequestErr
         request_id: origin.request_id.clone(),
         responses: graphql.responses(plan, origin),
         last: false,
-        _place: place,
+        _permit: permit,
     };
     let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
     (headers, Body::from_stream(feed.events())).into_response()
@@ -55,7 +55,7 @@ struct Feed {
     request_id: Option<RequestId>,
     /// Whether the last result has been told.
     last: bool,
-    _place: Place,
+    _permit: Permit,
 }
 
 /// What keeps a quiet connection open: a comment.

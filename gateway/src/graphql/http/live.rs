@@ -28,8 +28,8 @@ pub struct Live {
     pub(super) config: config::Live,
     pub(crate) shutdown: CancellationToken,
     pub(super) tasks: TaskTracker,
-    pub(super) subscriptions: Places,
-    pub(super) sockets: Places,
+    pub(super) subscriptions: Permits,
+    pub(super) sockets: Permits,
     limits: Limits,
 }
 
@@ -42,8 +42,8 @@ impl Live {
             config: config.clone(),
             shutdown: context.shutdown.clone(),
             tasks: context.tasks.clone(),
-            subscriptions: Places::new("subscriptions", config.subscriptions),
-            sockets: Places::new("sockets", config.sockets),
+            subscriptions: Permits::new("subscriptions", config.subscriptions),
+            sockets: Permits::new("sockets", config.sockets),
             limits,
         }
     }
@@ -60,13 +60,13 @@ impl Live {
 
     /// Counts an operation that came over a connection which was counted long ago.
     pub(super) async fn count(&self, origin: &Origin) -> Result<(), Limited> {
-        let here = self.limits.count_here(origin.address)?;
+        let local = self.limits.count_locally(origin.address)?;
         let user = origin.caller.as_ref().map(|caller| caller.user_id);
-        self.limits.count(here, user).await.map(drop)
+        self.limits.count(local, user).await.map(drop)
     }
 
-    /// Takes a place for an operation of a client.
-    pub(crate) fn admit(&self, origin: &Origin) -> Result<Place, Failure> {
+    /// Takes a permit for an operation of a client.
+    pub(crate) fn admit(&self, origin: &Origin) -> Result<Permit, Failure> {
         let full = || {
             let detail = format!("One user may have {} operations open at once.", self.config.subscriptions);
             Failure::new(Code::RateLimited, detail).retry_after(Duration::from_secs(1))
@@ -77,19 +77,19 @@ impl Live {
 
 /// How many of something each client has, and may have.
 #[derive(Clone)]
-pub(super) struct Places {
+pub(super) struct Permits {
     name: &'static str,
     limit: usize,
     taken: Arc<Mutex<HashMap<String, usize>>>,
 }
 
-impl Places {
+impl Permits {
     fn new(name: &'static str, limit: usize) -> Self {
         Self { name, limit, taken: Arc::default() }
     }
 
-    /// Takes a place of a client's, if there is one left. It is free again when dropped.
-    pub(super) fn take(&self, whose: &str) -> Option<Place> {
+    /// Takes a permit of a client's, if there is one left. It is free again when dropped.
+    pub(super) fn take(&self, whose: &str) -> Option<Permit> {
         let mut taken = self.taken.lock();
         let count = taken.entry(whose.to_owned()).or_default();
         if *count >= self.limit {
@@ -98,20 +98,20 @@ impl Places {
         }
         *count += 1;
         metrics::live(self.name, 1.0);
-        Some(Place { whose: whose.to_owned(), places: self.clone() })
+        Some(Permit { whose: whose.to_owned(), permits: self.clone() })
     }
 }
 
-/// A place that is taken.
-pub(crate) struct Place {
+/// A permit that is taken.
+pub(crate) struct Permit {
     whose: String,
-    places: Places,
+    permits: Permits,
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
-        metrics::live(self.places.name, -1.0);
-        let mut taken = self.places.taken.lock();
+        metrics::live(self.permits.name, -1.0);
+        let mut taken = self.permits.taken.lock();
         if let Some(count) = taken.get_mut(&self.whose) {
             *count -= 1;
             if *count == 0 {
@@ -127,13 +127,13 @@ mod tests {
 
     #[test]
     fn each_client_has_so_many_places_and_gets_them_back() {
-        let places = Places::new("tests", 2);
-        let (one, two) = (places.take("ana"), places.take("ana"));
-        assert!(one.is_some() && two.is_some() && places.take("ana").is_none());
-        assert!(places.take("bia").is_some());
+        let permits = Permits::new("tests", 2);
+        let (one, two) = (permits.take("ana"), permits.take("ana"));
+        assert!(one.is_some() && two.is_some() && permits.take("ana").is_none());
+        assert!(permits.take("bia").is_some());
         drop(one);
-        assert!(places.take("ana").is_some());
+        assert!(permits.take("ana").is_some());
         drop(two);
-        assert!(places.taken.lock().is_empty());
+        assert!(permits.taken.lock().is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! PersistedDocuments that clients name by their hash, as Apollo's automatic persisted queries do: a document that was sent once
+//! Documents that clients name by their hash, as Apollo's automatic persisted queries do: a document that was sent once
 //! with its hash is later asked for by the hash alone. Whoever is told that it is not known sends it again, so everything
 //! here may be lost. <https://www.apollographql.com/docs/apollo-server/performance/apq>
 
@@ -30,21 +30,21 @@ const WRITE_LIMIT: Duration = Duration::from_secs(1);
 /// hours go first.
 #[derive(Clone)]
 pub struct PersistedDocuments {
-    memory: Cache<Arc<str>, Arc<Known>>,
+    memory: Cache<Arc<str>, Arc<CachedDocument>>,
     store: Store,
     script: Arc<Script>,
     bounds: config::Persisted,
 }
 
 /// A document in memory.
-struct Known {
+struct CachedDocument {
     text: Arc<str>,
     /// When its last use was counted in Redis, in milliseconds of Unix time.
     counted: AtomicI64,
 }
 
 /// A document that came with its hash, and is kept once it has proved to be valid.
-pub(super) struct Sent {
+pub(super) struct NewDocument {
     hash: Arc<str>,
     text: Arc<str>,
 }
@@ -53,14 +53,15 @@ impl PersistedDocuments {
     /// Keeps documents within bounds.
     #[must_use]
     pub fn new(store: Store, bounds: config::Persisted) -> Self {
-        let weigh =
-            |hash: &Arc<str>, known: &Arc<Known>| u32::try_from(hash.len() + known.text.len()).unwrap_or(u32::MAX);
+        let weigh = |hash: &Arc<str>, known: &Arc<CachedDocument>| {
+            u32::try_from(hash.len() + known.text.len()).unwrap_or(u32::MAX)
+        };
         let memory = Cache::builder().max_capacity(bounds.memory_bytes).weigher(weigh).build();
         Self { memory, store, script: Arc::new(Script::new(include_str!("persisted.lua"))), bounds }
     }
 
     /// Puts the document in the place of its hash, or returns the one that came with it.
-    pub(super) async fn complete(&self, parameters: &mut Parameters) -> Result<Option<Sent>, RequestError> {
+    pub(super) async fn complete(&self, parameters: &mut Parameters) -> Result<Option<NewDocument>, RequestError> {
         let Some(named) = parameters.persisted.take() else { return Ok(None) };
         if named.version != VERSION {
             return Err(RequestError::named("PersistedQueryNotSupported", "PERSISTED_QUERY_NOT_SUPPORTED"));
@@ -81,7 +82,7 @@ impl PersistedDocuments {
         let may_hold_secrets = text.contains("mutation") && text.contains('"');
         let is_kept =
             text.len() <= self.bounds.most_bytes && !may_hold_secrets && !self.memory.contains_key(hash.as_str());
-        Ok(is_kept.then(|| Sent { hash: hash.into(), text: parameters.query.as_str().into() }))
+        Ok(is_kept.then(|| NewDocument { hash: hash.into(), text: parameters.query.as_str().into() }))
     }
 
     async fn find(&self, hash: &str) -> Option<Arc<str>> {
@@ -99,7 +100,7 @@ impl PersistedDocuments {
         // Redis is believed no more than a client.
         let text = Some(found).filter(|text| hash_of(text) == hash)?;
         let text: Arc<str> = text.into();
-        self.memory.insert(hash.into(), Known::now(&text)).await;
+        self.memory.insert(hash.into(), CachedDocument::now(&text)).await;
         self.count_use(hash);
         Some(text)
     }
@@ -112,9 +113,9 @@ impl PersistedDocuments {
     }
 
     /// Keeps a valid document. Nobody waits for Redis.
-    pub(super) async fn keep(&self, sent: Sent, sender: &Origin) {
-        let Sent { hash, text } = sent;
-        self.memory.insert(Arc::clone(&hash), Known::now(&text)).await;
+    pub(super) async fn keep(&self, sent: NewDocument, sender: &Origin) {
+        let NewDocument { hash, text } = sent;
+        self.memory.insert(Arc::clone(&hash), CachedDocument::now(&text)).await;
         if sender.caller.is_none() {
             return;
         }
@@ -135,7 +136,7 @@ impl PersistedDocuments {
     }
 }
 
-impl Known {
+impl CachedDocument {
     fn now(text: &Arc<str>) -> Arc<Self> {
         Arc::new(Self { text: Arc::clone(text), counted: Utc::now().timestamp_millis().into() })
     }

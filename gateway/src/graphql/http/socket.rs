@@ -22,7 +22,7 @@ use tokio_stream::StreamMap;
 use tokio_tungstenite::tungstenite::Message;
 use tracing::Instrument;
 
-use super::live::{Live, Place};
+use super::live::{Live, Permit};
 use super::parameters::Parameters;
 use super::prepare::RequestError;
 use super::response::GraphqlResponse;
@@ -51,7 +51,7 @@ pub(super) fn open(upgrade: WebSocketUpgrade, stream: Stream, graphql: Arc<Graph
         let Some(socket) = stream.open().await else { return };
         let request_id = origin.request_id.clone();
         let deadline = Instant::now() + Duration::from_millis(graphql.live.config.init_ms);
-        let connection = Connection { graphql, origin, place: None, heard: 0, deadline, operations: StreamMap::new() };
+        let connection = Connection { graphql, origin, permit: None, heard: 0, deadline, operations: StreamMap::new() };
         let tasks = connection.graphql.live.tasks.clone();
         let work = tasks.track_future(connection.run(socket, is_spoken).instrument(span));
         match request_id {
@@ -64,10 +64,10 @@ pub(super) fn open(upgrade: WebSocketUpgrade, stream: Stream, graphql: Arc<Graph
 
 struct Connection {
     graphql: Arc<Graphql>,
-    /// The client. Its user is certain once the connection has a place.
+    /// The client. Its user is certain once the connection has a permit.
     origin: Origin,
     /// Taken when the client has said who it is.
-    place: Option<Place>,
+    permit: Option<Permit>,
     /// How many bytes came before that.
     heard: usize,
     /// When the connection ends: the client has to say who it is until then, and later its token expires.
@@ -120,7 +120,7 @@ impl Connection {
                     };
                     heard = true;
                     let answer = self.receive(message).await?;
-                    if self.place.is_some() {
+                    if self.permit.is_some() {
                         socket.get_mut().open();
                     }
                     answer
@@ -136,7 +136,7 @@ impl Connection {
     }
 
     fn too_late(&self) -> Close {
-        match self.place {
+        match self.permit {
             // Not fatal to clients: they come again, with another token.
             Some(_) => Close::new(4403, "The access token has expired"),
             None => Close::new(4408, "Connection initialisation timeout"),
@@ -145,7 +145,7 @@ impl Connection {
 
     /// Reads a message; returns what is answered at once.
     async fn receive(&mut self, message: Message) -> Result<Option<Message>, Close> {
-        if self.place.is_none() {
+        if self.permit.is_none() {
             self.heard += length(&message);
             if self.heard > INTRODUCTION {
                 return Err(TOO_MUCH);
@@ -176,7 +176,7 @@ impl Connection {
 
     /// Finds out who the client is.
     async fn initialise(&mut self, authorization: Option<&Value>) -> Result<(), Close> {
-        if self.place.is_some() {
+        if self.permit.is_some() {
             return Err(Close::new(4429, "Too many initialisation requests"));
         }
         let live = &self.graphql.live;
@@ -193,14 +193,14 @@ impl Connection {
         }
         let caller = self.origin.caller.as_ref().ok_or_else(|| forbidden(Code::Unauthenticated))?;
         let full = || Close::new(1013, "One user may not have more connections open at once");
-        self.place = Some(live.sockets.take(self.origin.key()).ok_or_else(full)?);
+        self.permit = Some(live.sockets.take(self.origin.key()).ok_or_else(full)?);
         self.deadline = live.end_of(Some(caller)).await;
         Ok(())
     }
 
     /// Begins an operation.
     async fn subscribe(&mut self, id: String, parameters: Parameters) -> Result<Option<Message>, Close> {
-        if self.place.is_none() {
+        if self.permit.is_none() {
             return Err(Close::new(4401, "Unauthorized"));
         }
         if self.operations.contains_key(&id) {
@@ -208,8 +208,8 @@ impl Connection {
         }
         // A client of its own for each operation: a key in the request's header was meant for one.
         let origin = Origin::new(self.origin.caller.clone(), self.origin.address);
-        let place = match admit(&self.graphql.live, &origin).await {
-            Ok(place) => place,
+        let permit = match admit(&self.graphql.live, &origin).await {
+            Ok(permit) => permit,
             Err(error) => {
                 let response = GraphqlResponse::refused(error, origin.request_id.as_ref());
                 return Ok(Some(Outgoing::of(&id, &response).into()));
@@ -221,9 +221,9 @@ impl Connection {
         }
         let steps = self.graphql.responses(plan, origin).map(Step::Response);
         let steps = steps.chain(stream::once(std::future::ready(Step::End)));
-        // The place is the stream's, and is given back with it.
+        // The permit is the stream's, and is given back with it.
         let steps = steps.map(move |step| {
-            let _held = &place;
+            let _held = &permit;
             step
         });
         self.operations.insert(id, steps.boxed());
@@ -264,8 +264,8 @@ fn length(message: &Message) -> usize {
     }
 }
 
-/// Counts an operation, as a request would be, and takes a place for it.
-async fn admit(live: &Live, origin: &Origin) -> Result<Place, RequestError> {
+/// Counts an operation, as a request would be, and takes a permit for it.
+async fn admit(live: &Live, origin: &Origin) -> Result<Permit, RequestError> {
     live.count(origin).await.map_err(Limited::into_failure)?;
     Ok(live.admit(origin)?)
 }

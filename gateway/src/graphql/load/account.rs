@@ -2,7 +2,7 @@
 
 use contracts::rest::auth::User;
 
-use super::{Found, Key, Loads, Queue, Queues};
+use super::{Found, Key, Loader, Queue, Queues};
 use crate::clients::ServiceError;
 
 /// The account of the user whose token came.
@@ -17,8 +17,8 @@ impl Key for Me {
         &queues.me
     }
 
-    async fn ask(_: &[Self], loads: &Loads) -> Result<Found<Self>, ServiceError> {
-        let user = loads.services().auth().me().await?;
+    async fn ask(_: &[Self], loader: &Loader) -> Result<Found<Self>, ServiceError> {
+        let user = loader.services().auth().me().await?;
         Ok(vec![(Self, Ok(user))])
     }
 }

@@ -10,39 +10,39 @@ use futures::task::AtomicWaker;
 use futures::{Stream, StreamExt};
 use tokio::task::coop;
 
-use super::Loads;
+use super::Loader;
 
 /// Runs an execution to its end, and makes the calls that its fields wait for.
-pub async fn drive<T>(loads: Loads, execution: impl Future<Output = T>) -> T {
-    let mut levels = Levels::of(loads);
+pub async fn drive<T>(loader: Loader, execution: impl Future<Output = T>) -> T {
+    let mut driver = LevelDriver::of(loader);
     let mut execution = std::pin::pin!(execution);
-    std::future::poll_fn(|context| levels.poll(context, |context| execution.as_mut().poll(context))).await
+    std::future::poll_fn(|context| driver.poll(context, |context| execution.as_mut().poll(context))).await
 }
 
 /// Runs an execution of many results. What was loaded for one result is old at the next, and is loaded again.
-pub fn drive_all<T>(loads: Loads, mut results: BoxStream<'static, T>) -> impl Stream<Item = T> + Send + 'static
+pub fn drive_all<T>(loader: Loader, mut results: BoxStream<'static, T>) -> impl Stream<Item = T> + Send + 'static
 where
     T: Send + 'static,
 {
-    let mut levels = Levels::of(loads);
-    stream::poll_fn(move |context| levels.poll(context, |context| results.poll_next_unpin(context)))
+    let mut driver = LevelDriver::of(loader);
+    stream::poll_fn(move |context| driver.poll(context, |context| results.poll_next_unpin(context)))
 }
 
 /// Drives an execution and its calls in one task. When the execution is pending and nobody has woken it meanwhile, all
 /// its fields wait: those that wait for keys are the whole level, and their keys go in one call per kind.
-struct Levels {
-    loads: Loads,
+struct LevelDriver {
+    loader: Loader,
     /// The calls under way.
     calls: FuturesUnordered<BoxFuture<'static, ()>>,
-    bell: Arc<Bell>,
-    /// Rings the bell.
+    flag: Arc<WakeFlag>,
+    /// Sets the flag.
     waker: Waker,
 }
 
-impl Levels {
-    fn of(loads: Loads) -> Self {
-        let bell = Arc::new(Bell { rung: AtomicBool::new(true), task: AtomicWaker::new() });
-        Self { loads, calls: FuturesUnordered::new(), waker: Arc::clone(&bell).into(), bell }
+impl LevelDriver {
+    fn of(loader: Loader) -> Self {
+        let flag = Arc::new(WakeFlag { set: AtomicBool::new(true), task: AtomicWaker::new() });
+        Self { loader, calls: FuturesUnordered::new(), waker: Arc::clone(&flag).into(), flag }
     }
 
     fn poll<T>(
@@ -50,17 +50,17 @@ impl Levels {
         context: &mut Context<'_>,
         mut execution: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        self.bell.task.register(context.waker());
+        self.flag.task.register(context.waker());
         loop {
-            // An answer rings the bell through the fields that waited for it.
+            // An answer sets the flag, because it wakes the fields that waited for it.
             while self.calls.poll_next_unpin(context) == Poll::Ready(Some(())) {}
-            if !self.bell.rung.swap(false, Ordering::AcqRel) {
+            if !self.flag.set.swap(false, Ordering::AcqRel) {
                 return Poll::Pending;
             }
             if let Poll::Ready(result) = execution(&mut Context::from_waker(&self.waker)) {
                 self.calls.clear();
-                self.loads.forget();
-                self.bell.rung.store(true, Ordering::Release);
+                self.loader.forget();
+                self.flag.set.store(true, Ordering::Release);
                 return Poll::Ready(result);
             }
             // An execution that woke itself may ask for more keys. A field that used up tokio's budget is woken only later:
@@ -68,10 +68,10 @@ impl Levels {
             if !coop::has_budget_remaining() {
                 self.waker.wake_by_ref();
             }
-            if self.bell.rung.load(Ordering::Acquire) {
+            if self.flag.set.load(Ordering::Acquire) {
                 return Poll::Pending;
             }
-            self.calls.extend(self.loads.begin());
+            self.calls.extend(self.loader.begin());
             if self.calls.is_empty() {
                 return Poll::Pending;
             }
@@ -80,18 +80,18 @@ impl Levels {
 }
 
 /// Tells whether an execution was woken, and wakes the task that runs it.
-struct Bell {
-    rung: AtomicBool,
+struct WakeFlag {
+    set: AtomicBool,
     task: AtomicWaker,
 }
 
-impl Wake for Bell {
+impl Wake for WakeFlag {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.rung.store(true, Ordering::Release);
+        self.set.store(true, Ordering::Release);
         self.task.wake();
     }
 }
@@ -109,14 +109,14 @@ mod tests {
     use super::*;
     use crate::clients::Services;
     use crate::config;
-    use crate::copies::Copies;
     use crate::graphql::load::{CustomerOf, ProductOf};
     use crate::origin::Origin;
+    use crate::stale_cache::StaleCache;
     use crate::store::Store;
     use crate::upstream::Upstreams;
 
-    /// Loads from services that listen here.
-    async fn loads() -> (Loads, TcpListener) {
+    /// A loader from services that listen here.
+    async fn loader() -> (Loader, TcpListener) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let (registry, redis) = (Registry::new(1), json!({ "url": "redis://127.0.0.1:1", "prefix": "t:" }));
@@ -124,15 +124,15 @@ mod tests {
         let upstreams = json!({ "orders": { "url": url }, "inventory": { "url": url } });
         let upstreams = Upstreams::new(&serde_json::from_value(upstreams).expect("upstreams"), &registry);
         let origin = Origin::new(None, IpAddr::V4(Ipv4Addr::LOCALHOST));
-        (Loads::new(Services::new(upstreams, origin), Copies::new(store, config::Copies::default())), listener)
+        (Loader::new(Services::new(upstreams, origin), StaleCache::new(store, config::StaleCache::default())), listener)
     }
 
     #[tokio::test]
     async fn a_level_that_is_complete_waits_for_nothing() {
-        let (loads, listener) = loads().await;
+        let (loader, listener) = loader().await;
         let (product, customer) = (ProductOf(Uuid::nil()), CustomerOf(Uuid::nil()));
-        let level = async { futures::join!(loads.one(&product), loads.one(&customer)).0.is_ok() };
-        let mut driven = std::pin::pin!(drive(loads.clone(), level));
+        let level = async { futures::join!(loader.one(&product), loader.one(&customer)).0.is_ok() };
+        let mut driven = std::pin::pin!(drive(loader.clone(), level));
         assert!(poll!(driven.as_mut()).is_pending());
         // It is not polled again: both calls began at once.
         for _ in 0..2 {
@@ -152,20 +152,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_level_goes_when_no_field_can_go_on() {
-        let (loads, listener) = loads().await;
+        let (loader, listener) = loader().await;
         let [one, late, latest] = [0, 1, 2].map(|number| ProductOf(Uuid::from_u128(number)));
         let after_others = async {
             give_way().await;
-            loads.one(&late).await
+            loader.one(&late).await
         };
         let after_its_budget = async {
             for _ in 0..1_000 {
                 tokio::task::consume_budget().await;
             }
-            loads.one(&latest).await
+            loader.one(&latest).await
         };
-        let fields = async { futures::join!(loads.one(&one), after_others, after_its_budget).0.is_ok() };
-        let mut driven = std::pin::pin!(drive(loads.clone(), fields));
+        let fields = async { futures::join!(loader.one(&one), after_others, after_its_budget).0.is_ok() };
+        let mut driven = std::pin::pin!(drive(loader.clone(), fields));
         let call = async {
             let (mut stream, _) = listener.accept().await.expect("a call");
             request(&mut stream).await

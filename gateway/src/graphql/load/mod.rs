@@ -16,29 +16,29 @@ use futures::future::BoxFuture;
 use parking_lot::Mutex;
 
 use crate::clients::{ServiceError, Services};
-use crate::copies::Copies;
+use crate::stale_cache::StaleCache;
 
 pub use account::Me;
 pub use level::{drive, drive_all};
 pub use nodes::{LinkById, OrderOf};
 pub use queue::Queue;
 pub use shop::{CustomerOf, HistoryOf, LinkOf, PaymentOf, ProductOf, SalesOf};
-pub use stats::{Loaded, StatsOf};
+pub use stats::{LoadedFacet, StatsOf};
 
-/// What one request loads. Clones are the same. Its keys go to the services while [`drive`] or [`drive_all`] runs the
+/// Loads what one request needs of the services. Clones share everything. Its keys go to the services while [`drive`] or [`drive_all`] runs the
 /// execution.
 #[derive(Clone)]
-pub struct Loads(Arc<Inner>);
+pub struct Loader(Arc<Inner>);
 
 struct Inner {
     services: Services,
-    copies: Copies,
+    stale_cache: StaleCache,
     queues: Queues,
     /// How the call of each kind begins that keys wait for.
     waiting: Mutex<Vec<Begin>>,
 }
 
-type Begin = fn(Loads) -> BoxFuture<'static, ()>;
+type Begin = fn(Loader) -> BoxFuture<'static, ()>;
 
 /// The queue of each kind of thing.
 #[derive(Default)]
@@ -69,14 +69,14 @@ pub trait Key: Clone + Eq + Hash + Send + Sync + 'static {
     fn queue(queues: &Queues) -> &Queue<Self>;
 
     /// Asks the service for at most [`LIMIT`](Self::LIMIT) things.
-    fn ask(keys: &[Self], loads: &Loads) -> impl Future<Output = Result<Found<Self>, ServiceError>> + Send;
+    fn ask(keys: &[Self], loader: &Loader) -> impl Future<Output = Result<Found<Self>, ServiceError>> + Send;
 }
 
-impl Loads {
+impl Loader {
     /// Creates what one request loads with.
     #[must_use]
-    pub fn new(services: Services, copies: Copies) -> Self {
-        Self(Arc::new(Inner { services, copies, queues: Queues::default(), waiting: Mutex::default() }))
+    pub fn new(services: Services, stale_cache: StaleCache) -> Self {
+        Self(Arc::new(Inner { services, stale_cache, queues: Queues::default(), waiting: Mutex::default() }))
     }
 
     /// Returns the services, on behalf of the client of the request.
@@ -117,7 +117,7 @@ impl Loads {
 
 /// Forgets what was loaded: a service is about to change it.
 pub fn forget(ctx: &Context<'_>) {
-    ctx.data_unchecked::<Loads>().forget();
+    ctx.data_unchecked::<Loader>().forget();
 }
 
 /// Loads one thing, together with what its neighbours load.
@@ -125,5 +125,5 @@ pub fn forget(ctx: &Context<'_>) {
 /// # Errors
 /// Fails as the service does.
 pub async fn load<K: Key>(ctx: &Context<'_>, key: K) -> Result<Option<K::Value>, ServiceError> {
-    ctx.data_unchecked::<Loads>().one(&key).await
+    ctx.data_unchecked::<Loader>().one(&key).await
 }

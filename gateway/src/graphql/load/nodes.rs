@@ -5,7 +5,7 @@ use contracts::rest::shortener::{self, Link};
 use uuid::Uuid;
 
 use super::shop::ids;
-use super::{Found, Key, Loads, Queue, Queues};
+use super::{Found, Key, Loader, Queue, Queues};
 use crate::clients::ServiceError;
 
 /// An order, by its id.
@@ -24,8 +24,8 @@ impl Key for OrderOf {
         &queues.orders
     }
 
-    async fn ask(keys: &[Self], loads: &Loads) -> Result<Found<Self>, ServiceError> {
-        let orders = loads.services().orders().orders_by_id(ids(keys, |key| key.0)).await?;
+    async fn ask(keys: &[Self], loader: &Loader) -> Result<Found<Self>, ServiceError> {
+        let orders = loader.services().orders().orders_by_id(ids(keys, |key| key.0)).await?;
         Ok(orders.into_iter().map(|order| (Self(order.id), Ok(order))).collect())
     }
 }
@@ -38,8 +38,8 @@ impl Key for LinkById {
         &queues.links_by_id
     }
 
-    async fn ask(keys: &[Self], loads: &Loads) -> Result<Found<Self>, ServiceError> {
-        let links = loads.services().shortener().links_by_id(ids(keys, |key| key.0)).await?;
+    async fn ask(keys: &[Self], loader: &Loader) -> Result<Found<Self>, ServiceError> {
+        let links = loader.services().shortener().links_by_id(ids(keys, |key| key.0)).await?;
         Ok(links.into_iter().map(|link| (Self(link.id), Ok(link))).collect())
     }
 }

@@ -7,27 +7,27 @@ use std::task::{Poll, Waker};
 use futures::future::{BoxFuture, join_all};
 use parking_lot::Mutex;
 
-use super::{Key, Loads};
+use super::{Key, Loader};
 use crate::clients::ServiceError;
 
 /// What came of one key: nothing, where the service knows nothing of it.
-pub(super) type Outcome<K> = Result<Option<<K as Key>::Value>, ServiceError>;
+pub(super) type LoadResult<K> = Result<Option<<K as Key>::Value>, ServiceError>;
 
 /// What one request wants to know of one kind of thing.
 pub struct Queue<K: Key>(Mutex<State<K>>);
 
 struct State<K: Key> {
-    known: HashMap<K, Entry<K>>,
+    known: HashMap<K, KeyState<K>>,
     /// The keys that no call has taken yet, each once, in the order in which they were asked for.
     wanted: Vec<K>,
     /// How often everything was forgotten. A call that began before finds what is old.
     age: u64,
 }
 
-enum Entry<K: Key> {
+enum KeyState<K: Key> {
     /// These fields wait for it.
     Awaited(Vec<Waker>),
-    Found(Outcome<K>),
+    Found(LoadResult<K>),
 }
 
 impl<K: Key> Default for Queue<K> {
@@ -38,11 +38,11 @@ impl<K: Key> Default for Queue<K> {
 
 impl<K: Key> Queue<K> {
     /// Looks a key up, or waits for it. `begin` is called for the first key that waits for the next call.
-    pub(super) fn poll(&self, key: &K, waker: &Waker, begin: impl FnOnce()) -> Poll<Outcome<K>> {
+    pub(super) fn poll(&self, key: &K, waker: &Waker, begin: impl FnOnce()) -> Poll<LoadResult<K>> {
         let mut state = self.0.lock();
         match state.known.get_mut(key) {
-            Some(Entry::Found(outcome)) => return Poll::Ready(outcome.clone()),
-            Some(Entry::Awaited(fields)) => {
+            Some(KeyState::Found(outcome)) => return Poll::Ready(outcome.clone()),
+            Some(KeyState::Awaited(fields)) => {
                 // The one that asks again and again is mostly the last. To wake a field twice costs little; to look
                 // through all that wait costs their square.
                 if !fields.last().is_some_and(|field| field.will_wake(waker)) {
@@ -50,7 +50,7 @@ impl<K: Key> Queue<K> {
                 }
             }
             None => {
-                state.known.insert(key.clone(), Entry::Awaited(vec![waker.clone()]));
+                state.known.insert(key.clone(), KeyState::Awaited(vec![waker.clone()]));
                 state.wanted.push(key.clone());
                 if state.wanted.len() == 1 {
                     begin();
@@ -76,7 +76,7 @@ impl<K: Key> Queue<K> {
     }
 
     /// Notes what a call found, and wakes the fields that waited for it.
-    fn settle(&self, outcomes: Vec<(K, Outcome<K>)>, age: u64) {
+    fn settle(&self, outcomes: Vec<(K, LoadResult<K>)>, age: u64) {
         let mut woken = Vec::with_capacity(outcomes.len());
         let mut state = self.0.lock();
         if state.age != age {
@@ -84,7 +84,7 @@ impl<K: Key> Queue<K> {
         }
         for (key, outcome) in outcomes {
             if let Some(entry) = state.known.get_mut(&key)
-                && let Entry::Awaited(fields) = mem::replace(entry, Entry::Found(outcome))
+                && let KeyState::Awaited(fields) = mem::replace(entry, KeyState::Found(outcome))
             {
                 woken.extend(fields);
             }
@@ -95,18 +95,18 @@ impl<K: Key> Queue<K> {
 }
 
 /// Asks for all the keys of a kind that wait: in one call, unless there are more than the service takes.
-pub(super) fn ask<K: Key>(loads: Loads) -> BoxFuture<'static, ()> {
+pub(super) fn ask<K: Key>(loader: Loader) -> BoxFuture<'static, ()> {
     Box::pin(async move {
-        let queue = K::queue(&loads.0.queues);
+        let queue = K::queue(&loader.0.queues);
         let (wanted, age) = queue.take();
-        let answers = join_all(wanted.chunks(K::LIMIT).map(|keys| answer(keys, &loads))).await;
+        let answers = join_all(wanted.chunks(K::LIMIT).map(|keys| answer(keys, &loader))).await;
         queue.settle(answers.into_iter().flatten().collect(), age);
     })
 }
 
 /// Makes one call. A failure of the whole call is one of each key.
-async fn answer<K: Key>(keys: &[K], loads: &Loads) -> Vec<(K, Outcome<K>)> {
-    match K::ask(keys, loads).await {
+async fn answer<K: Key>(keys: &[K], loader: &Loader) -> Vec<(K, LoadResult<K>)> {
+    match K::ask(keys, loader).await {
         Ok(found) => {
             let mut found: HashMap<K, _> = found.into_iter().collect();
             keys.iter().map(|key| (key.clone(), found.remove(key).transpose())).collect()

@@ -6,7 +6,7 @@ use contracts::rest::payments::Payment;
 use contracts::rest::shortener::{self, Link};
 use uuid::Uuid;
 
-use super::{Found, Key, Loads, Queue, Queues};
+use super::{Found, Key, Loader, Queue, Queues};
 use crate::clients::ServiceError;
 
 /// Of how many orders the payments may be asked for in one call.
@@ -44,8 +44,8 @@ impl Key for ProductOf {
         &queues.products
     }
 
-    async fn ask(keys: &[Self], loads: &Loads) -> Result<Found<Self>, ServiceError> {
-        let products = loads.services().inventory().products_by_id(ids(keys, |key| key.0)).await?;
+    async fn ask(keys: &[Self], loader: &Loader) -> Result<Found<Self>, ServiceError> {
+        let products = loader.services().inventory().products_by_id(ids(keys, |key| key.0)).await?;
         Ok(products.into_iter().map(|product| (Self(product.id), Ok(product))).collect())
     }
 }
@@ -58,8 +58,8 @@ impl Key for CustomerOf {
         &queues.customers
     }
 
-    async fn ask(keys: &[Self], loads: &Loads) -> Result<Found<Self>, ServiceError> {
-        let customers = loads.services().orders().customers(ids(keys, |key| key.0)).await?;
+    async fn ask(keys: &[Self], loader: &Loader) -> Result<Found<Self>, ServiceError> {
+        let customers = loader.services().orders().customers(ids(keys, |key| key.0)).await?;
         Ok(customers.into_iter().map(|customer| (Self(customer.id), Ok(customer))).collect())
     }
 }
@@ -72,8 +72,8 @@ impl Key for HistoryOf {
         &queues.histories
     }
 
-    async fn ask(keys: &[Self], loads: &Loads) -> Result<Found<Self>, ServiceError> {
-        let histories = loads.services().orders().histories(ids(keys, |key| key.0)).await?;
+    async fn ask(keys: &[Self], loader: &Loader) -> Result<Found<Self>, ServiceError> {
+        let histories = loader.services().orders().histories(ids(keys, |key| key.0)).await?;
         Ok(histories.into_iter().map(|history| (Self(history.order_id), Ok(history.events))).collect())
     }
 }
@@ -86,8 +86,8 @@ impl Key for PaymentOf {
         &queues.payments
     }
 
-    async fn ask(keys: &[Self], loads: &Loads) -> Result<Found<Self>, ServiceError> {
-        let payments = loads.services().payments().payments_of(ids(keys, |key| key.0)).await?;
+    async fn ask(keys: &[Self], loader: &Loader) -> Result<Found<Self>, ServiceError> {
+        let payments = loader.services().payments().payments_of(ids(keys, |key| key.0)).await?;
         Ok(payments.into_iter().map(|payment| (Self(payment.orders_order_id), Ok(payment))).collect())
     }
 }
@@ -100,8 +100,8 @@ impl Key for SalesOf {
         &queues.sales
     }
 
-    async fn ask(keys: &[Self], loads: &Loads) -> Result<Found<Self>, ServiceError> {
-        let sales = loads.services().orders().sales(ids(keys, |key| key.0.clone())).await?;
+    async fn ask(keys: &[Self], loader: &Loader) -> Result<Found<Self>, ServiceError> {
+        let sales = loader.services().orders().sales(ids(keys, |key| key.0.clone())).await?;
         Ok(sales.into_iter().map(|sales| (Self(sales.code.clone()), Ok(sales))).collect())
     }
 }
@@ -114,8 +114,8 @@ impl Key for LinkOf {
         &queues.links
     }
 
-    async fn ask(keys: &[Self], loads: &Loads) -> Result<Found<Self>, ServiceError> {
-        let links = loads.services().shortener().links_by_code(ids(keys, |key| key.0.clone())).await?;
+    async fn ask(keys: &[Self], loader: &Loader) -> Result<Found<Self>, ServiceError> {
+        let links = loader.services().shortener().links_by_code(ids(keys, |key| key.0.clone())).await?;
         Ok(links.into_iter().map(|link| (Self(link.code.clone()), Ok(link))).collect())
     }
 }

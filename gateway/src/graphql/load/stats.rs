@@ -8,7 +8,7 @@ use contracts::rest::analytics::{
 };
 use futures::future::join_all;
 
-use super::{Found, Key, Loads, Queue, Queues};
+use super::{Found, Key, Loader, Queue, Queues};
 use crate::clients::ServiceError;
 use crate::metrics;
 
@@ -25,7 +25,7 @@ pub struct StatsOf {
 
 /// What is known of it.
 #[derive(Debug, Clone)]
-pub struct Loaded {
+pub struct LoadedFacet {
     /// What was counted.
     pub value: FacetValue,
     /// Clicks until then are counted.
@@ -35,7 +35,7 @@ pub struct Loaded {
 }
 
 impl Key for StatsOf {
-    type Value = Loaded;
+    type Value = LoadedFacet;
     /// The contract's limits are on links and facets, each for itself.
     const LIMIT: usize = usize::MAX;
 
@@ -44,7 +44,7 @@ impl Key for StatsOf {
     }
 
     /// A span of time that analytics refuses costs only the fields that asked for it.
-    async fn ask(keys: &[Self], loads: &Loads) -> Result<Found<Self>, ServiceError> {
+    async fn ask(keys: &[Self], loader: &Loader) -> Result<Found<Self>, ServiceError> {
         let mut windows: HashMap<&Window, (BTreeSet<&str>, BTreeSet<&Facet>)> = HashMap::new();
         for key in keys {
             let (codes, facets) = windows.entry(&key.window).or_default();
@@ -52,7 +52,7 @@ impl Key for StatsOf {
             facets.insert(&key.facet);
         }
         let batches = windows.into_iter().flat_map(|(window, (codes, facets))| batches(window, &codes, &facets));
-        let answers = join_all(batches.map(|batch| loads.stats(batch))).await;
+        let answers = join_all(batches.map(|batch| loader.stats(batch))).await;
         Ok(answers.into_iter().flatten().collect())
     }
 }
@@ -67,11 +67,11 @@ fn batches(window: &Window, codes: &BTreeSet<&str>, facets: &BTreeSet<&Facet>) -
     pairs.map(|(codes, facets)| StatsBatchRequest { codes, window: window.clone(), facets }).collect()
 }
 
-impl Loads {
+impl Loader {
     async fn stats(&self, request: StatsBatchRequest) -> Found<StatsOf> {
         match self.services().analytics().stats(&request).await {
             Ok(batch) => {
-                self.0.copies.keep(self.services().origin().key(), &request.window, &request.facets, &batch).await;
+                self.0.stale_cache.keep(self.services().origin().key(), &request.window, &request.facets, &batch).await;
                 fresh(&request, &batch)
             }
             Err(error) if error.is_absence() => self.answer_from_copies(&request, &error).await,
@@ -82,11 +82,11 @@ impl Loads {
     /// Answers from copies, where there are any.
     async fn answer_from_copies(&self, request: &StatsBatchRequest, error: &ServiceError) -> Found<StatsOf> {
         let user = self.services().origin().key();
-        let mut copies = self.0.copies.find(user, &request.window, &request.codes, &request.facets).await;
+        let mut copies = self.0.stale_cache.find(user, &request.window, &request.codes, &request.facets).await;
         metrics::answered_stale(copies.len());
         let answer = |key: StatsOf| {
             let copy = copies.remove(&(key.code.clone(), key.facet.clone()));
-            let loaded = copy.map(|copy| Loaded { value: copy.value, as_of: copy.as_of, stale: true });
+            let loaded = copy.map(|copy| LoadedFacet { value: copy.value, as_of: copy.as_of, stale: true });
             (key, loaded.ok_or_else(|| error.clone()))
         };
         keys(request).map(answer).collect()
@@ -112,7 +112,7 @@ fn fresh(request: &StatsBatchRequest, batch: &StatsBatch) -> Found<StatsOf> {
         let values = batch.links.get(&key.code);
         let value = values.and_then(|values| values.get(place(&key.facet)?));
         let value = value.cloned().unwrap_or_else(|| nothing_yet(&key.facet));
-        (key, Ok(Loaded { value, as_of: batch.as_of, stale: false }))
+        (key, Ok(LoadedFacet { value, as_of: batch.as_of, stale: false }))
     };
     keys(request).map(answer).collect()
 }

@@ -10,7 +10,7 @@ use async_graphql_value::Value as InputValue;
 
 use super::super::guard::Values;
 use super::document::Document;
-use super::error::{Fault, PlanError, TOLD};
+use super::error::{Fault, MOST_FAULTS, PlanError};
 use super::literal;
 use super::types::Types;
 
@@ -34,7 +34,7 @@ pub(super) fn variables(
             Ok(None) => {}
             Err(message) => faults.push(Fault::new(message, Some(document.position(definition.location())))),
         }
-        if faults.len() == TOLD {
+        if faults.len() == MOST_FAULTS {
             break;
         }
     }
@@ -52,19 +52,19 @@ fn variable(types: &Types, definition: &VariableDefinition, given: Option<&Value
         (Some(Value::Null), _) if ty.is_non_null() => Err(missing()),
         (Some(value), _) => match coerce(types, ty, value) {
             Ok(value) => Ok(Some(value)),
-            Err(Unfit { at, why }) => Err(format!("The variable ${name}{at} is not acceptable: {why}.")),
+            Err(CoercionError { at, why }) => Err(format!("The variable ${name}{at} is not acceptable: {why}.")),
         },
     }
 }
 
 /// Why a value does not fit.
-struct Unfit {
+struct CoercionError {
     /// Where in the variable, from the end of the path to its beginning while it is being found.
     at: String,
     why: String,
 }
 
-impl Unfit {
+impl CoercionError {
     fn because(why: impl Into<String>) -> Self {
         Self { at: String::new(), why: why.into() }
     }
@@ -75,10 +75,10 @@ impl Unfit {
 }
 
 /// Coerces a value from JSON.
-fn coerce(types: &Types, ty: &Type, value: &Value) -> Result<Value, Unfit> {
+fn coerce(types: &Types, ty: &Type, value: &Value) -> Result<Value, CoercionError> {
     let name = match ty {
         Type::NonNullNamed(_) | Type::NonNullList(_) if *value == Value::Null => {
-            return Err(Unfit::because(format!("{ty} takes no null")));
+            return Err(CoercionError::because(format!("{ty} takes no null")));
         }
         _ if *value == Value::Null => return Ok(Value::Null),
         Type::List(item) | Type::NonNullList(item) => return coerce_list(types, item, value),
@@ -88,24 +88,24 @@ fn coerce(types: &Types, ty: &Type, value: &Value) -> Result<Value, Unfit> {
         Some(ExtendedType::InputObject(_)) => coerce_object(types, name, value),
         Some(ExtendedType::Enum(definition)) => match value {
             Value::String(text) if definition.values.contains_key(text.as_str()) => Ok(Value::Enum(Key::new(text))),
-            _ => Err(Unfit::because(format!("it is no value of {name}"))),
+            _ => Err(CoercionError::because(format!("it is no value of {name}"))),
         },
-        _ => scalar(types, name, value).map_err(Unfit::because),
+        _ => scalar(types, name, value).map_err(CoercionError::because),
     }
 }
 
-fn coerce_list(types: &Types, item: &Type, value: &Value) -> Result<Value, Unfit> {
+fn coerce_list(types: &Types, item: &Type, value: &Value) -> Result<Value, CoercionError> {
     let Value::List(items) = value else { return Ok(Value::List(vec![coerce(types, item, value)?])) };
     let each = items.iter().enumerate();
     let each = each.map(|(at, value)| coerce(types, item, value).map_err(|unfit| unfit.below(&format!("[{at}]"))));
     each.collect::<Result<_, _>>().map(Value::List)
 }
 
-fn coerce_object(types: &Types, name: &Name, value: &Value) -> Result<Value, Unfit> {
-    let Value::Object(given) = value else { return Err(Unfit::because(format!("{name} takes an object"))) };
+fn coerce_object(types: &Types, name: &Name, value: &Value) -> Result<Value, CoercionError> {
+    let Value::Object(given) = value else { return Err(CoercionError::because(format!("{name} takes an object"))) };
     let Some(definition) = types.get(name).and_then(ExtendedType::as_input_object) else { return Ok(value.clone()) };
     if let Some(unknown) = given.keys().find(|key| !definition.fields.contains_key(key.as_str())) {
-        return Err(Unfit::because(format!("{name} has no field {unknown}")));
+        return Err(CoercionError::because(format!("{name} has no field {unknown}")));
     }
     let mut fields = IndexMap::new();
     for (field, definition) in &definition.fields {
@@ -114,7 +114,7 @@ fn coerce_object(types: &Types, name: &Name, value: &Value) -> Result<Value, Unf
             None => match &definition.default_value {
                 Some(default) => constant(types, &definition.ty, default),
                 None if definition.ty.is_non_null() => {
-                    return Err(Unfit::because(format!("{name} needs the field {field}")));
+                    return Err(CoercionError::because(format!("{name} needs the field {field}")));
                 }
                 None => continue,
             },
@@ -147,7 +147,7 @@ pub(super) fn scalar(types: &Types, name: &Name, value: &Value) -> Result<Value,
             Ok(Value::String(whole(number).map_or_else(|| number.to_string(), |number| number.to_string())))
         }
         ("ID", _) => unfit("strings and whole numbers"),
-        _ => types.judge(name, value).map(|()| value.clone()),
+        _ => types.check(name, value).map(|()| value.clone()),
     }
 }
 

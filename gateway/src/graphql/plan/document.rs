@@ -8,8 +8,8 @@ use apollo_compiler::validation::DiagnosticList;
 use async_graphql::Pos;
 
 use super::super::guard::{self, TooComplex};
-use super::error::{Fault, PlanError, TOLD};
-use super::lines::Lines;
+use super::error::{Fault, MOST_FAULTS, PlanError};
+use super::line_index::LineIndex;
 use super::rules;
 use super::types::Types;
 use crate::config::Guard;
@@ -21,7 +21,7 @@ const BYTES: usize = 120;
 /// A valid document that is small enough to be executed.
 pub(super) struct Document {
     pub(super) executable: ExecutableDocument,
-    pub(super) lines: Lines,
+    pub(super) lines: LineIndex,
     /// The document as it was parsed, where what it costs depends on variables.
     pub(super) weighed: Option<ast::Document>,
     length: usize,
@@ -34,7 +34,7 @@ impl Document {
     /// Refuses what is too large, or not valid.
     pub(super) fn parse(text: &str, types: &Types, guard: &Guard) -> Result<Self, PlanError> {
         guard::scan(text, guard)?;
-        let lines = Lines::of(text);
+        let lines = LineIndex::of(text);
         let most = guard::most_tokens(guard);
         let mut parser = Parser::new().token_limit(most);
         let parsed = parser.parse_ast(text, "document");
@@ -80,25 +80,25 @@ impl Document {
 }
 
 /// Tells what validation found. An object of which nothing is left after other faults is told last: it is their doing.
-fn faults(errors: &DiagnosticList, lines: &Lines) -> Vec<Fault> {
+fn faults(errors: &DiagnosticList, lines: &LineIndex) -> Vec<Fault> {
     let (mut causes, mut effects) = (Vec::new(), Vec::new());
     for diagnostic in errors.iter() {
         let message = sentence(&diagnostic.error.to_string());
         let into = if message.contains("must have a subselection set") { &mut effects } else { &mut causes };
-        if into.len() < TOLD {
+        if into.len() < MOST_FAULTS {
             into.push(Fault::new(message, lines.position(diagnostic.error.location())));
         }
-        if causes.len() == TOLD {
+        if causes.len() == MOST_FAULTS {
             break;
         }
     }
     causes.append(&mut effects);
-    causes.truncate(TOLD);
+    causes.truncate(MOST_FAULTS);
     causes
 }
 
 /// Tells what the parser stumbled over, in our own words: its messages name its own kinds of tokens.
-fn syntax_faults(text: &str, errors: &DiagnosticList, lines: &Lines) -> Vec<Fault> {
+fn syntax_faults(text: &str, errors: &DiagnosticList, lines: &LineIndex) -> Vec<Fault> {
     let Some(first) = errors.iter().next() else { return vec![Fault::new("The document cannot be parsed.", None)] };
     let span = first.error.location();
     let found = span.and_then(|span| text.get(span.offset()..span.end_offset())).map(str::trim).unwrap_or_default();

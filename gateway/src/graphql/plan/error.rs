@@ -6,7 +6,7 @@ use contracts::problem::Code;
 use super::super::guard::TooComplex;
 
 /// How many faults of a document are told. A hostile document may have thousands.
-pub(super) const TOLD: usize = 10;
+pub(super) const MOST_FAULTS: usize = 10;
 /// The longest message, in bytes. Messages quote names and values of the client's, which may be long.
 const LONGEST: usize = 300;
 
@@ -15,7 +15,7 @@ const LONGEST: usize = 300;
 pub struct PlanError {
     /// What is wrong, at least one fault.
     pub faults: Vec<Fault>,
-    kind: Kind,
+    kind: ErrorKind,
 }
 
 /// One thing that is wrong.
@@ -28,7 +28,7 @@ pub struct Fault {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ErrorKind {
     TooComplex { limit: &'static str },
     Syntax,
     Invalid,
@@ -36,21 +36,21 @@ enum Kind {
 
 impl PlanError {
     pub(super) fn syntax(faults: Vec<Fault>) -> Self {
-        Self { faults, kind: Kind::Syntax }
+        Self { faults, kind: ErrorKind::Syntax }
     }
 
     /// The document is not valid, or variables do not fit it.
     pub(super) fn invalid(faults: Vec<Fault>) -> Self {
-        Self { faults, kind: Kind::Invalid }
+        Self { faults, kind: ErrorKind::Invalid }
     }
 
     /// The code that clients are told.
     #[must_use]
     pub const fn code(&self) -> Code {
         match self.kind {
-            Kind::TooComplex { .. } => Code::QueryTooComplex,
-            Kind::Syntax => Code::MalformedRequest,
-            Kind::Invalid => Code::ValidationFailed,
+            ErrorKind::TooComplex { .. } => Code::QueryTooComplex,
+            ErrorKind::Syntax => Code::MalformedRequest,
+            ErrorKind::Invalid => Code::ValidationFailed,
         }
     }
 
@@ -58,8 +58,8 @@ impl PlanError {
     #[must_use]
     pub const fn limit(&self) -> Option<&'static str> {
         match self.kind {
-            Kind::TooComplex { limit } => Some(limit),
-            Kind::Syntax | Kind::Invalid => None,
+            ErrorKind::TooComplex { limit } => Some(limit),
+            ErrorKind::Syntax | ErrorKind::Invalid => None,
         }
     }
 
@@ -78,7 +78,7 @@ impl From<Fault> for PlanError {
 
 impl From<TooComplex> for PlanError {
     fn from(excess: TooComplex) -> Self {
-        Self { faults: vec![Fault::new(excess.to_string(), None)], kind: Kind::TooComplex { limit: excess.limit } }
+        Self { faults: vec![Fault::new(excess.to_string(), None)], kind: ErrorKind::TooComplex { limit: excess.limit } }
     }
 }
 

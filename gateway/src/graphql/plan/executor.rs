@@ -10,7 +10,7 @@ use futures::stream::BoxStream;
 
 use super::finish::finish;
 use super::select::Shape;
-use super::{Judge, Plan, PlanError, Planner};
+use super::{Plan, PlanError, Planner, ScalarCheck};
 use crate::config::Guard;
 
 /// How deep selections may nest in async-graphql's own view; ours is stricter and comes first.
@@ -40,7 +40,7 @@ where
     /// Fails when the schema is not valid.
     pub fn new(
         builder: SchemaBuilder<Q, M, S>,
-        scalars: &[(&'static str, Judge)],
+        scalars: &[(&'static str, ScalarCheck)],
         guard: Guard,
         introspection: bool,
     ) -> anyhow::Result<Self> {

@@ -8,11 +8,11 @@ use async_graphql::indexmap::IndexMap;
 use async_graphql::{ErrorExtensionValues, Name, PathSegment, ServerError, Value};
 use contracts::problem::Code;
 
-use super::select::{Shape, Slot, TYPE};
+use super::select::{Shape, ShapeField, TYPE};
 
 /// Completes the data of one result. Null is the whole of it where a field at its top failed that may not be null.
 pub(super) fn finish(shape: &Shape, data: Value, errors: &mut Vec<ServerError>) -> Value {
-    let failed = Failed::of(errors);
+    let failed = ErrorPaths::of(errors);
     let mut finish = Finish { path: Vec::new(), missing: Vec::new() };
     let data = finish.object(shape, fields_of(data), Some(&failed)).unwrap_or_default();
     let missing = finish.missing;
@@ -29,7 +29,7 @@ type Fields = IndexMap<Name, Value>;
 
 /// Where errors are, as a tree of paths.
 #[derive(Default)]
-struct Failed<'e> {
+struct ErrorPaths<'e> {
     below: HashMap<Segment<'e>, Self>,
 }
 
@@ -39,7 +39,7 @@ enum Segment<'e> {
     Index(usize),
 }
 
-impl<'e> Failed<'e> {
+impl<'e> ErrorPaths<'e> {
     fn of(errors: &'e [ServerError]) -> Self {
         let mut root = Self::default();
         for error in errors {
@@ -65,7 +65,7 @@ struct Finish<'s> {
 
 impl<'s> Finish<'s> {
     /// Completes an object; nothing where it has a null that may not be.
-    fn object(&mut self, shape: &'s Shape, mut fields: Fields, failed: Option<&Failed<'_>>) -> Option<Value> {
+    fn object(&mut self, shape: &'s Shape, mut fields: Fields, failed: Option<&ErrorPaths<'_>>) -> Option<Value> {
         let slots = match shape {
             Shape::One(slots) => slots.as_slice(),
             Shape::ByType(by_type) => {
@@ -88,7 +88,7 @@ impl<'s> Finish<'s> {
         Some(Value::Object(ordered))
     }
 
-    fn slot(&mut self, slot: &'s Slot, value: Option<Value>, failed: Option<&Failed<'_>>) -> Option<Value> {
+    fn slot(&mut self, slot: &'s ShapeField, value: Option<Value>, failed: Option<&ErrorPaths<'_>>) -> Option<Value> {
         self.path.push(Segment::Key(&slot.key));
         let failed = failed.and_then(|failed| failed.below.get(&Segment::Key(&slot.key)));
         let value = self.value(slot, &slot.definition.ty, value, failed);
@@ -97,7 +97,13 @@ impl<'s> Finish<'s> {
     }
 
     /// Completes a value; nothing where it is null and may not be. What is absent has failed.
-    fn value(&mut self, slot: &'s Slot, ty: &Type, value: Option<Value>, failed: Option<&Failed<'_>>) -> Option<Value> {
+    fn value(
+        &mut self,
+        slot: &'s ShapeField,
+        ty: &Type,
+        value: Option<Value>,
+        failed: Option<&ErrorPaths<'_>>,
+    ) -> Option<Value> {
         let completed = match (value, &slot.inside) {
             (Some(Value::List(items)), _) if ty.is_list() => self.list(slot, ty.item_type(), items, failed),
             (Some(Value::Object(fields)), Some(shape)) => self.object(shape, fields, failed),
@@ -121,7 +127,13 @@ impl<'s> Finish<'s> {
         }
     }
 
-    fn list(&mut self, slot: &'s Slot, item: &Type, items: Vec<Value>, failed: Option<&Failed<'_>>) -> Option<Value> {
+    fn list(
+        &mut self,
+        slot: &'s ShapeField,
+        item: &Type,
+        items: Vec<Value>,
+        failed: Option<&ErrorPaths<'_>>,
+    ) -> Option<Value> {
         let mut completed = Vec::with_capacity(items.len());
         for (index, value) in items.into_iter().enumerate() {
             self.path.push(Segment::Index(index));
@@ -134,7 +146,7 @@ impl<'s> Finish<'s> {
     }
 
     /// Notes that a field is null that may not be, though nobody said that it failed.
-    fn miss(&mut self, slot: &Slot) {
+    fn miss(&mut self, slot: &ShapeField) {
         let mut error = ServerError::new("The field has no value, and may not be null.", Some(slot.position));
         let path = self.path.iter().map(|segment| match segment {
             Segment::Key(name) => PathSegment::Field((*name).to_owned()),

@@ -14,7 +14,7 @@ mod document;
 mod error;
 mod executor;
 mod finish;
-mod lines;
+mod line_index;
 mod literal;
 mod rules;
 mod select;
@@ -38,7 +38,7 @@ use types::Types;
 
 pub use error::{Fault, PlanError};
 pub use executor::Executor;
-pub use types::Judge;
+pub use types::ScalarCheck;
 
 /// How much memory documents are kept in, in bytes.
 const KEPT: u64 = 64 * 1024 * 1024;
@@ -97,7 +97,7 @@ impl Planner {
     /// Fails when the SDL is not valid.
     pub fn new(
         sdl: &str,
-        scalars: &[(&'static str, Judge)],
+        scalars: &[(&'static str, ScalarCheck)],
         guard: Guard,
         introspection: bool,
     ) -> anyhow::Result<Self> {

@@ -7,16 +7,16 @@ use apollo_compiler::ast::{Argument, DirectiveList, InputValueDefinition, Type, 
 use apollo_compiler::executable::{ExecutableDocument, Operation, Selection, SelectionSet};
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{Name, Node};
-use async_graphql::Value as Known;
+use async_graphql::Value as ExecutorValue;
 
 use super::super::guard::Values;
-use super::error::{Fault, TOLD};
-use super::lines::Lines;
+use super::error::{Fault, MOST_FAULTS};
+use super::line_index::LineIndex;
 use super::literal;
 use super::types::{Types, nullable};
 
 /// Checks a document that apollo-compiler found valid. Each fragment is looked at once for each operation.
-pub(super) fn check(document: &ExecutableDocument, types: &Types, lines: &Lines) -> Vec<Fault> {
+pub(super) fn check(document: &ExecutableDocument, types: &Types, lines: &LineIndex) -> Vec<Fault> {
     let mut faults = Vec::new();
     for operation in document.operations.iter() {
         let mut check = Check { document, types, lines, operation, seen: HashSet::new(), faults: &mut faults };
@@ -28,14 +28,14 @@ pub(super) fn check(document: &ExecutableDocument, types: &Types, lines: &Lines)
 struct Check<'a> {
     document: &'a ExecutableDocument,
     types: &'a Types,
-    lines: &'a Lines,
+    lines: &'a LineIndex,
     operation: &'a Operation,
     seen: HashSet<&'a str>,
     faults: &'a mut Vec<Fault>,
 }
 
-/// A place where a value stands.
-struct Place<'a> {
+/// A place where a value stands: a location in the specification's words.
+struct Location<'a> {
     ty: &'a Type,
     /// Whether something else is taken where no value comes.
     has_default: bool,
@@ -45,7 +45,7 @@ impl<'a> Check<'a> {
     fn operation(&mut self) {
         for variable in &self.operation.variables {
             if let Some(default) = &variable.default_value {
-                self.value(&Place { ty: &variable.ty, has_default: false }, default);
+                self.value(&Location { ty: &variable.ty, has_default: false }, default);
             }
             self.directives(&variable.directives);
         }
@@ -84,22 +84,22 @@ impl<'a> Check<'a> {
     fn arguments(&mut self, definitions: &[Node<InputValueDefinition>], arguments: &[Node<Argument>]) {
         for argument in arguments {
             if let Some(definition) = definitions.iter().find(|definition| definition.name == argument.name) {
-                self.value(&Place::of(definition), &argument.value);
+                self.value(&Location::of(definition), &argument.value);
             }
         }
     }
 
-    fn value(&mut self, place: &Place<'_>, value: &Node<Value>) {
-        match (&**value, place.ty) {
-            (Value::Variable(name), _) => self.variable(place, name, value),
+    fn value(&mut self, location: &Location<'_>, value: &Node<Value>) {
+        match (&**value, location.ty) {
+            (Value::Variable(name), _) => self.variable(location, name, value),
             (Value::Null, _) => {}
             (Value::List(items), Type::List(item) | Type::NonNullList(item)) => {
                 for value in items {
-                    self.value(&Place { ty: item, has_default: false }, value);
+                    self.value(&Location { ty: item, has_default: false }, value);
                 }
             }
             (_, Type::List(item) | Type::NonNullList(item)) => {
-                self.value(&Place { ty: item, has_default: false }, value);
+                self.value(&Location { ty: item, has_default: false }, value);
             }
             (_, Type::Named(name) | Type::NonNullNamed(name)) => self.named(name, value),
         }
@@ -109,8 +109,8 @@ impl<'a> Check<'a> {
         match (self.types.get(ty), &**value) {
             (Some(ExtendedType::InputObject(_)), Value::Object(fields)) => self.object(ty, fields),
             (Some(ExtendedType::Scalar(scalar)), literal) if !scalar.is_built_in() => {
-                let known = literal::untyped(literal, &Values::new()).into_const().unwrap_or(Known::Null);
-                if let Err(why) = self.types.judge(ty, &known) {
+                let known = literal::untyped(literal, &Values::new()).into_const().unwrap_or(ExecutorValue::Null);
+                if let Err(why) = self.types.check(ty, &known) {
                     self.fault(format!("The value of type {ty} is not acceptable: {why}."), value);
                 }
             }
@@ -126,29 +126,31 @@ impl<'a> Check<'a> {
             }
             let types = self.types;
             if let Some(definition) = types.input_field(ty, name) {
-                self.value(&Place::of(definition), value);
+                self.value(&Location::of(definition), value);
             }
         }
     }
 
-    /// Checks that a variable may stand in a place (5.8.5).
-    fn variable(&mut self, place: &Place<'_>, name: &Name, value: &Node<Value>) {
+    /// Checks that a variable may stand in a location (5.8.5).
+    fn variable(&mut self, location: &Location<'_>, name: &Name, value: &Node<Value>) {
         let Some(variable) = self.operation.variables.iter().find(|variable| variable.name == *name) else { return };
-        if !place.takes(variable) {
-            let message =
-                format!("The variable ${name} of type {} may not stand where {} is expected.", variable.ty, place.ty);
+        if !location.takes(variable) {
+            let message = format!(
+                "The variable ${name} of type {} may not stand where {} is expected.",
+                variable.ty, location.ty
+            );
             self.fault(message, value);
         }
     }
 
     fn fault(&mut self, message: String, at: &Node<Value>) {
-        if self.faults.len() < TOLD {
+        if self.faults.len() < MOST_FAULTS {
             self.faults.push(Fault::new(message, self.lines.position(at.location())));
         }
     }
 }
 
-impl<'a> Place<'a> {
+impl<'a> Location<'a> {
     fn of(definition: &'a InputValueDefinition) -> Self {
         Self { ty: &definition.ty, has_default: definition.default_value.is_some() }
     }

@@ -27,14 +27,14 @@ const DEEPEST: usize = 128;
 #[derive(Debug)]
 pub(super) enum Shape {
     /// Whatever the object is.
-    One(Vec<Slot>),
+    One(Vec<ShapeField>),
     /// By the object's type.
-    ByType(Vec<(Key, Vec<Slot>)>),
+    ByType(Vec<(Key, Vec<ShapeField>)>),
 }
 
 /// One field of an object in the answer.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(super) struct ShapeField {
     pub(super) key: Key,
     pub(super) definition: Node<FieldDefinition>,
     /// What is inside, for objects.
@@ -115,7 +115,7 @@ impl<'a> Select<'a> {
         object: &Name,
         sets: &[&'a SelectionSet],
         depth: usize,
-    ) -> Result<(executor::SelectionSet, Vec<Slot>), PlanError> {
+    ) -> Result<(executor::SelectionSet, Vec<ShapeField>), PlanError> {
         let mut collected = Collected::default();
         collected.fields.reserve(sets.iter().map(|set| set.selections.len()).sum());
         self.collect(Some(object), object, sets, &mut collected)?;
@@ -160,7 +160,11 @@ impl<'a> Select<'a> {
         Ok(())
     }
 
-    fn fields(&mut self, fields: Fields<'a>, depth: usize) -> Result<(executor::SelectionSet, Vec<Slot>), PlanError> {
+    fn fields(
+        &mut self,
+        fields: Fields<'a>,
+        depth: usize,
+    ) -> Result<(executor::SelectionSet, Vec<ShapeField>), PlanError> {
         let (mut items, mut slots) = (Vec::with_capacity(fields.len()), Vec::with_capacity(fields.len()));
         for (key, same) in fields {
             let (field, slot) = self.field(key, &same, depth)?;
@@ -181,7 +185,7 @@ impl<'a> Select<'a> {
         key: &str,
         same: &[&'a Node<Field>],
         depth: usize,
-    ) -> Result<(Positioned<executor::Field>, Slot), PlanError> {
+    ) -> Result<(Positioned<executor::Field>, ShapeField), PlanError> {
         let field = same[0];
         let position = self.document.position(field.location());
         self.left = self.left.checked_sub(1).ok_or(TooComplex { limit: "fields", allowed: self.allowed })?;
@@ -204,7 +208,7 @@ impl<'a> Select<'a> {
         if field.definition.ty.inner_named_type() == guard::STATISTICS {
             self.statistics.add(&merged, self.values_here)?;
         }
-        let slot = Slot { key: Key::new(key), definition: field.definition.clone(), inside, position };
+        let slot = ShapeField { key: Key::new(key), definition: field.definition.clone(), inside, position };
         Ok((Positioned::new(merged, position), slot))
     }
 

@@ -10,14 +10,14 @@ use apollo_compiler::{Name, Node, Schema};
 use async_graphql::Value;
 
 /// Judges a value of a scalar of our own, from a variable or a literal; says what is wrong with it.
-pub type Judge = fn(&Value) -> Result<(), String>;
+pub type ScalarCheck = fn(&Value) -> Result<(), String>;
 
 /// The schema, and which values its own scalars take.
 pub(super) struct Types {
     pub(super) schema: Valid<Schema>,
     /// The objects that an interface or union may turn out to be.
     objects: HashMap<Name, Vec<Name>>,
-    scalars: HashMap<&'static str, Judge>,
+    scalars: HashMap<&'static str, ScalarCheck>,
 }
 
 impl Types {
@@ -25,7 +25,7 @@ impl Types {
     ///
     /// # Errors
     /// Fails when the text cannot be parsed, or the schema is not valid.
-    pub(super) fn parse(sdl: &str, scalars: &[(&'static str, Judge)]) -> anyhow::Result<Self> {
+    pub(super) fn parse(sdl: &str, scalars: &[(&'static str, ScalarCheck)]) -> anyhow::Result<Self> {
         let schema = Schema::parse_and_validate(sdl, "schema.graphql");
         let schema = schema.map_err(|invalid| anyhow::anyhow!("{}", invalid.errors)).context("reading our own SDL")?;
         let mut objects = HashMap::new();
@@ -56,8 +56,8 @@ impl Types {
     }
 
     /// Judges a value of a scalar of our own. One that is not in the table takes everything.
-    pub(super) fn judge(&self, scalar: &Name, value: &Value) -> Result<(), String> {
-        self.scalars.get(scalar.as_str()).map_or(Ok(()), |judge| judge(value))
+    pub(super) fn check(&self, scalar: &Name, value: &Value) -> Result<(), String> {
+        self.scalars.get(scalar.as_str()).map_or(Ok(()), |check| check(value))
     }
 
     /// The fields of an input object.

@@ -7,7 +7,7 @@ use breaker::{Afterwards, Breaker, Outcome};
 use futures::TryStreamExt;
 
 use super::Layer;
-use crate::upstream::call::{Answer, AnswerBody, Call, CallResult, Class};
+use crate::upstream::call::{Call, CallResult, Class, UpstreamBody, UpstreamResponse};
 use crate::upstream::error::UpstreamError;
 
 /// An answer of 5xx that takes so long costs its caller time, like one that does not come.
@@ -32,7 +32,7 @@ impl<L: Layer> Layer for Circuit<L> {
         let class = call.class;
         let permit = self
             .breaker
-            .acquire(class.place(), &call.caller)
+            .acquire(class.index(), &call.caller)
             .map_err(|refused| UpstreamError::Refused { why: refused.why, retry_after: refused.retry_after })?;
         let began = Instant::now();
         let outcome = self.inner.call(call).await;
@@ -62,16 +62,16 @@ fn judge(class: Class, outcome: &CallResult, took: Duration) -> Outcome {
 
 /// A stream's call has ended with its headers (a live feed would hold a half-open permit for hours); a body that breaks
 /// off afterwards is broken all the same. A live feed is not: every one breaks off when the service restarts.
-fn watch(answer: Answer, afterwards: Afterwards) -> Answer {
+fn watch(answer: UpstreamResponse, afterwards: Afterwards) -> UpstreamResponse {
     let is_live = answer.is_live();
     let body = match answer.body {
-        AnswerBody::Stream(body) if !is_live => {
+        UpstreamBody::Stream(body) if !is_live => {
             let watched = body.into_data_stream().inspect_err(move |_| afterwards.record(Outcome::Broken));
-            AnswerBody::Stream(Body::from_stream(watched))
+            UpstreamBody::Stream(Body::from_stream(watched))
         }
         body => body,
     };
-    Answer { body, ..answer }
+    UpstreamResponse { body, ..answer }
 }
 
 #[cfg(test)]
@@ -87,7 +87,7 @@ mod tests {
 
     fn answer(status: u16, body: Bytes) -> CallResult {
         let status = StatusCode::from_u16(status).expect("a status");
-        Ok(Answer { status, headers: HeaderMap::new(), body: AnswerBody::Whole(body) })
+        Ok(UpstreamResponse { status, headers: HeaderMap::new(), body: UpstreamBody::Whole(body) })
     }
 
     #[test]

@@ -10,19 +10,19 @@ use async_graphql::{
 use futures::Stream;
 use futures::stream;
 use gateway::config::Guard;
-use gateway::graphql::plan::{Executor, Judge};
+use gateway::graphql::plan::{Executor, ScalarCheck};
 use serde_json::{Map, Value as Json, json};
 
 pub(super) type World = Executor<Query, Mutation, Ticks>;
 
 /// Builds the schema behind the pass.
 pub(super) fn world() -> World {
-    let scalars: &[(&str, Judge)] = &[("Long", judge::<Long>), ("Stamp", judge::<Stamp>)];
+    let scalars: &[(&str, ScalarCheck)] = &[("Long", check::<Long>), ("Stamp", check::<Stamp>)];
     let guard = Guard { cost: u64::MAX, directives: 1_000, aliases: 1_000, roots: 1_000, ..Guard::default() };
     Executor::new(Schema::build(Query, Mutation, Ticks), scalars, guard, true).expect("the schema is valid")
 }
 
-fn judge<T: ScalarType>(value: &Value) -> Result<(), String> {
+fn check<T: ScalarType>(value: &Value) -> Result<(), String> {
     if T::is_valid(value) { Ok(()) } else { Err("it is none".to_owned()) }
 }
 

@@ -11,15 +11,15 @@ use futures::FutureExt;
 
 /// An object that is answered at once. async-graphql makes a task of every field, for each might wait; of an amount of
 /// money that is most of what it costs.
-pub struct AtHand<T>(pub T);
+pub struct Immediate<T>(pub T);
 
-impl<T> From<T> for AtHand<T> {
+impl<T> From<T> for Immediate<T> {
     fn from(object: T) -> Self {
         Self(object)
     }
 }
 
-impl<T: ContainerType> AtHand<T> {
+impl<T: ContainerType> Immediate<T> {
     /// Nothing where something other than fields is selected (plans leave none of that), or where a field has to wait.
     fn at_once(&self, ctx: &ContextSelectionSet<'_>) -> Option<Value> {
         let selections = &ctx.item.node.items;
@@ -40,7 +40,7 @@ impl<T: ContainerType> AtHand<T> {
     }
 }
 
-impl<T: ContainerType> OutputType for AtHand<T> {
+impl<T: ContainerType> OutputType for Immediate<T> {
     fn type_name() -> Cow<'static, str> {
         T::type_name()
     }

@@ -30,12 +30,12 @@ type Kept = (String, Vec<(String, String)>);
 /// Copies of facets, kept in Redis per user: a copy can never show one user what is another's. What one user may keep has
 /// bounds, or its answers would push out what others keep.
 #[derive(Clone)]
-pub struct Copies(Arc<Inner>);
+pub struct StaleCache(Arc<Inner>);
 
 struct Inner {
     store: Store,
     script: Script,
-    bounds: config::Copies,
+    bounds: config::StaleCache,
     /// What was written last, by what was asked for: both as hashes.
     written: Cache<u64, u64>,
     hasher: RandomState,
@@ -43,17 +43,17 @@ struct Inner {
 
 /// One facet as it was.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Copy {
+pub struct StaleFacet {
     /// Clicks until then are counted.
     pub as_of: DateTime<Utc>,
     /// What was counted.
     pub value: FacetValue,
 }
 
-impl Copies {
+impl StaleCache {
     /// Keeps copies within bounds.
     #[must_use]
-    pub fn new(store: Store, bounds: config::Copies) -> Self {
+    pub fn new(store: Store, bounds: config::StaleCache) -> Self {
         let refresh = REFRESH.min(Duration::from_secs(bounds.keep_seconds) / 2);
         let written = Cache::builder().max_capacity(WRITTEN).time_to_live(refresh).build();
         let script = Script::new(include_str!("keep.lua"));
@@ -101,7 +101,7 @@ impl Copies {
 
     /// A facet and its copy as they are written, unless they are too large.
     fn written(&self, (facet, value): (&Facet, &FacetValue), batch: &StatsBatch) -> Option<(String, String)> {
-        let copy = Copy { as_of: batch.as_of, value: value.clone() };
+        let copy = StaleFacet { as_of: batch.as_of, value: value.clone() };
         let (facet, copy) = (serde_json::to_string(facet).ok()?, serde_json::to_string(&copy).ok()?);
         (facet.len() + copy.len() <= self.0.bounds.most_bytes).then_some((facet, copy))
     }
@@ -113,7 +113,7 @@ impl Copies {
         window: &Window,
         codes: &[String],
         facets: &[Facet],
-    ) -> HashMap<(String, Facet), Copy> {
+    ) -> HashMap<(String, Facet), StaleFacet> {
         let fields: Vec<String> = facets.iter().filter_map(|facet| serde_json::to_string(facet).ok()).collect();
         let mut reads = Pipeline::new();
         for code in codes {

@@ -5,13 +5,13 @@ use async_graphql::Pos;
 
 /// Where lines begin.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(super) struct LineIndex {
     starts: Vec<usize>,
     /// Bytes that begin no character, each by its offset.
     inner: Vec<usize>,
 }
 
-impl Lines {
+impl LineIndex {
     pub(super) fn of(text: &str) -> Self {
         let bytes = text.as_bytes();
         let mut lines = Self { starts: vec![0], inner: Vec::new() };
@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn lines_end_as_the_specification_says_and_columns_count_characters() {
         let text = "{ a\n  bé c\r\nd\re }";
-        let lines = Lines::of(text);
+        let lines = LineIndex::of(text);
         let at = |needle: char| {
             let Pos { line, column } = lines.at(text.find(needle).expect("a character"));
             (line, column)

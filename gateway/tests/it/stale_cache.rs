@@ -7,7 +7,7 @@ use breaker::Registry;
 use chrono::Utc;
 use contracts::rest::analytics::{Facet, FacetValue, NamedCount, StatsBatch, Window};
 use gateway::config;
-use gateway::copies::{Copies, Copy};
+use gateway::stale_cache::{StaleCache, StaleFacet};
 use gateway::store::Store;
 use kit::Sandbox;
 use serde_json::json;
@@ -24,13 +24,13 @@ fn batch(code: &str, names: usize) -> StatsBatch {
     StatsBatch { links: [(code.to_owned(), vec![value])].into(), as_of: Utc::now() }
 }
 
-async fn found(copies: &Copies, user: &str, codes: &[&str]) -> HashMap<(String, Facet), Copy> {
+async fn found(copies: &StaleCache, user: &str, codes: &[&str]) -> HashMap<(String, Facet), StaleFacet> {
     let codes: Vec<_> = codes.iter().map(|code| (*code).to_owned()).collect();
     copies.find(user, &window(), &codes, &FACETS).await
 }
 
 /// Waits until a copy of a code is there.
-async fn appears(copies: &Copies, code: &str) {
+async fn appears(copies: &StaleCache, code: &str) {
     let there = async || Ok((found(copies, "ana", &[code]).await.len() == 1).then_some(()));
     kit::eventually(Duration::from_secs(30), "the copy", there).await.expect("the copy is kept");
 }
@@ -41,7 +41,7 @@ async fn what_did_not_change_is_not_written_again() {
     let login = sandbox.redis("gateway");
     let settings = json!({ "url": login.url, "prefix": login.prefix });
     let store = Store::new(&serde_json::from_value(settings).expect("settings"), &Registry::new(10)).expect("a store");
-    let copies = Copies::new(store, config::Copies::default());
+    let copies = StaleCache::new(store, config::StaleCache::default());
     let client = redis::Client::open(login.url.as_str()).expect("a URL");
     let mut redis = client.get_multiplexed_async_connection().await.expect("a connection");
     copies.keep("ana", &window(), &FACETS, &batch("a", 10)).await;
@@ -69,8 +69,8 @@ async fn one_user_keeps_so_many_copies_of_such_a_size_and_others_keep_theirs() {
     let login = sandbox.redis("gateway");
     let settings = json!({ "url": login.url, "prefix": login.prefix });
     let store = Store::new(&serde_json::from_value(settings).expect("settings"), &Registry::new(10)).expect("a store");
-    let bounds = config::Copies { most_per_user: 3, most_bytes: 2_000, ..config::Copies::default() };
-    let copies = Copies::new(store, bounds);
+    let bounds = config::StaleCache { most_per_user: 3, most_bytes: 2_000, ..config::StaleCache::default() };
+    let copies = StaleCache::new(store, bounds);
     let kept = async |user: &str, code: &str| {
         copies.keep(user, &window(), &FACETS, &batch(code, 10)).await;
         let there = async || Ok((found(&copies, user, &[code]).await.len() == 1).then_some(()));
