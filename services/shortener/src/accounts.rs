@@ -29,17 +29,19 @@ pub fn consumer(catalogue: Catalogue) -> Registration<Accounts> {
 pub struct Accounts(Catalogue);
 
 impl Handler for Accounts {
-    async fn handle(&self, message: &Message) -> Result<(), HandleError> {
-        match message.kind.as_str() {
-            DisableLinks::TYPE => {
-                let command = message.decode::<DisableLinks>()?.data;
-                self.0.disable_all(command.auth_user_id, command.step).await?;
+    async fn handle(&self, batch: &[Message]) -> Result<(), HandleError> {
+        for message in batch {
+            match message.kind.as_str() {
+                DisableLinks::TYPE => {
+                    let command = message.decode::<DisableLinks>()?.data;
+                    self.0.disable_all(command.auth_user_id, command.step).await?;
+                }
+                EnableLinks::TYPE => {
+                    let command = message.decode::<EnableLinks>()?.data;
+                    self.0.enable_all(command.auth_user_id, command.step).await?;
+                }
+                _ => {}
             }
-            EnableLinks::TYPE => {
-                let command = message.decode::<EnableLinks>()?.data;
-                self.0.enable_all(command.auth_user_id, command.step).await?;
-            }
-            _ => {}
         }
         failpoint!("shortener.accounts.after_reply");
         Ok(())

@@ -35,10 +35,12 @@ pub struct Counterpart {
 struct Heard(Arc<Mutex<Vec<Message>>>);
 
 impl Handler for Heard {
-    async fn handle(&self, message: &Message) -> Result<(), HandleError> {
+    async fn handle(&self, batch: &[Message]) -> Result<(), HandleError> {
         let mut heard = self.0.lock().unwrap();
-        if !heard.iter().any(|known| known.id == message.id) {
-            heard.push(message.clone());
+        for message in batch {
+            if !heard.iter().any(|known| known.id == message.id) {
+                heard.push(message.clone());
+            }
         }
         Ok(())
     }

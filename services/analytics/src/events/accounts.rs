@@ -34,7 +34,17 @@ pub struct Accounts {
 }
 
 impl Handler for Accounts {
-    async fn handle(&self, message: &Message) -> Result<(), HandleError> {
+    async fn handle(&self, batch: &[Message]) -> Result<(), HandleError> {
+        for message in batch {
+            self.execute(message).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Accounts {
+    /// Does what one command says, and replies.
+    async fn execute(&self, message: &Message) -> Result<(), HandleError> {
         let (step, outcome) = match message.kind.as_str() {
             DetachStatistics::TYPE => {
                 let command = message.decode::<DetachStatistics>()?.data;
@@ -54,9 +64,7 @@ impl Handler for Accounts {
         failpoint!("analytics.accounts.after_reply");
         Ok(())
     }
-}
 
-impl Accounts {
     async fn detach(&self, owner: Uuid, step: &StepRef) -> Result<Outcome, HandleError> {
         self.database.bring_to(owner, step.saga_id, Stage::Detached).await?;
         failpoint!("analytics.detach.after_row");

@@ -33,9 +33,9 @@ pub fn consumer(database: Database) -> Registration<Links> {
 pub struct Links(Gathering);
 
 impl Handler for Links {
-    async fn handle(&self, message: &Message) -> Result<(), HandleError> {
-        if let Some(link) = link(message)? {
-            self.0.insert(link).await?;
+    async fn handle(&self, batch: &[Message]) -> Result<(), HandleError> {
+        for link in batch.iter().filter_map(|message| link(message).transpose()) {
+            self.0.insert(link?).await?;
         }
         Ok(())
     }

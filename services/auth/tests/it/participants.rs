@@ -68,7 +68,8 @@ impl Participants {
 }
 
 impl Handler for Obedient {
-    async fn handle(&self, message: &Message) -> Result<(), HandleError> {
+    async fn handle(&self, batch: &[Message]) -> Result<(), HandleError> {
+        let message = &batch[0];
         assert!(catalogue().iter().any(|entry| entry.kind == message.kind), "{} is no message of ours", message.kind);
         let command: Value = serde_json::from_str(message.data.get()).map_err(HandleError::permanent)?;
         let step: StepRef = serde_json::from_value(command["step"].clone()).map_err(HandleError::permanent)?;

@@ -19,19 +19,17 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 impl Inventory {
-    /// Turns the reservations of confirmed orders into decreases; `false` when one of the messages was handled
-    /// before, and nothing was done. A reservation that has expired takes its pieces again; where they are gone it is
+    /// Turns the reservations of confirmed orders into decreases, but for messages that were handled before. A reservation that has expired takes its pieces again; where they are gone it is
     /// short, and somebody must see to it.
     ///
     /// # Errors
     /// Fails when the database does.
-    pub async fn fulfil(&self, confirmed: &[(Uuid, &Message)], inbox: &Inbox) -> Result<bool, Error> {
+    pub async fn fulfil(&self, confirmed: &[(Uuid, &Message)], inbox: &Inbox) -> Result<(), Error> {
         let at = now();
         let mut tx = self.db.begin().await?;
-        if !inbox.accept_all(&mut tx, confirmed.iter().map(|(_, message)| *message)).await? {
-            tx.rollback().await?;
-            return Ok(false);
-        }
+        let fresh = inbox.accept(&mut tx, confirmed.iter().map(|(_, message)| *message)).await?;
+        let is_fresh = |message: &Message| fresh.iter().any(|fresh| fresh.id == message.id);
+        let confirmed: Vec<_> = confirmed.iter().filter(|(_, message)| is_fresh(message)).collect();
         failpoint!("inventory.fulfil.after_inbox");
         // The saga of an order has the order's id.
         let sagas: Vec<_> = confirmed.iter().map(|(order, _)| *order).collect();
@@ -48,7 +46,7 @@ impl Inventory {
         tx.on_commit(move || left.iter().for_each(Left::report));
         tx.commit().await?;
         failpoint!("inventory.fulfil.after_commit");
-        Ok(true)
+        Ok(())
     }
 
     /// Lets the pieces of a short reservation leave after all, now that there are enough again. One that is fulfilled

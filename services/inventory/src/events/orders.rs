@@ -5,21 +5,20 @@ use crate::app::Inventory;
 use contracts::{envelope::EventData, event::orders::OrderConfirmed};
 use messaging::{HandleError, Handler, Message, Registration, Subscription};
 use postgres::Inbox;
-use std::slice;
 
 /// The consumer's name: its queues are named after it.
 pub const CONSUMER: &str = "inventory.orders";
-/// How many orders are worked on at once, each lot in a transaction.
+/// How many orders are worked on at once, each batch in a transaction.
 pub const PARTITIONS: u16 = 2;
-/// How many orders a lot is at most.
-const TOGETHER: u16 = 32;
+/// How many orders a batch holds at most.
+const BATCH: u16 = 32;
 
 /// The consumer, which works on an inventory.
 #[must_use]
 pub fn consumer(inventory: Inventory) -> Registration<Orders> {
     Subscription::new(CONSUMER, [OrderConfirmed::TYPE])
         .partitions(PARTITIONS)
-        .together(TOGETHER)
+        .batch(BATCH)
         .handled_by(Orders { inventory, inbox: Inbox::new(CONSUMER) })
 }
 
@@ -29,20 +28,10 @@ pub struct Orders {
     inbox: Inbox,
 }
 
-impl Orders {
-    async fn fulfil(&self, messages: &[Message]) -> Result<bool, HandleError> {
-        let order = |message| Message::decode::<OrderConfirmed>(message).map(|event| (event.data.order_id, message));
-        let confirmed = messages.iter().map(order).collect::<Result<Vec<_>, _>>()?;
-        self.inventory.fulfil(&confirmed, &self.inbox).await.map_err(fail)
-    }
-}
-
 impl Handler for Orders {
-    async fn handle(&self, message: &Message) -> Result<(), HandleError> {
-        self.fulfil(slice::from_ref(message)).await.map(drop)
-    }
-
-    async fn handle_together(&self, messages: &[Message]) -> Result<bool, HandleError> {
-        self.fulfil(messages).await
+    async fn handle(&self, batch: &[Message]) -> Result<(), HandleError> {
+        let order = |message| Message::decode::<OrderConfirmed>(message).map(|event| (event.data.order_id, message));
+        let confirmed = batch.iter().map(order).collect::<Result<Vec<_>, _>>()?;
+        self.inventory.fulfil(&confirmed, &self.inbox).await.map_err(fail)
     }
 }

@@ -1,15 +1,4 @@
-//! Moves events between services without losing, doubling or reordering any.
-//!
-//! The way of an event: [`outbox`] (in the transaction that changed the state) → [`Relay`] →
-//! [`Publisher`] (confirmed by the broker) → exchange and streams ([`topology`]) → [`Consumer`]
-//! (one subject in order, tries, retry ladder, dead letters) → inbox (in the transaction of the
-//! effect). Every hop may repeat a message and none may drop it; the inbox drops the repeats.
-//!
-//! * Nothing is published that did not commit; nothing that committed stays unpublished.
-//! * Messages of one subject take effect in order, even while one of them fails: later ones wait
-//!   in its subject's queue, which [`ConsumerState`] remembers, until it succeeds or is dead-lettered.
-//! * A message keeps its id for ever: through redelivery, retries, dead letters and redrives.
-
+#![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
 mod app;

@@ -55,8 +55,8 @@ impl Message {
     }
 
     /// Runs `work` as caused by this message: what it sends carries the message's trace, and its ids as those of
-    /// cause and correlation. [`Handler::handle`](super::Handler::handle) runs so;
-    /// [`handle_together`](super::Handler::handle_together) says of which message each part of its work is.
+    /// cause and correlation. [`Handler::handle`](crate::Handler::handle) runs so for a batch of one; for a larger one it
+    /// says itself of which message each part of its work is.
     pub async fn scope<F: Future>(&self, work: F) -> F::Output {
         let request = Scope::of(self.correlation_id.as_deref(), self.span.clone());
         request.caused_by(self.id).run(work).await

@@ -1,6 +1,6 @@
 //! The inbox in Postgres: tables `inbox` and `inbox_versions`.
 
-use chrono::NaiveDate;
+use crate::column;
 use messaging::Message;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -17,47 +17,38 @@ impl Inbox {
         Self { consumer: consumer.into() }
     }
 
-    /// Notes the message as handled; `false` when it was handled before. Concurrent repeats wait
-    /// for each other's transaction.
+    /// Notes messages as handled, in one statement, and gives those that were not handled before, in their order.
+    /// Concurrent repeats wait for each other's transaction.
     ///
     /// # Errors
-    /// Fails when the database does.
-    pub async fn accept(&self, connection: &mut PgConnection, message: &Message) -> sqlx::Result<bool> {
-        self.accept_all(connection, [message]).await
-    }
-
-    /// Notes messages as handled, in one statement; `false` when one of them was handled before: then the transaction
-    /// is to be given up.
-    ///
-    /// # Errors
-    /// Fails when the database does.
-    pub async fn accept_all(
+    /// Fails when the database is away.
+    pub async fn accept<'m>(
         &self,
         connection: &mut PgConnection,
-        messages: impl IntoIterator<Item = &Message>,
-    ) -> sqlx::Result<bool> {
-        let messages: Vec<(Uuid, NaiveDate)> =
-            messages.into_iter().map(|message| (message.id, message.time.date_naive())).collect();
-        let inserted = sqlx::query(
+        messages: impl IntoIterator<Item = &'m Message>,
+    ) -> sqlx::Result<Vec<&'m Message>> {
+        let mut messages: Vec<&Message> = messages.into_iter().collect();
+        let accepted: Vec<Uuid> = sqlx::query_scalar(
             "INSERT INTO inbox (consumer, event_id, event_day)
              SELECT $1, event_id, event_day FROM unnest($2::uuid[], $3::date[]) AS message (event_id, event_day)
-             ON CONFLICT DO NOTHING",
+             ON CONFLICT DO NOTHING RETURNING event_id",
         )
         .bind(&self.consumer)
-        .bind(messages.iter().map(|(id, _)| *id).collect::<Vec<_>>())
-        .bind(messages.iter().map(|(_, day)| *day).collect::<Vec<_>>())
-        .execute(connection)
+        .bind(column(&messages, |message| message.id))
+        .bind(column(&messages, |message| message.time.date_naive()))
+        .fetch_all(connection)
         .await?;
-        Ok(inserted.rows_affected() == messages.len() as u64)
+        messages.retain(|message| accepted.contains(&message.id));
+        Ok(messages)
     }
 
-    /// Like [`accept`](Self::accept), and `false` also when the subject has been seen in this
+    /// Notes a message as handled; `false` when it was handled before, or the subject has been seen in this
     /// version or a newer one: for copies, which only the newest state matters to.
     ///
     /// # Errors
     /// Fails when the database does.
     pub async fn accept_newest(&self, connection: &mut PgConnection, message: &Message) -> sqlx::Result<bool> {
-        if !self.accept(connection, message).await? {
+        if self.accept(connection, [message]).await?.is_empty() {
             return Ok(false);
         }
         let version = i64::try_from(message.version).unwrap_or(i64::MAX);

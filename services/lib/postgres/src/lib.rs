@@ -1,21 +1,4 @@
-//! A service's way to its Postgres database: connections, transactions, and the tables that messaging needs.
-//!
-//! A use case begins a [`Tx`], writes, marks what is to be published, and commits:
-//!
-//! ```
-//! # use contracts::{envelope::Event, event::auth::UserDeleted};
-//! # use postgres::Db;
-//! async fn delete(db: &Db, user: uuid::Uuid, deleted: UserDeleted) -> sqlx::Result<()> {
-//!     let mut tx = db.begin().await?;
-//!     sqlx::query("DELETE FROM users WHERE id = $1").bind(user).execute(&mut *tx).await?;
-//!     tx.enqueue(Event::new(user.to_string(), 1, deleted)).await?;
-//!     tx.commit().await // wakes the relay, which publishes
-//! }
-//! ```
-//!
-//! [`AppPostgres::postgres`] opens the database of a unit, with its probe, relay and upkeep. [`Inbox`] drops repeated
-//! messages; a [`Db`] remembers for consumers which messages wait.
-
+#![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
 mod app;

@@ -27,7 +27,7 @@ const SWEEP_EVERY: Duration = Duration::from_millis(500);
 /// How many lots of replies are worked on at once, each in a transaction.
 const PARTITIONS: u16 = 2;
 /// How many replies a lot is at most.
-const TOGETHER: u16 = 32;
+const BATCH: u16 = 32;
 
 /// Runs the sagas of one service. Cloning is cheap; any number of processes may run the same ones.
 #[derive(Clone)]
@@ -204,7 +204,7 @@ impl Engine {
     pub fn replies(&self) -> Registration<Replies> {
         Subscription::to_commands(format!("{}.sagas", self.unit), [self.reply_to()])
             .partitions(PARTITIONS)
-            .together(TOGETHER)
+            .batch(BATCH)
             .handled_by(Replies::new(self.clone()))
     }
 

@@ -19,31 +19,32 @@ impl Replies {
 }
 
 impl Handler for Replies {
-    async fn handle(&self, message: &Message) -> Result<(), HandleError> {
-        let replied = message.decode::<Replied>()?.data;
-        let id = replied.step.saga_id;
-        match self.engine.transact(id, &Impulse::Reply(replied), Lock::Wait).await {
-            Ok(()) => Ok(()),
-            Err(Error::NotFound | Error::Refused(Refusal::Absorbed)) => {
-                absorbed(1);
-                tracing::debug!(saga.id = %id, "A reply that no saga waits for was absorbed.");
-                Ok(())
-            }
-            Err(Error::Answer(error)) => Err(HandleError::Permanent(error)),
-            Err(error) => Err(HandleError::transient(error)),
-        }
-    }
-
-    async fn handle_together(&self, messages: &[Message]) -> Result<bool, HandleError> {
+    async fn handle(&self, batch: &[Message]) -> Result<(), HandleError> {
         let replied = |message| Message::decode::<Replied>(message).map(|event| (message, event.data));
-        let replies = messages.iter().map(replied).collect::<Result<Vec<_>, _>>()?;
-        let moved = self.engine.transact_together(replies).await.map_err(HandleError::transient)?;
-        absorbed(moved.unwrap_or_default());
-        Ok(moved.is_some())
+        let replies = batch.iter().map(replied).collect::<Result<Vec<_>, _>>()?;
+        let moved = match <[_; 1]>::try_from(replies) {
+            Ok([(_, replied)]) => self.move_one(replied).await,
+            Err(replies) => self.engine.transact_all(replies).await,
+        };
+        let absorbed = moved.map_err(|error| match error {
+            Error::Answer(error) => HandleError::Permanent(error),
+            error => HandleError::transient(error),
+        })?;
+        ::metrics::counter!(metrics::ABSORBED).increment(absorbed);
+        Ok(())
     }
 }
 
-/// Counts replies that no saga waited for.
-fn absorbed(count: u64) {
-    ::metrics::counter!(metrics::ABSORBED).increment(count);
+impl Replies {
+    /// Moves one saga on, also past a local step that fails. Tells how many replies no saga waited for: none or one.
+    async fn move_one(&self, replied: Replied) -> Result<u64, Error> {
+        let id = replied.step.saga_id;
+        match self.engine.transact(id, &Impulse::Reply(replied), Lock::Wait).await {
+            Err(Error::NotFound | Error::Refused(Refusal::Absorbed)) => {
+                tracing::debug!(saga.id = %id, "A reply that no saga waits for was absorbed.");
+                Ok(1)
+            }
+            moved => moved.map(|()| 0),
+        }
+    }
 }

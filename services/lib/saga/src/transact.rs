@@ -61,19 +61,34 @@ impl Engine {
         lot::carry_out(tx, vec![transition]).await
     }
 
-    /// Moves sagas on by replies, in one transaction; nothing when two are for the same saga, which has to take one
-    /// after the other. Tells how many replies no saga waited for.
+    /// Moves sagas on by replies, in one transaction; those to the same saga one after the other. Tells how many replies
+    /// no saga waited for.
     ///
     /// # Errors
     /// When one of them cannot be moved, none is.
-    pub(crate) async fn transact_together(&self, replies: Vec<(&Message, Replied)>) -> Result<Option<u64>, Error> {
-        let ids: BTreeSet<Uuid> = replies.iter().map(|(_, replied)| replied.step.saga_id).collect();
-        if ids.len() < replies.len() {
-            return Ok(None);
-        }
+    pub(crate) async fn transact_all(&self, mut replies: Vec<(&Message, Replied)>) -> Result<u64, Error> {
         let mut tx = self.db.begin().await?;
-        let mut records = store::lock_all(&mut tx, &ids).await?;
-        let (mut lot, mut absorbed) = (Vec::new(), 0);
+        let mut absorbed = 0;
+        while !replies.is_empty() {
+            let mut sagas = BTreeSet::new();
+            let (firsts, later) = replies.into_iter().partition(|(_, replied)| sagas.insert(replied.step.saga_id));
+            absorbed += self.advance_all(&mut tx, &sagas, firsts).await?;
+            replies = later;
+        }
+        tx.commit().await?;
+        failpoint!("saga.step.after_commit");
+        Ok(absorbed)
+    }
+
+    /// Moves each of these sagas on by its reply.
+    async fn advance_all(
+        &self,
+        tx: &mut Tx,
+        sagas: &BTreeSet<Uuid>,
+        replies: Vec<(&Message, Replied)>,
+    ) -> Result<u64, Error> {
+        let mut records = store::lock_all(tx, sagas).await?;
+        let (mut batch, mut absorbed) = (Vec::new(), 0);
         for (message, replied) in replies {
             let place = records.iter().position(|record| record.id == replied.step.saga_id);
             let Some(record) = place.map(|place| records.swap_remove(place)) else {
@@ -81,14 +96,12 @@ impl Engine {
                 continue;
             };
             match message.scope(async { Transition::by(self, record, &Impulse::Reply(replied)) }).await {
-                Ok(transition) => lot.push(transition),
+                Ok(transition) => batch.push(transition),
                 Err(Error::Refused(Refusal::Absorbed)) => absorbed += 1,
                 Err(error) => return Err(error),
             }
         }
-        lot::carry_out(&mut tx, lot).await?;
-        tx.commit().await?;
-        failpoint!("saga.step.after_commit");
-        Ok(Some(absorbed))
+        lot::carry_out(tx, batch).await?;
+        Ok(absorbed)
     }
 }

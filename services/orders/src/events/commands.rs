@@ -9,7 +9,7 @@ use contracts::{
     envelope::EventData,
 };
 use messaging::{HandleError, Handler, Message, Outgoing, Registration, Subscription};
-use postgres::Db;
+use postgres::{Db, Tx};
 use serde_json::Value;
 
 /// The consumer's name: its queues are named after it.
@@ -30,25 +30,31 @@ pub struct Commands {
 }
 
 impl Handler for Commands {
-    async fn handle(&self, message: &Message) -> Result<(), HandleError> {
-        let command = message.decode::<EraseCustomer>()?.data;
+    async fn handle(&self, batch: &[Message]) -> Result<(), HandleError> {
         let mut tx = self.db.begin().await?;
-        if !self.inbox.accept(&mut tx, message).await? {
-            return Ok(());
+        for message in self.inbox.accept(&mut tx, batch).await? {
+            self.erase(&mut tx, message.decode::<EraseCustomer>()?.data).await?;
         }
-        let outcome = match commands::outcome(&mut tx, command.step()).await? {
+        chassis::failpoint!("orders.erase.after_reply");
+        Ok(tx.commit().await?)
+    }
+}
+
+impl Commands {
+    /// Erases a customer and replies.
+    async fn erase(&self, tx: &mut Tx, command: EraseCustomer) -> Result<(), HandleError> {
+        let outcome = match commands::outcome(tx, command.step()).await? {
             // A saga that was refused has turned back: a late attempt of it must not erase after all.
             Some(outcome) => outcome,
             None => {
-                let outcome = erased(self.shop.erase(&mut tx, command.auth_user_id).await?);
-                commands::note(&mut tx, command.step(), &outcome).await?;
+                let outcome = erased(self.shop.erase(tx, command.auth_user_id).await?);
+                commands::note(tx, command.step(), &outcome).await?;
                 outcome
             }
         };
         let reply = Outgoing::reply(Replied { step: command.step().clone(), outcome })?;
         tx.enqueue(reply).await?;
-        chassis::failpoint!("orders.erase.after_reply");
-        Ok(tx.commit().await?)
+        Ok(())
     }
 }
 

@@ -41,11 +41,14 @@ enum Copy {
 }
 
 impl Handler for Copies {
-    async fn handle(&self, message: &Message) -> Result<(), HandleError> {
-        let Some(copy) = read(message)? else { return Ok(()) };
+    async fn handle(&self, batch: &[Message]) -> Result<(), HandleError> {
         let mut tx = self.db.begin().await?;
-        if self.inbox.accept_newest(&mut tx, message).await? {
-            copy.save(&mut tx, message.version).await?;
+        for message in batch {
+            if let Some(copy) = read(message)?
+                && self.inbox.accept_newest(&mut tx, message).await?
+            {
+                copy.save(&mut tx, message.version).await?;
+            }
         }
         Ok(tx.commit().await?)
     }

@@ -176,7 +176,8 @@ pub(crate) fn payment_of(saga: Uuid) -> Uuid {
 }
 
 impl Handler for Plays {
-    async fn handle(&self, message: &Message) -> Result<(), HandleError> {
+    async fn handle(&self, batch: &[Message]) -> Result<(), HandleError> {
+        let message = &batch[0];
         let Self(inner, publisher) = self;
         inner.commands.lock().unwrap().push(seen(message));
         let Stepped { step } = serde_json::from_str(message.data.get())?;
@@ -203,7 +204,8 @@ impl Handler for Plays {
 }
 
 impl Handler for Listens {
-    async fn handle(&self, message: &Message) -> Result<(), HandleError> {
+    async fn handle(&self, batch: &[Message]) -> Result<(), HandleError> {
+        let message = &batch[0];
         match message.kind.as_str() {
             Replied::TYPE => self.0.replies.lock().unwrap().push(message.decode::<Replied>()?.data),
             _ => self.0.events.lock().unwrap().push(seen(message)),

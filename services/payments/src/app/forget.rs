@@ -21,7 +21,7 @@ impl Payments {
         erased_customers::insert(self.db.pool(), erased.customer_id, erased.erased_at).await?;
         failpoint!("payments.forget.after_note");
         let mut tx = self.db.begin().await?;
-        if inbox.accept(&mut tx, message).await? {
+        if !inbox.accept(&mut tx, [message]).await?.is_empty() {
             payments::hold_customer(&mut tx, erased.customer_id).await?;
             payments::forget_customer(&mut tx, erased.customer_id).await?;
             refunds::forget_customer(&mut tx, erased.customer_id).await?;

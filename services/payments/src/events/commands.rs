@@ -12,17 +12,17 @@ use messaging::{HandleError, Handler, Message, Registration, Subscription};
 
 /// The consumer's name: its queues are named after it.
 pub const CONSUMER: &str = "payments.commands";
-/// How many lots of commands are worked on at once, each in a transaction.
+/// How many batches of commands are worked on at once, each in a transaction.
 const PARTITIONS: u16 = 2;
-/// How many commands a lot is at most.
-const TOGETHER: u16 = 32;
+/// How many commands a batch holds at most.
+const BATCH: u16 = 32;
 
 /// The consumer.
 #[must_use]
 pub fn consumer(payments: Payments) -> Registration<Commands> {
     Subscription::to_commands(CONSUMER, [ChargePayment::TYPE, RefundPayment::TYPE])
         .partitions(PARTITIONS)
-        .together(TOGETHER)
+        .batch(BATCH)
         .handled_by(Commands(payments))
 }
 
@@ -30,26 +30,27 @@ pub fn consumer(payments: Payments) -> Registration<Commands> {
 pub struct Commands(Payments);
 
 impl Handler for Commands {
-    async fn handle(&self, message: &Message) -> Result<(), HandleError> {
-        match message.kind.as_str() {
-            ChargePayment::TYPE => self.0.charge(&[intent(message).await?]).await?,
-            RefundPayment::TYPE => self.0.undo(&message.decode::<RefundPayment>()?.data).await?,
-            other => return Err(HandleError::permanent(format!("{other} is no command of payments"))),
+    /// Charges that follow one another go together. What a failure leaves done is found done when the commands come again.
+    async fn handle(&self, batch: &[Message]) -> Result<(), HandleError> {
+        for alike in batch.chunk_by(|one, next| one.kind == next.kind) {
+            match alike[0].kind.as_str() {
+                ChargePayment::TYPE => {
+                    let mut intents = Vec::with_capacity(alike.len());
+                    for message in alike {
+                        intents.push(intent(message).await?);
+                    }
+                    self.0.charge(&intents).await?;
+                }
+                RefundPayment::TYPE => {
+                    for message in alike {
+                        let command = message.decode::<RefundPayment>()?.data;
+                        message.scope(self.0.undo(&command)).await?;
+                    }
+                }
+                other => return Err(HandleError::permanent(format!("{other} is no command of payments"))),
+            }
         }
         Ok(())
-    }
-
-    /// Only commands to charge go together: the others are rare.
-    async fn handle_together(&self, messages: &[Message]) -> Result<bool, HandleError> {
-        if messages.iter().any(|message| message.kind != ChargePayment::TYPE) {
-            return Ok(false);
-        }
-        let mut intents = Vec::with_capacity(messages.len());
-        for message in messages {
-            intents.push(intent(message).await?);
-        }
-        self.0.charge(&intents).await?;
-        Ok(true)
     }
 }
 

@@ -21,8 +21,11 @@ pub struct Customers {
 }
 
 impl Handler for Customers {
-    async fn handle(&self, message: &Message) -> Result<(), HandleError> {
-        let erased = message.decode::<CustomerErased>()?.data;
-        Ok(self.payments.forget(&self.inbox, message, &erased).await?)
+    async fn handle(&self, batch: &[Message]) -> Result<(), HandleError> {
+        for message in batch {
+            let erased = message.decode::<CustomerErased>()?.data;
+            self.payments.forget(&self.inbox, message, &erased).await?;
+        }
+        Ok(())
     }
 }

@@ -7,7 +7,7 @@ use futures::{
     FutureExt as _,
     future::{maybe_done, try_join_all},
 };
-use std::{future::Future, pin::pin, time::Duration};
+use std::{future::Future, pin::pin, slice, time::Duration};
 use tokio::time::sleep;
 
 /// How long the broker may take to bring to the log what it was routing, and how long the log must be silent to count
@@ -83,7 +83,7 @@ impl<H: Handler> Consumer<H> {
     }
 
     async fn keep(&self, record: &Record) -> anyhow::Result<()> {
-        match self.shared.handler.handle(&record.message).await {
+        match self.shared.handler.handle(slice::from_ref(&record.message)).await {
             Ok(()) => Ok(()),
             Err(HandleError::Transient(cause)) => Err(cause),
             Err(HandleError::Permanent(cause)) => {

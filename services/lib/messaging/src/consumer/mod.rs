@@ -24,28 +24,16 @@ const MEASURE_EVERY: Duration = Duration::from_secs(15);
 
 /// What a service does with the messages of one subscription.
 pub trait Handler: Send + Sync + 'static {
-    /// Handles one message: commits its effect together with its entry in the inbox.
+    /// Handles messages in this order, all of them or none: commits their effect together with their entries in the
+    /// inbox. What it sends for one of them is to run in that message's [`scope`](Message::scope).
     ///
-    /// It is called again after a failure, and may be called again after a success.
+    /// A batch holds one message, unless [`Subscription::batch`] allows more. Then it holds several only if none of them
+    /// failed or was delivered before. After a failure they come again, one by one; after a success they may.
     ///
     /// # Errors
     /// [`HandleError::Transient`] (what `?` makes of any error) is tried again;
-    /// [`HandleError::Permanent`] makes the message a dead letter.
-    fn handle(&self, message: &Message) -> impl Future<Output = Result<(), HandleError>> + Send;
-
-    /// Handles several messages, in this order, in one transaction: all of them or none. `false` when it did none,
-    /// because these do not go together. Then, and after a failure, [`handle`](Self::handle) gets them one by one.
-    ///
-    /// It is asked only where [`Subscription::together`] says so, with messages that have come meanwhile, none of
-    /// which has failed or been delivered before. What belongs to one of them is to run in its
-    /// [`scope`](Message::scope).
-    ///
-    /// # Errors
-    /// Whatever it is, the messages are handled one by one.
-    fn handle_together(&self, messages: &[Message]) -> impl Future<Output = Result<bool, HandleError>> + Send {
-        let _ = messages;
-        async { Ok(false) }
-    }
+    /// [`HandleError::Permanent`] makes a message that is alone a dead letter.
+    fn handle(&self, batch: &[Message]) -> impl Future<Output = Result<(), HandleError>> + Send;
 }
 
 /// Consumes one subscription with one handler. Several processes may run the same consumer: the

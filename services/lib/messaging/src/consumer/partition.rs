@@ -132,11 +132,11 @@ impl<H: Handler> Partition<H> {
         answer(channel.close(200, "done".into())).await
     }
 
-    /// Adds to a delivery those that have come meanwhile, as many as are handled together. Tells also why no more will
+    /// Adds to a delivery those that have come meanwhile, as many as a batch holds. Tells also why no more will
     /// come, if so: the client says that once.
     fn gather(&self, first: Delivery, deliveries: &mut lapin::Consumer) -> (Vec<Delivery>, Option<anyhow::Error>) {
         let mut come = vec![first];
-        while come.len() < self.shared.subscription.together
+        while come.len() < self.shared.subscription.batch
             && let Some(next) = deliveries.next().now_or_never()
         {
             match next.context(CANCELLED).and_then(|next| Ok(next?)) {
@@ -156,7 +156,7 @@ struct Active<'a, H> {
 }
 
 impl<H: Handler> Active<'_, H> {
-    /// Deals with deliveries, together or one by one, and acknowledges them; `false` when the process ends before it
+    /// Deals with deliveries, as one batch or one by one, and acknowledges them; `false` when the process ends before it
     /// is through.
     async fn settle_all(&mut self, come: &[Delivery]) -> anyhow::Result<bool> {
         let mut read: Vec<_> = come.iter().map(|delivery| self.read(delivery)).collect();
@@ -165,7 +165,7 @@ impl<H: Handler> Active<'_, H> {
             && read.iter().all(Result::is_ok)
         {
             let messages: Vec<Message> = read.into_iter().flatten().collect();
-            if self.together(&messages).await {
+            if self.several(&messages).await {
                 answer(last.ack(BasicAckOptions { multiple: true })).await?;
                 return Ok(true);
             }
@@ -180,8 +180,8 @@ impl<H: Handler> Active<'_, H> {
         Ok(true)
     }
 
-    /// Handles messages together; `false` when that does not go, and nothing was done.
-    async fn together(&mut self, messages: &[Message]) -> bool {
+    /// Handles messages as one batch; `false` when that does not go, and nothing was done.
+    async fn several(&mut self, messages: &[Message]) -> bool {
         let began = Instant::now();
         for message in messages {
             let is_first = message.attempt == 0 && !message.redelivered;
@@ -189,15 +189,14 @@ impl<H: Handler> Active<'_, H> {
                 return false;
             }
         }
-        match tries::together(&self.shared.handler, messages, &self.shared.subscription).await {
-            Ok(done) => {
-                let dealt_with = messages.iter().filter(|_| done);
-                dealt_with.for_each(|message| self.report(message, Outcome::Done, began));
-                done
+        match tries::several(&self.shared.handler, messages, &self.shared.subscription).await {
+            Ok(()) => {
+                messages.iter().for_each(|message| self.report(message, Outcome::Done, began));
+                true
             }
             Err(HandleError::Transient(error) | HandleError::Permanent(error)) => {
                 let error = format!("{error:#}");
-                tracing::info!(error, count = messages.len(), "Messages failed together and are handled one by one.");
+                tracing::info!(error, count = messages.len(), "A batch failed; its messages are handled one by one.");
                 false
             }
         }

@@ -11,7 +11,7 @@ pub struct Subscription {
     pub(crate) keys: Vec<String>,
     pub(crate) partitions: u16,
     pub(crate) prefetch: u16,
-    pub(crate) together: usize,
+    pub(crate) batch: usize,
     pub(crate) tries: u32,
     pub(crate) pause: Duration,
     pub(crate) limit: Duration,
@@ -33,7 +33,7 @@ impl Subscription {
             keys: types.into_iter().map(Into::into).collect(),
             partitions: 4,
             prefetch: 32,
-            together: 1,
+            batch: 1,
             tries: 3,
             pause: Duration::from_millis(100),
             limit: Duration::from_secs(30),
@@ -69,12 +69,12 @@ impl Subscription {
         self
     }
 
-    /// Sets up to how many messages of a partition, of those that have come meanwhile, are handled together (1: none
-    /// are): worth it where one transaction for all costs less than one for each. Behind several the next ones wait
+    /// Sets up to how many messages of a partition, of those that have come meanwhile, are one batch (1 by default):
+    /// worth it where one transaction for all costs less than one for each. Behind a batch of several the next one waits
     /// 30 ms for more. Fetches as many ahead.
     #[must_use]
-    pub fn together(mut self, most: u16) -> Self {
-        self.together = most.max(1).into();
+    pub fn batch(mut self, most: u16) -> Self {
+        self.batch = most.max(1).into();
         let prefetch = self.prefetch.max(most);
         self.prefetch(prefetch)
     }

@@ -3,7 +3,7 @@
 use super::{Handler, Subscription};
 use crate::{HandleError, Message};
 use futures::FutureExt;
-use std::panic::AssertUnwindSafe;
+use std::{panic::AssertUnwindSafe, slice};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -36,23 +36,23 @@ pub(super) async fn attempt<H: Handler>(
 }
 
 async fn once<H: Handler>(handler: &H, message: &Message, subscription: &Subscription) -> Result<(), HandleError> {
-    guard(subscription, message.scope(handler.handle(message))).await
+    guard(subscription, message.scope(handler.handle(slice::from_ref(message)))).await
 }
 
-/// Lets `handler` try several messages at once; says whether it did.
-pub(super) async fn together<H: Handler>(
+/// Lets `handler` try several messages at once.
+pub(super) async fn several<H: Handler>(
     handler: &H,
-    messages: &[Message],
+    batch: &[Message],
     subscription: &Subscription,
-) -> Result<bool, HandleError> {
-    guard(subscription, handler.handle_together(messages)).await
+) -> Result<(), HandleError> {
+    guard(subscription, handler.handle(batch)).await
 }
 
 /// Makes a panic and a delay failures.
-async fn guard<T>(
+async fn guard(
     subscription: &Subscription,
-    work: impl Future<Output = Result<T, HandleError>>,
-) -> Result<T, HandleError> {
+    work: impl Future<Output = Result<(), HandleError>>,
+) -> Result<(), HandleError> {
     match timeout(subscription.limit, AssertUnwindSafe(work).catch_unwind()).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(panic)) => {

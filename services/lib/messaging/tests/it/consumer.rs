@@ -193,9 +193,9 @@ async fn a_connection_that_is_cut_repeats_messages_but_loses_and_reorders_none()
 
 #[rstest]
 #[case::one_by_one(1)]
-#[case::together(8)]
+#[case::in_batches(8)]
 #[tokio::test]
-async fn queues_that_the_broker_has_lost_are_declared_and_consumed_from_again(#[case] together: u16) {
+async fn queues_that_the_broker_has_lost_are_declared_and_consumed_from_again(#[case] batch: u16) {
     let bench = Bench::new(ENGINES).await;
     let (seen, begun, go_on) = (Seen::default(), Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
     let (noting, beginning, going_on) = (seen.clone(), Arc::clone(&begun), Arc::clone(&go_on));
@@ -208,8 +208,8 @@ async fn queues_that_the_broker_has_lost_are_declared_and_consumed_from_again(#[
             Ok(())
         }
     });
-    let lots = subscription().partitions(1).together(together);
-    let running = Running::start(&bench.broker, lots, &MemoryState::default(), handler).await;
+    let batches = subscription().partitions(1).batch(batch);
+    let running = Running::start(&bench.broker, batches, &MemoryState::default(), handler).await;
     let publisher = bench.broker.publisher();
     // Behind the first, which is being handled, the others are fetched ahead when the broker says that it is over.
     publish(&publisher, (1..=3).map(|version| counted("a", version))).await.unwrap();

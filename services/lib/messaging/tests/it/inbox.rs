@@ -30,14 +30,14 @@ async fn postgres_accepts_an_event_once_and_only_what_committed_counts() {
     let (inbox, other) = (postgres::Inbox::new("auth.counting"), postgres::Inbox::new("auth.other"));
 
     let mut given_up = db.begin().await.unwrap();
-    assert!(inbox.accept(&mut given_up, &messages[0]).await.unwrap());
+    assert_eq!(inbox.accept(&mut given_up, &messages).await.unwrap().len(), 1);
     given_up.rollback().await.unwrap();
     let mut first = db.begin().await.unwrap();
-    assert!(inbox.accept(&mut first, &messages[0]).await.unwrap());
+    assert_eq!(inbox.accept(&mut first, &messages).await.unwrap().len(), 1);
     first.commit().await.unwrap();
     let mut second = db.begin().await.unwrap();
-    assert!(!inbox.accept(&mut second, &messages[0]).await.unwrap());
-    assert!(other.accept(&mut second, &messages[0]).await.unwrap(), "another consumer has its own entries");
+    assert!(inbox.accept(&mut second, &messages).await.unwrap().is_empty());
+    assert_eq!(other.accept(&mut second, &messages).await.unwrap().len(), 1, "another consumer has its own entries");
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn an_event_that_is_delivered_twice_takes_effect_once() {
         async move {
             let mut transaction = db.begin().await?;
             seen.add(&message);
-            if !inbox.accept(&mut transaction, &message).await? {
+            if inbox.accept(&mut transaction, [&message]).await?.is_empty() {
                 return Ok(());
             }
             let version = i64::try_from(message.version)?;
@@ -113,11 +113,11 @@ async fn an_event_of_a_week_that_has_no_partition_yet_moves_there_and_stays_hand
     let messages = messages(&bench, &[early]).await;
     let inbox = postgres::Inbox::new("auth.counting");
     let mut connection = db.pool().acquire().await.unwrap();
-    assert!(inbox.accept(&mut connection, &messages[0]).await.unwrap());
+    assert_eq!(inbox.accept(&mut connection, &messages).await.unwrap().len(), 1);
     postgres::prepare(db.pool()).await.unwrap();
     let moved = format!("SELECT count(*) FROM {newest}");
     assert_eq!(sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(moved)).fetch_one(db.pool()).await.unwrap(), 1);
-    assert!(!inbox.accept(&mut connection, &messages[0]).await.unwrap());
+    assert!(inbox.accept(&mut connection, &messages).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -130,6 +130,6 @@ async fn preparing_twice_is_harmless_and_an_old_event_finds_a_partition() {
     let messages = messages(&bench, &[old]).await;
     let inbox = postgres::Inbox::new("auth.counting");
     let mut connection = db.pool().acquire().await.unwrap();
-    assert!(inbox.accept(&mut connection, &messages[0]).await.unwrap());
-    assert!(!inbox.accept(&mut connection, &messages[0]).await.unwrap());
+    assert_eq!(inbox.accept(&mut connection, &messages).await.unwrap().len(), 1);
+    assert!(inbox.accept(&mut connection, &messages).await.unwrap().is_empty());
 }

@@ -1,6 +1,7 @@
 //! Messaging on real engines: nothing is lost, doubled or reordered, whatever fails.
 
 mod app;
+mod batches;
 mod consumer;
 mod dead_letters;
 mod history;
@@ -10,7 +11,6 @@ mod origin;
 mod outbox;
 mod publisher;
 mod stream;
-mod together;
 
 use anyhow::{Context as _, Result};
 use contracts::{
@@ -165,8 +165,11 @@ where
     F: Fn(Message) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<(), HandleError>> + Send + 'static,
 {
-    async fn handle(&self, message: &Message) -> Result<(), HandleError> {
-        (self.0)(message.clone()).await
+    async fn handle(&self, batch: &[Message]) -> Result<(), HandleError> {
+        for message in batch {
+            (self.0)(message.clone()).await?;
+        }
+        Ok(())
     }
 }
 

@@ -74,7 +74,8 @@ impl Participants {
 }
 
 impl Handler for Participants {
-    async fn handle(&self, message: &Message) -> Result<(), HandleError> {
+    async fn handle(&self, batch: &[Message]) -> Result<(), HandleError> {
+        let message = &batch[0];
         let command: Value = serde_json::from_str(message.data.get())?;
         let step: StepRef = serde_json::from_value(command["step"].clone())?;
         let mood = {
