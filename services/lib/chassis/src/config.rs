@@ -1,10 +1,9 @@
-//! Configuration: defaults, then a TOML file, then the environment; validated before any port opens.
+//! What every unit is configured with. Defaults, then a TOML file, then the environment; validated before any port opens.
 
-use anyhow::Context as _;
 use garde::Validate;
 use secrecy::SecretString;
-use serde::{Deserialize, de::DeserializeOwned};
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use serde::Deserialize;
+use std::{net::SocketAddr, time::Duration};
 
 /// What every unit is configured with, whatever it does.
 #[derive(Debug, Clone, Deserialize, Validate)]
@@ -214,61 +213,4 @@ pub struct Redis {
 pub struct Amqp {
     /// `amqp://user:password@host:port/vhost`.
     pub url: SecretString,
-}
-
-/// The sources of a unit's configuration, read and merged.
-pub struct Sources {
-    name: &'static str,
-    merged: config::Config,
-}
-
-impl Sources {
-    /// Reads the file, if any, and the environment's variables of the unit `name`.
-    ///
-    /// The variables are `<NAME>_<SECTION>__<KEY>`, for example `AUTH_HTTP__BIND`; those of the
-    /// keys in `lists` hold lists, separated by commas.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be read or is not TOML.
-    pub fn read(name: &'static str, lists: &[&str], file: Option<&PathBuf>) -> anyhow::Result<Self> {
-        let mut environment = config::Environment::with_prefix(name)
-            .prefix_separator("_")
-            .separator("__")
-            .list_separator(",")
-            .with_list_parse_key("http.trusted_proxies")
-            .try_parsing(true);
-        for key in lists {
-            environment = environment.with_list_parse_key(key);
-        }
-        let mut builder = config::Config::builder();
-        if let Some(file) = file {
-            builder = builder.add_source(config::File::from(file.as_path()));
-        }
-        let merged = builder
-            .add_source(environment)
-            .build()
-            .with_context(|| format!("the configuration of {name} could not be read"))?;
-        Ok(Self { name, merged })
-    }
-
-    /// Takes `T` out of the sources and validates it.
-    ///
-    /// # Errors
-    /// Fails when a value is missing, of the wrong type, or not valid; names it, never its value.
-    pub fn get<T>(&self) -> anyhow::Result<T>
-    where
-        T: DeserializeOwned + Validate<Context = ()>,
-    {
-        let name = self.name;
-        let value: T = self
-            .merged
-            .clone()
-            .try_deserialize()
-            .with_context(|| format!("the configuration of {name} could not be read"))?;
-        value
-            .validate()
-            .map_err(|report| anyhow::anyhow!("{}", report.to_string().trim().to_owned()))
-            .with_context(|| format!("the configuration of {name} is not valid"))?;
-        Ok(value)
-    }
 }

@@ -59,6 +59,7 @@ pub mod page;
 mod run;
 mod scope;
 pub mod server;
+mod sources;
 pub mod tasks;
 pub mod telemetry;
 pub mod together;

@@ -2,11 +2,12 @@
 
 use crate::{
     app::{App, Context, Service},
-    config::{Common, Sources},
+    config::Common,
     health,
     http::{Door, Limits, joined},
     jwt::crypto,
     server::{self, Patience},
+    sources::Sources,
     telemetry::Telemetry,
 };
 use anyhow::Context as _;
@@ -66,8 +67,7 @@ fn execute<S: Service>(arguments: &Arguments) -> anyhow::Result<()> {
     crate::failpoint::setup();
     let variable = format!("{}_CONFIG", S::NAME.to_uppercase());
     let file = arguments.config.clone().or_else(|| std::env::var_os(variable).map(PathBuf::from));
-    let sources = Sources::read(S::NAME, S::LISTS, file.as_ref())?;
-    let (common, config) = (sources.get::<Common>()?, sources.get::<S::Config>()?);
+    let (common, config) = Sources::read(S::NAME, S::LISTS, file.as_deref())?.get::<S::Config>()?;
     if let Some(Command::CheckConfig) = arguments.command {
         println!("The configuration of {} is valid.", S::NAME);
         return Ok(());

@@ -1,5 +1,6 @@
 //! The stories: a file per topic. Each starts Vitrine anew, in databases of its own.
 
+mod configuration;
 mod coverage;
 mod degradation;
 mod guard;
