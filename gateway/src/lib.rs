@@ -106,8 +106,6 @@ fn public(
     Ok(security::protect(router, &config.cors))
 }
 
-/// Returns the GraphQL schema as text.
-#[must_use]
 pub fn sdl() -> String {
     graphql::sdl()
 }

@@ -26,7 +26,6 @@ use crate::{graphql, operators, proxy};
 )]
 struct Description;
 
-/// Returns the description.
 pub(crate) fn document() -> utoipa::openapi::OpenApi {
     Description::openapi()
 }

@@ -24,11 +24,8 @@ pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key
 /// The client of a request: its address, and the user, if a token came.
 #[derive(Clone)]
 pub struct Origin {
-    /// The user, by a verified token.
     pub caller: Option<Caller>,
-    /// The client's address.
     pub address: IpAddr,
-    /// The request's id.
     pub request_id: Option<RequestId>,
     /// The client's own key for the creations in this request, or what is wrong with it.
     pub idempotency_key: Option<Result<IdempotencyKey, String>>,
@@ -37,8 +34,6 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Describes the client of the request that is being served.
-    #[must_use]
     pub fn new(caller: Option<Caller>, address: IpAddr) -> Self {
         let mut headers = chassis::client::context_headers();
         if let Ok(value) = HeaderValue::try_from(address.to_string()) {
@@ -58,7 +53,6 @@ impl Origin {
     }
 
     /// Starts a call to an upstream on this client's behalf.
-    #[must_use]
     pub fn call(&self, method: Method, path: impl Into<String>) -> Call {
         let mut call = Call::new(method, path);
         call.headers = self.headers.clone();
@@ -67,13 +61,11 @@ impl Origin {
     }
 
     /// Returns the headers that every call on this client's behalf carries.
-    #[must_use]
     pub const fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
     /// Returns what tells this client from others: the user, or else the address (of IPv6, its /64).
-    #[must_use]
     pub fn key(&self) -> &str {
         &self.key
     }
@@ -88,10 +80,6 @@ pub struct Admitted {
 }
 
 impl Admitted {
-    /// Returns the client.
-    ///
-    /// # Errors
-    /// Fails where a token came that is not valid, or that cannot be verified.
     pub fn known(self) -> Result<Origin, Failure> {
         match self.refusal {
             None => Ok(self.origin),
@@ -100,7 +88,6 @@ impl Admitted {
     }
 
     /// Returns the client, without a user where its token is bad: for operations that get a new token.
-    #[must_use]
     pub fn anyone(self) -> Origin {
         self.origin
     }

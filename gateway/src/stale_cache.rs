@@ -41,18 +41,13 @@ struct Inner {
     hasher: RandomState,
 }
 
-/// One facet as it was.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StaleFacet {
-    /// Clicks until then are counted.
     pub as_of: DateTime<Utc>,
-    /// What was counted.
     pub value: FacetValue,
 }
 
 impl StaleCache {
-    /// Keeps copies within bounds.
-    #[must_use]
     pub fn new(store: Store, bounds: config::StaleCache) -> Self {
         let refresh = REFRESH.min(Duration::from_secs(bounds.keep_seconds) / 2);
         let written = Cache::builder().max_capacity(WRITTEN).time_to_live(refresh).build();

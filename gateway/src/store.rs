@@ -25,9 +25,6 @@ pub struct Store {
 
 impl Store {
     /// Prepares the connection, which is made when it is first needed.
-    ///
-    /// # Errors
-    /// Fails when the address is not a Redis URL.
     pub fn new(config: &config::Redis, breakers: &Registry) -> anyhow::Result<Self> {
         let client = Client::open(config.url.expose_secret()).map_err(|_| anyhow::anyhow!("redis.url is not valid"))?;
         let settings = ConnectionManagerConfig::new()
@@ -42,7 +39,6 @@ impl Store {
     }
 
     /// Returns the whole name of a key.
-    #[must_use]
     pub fn key(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
@@ -80,9 +76,6 @@ impl Store {
     }
 
     /// Asks Redis for a sign of life, past the breaker.
-    ///
-    /// # Errors
-    /// Fails when there is none.
     pub async fn ping(&self) -> anyhow::Result<()> {
         let mut connection = self.connection.clone();
         let ping = redis::cmd("PING");

@@ -6,12 +6,10 @@ use http::Method;
 use super::{Auth, Client, ServiceError};
 
 impl Client<'_, Auth> {
-    /// Opens an account.
     pub async fn register(&self, request: &Register) -> Result<Session, ServiceError> {
         self.read(self.send_json(Method::POST, "/v1/users", request)?).await
     }
 
-    /// Begins a session.
     pub async fn log_in(&self, request: &Login) -> Result<Session, ServiceError> {
         self.read(self.send_json(Method::POST, "/v1/sessions", request)?).await
     }
@@ -21,12 +19,10 @@ impl Client<'_, Auth> {
         self.read(self.send_json(Method::POST, "/v1/sessions/refresh", request)?).await
     }
 
-    /// Ends a session.
     pub async fn revoke(&self, request: &RefreshToken) -> Result<(), ServiceError> {
         self.answer(self.send_json(Method::POST, "/v1/sessions/revoke", request)?).await.map(drop)
     }
 
-    /// Returns the user of the token.
     pub async fn me(&self) -> Result<User, ServiceError> {
         self.read(self.get("/v1/users/me")).await
     }

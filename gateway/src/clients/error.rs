@@ -14,32 +14,27 @@ use crate::upstream::error::UpstreamError;
 pub struct ServiceError {
     /// The service, or the gateway itself.
     pub service: String,
-    /// What the client is told.
     pub problem: Box<Problem>,
 }
 
 impl ServiceError {
     /// Makes an error of the gateway's own.
-    #[must_use]
     pub fn own(code: Code, detail: impl Into<String>) -> Self {
         Self { service: "gateway".to_owned(), problem: Box::new(Problem::new(code, detail)) }
     }
 
     /// Makes an error that names an argument.
-    #[must_use]
     pub fn argument(name: &str, message: impl Into<String>) -> Self {
         Self { service: "gateway".to_owned(), problem: Box::new(Problem::field(name, message)) }
     }
 
     /// Makes an error for what must not happen; the cause is logged and not told.
-    #[must_use]
     pub fn internal(cause: &dyn std::error::Error) -> Self {
         tracing::error!(error = %cause, "A request failed.");
         Self::own(Code::Internal, "The request id leads us to what happened.")
     }
 
     /// Makes the error for a call without an answer.
-    #[must_use]
     pub fn no_answer(service: &str, error: &UpstreamError) -> Self {
         let mut problem = Problem::new(error.code(), error.detail(service));
         problem.retry_after_ms = error.retry_after().map(millis);
@@ -48,7 +43,6 @@ impl ServiceError {
 
     /// Makes the error for an answer that is not a success. What the service says of the client's request is passed
     /// on; what it says of itself is told by kind only.
-    #[must_use]
     pub fn answered(service: &str, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let told = serde_json::from_slice::<Problem>(body).ok();
         let wait = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
@@ -67,7 +61,6 @@ impl ServiceError {
     }
 
     /// Makes the error for an answer of another shape than the contract's.
-    #[must_use]
     pub fn unreadable(service: &str, cause: &serde_json::Error) -> Self {
         tracing::error!(upstream = service, error = %cause, "An answer is not what the contract says.");
         let detail = format!("{service} gave an answer that cannot be read.");
@@ -75,7 +68,6 @@ impl ServiceError {
     }
 
     /// Calls a field of the service's request by the name of the argument that it was.
-    #[must_use]
     pub fn renamed(mut self, field: &str, argument: &str) -> Self {
         for error in self.problem.errors.iter_mut().filter(|error| error.field == field) {
             argument.clone_into(&mut error.field);
@@ -84,13 +76,11 @@ impl ServiceError {
     }
 
     /// Makes an error that names everything that is wrong with the arguments.
-    #[must_use]
     pub fn refused(failure: chassis::http::Failure) -> Self {
         Self { service: "gateway".to_owned(), problem: Box::new(failure.into_problem()) }
     }
 
     /// Whether an older answer may serve in place of this error: the service is away, rather than of another opinion.
-    #[must_use]
     pub fn is_absence(&self) -> bool {
         matches!(self.problem.code, Code::Unavailable | Code::Overloaded | Code::Timeout | Code::BadUpstream)
     }

@@ -16,7 +16,6 @@ impl Client<'_, Inventory> {
         self.find(format!("/v1/products/{id}")).await
     }
 
-    /// Returns a page of products.
     pub async fn products(&self, wanted: &ListProducts) -> Result<ProductPage, ServiceError> {
         let first = wanted.first.map(|first| first.to_string());
         let pairs =
@@ -35,7 +34,6 @@ impl Client<'_, Inventory> {
         self.read(self.send_json(Method::POST, "/v1/products", product)?).await
     }
 
-    /// Changes a product.
     pub async fn update(&self, id: Uuid, changes: &UpdateProduct) -> Result<Product, ServiceError> {
         self.read(self.send_json(Method::PATCH, format!("/v1/products/{id}"), changes)?).await
     }

@@ -49,12 +49,10 @@ pub struct Services {
 }
 
 impl Services {
-    /// Creates the services for requests of `origin`.
     pub fn new(upstreams: Upstreams, origin: Origin) -> Self {
         Self { upstreams, origin }
     }
 
-    /// Returns the client that asks.
     pub fn origin(&self) -> &Origin {
         &self.origin
     }

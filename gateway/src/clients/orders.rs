@@ -29,7 +29,6 @@ impl Client<'_, Orders> {
         Ok(found.orders)
     }
 
-    /// Returns a page of the user's orders.
     pub async fn orders(&self, wanted: &ListOrders) -> Result<OrderPage, ServiceError> {
         let first = wanted.first.map(|first| first.to_string());
         let status = wanted.status.map(contracts::rest::orders::OrderStatus::as_str);
@@ -78,7 +77,6 @@ impl Client<'_, Orders> {
         Ok(found.customers)
     }
 
-    /// Stores the user's data as a customer.
     pub async fn save_customer(&self, customer: &SaveCustomer) -> Result<Customer, ServiceError> {
         self.read(self.send_json(Method::PUT, "/v1/customer", customer)?).await
     }

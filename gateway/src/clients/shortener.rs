@@ -35,7 +35,6 @@ impl Client<'_, Shortener> {
         Ok(found.items)
     }
 
-    /// Returns a page of the user's links.
     pub async fn links(&self, wanted: &ListLinks) -> Result<LinkPage, ServiceError> {
         let first = wanted.first.map(|first| first.to_string());
         let pairs = [
@@ -59,7 +58,6 @@ impl Client<'_, Shortener> {
         self.read(call).await
     }
 
-    /// Changes a link.
     pub async fn update(&self, code: &str, changes: &UpdateLink) -> Result<Link, ServiceError> {
         let path = format!("/v1/links/{}", known(code)?);
         self.read(self.send_json(Method::PATCH, path, changes)?).await

@@ -10,24 +10,19 @@ use std::path::PathBuf;
 use garde::Validate;
 use serde::Deserialize;
 
-/// The gateway's configuration.
 #[derive(Debug, Clone, Deserialize, Validate)]
 #[garde(allow_unvalidated)]
 pub struct Config {
     /// Where copies are kept, and what operators did.
     pub redis: chassis::config::Redis,
-    /// The services behind the gateway.
     #[serde(default)]
     #[garde(dive)]
     pub upstreams: Upstreams,
-    /// The operators' address.
     #[serde(default)]
     pub operators: Operators,
-    /// GraphQL.
     #[serde(default)]
     #[garde(dive)]
     pub graphql: Graphql,
-    /// Rate limits.
     #[garde(dive)]
     pub limits: Limits,
     /// Which web pages may call.
@@ -37,12 +32,10 @@ pub struct Config {
     #[serde(default)]
     #[garde(dive)]
     pub copies: StaleCache,
-    /// The REST routes.
     #[serde(default)]
     pub proxy: Proxy,
 }
 
-/// The operators' address.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 pub struct Operators {
@@ -56,7 +49,6 @@ impl Default for Operators {
     }
 }
 
-/// GraphQL.
 #[derive(Debug, Clone, Deserialize, Validate)]
 #[garde(allow_unvalidated)]
 #[serde(default)]
@@ -69,7 +61,6 @@ pub struct Graphql {
     /// The largest documents that are executed.
     #[garde(dive)]
     pub guard: Guard,
-    /// Subscriptions.
     #[garde(dive)]
     pub live: Live,
     /// Documents that clients name by their hash.
@@ -169,7 +160,6 @@ pub struct Guard {
     /// Fields of an operation, fragments expanded.
     #[garde(range(min = 10))]
     pub fields: u64,
-    /// Fields inside fields.
     #[garde(range(min = 1, max = 64))]
     pub depth: u64,
     /// Aliases, fragments expanded.
@@ -209,7 +199,6 @@ impl Default for Guard {
     }
 }
 
-/// Rate limits.
 #[derive(Debug, Clone, Deserialize, Validate)]
 pub struct Limits {
     /// Where they are kept: a Redis of their own, from which nothing is evicted. See `docs/adr/0019-limits-have-a-redis-of-their-own.md`.
@@ -219,11 +208,9 @@ pub struct Limits {
     #[serde(default = "patience_ms")]
     #[garde(range(min = 1, max = 1_000))]
     pub patience_ms: u64,
-    /// For each client address.
     #[serde(default)]
     #[garde(dive)]
     pub address: AddressLimit,
-    /// For each user.
     #[serde(default)]
     #[garde(dive)]
     pub user: UserLimit,
@@ -293,7 +280,6 @@ impl Default for StaleCache {
     }
 }
 
-/// The REST routes.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 pub struct Proxy {

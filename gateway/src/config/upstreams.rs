@@ -15,7 +15,6 @@ pub struct Upstreams(#[garde(custom(names_are_routes), dive)] pub BTreeMap<Strin
 
 impl Upstreams {
     /// Returns every upstream with its address filled in.
-    #[must_use]
     pub fn resolved(&self) -> BTreeMap<String, Upstream> {
         let mut all = self.0.clone();
         for (name, url, tune) in DEFAULTS {
@@ -52,7 +51,6 @@ const DEFAULTS: &[(&str, &str, Tune)] = &[
     }),
 ];
 
-/// One service behind the gateway.
 #[derive(Debug, Clone, Default, Deserialize, Validate)]
 #[garde(allow_unvalidated)]
 #[serde(default, deny_unknown_fields)]
@@ -81,37 +79,27 @@ impl Upstream {
     ///
     /// # Panics
     /// Panics on an upstream that was not [resolved](Upstreams::resolved).
-    #[must_use]
     pub fn url(&self) -> &Url {
         self.url.as_ref().expect("validated and resolved")
     }
 
-    /// Returns how long a call may take.
-    #[must_use]
     pub fn deadline(&self) -> Duration {
         Duration::from_millis(self.deadline_ms.unwrap_or(2_000))
     }
 
-    /// Returns how long the answer to a write may take.
-    #[must_use]
     pub fn write_deadline(&self) -> Duration {
         self.write_deadline_ms.map_or(contracts::patience::WRITE, Duration::from_millis)
     }
 
-    /// Returns how long one try may take.
-    #[must_use]
     pub fn try_timeout(&self) -> Duration {
         Duration::from_millis(self.try_timeout_ms.unwrap_or(1_500))
     }
 
-    /// Returns how many calls may be under way.
-    #[must_use]
     pub fn concurrency(&self) -> usize {
         self.concurrency.unwrap_or(512)
     }
 
     /// Whether a path of the upstream may be reached from outside.
-    #[must_use]
     pub fn is_public(&self, path: &str) -> bool {
         let open = |allowed: &str| path == allowed || (allowed.ends_with('/') && path.starts_with(allowed));
         match &self.paths {

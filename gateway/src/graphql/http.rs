@@ -51,13 +51,10 @@ const LARGEST: usize = 1024 * 1024;
 
 /// What GraphQL requests are executed with.
 pub struct Graphql {
-    /// The schema.
     pub schema: GatewaySchema,
-    /// The services behind it.
     pub upstreams: Upstreams,
     /// The last statistics of each user.
     pub stale_cache: StaleCache,
-    /// How it is configured.
     pub config: Arc<config::Graphql>,
     /// What live connections are kept with.
     pub live: Live,
@@ -66,9 +63,6 @@ pub struct Graphql {
 }
 
 /// `GET` and `POST /graphql`, and the files of GraphiQL where it is wanted.
-///
-/// # Errors
-/// Fails when one of those files is not there.
 pub fn routes(graphql: Graphql) -> anyhow::Result<Router> {
     let answers = get(by_get).post(by_post).layer(DefaultBodyLimit::max(LARGEST));
     let files = graphql.config.graphiql.as_deref().map(graphiql::files).transpose()?;
@@ -269,7 +263,6 @@ impl Graphql {
         Loader::new(Services::new(self.upstreams.clone(), origin), self.stale_cache.clone())
     }
 
-    /// Gives a request what resolvers ask for.
     fn with_data(&self, request: Request, loader: Loader) -> Request {
         request.data(loader).data(self.config.live.clone())
     }

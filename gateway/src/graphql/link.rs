@@ -142,7 +142,6 @@ pub struct LinkEdge {
 
 impl LinkConnection {
     /// Makes a connection of a page; `is_first` says whether it is the list's first one.
-    #[must_use]
     pub fn new(page: shortener::LinkPage, is_first: bool) -> Self {
         let page_info = PageInfo::new(page.items.iter().map(|item| &item.cursor), page.has_next_page, is_first);
         let edge = |item: shortener::LinkItem| LinkEdge { cursor: item.cursor, node: item.link.into() };

@@ -47,17 +47,12 @@ pub type GatewaySchema = Executor<Query, Mutation, Subscription>;
 const SCALARS: &[(&str, ScalarCheck)] = &[("DateTime", Moment::check), ("Long", Long::check)];
 
 /// Builds the schema. Everything about a request comes with the request.
-///
-/// # Errors
-/// Fails when the schema is not valid.
 pub fn schema(config: &config::Graphql) -> anyhow::Result<GatewaySchema> {
     let builder = Schema::build(Query, Mutation, Subscription);
     let builder = if config.introspection { builder } else { builder.disable_introspection() };
     Executor::new(builder, SCALARS, config.guard.clone(), config.introspection)
 }
 
-/// The schema as a document.
-#[must_use]
 pub fn sdl() -> String {
     Schema::new(Query, Mutation, Subscription).sdl_with_options(SDLExportOptions::new().include_specified_by())
 }

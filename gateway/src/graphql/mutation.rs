@@ -200,9 +200,6 @@ fn change<'a>(ctx: &'a Context<'_>) -> &'a Services {
 
 /// Returns the key of a creation: the client's own, told apart by field where one request creates several, or else one
 /// that serves our own second try. The hash keeps it as short as a key must be, whatever the field is called.
-///
-/// # Errors
-/// Names the header when it holds no key.
 fn idempotency_key(ctx: &Context<'_>) -> Result<String, ServiceError> {
     let field = match ctx.path_node.as_ref().map(|node| node.segment) {
         Some(QueryPathSegment::Name(name)) => name,

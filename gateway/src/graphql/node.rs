@@ -54,9 +54,6 @@ enum NodeType {
 type Found<'a> = BoxFuture<'a, Result<Option<Node>, ServiceError>>;
 
 /// Finds the thing of that id, if the client may see it: exactly what the field of its type would tell.
-///
-/// # Errors
-/// Fails when it is nowhere, and a service that may have it is away.
 pub(super) async fn node(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, ServiceError> {
     let Some(id) = uuid(id) else { return Ok(None) };
     let asked = NodeType::asked(ctx);

@@ -243,7 +243,6 @@ pub struct OrderEdge {
 
 impl OrderConnection {
     /// Makes a connection of a page; `is_first` says whether it is the list's first one.
-    #[must_use]
     pub fn new(page: orders::OrderPage, is_first: bool) -> Self {
         let page_info = PageInfo::new(page.items.iter().map(|item| &item.cursor), page.has_next_page, is_first);
         let edge = |item: orders::OrderEdge| OrderEdge { cursor: item.cursor, node: item.order.into() };

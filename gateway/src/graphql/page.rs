@@ -28,9 +28,6 @@ impl PageInfo {
 }
 
 /// Reads how many are wanted.
-///
-/// # Errors
-/// Names the argument when it cannot be a number of things; what is too many is the service's to say.
 pub fn first(first: Option<i32>) -> Result<Option<u32>, ServiceError> {
     first.map(u32::try_from).transpose().map_err(|_| ServiceError::argument("first", "It must be 1 to 100."))
 }

@@ -88,7 +88,6 @@ pub struct ProductEdge {
 
 impl ProductConnection {
     /// Makes a connection of a page; `is_first` says whether it is the list's first one.
-    #[must_use]
     pub fn new(page: inventory::ProductPage, is_first: bool) -> Self {
         let page_info = PageInfo::new(page.items.iter().map(|item| &item.cursor), page.has_next_page, is_first);
         let edge = |item: inventory::ProductItem| ProductEdge { cursor: item.cursor, node: item.product.into() };

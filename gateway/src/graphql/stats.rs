@@ -117,7 +117,6 @@ impl LinkStats {
 
 impl LinkStats {
     /// Makes statistics that are not loaded yet.
-    #[must_use]
     pub const fn new(code: String, window: Window) -> Self {
         Self { code, window }
     }

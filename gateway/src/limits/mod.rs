@@ -45,10 +45,6 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Creates the limits.
-    ///
-    /// # Errors
-    /// Fails when the address of their Redis is not valid.
     pub fn new(config: &config::Limits) -> anyhow::Result<Self> {
         let (address, user) = (config.address, config.user);
         let address = Quota { name: "address", per_second: address.per_second, burst: address.burst };
@@ -89,9 +85,6 @@ impl Limits {
     }
 
     /// Succeeds when limits hold over all gateways, for readiness.
-    ///
-    /// # Errors
-    /// Fails while their Redis is away.
     pub async fn probe(&self) -> anyhow::Result<()> {
         self.shared.probe().await
     }
@@ -123,19 +116,15 @@ pub(crate) fn subscriber(address: IpAddr) -> String {
     }
 }
 
-/// A request too many.
 #[derive(Debug)]
 pub struct Limited(LimitStatus);
 
 impl Limited {
-    /// Returns the limit that was exceeded.
-    #[must_use]
     pub const fn status(&self) -> &LimitStatus {
         &self.0
     }
 
     /// Turns it into the problem that clients are answered.
-    #[must_use]
     pub fn into_failure(self) -> Failure {
         let detail = format!("Too many requests of one {}.", self.0.quota.name);
         Failure::new(Code::RateLimited, detail).retry_after(self.0.until_next)
@@ -144,7 +133,6 @@ impl Limited {
 
 impl LimitStatus {
     /// Returns the status that leaves less.
-    #[must_use]
     pub const fn tighter(self, other: Self) -> Self {
         if self.remaining <= other.remaining { self } else { other }
     }

@@ -30,9 +30,6 @@ struct Inner {
 
 impl Shared {
     /// Prepares the connection, which is made when it is first needed.
-    ///
-    /// # Errors
-    /// Fails when the address is not a Redis URL.
     pub(super) fn new(config: &config::Limits) -> anyhow::Result<Self> {
         let client = Client::open(config.redis.url.expose_secret());
         let client = client.map_err(|_| anyhow::anyhow!("limits.redis.url is not valid"))?;
@@ -64,9 +61,6 @@ impl Shared {
     }
 
     /// Succeeds when Redis counts, for readiness.
-    ///
-    /// # Errors
-    /// Fails when it does not.
     pub(super) async fn probe(&self) -> anyhow::Result<()> {
         self.0.look().await
     }

@@ -15,16 +15,11 @@ use tokio_util::sync::CancellationToken;
 use crate::store::Store;
 pub use breakers::{BreakerView, ForceRequest, ForcedView, ReasonRequest, TransitionView};
 
-/// What operators' routes work with.
 #[derive(Clone)]
 pub struct Operators {
-    /// The breakers.
     pub breakers: Registry,
-    /// Where the audit log is kept.
     pub store: Store,
-    /// Verifies operators' tokens.
     pub verifier: Verifier,
-    /// Ends live streams.
     pub shutdown: CancellationToken,
 }
 

@@ -33,7 +33,6 @@ struct Proxy {
     live: Live,
 }
 
-/// `/api/<service>/…`.
 pub fn routes(upstreams: Upstreams, config: config::Proxy, live: Live) -> Router {
     let proxy = Proxy { upstreams, config, live };
     Router::new().route("/api/{service}/{*rest}", any(forward)).with_state(proxy)

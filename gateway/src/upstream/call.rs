@@ -18,7 +18,6 @@ use super::upload::Upload;
 /// What a call is for. Each class of an upstream has a breaker of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// It changes nothing.
     Read,
     /// It may change something.
     Write,
@@ -31,13 +30,11 @@ impl Class {
     pub const NAMES: &'static [&'static str] = &["read", "write", "redirect"];
 
     /// Returns the place of the class in a breaker.
-    #[must_use]
     pub const fn index(self) -> usize {
         self as usize
     }
 
     /// Judges a request by its method; a POST reads where its path says so.
-    #[must_use]
     pub fn of(method: &Method, path: &str) -> Self {
         let path = path.split('?').next().unwrap_or_default();
         let is_look_up = *method == Method::POST && LOOK_UPS.contains(&path);
@@ -60,15 +57,12 @@ const LOOK_UPS: [&str; 8] = [
 /// A call to an upstream, independent of which one. A copy is the same call, to be made again.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// What it is for.
     pub class: Class,
-    /// The method.
     pub method: Method,
     /// Path and query, as the upstream sees them.
     pub path: String,
     /// The headers, those for the trace and the request id included.
     pub headers: HeaderMap,
-    /// What is sent.
     pub payload: Payload,
     /// How the answer's body is wanted.
     pub reply: Reply,
@@ -92,14 +86,10 @@ pub type ParsedBody = Arc<dyn Any + Send + Sync>;
 pub type BodyParser = fn(&[u8]) -> serde_json::Result<ParsedBody>;
 
 /// Reads JSON as a `T`.
-///
-/// # Errors
-/// Fails when the bytes are not JSON, or not of a `T`.
 pub fn parse_as<T: DeserializeOwned + Send + Sync + 'static>(bytes: &[u8]) -> serde_json::Result<ParsedBody> {
     serde_json::from_slice::<T>(bytes).map(|body| Arc::new(body) as ParsedBody)
 }
 
-/// The body of a call.
 #[derive(Debug, Clone)]
 pub enum Payload {
     /// All of it, so that it can be sent again.
@@ -117,34 +107,26 @@ pub enum Reply {
     Stream,
 }
 
-/// What comes back from a call.
 pub type CallResult = Result<UpstreamResponse, UpstreamError>;
 
-/// What an upstream answered.
 #[derive(Debug)]
 pub struct UpstreamResponse {
-    /// The status.
     pub status: StatusCode,
-    /// The headers.
     pub headers: HeaderMap,
     /// The body, as the call wanted it.
     pub body: UpstreamBody,
 }
 
-/// The body of an answer.
 #[derive(Debug)]
 pub enum UpstreamBody {
-    /// All of it.
     Whole(Bytes),
     /// All of it, read by the call's own [`BodyParser`].
     Parsed(ParsedBody),
-    /// Still coming.
     Stream(Body),
 }
 
 impl Call {
     /// Starts a call without a body. GET, HEAD, PUT and DELETE are idempotent (RFC 9110, 9.2.2).
-    #[must_use]
     pub fn new(method: Method, path: impl Into<String>) -> Self {
         let path = path.into();
         Self {
@@ -165,7 +147,6 @@ impl Call {
 
 impl Call {
     /// Returns how much time its caller leaves.
-    #[must_use]
     pub fn left(&self) -> Option<Duration> {
         self.until.map(|until| until.saturating_duration_since(Instant::now()))
     }
@@ -173,7 +154,6 @@ impl Call {
 
 impl Payload {
     /// Whether all of it can still be sent.
-    #[must_use]
     pub fn is_unsent(&self) -> bool {
         match self {
             Self::Whole(_) => true,
@@ -184,14 +164,12 @@ impl Payload {
 
 impl UpstreamResponse {
     /// Whether the service says that it is well and has too much work: a problem with the code `overloaded`.
-    #[must_use]
     pub fn sheds(&self) -> bool {
         self.is_a(MEDIA_TYPE)
             && serde_json::from_slice::<Problem>(&self.bytes()).is_ok_and(|problem| problem.code == Code::Overloaded)
     }
 
     /// Whether the body is a live feed, which ends when the service does.
-    #[must_use]
     pub fn is_live(&self) -> bool {
         self.is_a("text/event-stream")
     }
@@ -202,7 +180,6 @@ impl UpstreamResponse {
     }
 
     /// Returns the body of an answer that was asked for as a whole and not read yet.
-    #[must_use]
     pub fn bytes(&self) -> Bytes {
         match &self.body {
             UpstreamBody::Whole(bytes) => bytes.clone(),

@@ -14,7 +14,6 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower::Service;
 
-/// How long it may take to connect.
 const CONNECT: Duration = Duration::from_secs(1);
 /// Makes connections, encrypted where the address says so.
 pub type Connector = HttpsConnector<Tcp>;
@@ -23,7 +22,6 @@ pub type Connector = HttpsConnector<Tcp>;
 ///
 /// # Panics
 /// Panics when the machine's certificates cannot be read.
-#[must_use]
 pub fn connector() -> Connector {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);

@@ -39,7 +39,6 @@ struct Idle {
     is_swept: bool,
 }
 
-/// Why there is no answer.
 #[derive(Debug)]
 pub enum SendError {
     /// There is no connection; nothing was sent.
@@ -50,16 +49,12 @@ pub enum SendError {
 
 impl Connections {
     /// Prepares connections to the scheme and authority of `to`.
-    #[must_use]
     pub fn new(connector: Connector, to: Uri) -> Self {
         Self(Arc::new(Inner { connector, to, idle: Mutex::default() }))
     }
 
     /// Sends a request and waits for the head of its answer. A connection that turns out to be closed before anything
     /// of the request was sent is replaced.
-    ///
-    /// # Errors
-    /// Fails when there is no connection, or when it breaks.
     pub async fn send(&self, mut request: Request<Body>) -> Result<Response<DrivenBody>, SendError> {
         loop {
             let used = self.0.idle.lock().take();
@@ -219,7 +214,6 @@ mod tests {
         (Connections::new(connect::connector(), to.parse().expect("a URI")), listener)
     }
 
-    /// Makes a call, and reads its answer.
     async fn ask(connections: &Connections) -> Bytes {
         let answer = connections.send(Request::new(Body::from("question"))).await.expect("an answer");
         answer.into_body().collect().await.expect("a body").to_bytes()

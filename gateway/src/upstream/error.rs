@@ -13,7 +13,6 @@ pub enum UpstreamError {
     /// The breaker does not let the call through.
     #[error("the breaker refuses the call: {why:?}")]
     Refused {
-        /// Why not.
         why: Refusal,
         /// When it is worth asking again.
         retry_after: Duration,
@@ -24,22 +23,17 @@ pub enum UpstreamError {
     /// The call cannot be put into HTTP: its address is longer than any may be.
     #[error("the call cannot be built: {0:#}")]
     Unbuildable(Arc<anyhow::Error>),
-    /// No answer came in time.
     #[error("no answer came in time")]
     Late,
-    /// No connection could be made.
     #[error("no connection could be made: {0:#}")]
     Unreachable(Arc<anyhow::Error>),
-    /// The connection broke off.
     #[error("the connection broke off: {0:#}")]
     Reset(Arc<anyhow::Error>),
-    /// The answer cannot be read.
     #[error("the answer cannot be read: {0:#}")]
     BadBody(Arc<anyhow::Error>),
     /// The client broke off its upload, or was too slow with it.
     #[error("the client did not send its body")]
     NoUpload,
-    /// The client's upload is larger than allowed.
     #[error("the client's body is too large")]
     TooLarge,
     /// The connection broke off before the upload was whole, and no answer came: nobody knows why.
@@ -52,7 +46,6 @@ pub enum UpstreamError {
 
 impl UpstreamError {
     /// Returns the code that clients are told.
-    #[must_use]
     pub fn code(&self) -> Code {
         match self {
             Self::Refused { .. } | Self::Unreachable(_) | Self::Reset(_) | Self::UploadCut(_) => Code::Unavailable,
@@ -66,7 +59,6 @@ impl UpstreamError {
     }
 
     /// Returns after how long another try may succeed.
-    #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused { retry_after, .. } => Some(*retry_after),
@@ -79,7 +71,6 @@ impl UpstreamError {
     }
 
     /// Returns what clients are told in words. It names the service and nothing behind it.
-    #[must_use]
     pub fn detail(&self, service: &str) -> String {
         match self {
             Self::Refused { why: Refusal::Caller, .. } => {
@@ -104,7 +95,6 @@ impl UpstreamError {
     }
 
     /// Turns it into the problem that REST clients are answered.
-    #[must_use]
     pub fn into_failure(self, service: &str) -> Failure {
         let failure = Failure::new(self.code(), self.detail(service));
         let failure = match self.retry_after() {

@@ -24,7 +24,6 @@ use stack::Stack;
 /// The one upstream that redirects.
 const REDIRECTS: &str = "shortener";
 
-/// One service behind the gateway.
 #[derive(Clone)]
 pub struct Upstream {
     name: Arc<str>,
@@ -34,8 +33,6 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// Creates the upstream with its own stack of layers.
-    #[must_use]
     pub fn new(name: &str, config: config::Upstream, breakers: &Registry, connector: connect::Connector) -> Self {
         let classes = if name == REDIRECTS { Class::NAMES } else { &Class::NAMES[..Class::Redirect.index()] };
         let breaker = breakers.breaker(name, classes, Recovery::Probe);
@@ -43,20 +40,14 @@ impl Upstream {
         Self { name: name.into(), stack, breaker, config: Arc::new(config) }
     }
 
-    /// Returns the upstream's name.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Returns how it is configured.
-    #[must_use]
     pub fn config(&self) -> &config::Upstream {
         &self.config
     }
 
-    /// Returns its breaker.
-    #[must_use]
     pub const fn breaker(&self) -> &Breaker {
         &self.breaker
     }
@@ -84,8 +75,6 @@ pub struct Upstreams {
 }
 
 impl Upstreams {
-    /// Creates every upstream that is configured.
-    #[must_use]
     pub fn new(configured: &config::Upstreams, breakers: &Registry) -> Self {
         let connector = connect::connector();
         let create = |(name, config): (String, config::Upstream)| {
@@ -95,8 +84,6 @@ impl Upstreams {
         Self { by_name: Arc::new(configured.resolved().into_iter().map(create).collect()) }
     }
 
-    /// Returns the upstream of that name.
-    #[must_use]
     pub fn get(&self, name: &str) -> Option<&Upstream> {
         self.by_name.get(name)
     }
@@ -109,7 +96,6 @@ impl Upstreams {
         &self.by_name[name]
     }
 
-    /// Returns every upstream, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Upstream> {
         self.by_name.values()
     }

@@ -23,7 +23,6 @@ const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
 /// The process, or the machine, has no descriptor left (Linux).
 const NO_DESCRIPTOR: [i32; 2] = [24, 23];
 
-/// The innermost layer: it makes the call.
 pub struct Transport {
     connections: Connections,
     host: HeaderValue,
@@ -31,7 +30,6 @@ pub struct Transport {
 
 impl Transport {
     /// Creates the transport to the upstream at `base`.
-    #[must_use]
     pub fn new(connector: Connector, base: &url::Url) -> Self {
         let to = Uri::try_from(base.as_str()).expect("what is a URL is a URI");
         let authority = to.authority().expect("the configuration was checked").as_str();

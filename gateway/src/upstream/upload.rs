@@ -21,7 +21,6 @@ pub enum Progress {
     Awaited,
     /// Everything was passed on.
     Whole,
-    /// The client broke off.
     BrokenOff,
     /// The client sent more than it may.
     TooLarge,
@@ -42,8 +41,6 @@ pub struct Upload {
 pub struct Watch(Arc<AtomicU8>);
 
 impl Watch {
-    /// Returns how far the upload has come.
-    #[must_use]
     pub fn progress(&self) -> Progress {
         match self.0.load(Ordering::Acquire) {
             0 => Progress::UnderWay,
@@ -68,20 +65,16 @@ impl Watch {
 
 impl Upload {
     /// Takes a client's body of at most `limit` bytes.
-    #[must_use]
     pub fn new(body: Body, limit: usize) -> Self {
         let size = body.size_hint();
         Self { body: Arc::new(Mutex::new(Some(body))), limit, size, watch: Watch(Arc::default()) }
     }
 
-    /// Returns the means to watch it.
-    #[must_use]
     pub fn watch(&self) -> Watch {
         self.watch.clone()
     }
 
     /// Whether nobody has begun to pass it on.
-    #[must_use]
     pub fn is_unsent(&self) -> bool {
         self.body.lock().is_some()
     }

@@ -29,9 +29,7 @@ pub type Values = HashMap<Name, Value>;
 /// Which limit a document breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooComplex {
-    /// Which limit.
     pub limit: &'static str,
-    /// How much is allowed.
     pub allowed: u64,
 }
 
@@ -44,7 +42,6 @@ impl fmt::Display for TooComplex {
 /// Why a document is not looked at any further.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GuardError {
-    /// It is larger than allowed.
     TooComplex(TooComplex),
     /// A fragment contains itself.
     Cycle(Name),
@@ -89,17 +86,11 @@ impl<'a> Definitions<'a> {
 
 /// Weighs everything in a document: validation looks at all of it, whichever operation is executed. A list whose length
 /// is a variable counts as one value; such a document is to be weighed again by [`check_operation`].
-///
-/// # Errors
-/// Refuses what is too large, or contains itself.
 pub fn check(document: &Document, guard: &Guard) -> Result<(), GuardError> {
     walk::check(&Definitions::of(document), guard)
 }
 
 /// Weighs an operation with its variables.
-///
-/// # Errors
-/// Refuses what is too large.
 pub fn check_operation(
     document: &Document,
     name: Option<&str>,
@@ -115,7 +106,6 @@ pub fn check_operation(
 }
 
 /// Whether the length of some list is a variable.
-#[must_use]
 pub fn depends_on_variables(document: &Document) -> bool {
     let parts = Definitions::of(document);
     let sets = parts.operations.iter().map(|operation| &operation.selection_set);

@@ -17,9 +17,6 @@ pub const fn most_tokens(guard: &Guard) -> usize {
 }
 
 /// Checks what the parser's time, memory and stack depend on.
-///
-/// # Errors
-/// Refuses what has more tokens, brackets in brackets, comments or strings than are allowed.
 pub fn check(query: &str, guard: &Guard) -> Result<(), TooComplex> {
     let mut tokens = Tokens::of(query);
     let (mut count, mut depth) = (0_usize, 0_usize);

@@ -14,7 +14,6 @@ use crate::config::Guard;
 pub const TYPE: &str = "LinkStats";
 /// What a window costs: a call of its own, and the totals, of which one counting tells several fields.
 const WINDOW: u64 = 10;
-/// What a series costs.
 const SERIES: u64 = 5;
 /// What a series of hours costs more: it has up to 744 points for each link.
 const HOURS: u64 = 10;
@@ -46,15 +45,11 @@ struct Window<'a> {
 
 impl<'a> Statistics<'a> {
     /// Begins with nothing, for an operation whose variables have these values.
-    #[must_use]
     pub const fn within(guard: &Guard, values: &'a Values) -> Self {
         Self { values, windows: Vec::new(), allowed: guard.statistics }
     }
 
     /// Adds a field of type [`TYPE`], whose own fields are merged, for so many links.
-    ///
-    /// # Errors
-    /// Refuses what all fields together cost, if that is too much.
     pub fn add(&mut self, field: &Field, links: u64) -> Result<(), TooComplex> {
         let asked = arguments(field, self.values);
         let known = self.windows.iter().position(|window| window.arguments == asked);

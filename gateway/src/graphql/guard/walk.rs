@@ -262,7 +262,6 @@ impl<'a> Walk<'a> {
 }
 
 /// Returns how many values a field may yield. Without the values of variables, a length that is one counts as one.
-#[must_use]
 pub fn length(name: &str, arguments: &[Node<Argument>], values: Option<&Values>) -> u64 {
     let usual = || LISTS.iter().find(|(list, _)| *list == name).map_or(1, |(_, length)| *length);
     let Some(argument) = arguments.iter().find(|argument| tells_length(argument)) else { return usual() };

@@ -35,7 +35,6 @@ pub struct Live {
 
 impl Live {
     /// Connections end when the context shuts down, which waits for their last word.
-    #[must_use]
     pub fn new(config: &config::Live, limits: Limits, context: &chassis::Context) -> Self {
         Self {
             verifier: context.verifier.clone(),
@@ -102,7 +101,6 @@ impl Permits {
     }
 }
 
-/// A permit that is taken.
 pub(crate) struct Permit {
     whose: String,
     permits: Permits,

@@ -3,7 +3,6 @@
 use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_TYPE};
 
-/// The media type of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Media {
     /// `application/graphql-response+json`: the status tells whether the request was one.
@@ -12,7 +11,6 @@ pub(super) enum Media {
     Json,
 }
 
-/// The result of negotiation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Accepted {
     Some(Media),
@@ -20,7 +18,6 @@ pub(super) enum Accepted {
 }
 
 impl Media {
-    /// Returns the header's value.
     pub(super) const fn content_type(self) -> &'static str {
         match self {
             Self::Graphql => "application/graphql-response+json; charset=utf-8",
@@ -56,7 +53,6 @@ pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
     accepted(headers).iter().any(|(range, quality)| range == "text/event-stream" && *quality > 0.0)
 }
 
-/// Whether a browser asks for a page.
 pub(super) fn wants_html(headers: &HeaderMap) -> bool {
     accepted(headers).iter().any(|(range, quality)| range == "text/html" && *quality > 0.0)
 }

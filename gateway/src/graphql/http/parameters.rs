@@ -4,7 +4,6 @@ use async_graphql::Variables;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// What is to be executed.
 #[derive(Deserialize)]
 #[serde(try_from = "Raw")]
 pub(super) struct Parameters {
@@ -58,7 +57,6 @@ impl TryFrom<Raw> for Parameters {
 }
 
 impl Parameters {
-    /// Reads the body of a POST.
     pub(super) fn from_json(body: &[u8]) -> Result<Self, String> {
         if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
             return Err("Requests are not taken in batches.".to_owned());

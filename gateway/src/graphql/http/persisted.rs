@@ -18,7 +18,6 @@ use crate::origin::Origin;
 use crate::store::Store;
 use contracts::problem::Code;
 
-/// The only version of the protocol.
 const VERSION: u64 = 1;
 /// How long Redis may take to write a document. Nobody waits for it.
 const WRITE_LIMIT: Duration = Duration::from_secs(1);
@@ -36,7 +35,6 @@ pub struct PersistedDocuments {
     bounds: config::Persisted,
 }
 
-/// A document in memory.
 struct CachedDocument {
     text: Arc<str>,
     /// When its last use was counted in Redis, in milliseconds of Unix time.
@@ -50,8 +48,6 @@ pub(super) struct NewDocument {
 }
 
 impl PersistedDocuments {
-    /// Keeps documents within bounds.
-    #[must_use]
     pub fn new(store: Store, bounds: config::Persisted) -> Self {
         let weigh = |hash: &Arc<str>, known: &Arc<CachedDocument>| {
             u32::try_from(hash.len() + known.text.len()).unwrap_or(u32::MAX)

@@ -49,7 +49,6 @@ impl From<Failure> for RequestError {
     }
 }
 
-/// Plans what the parameters ask for.
 pub(super) fn plan(parameters: &Parameters, schema: &GatewaySchema) -> Result<Plan, RequestError> {
     let Parameters { query, operation_name, variables, .. } = parameters;
     schema.plan(query, operation_name.as_deref(), variables).map_err(|error| {

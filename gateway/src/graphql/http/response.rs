@@ -37,7 +37,6 @@ impl GraphqlResponse {
         Self { data: executed.then_some(response.data), errors: response.errors }
     }
 
-    /// Refuses a request.
     pub(super) fn refused(why: RequestError, id: Option<&RequestId>) -> Self {
         let error = |fault: Fault| {
             let mut error = ServerError::new(fault.message, fault.location);

@@ -33,7 +33,6 @@ use message::{Close, Incoming, Outgoing};
 use threshold::Socket;
 pub(crate) use threshold::Stream;
 
-/// The protocol's name.
 const PROTOCOL: &str = "graphql-transport-ws";
 /// How many bytes a client may send before it says who it is, and with it.
 const INTRODUCTION: usize = 16 * 1024;
@@ -198,7 +197,6 @@ impl Connection {
         Ok(())
     }
 
-    /// Begins an operation.
     async fn subscribe(&mut self, id: String, parameters: Parameters) -> Result<Option<Message>, Close> {
         if self.permit.is_none() {
             return Err(Close::new(4401, "Unauthorized"));
@@ -230,7 +228,6 @@ impl Connection {
         Ok(None)
     }
 
-    /// Tells a step of an operation.
     fn tell(&mut self, id: &str, step: Step) -> Message {
         match step {
             Step::Response(response) => {

@@ -60,7 +60,6 @@ pub type Found<K> = Vec<(K, Result<<K as Key>::Value, ServiceError>)>;
 
 /// A thing to load: many of them cost one call.
 pub trait Key: Clone + Eq + Hash + Send + Sync + 'static {
-    /// What is loaded.
     type Value: Clone + Send + Sync + 'static;
     /// How many the service takes at once.
     const LIMIT: usize;
@@ -74,7 +73,6 @@ pub trait Key: Clone + Eq + Hash + Send + Sync + 'static {
 
 impl Loader {
     /// Creates what one request loads with.
-    #[must_use]
     pub fn new(services: Services, stale_cache: StaleCache) -> Self {
         Self(Arc::new(Inner { services, stale_cache, queues: Queues::default(), waiting: Mutex::default() }))
     }
@@ -121,9 +119,6 @@ pub fn forget(ctx: &Context<'_>) {
 }
 
 /// Loads one thing, together with what its neighbours load.
-///
-/// # Errors
-/// Fails as the service does.
 pub async fn load<K: Key>(ctx: &Context<'_>, key: K) -> Result<Option<K::Value>, ServiceError> {
     ctx.data_unchecked::<Loader>().one(&key).await
 }

@@ -15,20 +15,15 @@ use crate::metrics;
 /// One thing to know about one link.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StatsOf {
-    /// The link's short code.
     pub code: String,
-    /// The span of time.
     pub window: Window,
-    /// What is asked.
     pub facet: Facet,
 }
 
 /// What is known of it.
 #[derive(Debug, Clone)]
 pub struct LoadedFacet {
-    /// What was counted.
     pub value: FacetValue,
-    /// Clicks until then are counted.
     pub as_of: DateTime<Utc>,
     /// Whether it is a copy.
     pub stale: bool,

@@ -16,9 +16,6 @@ use super::types::Types;
 
 /// Coerces the variables of an operation. What the operation does not declare is left out; a variable that has neither
 /// a value nor a default is absent.
-///
-/// # Errors
-/// Names each variable, up to a few, whose value does not fit its type.
 pub(super) fn variables(
     types: &Types,
     document: &Document,
@@ -125,9 +122,6 @@ fn coerce_object(types: &Types, name: &Name, value: &Value) -> Result<Value, Coe
 }
 
 /// Coerces a value of a scalar.
-///
-/// # Errors
-/// Says what is wrong with it.
 pub(super) fn scalar(types: &Types, name: &Name, value: &Value) -> Result<Value, String> {
     let unfit = |what: &str| Err(format!("{name} takes {what}"));
     match (name.as_str(), value) {

@@ -29,9 +29,6 @@ pub(super) struct Document {
 
 impl Document {
     /// Parses, weighs and validates a text. What each of these steps costs is bounded by the one before.
-    ///
-    /// # Errors
-    /// Refuses what is too large, or not valid.
     pub(super) fn parse(text: &str, types: &Types, guard: &Guard) -> Result<Self, PlanError> {
         guard::scan(text, guard)?;
         let lines = LineIndex::of(text);

@@ -13,15 +13,12 @@ const LONGEST: usize = 300;
 /// Why there is no plan for a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanError {
-    /// What is wrong, at least one fault.
     pub faults: Vec<Fault>,
     kind: ErrorKind,
 }
 
-/// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// In words.
     pub message: String,
     /// Where in the document, if it is somewhere.
     pub location: Option<Pos>,
@@ -45,7 +42,6 @@ impl PlanError {
     }
 
     /// The code that clients are told.
-    #[must_use]
     pub const fn code(&self) -> Code {
         match self.kind {
             ErrorKind::TooComplex { .. } => Code::QueryTooComplex,
@@ -55,7 +51,6 @@ impl PlanError {
     }
 
     /// The limit that the document breaks, if that is why.
-    #[must_use]
     pub const fn limit(&self) -> Option<&'static str> {
         match self.kind {
             ErrorKind::TooComplex { limit } => Some(limit),
@@ -63,7 +58,6 @@ impl PlanError {
         }
     }
 
-    /// How many bytes of memory it takes, roughly.
     pub(super) fn bytes(&self) -> usize {
         // What a cache needs for each entry, and what each fault needs beside its message.
         256 + self.faults.iter().map(|fault| 64 + fault.message.len()).sum::<usize>()

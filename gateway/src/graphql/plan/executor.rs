@@ -35,9 +35,6 @@ where
     S: SubscriptionType + 'static,
 {
     /// Finishes a schema. `scalars` says which values its own scalars take.
-    ///
-    /// # Errors
-    /// Fails when the schema is not valid.
     pub fn new(
         builder: SchemaBuilder<Q, M, S>,
         scalars: &[(&'static str, ScalarCheck)],
@@ -50,16 +47,10 @@ where
         Ok(Self { schema, planner: Arc::new(planner) })
     }
 
-    /// The schema as a document.
-    #[must_use]
     pub fn sdl(&self) -> String {
         self.schema.sdl()
     }
 
-    /// Plans an operation.
-    ///
-    /// # Errors
-    /// Refuses documents that are too large or not valid, and variables that do not fit.
     pub fn plan(&self, text: &str, operation: Option<&str>, variables: &Variables) -> Result<Plan, PlanError> {
         self.planner.plan(text, operation, variables)
     }

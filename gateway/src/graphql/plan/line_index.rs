@@ -39,7 +39,6 @@ impl LineIndex {
         span.map(|span| self.at(span.offset()))
     }
 
-    /// How many bytes of memory it takes, roughly.
     pub(super) const fn bytes(&self) -> usize {
         (self.starts.len() + self.inner.len()) * size_of::<usize>()
     }

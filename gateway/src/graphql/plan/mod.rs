@@ -92,9 +92,6 @@ pub struct Plan {
 
 impl Planner {
     /// Reads a schema. `scalars` says which values its own scalars take.
-    ///
-    /// # Errors
-    /// Fails when the SDL is not valid.
     pub fn new(
         sdl: &str,
         scalars: &[(&'static str, ScalarCheck)],
@@ -106,9 +103,6 @@ impl Planner {
     }
 
     /// Plans the operation of a document that is named, or its only one.
-    ///
-    /// # Errors
-    /// Refuses documents that are too large or not valid, and variables that do not fit.
     pub fn plan(&self, text: &str, operation: Option<&str>, variables: &Variables) -> Result<Plan, PlanError> {
         let document = self.document(text)?;
         let operation = document.executable.operations.get(operation).map_err(|_| unknown(operation))?;
@@ -202,8 +196,6 @@ impl Plan {
         }
     }
 
-    /// What kind of operation it is.
-    #[must_use]
     pub const fn kind(&self) -> OperationType {
         self.kind
     }

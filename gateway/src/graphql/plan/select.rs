@@ -32,7 +32,6 @@ pub(super) enum Shape {
     ByType(Vec<(Key, Vec<ShapeField>)>),
 }
 
-/// One field of an object in the answer.
 #[derive(Debug)]
 pub(super) struct ShapeField {
     pub(super) key: Key,
@@ -42,7 +41,6 @@ pub(super) struct ShapeField {
     pub(super) position: Pos,
 }
 
-/// The walk.
 pub(super) struct Select<'a> {
     pub(super) types: &'a Types,
     pub(super) document: &'a Document,

@@ -22,9 +22,6 @@ pub(super) struct Types {
 
 impl Types {
     /// Reads an SDL document.
-    ///
-    /// # Errors
-    /// Fails when the text cannot be parsed, or the schema is not valid.
     pub(super) fn parse(sdl: &str, scalars: &[(&'static str, ScalarCheck)]) -> anyhow::Result<Self> {
         let schema = Schema::parse_and_validate(sdl, "schema.graphql");
         let schema = schema.map_err(|invalid| anyhow::anyhow!("{}", invalid.errors)).context("reading our own SDL")?;

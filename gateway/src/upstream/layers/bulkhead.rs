@@ -25,8 +25,6 @@ pub struct Bulkhead<L> {
 }
 
 impl<L> Bulkhead<L> {
-    /// Creates the layer around another, with so many places.
-    #[must_use]
     pub fn new(upstream: &str, places: usize, inner: L) -> Self {
         let share = places.div_ceil(SHARE);
         Self { upstream: upstream.to_owned(), places: Semaphore::new(places), share, taken: Mutex::default(), inner }

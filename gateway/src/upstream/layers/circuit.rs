@@ -20,8 +20,6 @@ pub struct Circuit<L> {
 }
 
 impl<L> Circuit<L> {
-    /// Creates the layer of a breaker around another.
-    #[must_use]
     pub const fn new(breaker: Breaker, inner: L) -> Self {
         Self { breaker, inner }
     }

@@ -19,8 +19,6 @@ pub struct Deadline<L> {
 }
 
 impl<L> Deadline<L> {
-    /// Creates the layer around another, with the upstream's usual limit.
-    #[must_use]
     pub const fn new(limit: Duration, inner: L) -> Self {
         Self { limit, inner }
     }

@@ -13,8 +13,6 @@ pub struct Measure<L> {
 }
 
 impl<L> Measure<L> {
-    /// Creates the layer around another.
-    #[must_use]
     pub fn new(upstream: &str, inner: L) -> Self {
         Self { upstream: upstream.to_owned(), inner }
     }

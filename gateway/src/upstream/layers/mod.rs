@@ -21,6 +21,5 @@ use super::call::{Call, CallResult};
 /// One layer: it may answer itself, or pass the call on to the layer inside it, and look at what comes back. Each layer
 /// holds the next, so that a call is one future, however many layers it passes.
 pub trait Layer: Send + Sync + 'static {
-    /// Handles the call.
     fn call(&self, call: Call) -> impl Future<Output = CallResult> + Send;
 }

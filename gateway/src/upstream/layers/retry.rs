@@ -34,7 +34,6 @@ pub struct Retry<L> {
 
 impl<L> Retry<L> {
     /// Creates the layer around another, for an upstream whose tries take at most `try_timeout`.
-    #[must_use]
     pub fn new(upstream: &str, try_timeout: Duration, inner: L) -> Self {
         Self { upstream: upstream.to_owned(), try_timeout, budget: Mutex::new(SAVINGS), inner }
     }

@@ -37,8 +37,6 @@ struct Flights {
 }
 
 impl<L: Layer> SingleFlight<L> {
-    /// Creates the layer around another.
-    #[must_use]
     pub fn new(inner: L) -> Self {
         Self { flights: Arc::default(), inner: Arc::new(inner) }
     }

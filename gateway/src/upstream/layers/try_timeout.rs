@@ -17,8 +17,6 @@ pub struct TryTimeout<L> {
 }
 
 impl<L> TryTimeout<L> {
-    /// Creates the layer around another.
-    #[must_use]
     pub const fn new(limit: Duration, inner: L) -> Self {
         Self { limit, inner }
     }

@@ -10,7 +10,6 @@ use axum::{
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use std::{fs, path::Path};
 
-/// What the folder holds.
 const FILES: [(&str, &str); 4] = [
     ("react.js", SCRIPT),
     ("react-dom.js", SCRIPT),
@@ -22,15 +21,11 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data:; font-src 'self' data:; connect-src 'self' ws: wss:";
 
-/// The page.
 pub(super) fn page() -> Response {
     ([(CONTENT_SECURITY_POLICY, POLICY)], Html(include_str!("page.html"))).into_response()
 }
 
 /// The files that the page asks for, read from `folder` once.
-///
-/// # Errors
-/// Fails when one of them is not there.
 pub(super) fn files(folder: &Path) -> anyhow::Result<Router> {
     let start = ("start.js", SCRIPT, Bytes::from_static(include_bytes!("start.js")));
     let mut router = Router::new().merge(file(start));

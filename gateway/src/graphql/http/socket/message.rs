@@ -10,7 +10,6 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use super::super::parameters::Parameters;
 use super::super::response::GraphqlResponse;
 
-/// What a client says.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Incoming {
@@ -43,7 +42,6 @@ fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     if id.is_empty() { Err(D::Error::custom("an id must not be empty")) } else { Ok(id) }
 }
 
-/// What the gateway says.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Outgoing<'a> {
@@ -82,7 +80,6 @@ impl From<Outgoing<'_>> for Message {
     }
 }
 
-/// Why the connection is closed.
 #[derive(Debug)]
 pub(super) struct Close {
     code: u16,
