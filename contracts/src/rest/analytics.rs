@@ -94,7 +94,7 @@ pub enum Facet {
 }
 
 /// What is known of one facet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum FacetValue {
     /// For [`Facet::Totals`] and [`Facet::PreviousTotals`].
@@ -112,7 +112,7 @@ pub enum FacetValue {
 }
 
 /// Clicks and unique visitors.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub struct Totals {
     /// Redirects answered.
     pub clicks: u64,
@@ -121,7 +121,7 @@ pub struct Totals {
 }
 
 /// One point of a series.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub struct StatsPoint {
     /// When the point begins.
     pub at: DateTime<Utc>,
@@ -132,7 +132,7 @@ pub struct StatsPoint {
 }
 
 /// A value and how often it came.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub struct NamedCount {
     /// The value.
     pub name: String,

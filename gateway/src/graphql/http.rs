@@ -37,7 +37,7 @@ use crate::config;
 use crate::origin::{Admitted, Origin};
 use crate::stale_cache::StaleCache;
 use crate::upstream::Upstreams;
-use media::{Accepted, Media};
+use media::Media;
 use parameters::Parameters;
 use persisted::NewDocument;
 use prepare::{RequestError, only_gets_tokens};
@@ -166,12 +166,8 @@ impl ResponseFormat {
     /// Nothing where no answer is acceptable.
     fn of(headers: &HeaderMap, by_get: bool) -> Option<Self> {
         let takes_events = media::accepts_events(headers);
-        let media = match media::negotiate(headers) {
-            Accepted::Some(media) => Some(media),
-            Accepted::None if takes_events => None,
-            Accepted::None => return None,
-        };
-        Some(Self { by_get, media, takes_events })
+        let media = media::negotiate(headers);
+        (media.is_some() || takes_events).then_some(Self { by_get, media, takes_events })
     }
 
     fn plain(self) -> Media {

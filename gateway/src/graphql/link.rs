@@ -9,7 +9,6 @@ use super::immediate::Immediate;
 use super::load::{SalesOf, load};
 use super::moment::Moment;
 use super::money::Money;
-use super::page::PageInfo;
 use super::patch;
 use super::stats::LinkStats;
 use crate::clients::{ServiceError, argument};
@@ -119,33 +118,6 @@ impl From<shortener::Link> for Link {
             forward_query: link.forward_query,
             fallback_url: link.fallback_url,
         }
-    }
-}
-
-/// A page of links, newest first.
-#[derive(SimpleObject)]
-pub struct LinkConnection {
-    /// The links, each with its cursor.
-    edges: Vec<LinkEdge>,
-    /// Where the page stands.
-    page_info: Immediate<PageInfo>,
-}
-
-/// A link in a list.
-#[derive(SimpleObject)]
-pub struct LinkEdge {
-    /// Goes into `after` to go on behind this link.
-    cursor: String,
-    /// The link.
-    node: Link,
-}
-
-impl LinkConnection {
-    /// Makes a connection of a page; `is_first` says whether it is the list's first one.
-    pub fn new(page: shortener::LinkPage, is_first: bool) -> Self {
-        let page_info = PageInfo::new(page.items.iter().map(|item| &item.cursor), page.has_next_page, is_first);
-        let edge = |item: shortener::LinkItem| LinkEdge { cursor: item.cursor, node: item.link.into() };
-        Self { edges: page.items.into_iter().map(edge).collect(), page_info: page_info.into() }
     }
 }
 

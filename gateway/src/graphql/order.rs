@@ -11,7 +11,6 @@ use super::link::Link;
 use super::load::{CustomerOf, HistoryOf, LinkOf, PaymentOf, load};
 use super::moment::Moment;
 use super::money::Money;
-use super::page::PageInfo;
 use super::payment::Payment;
 use super::product::{Product, product};
 
@@ -220,32 +219,5 @@ pub struct OrderEvent {
 impl From<orders::OrderEvent> for OrderEvent {
     fn from(event: orders::OrderEvent) -> Self {
         Self { version: event.version, kind: event.kind, at: event.at.into(), data: Json(event.data) }
-    }
-}
-
-/// A page of orders, newest first.
-#[derive(SimpleObject)]
-pub struct OrderConnection {
-    /// The orders, each with its cursor.
-    edges: Vec<OrderEdge>,
-    /// Where the page stands.
-    page_info: Immediate<PageInfo>,
-}
-
-/// An order in a list.
-#[derive(SimpleObject)]
-pub struct OrderEdge {
-    /// Goes into `after` to go on behind this order.
-    cursor: String,
-    /// The order.
-    node: Order,
-}
-
-impl OrderConnection {
-    /// Makes a connection of a page; `is_first` says whether it is the list's first one.
-    pub fn new(page: orders::OrderPage, is_first: bool) -> Self {
-        let page_info = PageInfo::new(page.items.iter().map(|item| &item.cursor), page.has_next_page, is_first);
-        let edge = |item: orders::OrderEdge| OrderEdge { cursor: item.cursor, node: item.order.into() };
-        Self { edges: page.items.into_iter().map(edge).collect(), page_info: page_info.into() }
     }
 }

@@ -9,7 +9,6 @@ use super::immediate::Immediate;
 use super::load::{ProductOf, load};
 use super::moment::Moment;
 use super::money::{Money, MoneyInput};
-use super::page::PageInfo;
 use super::patch;
 
 /// A product.
@@ -65,33 +64,6 @@ impl From<inventory::Product> for Product {
 impl From<inventory::Stock> for Stock {
     fn from(stock: inventory::Stock) -> Self {
         Self { available: stock.available, on_hand: stock.on_hand, reserved: stock.reserved }
-    }
-}
-
-/// A page of products, newest first.
-#[derive(SimpleObject)]
-pub struct ProductConnection {
-    /// The products, each with its cursor.
-    edges: Vec<ProductEdge>,
-    /// Where the page stands.
-    page_info: Immediate<PageInfo>,
-}
-
-/// A product in a list.
-#[derive(SimpleObject)]
-pub struct ProductEdge {
-    /// Goes into `after` to go on behind this product.
-    cursor: String,
-    /// The product.
-    node: Product,
-}
-
-impl ProductConnection {
-    /// Makes a connection of a page; `is_first` says whether it is the list's first one.
-    pub fn new(page: inventory::ProductPage, is_first: bool) -> Self {
-        let page_info = PageInfo::new(page.items.iter().map(|item| &item.cursor), page.has_next_page, is_first);
-        let edge = |item: inventory::ProductItem| ProductEdge { cursor: item.cursor, node: item.product.into() };
-        Self { edges: page.items.into_iter().map(edge).collect(), page_info: page_info.into() }
     }
 }
 

@@ -6,13 +6,13 @@ use contracts::rest::orders::ListOrders;
 use contracts::rest::shortener::ListLinks;
 
 use super::customer::Customer;
-use super::link::{Link, LinkConnection};
+use super::link::Link;
 use super::load::{Me, load};
 use super::moment::Moment;
 use super::node::{Node, node};
-use super::order::{Order, OrderConnection, OrderStatus};
-use super::page;
-use super::product::{Product, ProductConnection};
+use super::order::{Order, OrderStatus};
+use super::page::{self, Connection};
+use super::product::Product;
 use super::session::User;
 use super::{services, uuid};
 use crate::clients::ServiceError;
@@ -57,11 +57,13 @@ impl Query {
         #[graphql(desc = "The cursor behind which to go on.")] after: Option<String>,
         #[graphql(desc = "Only links with this tag.")] tag: Option<String>,
         #[graphql(desc = "Only links whose title, code or target contains this.")] search: Option<String>,
-    ) -> Result<LinkConnection> {
+    ) -> Result<Connection<Link>> {
         let shortener = services(ctx).for_user()?.shortener();
         let is_first = after.is_none();
         let wanted = ListLinks { first: page::first(first)?, after, tag, search };
-        Ok(LinkConnection::new(shortener.links(&wanted).await?, is_first))
+        let page = shortener.links(&wanted).await?;
+        let items = page.items.into_iter().map(|item| (item.cursor, item.link));
+        Ok(Connection::new(items, page.has_next_page, is_first))
     }
 
     /// One of the user's orders, as it is or as it was at a moment; null where there is none.
@@ -81,11 +83,13 @@ impl Query {
         #[graphql(desc = "How many at most: 1 to 100.", default_with = "Some(20)")] first: Option<i32>,
         #[graphql(desc = "The cursor behind which to go on.")] after: Option<String>,
         #[graphql(desc = "Only orders that stand here.")] status: Option<OrderStatus>,
-    ) -> Result<OrderConnection> {
+    ) -> Result<Connection<Order>> {
         let orders = services(ctx).for_user()?.orders();
         let is_first = after.is_none();
         let wanted = ListOrders { first: page::first(first)?, after, status: status.map(Into::into) };
-        Ok(OrderConnection::new(orders.orders(&wanted).await?, is_first))
+        let page = orders.orders(&wanted).await?;
+        let items = page.items.into_iter().map(|item| (item.cursor, item.order));
+        Ok(Connection::new(items, page.has_next_page, is_first))
     }
 
     /// The user as a customer; null until `saveCustomer`.
@@ -100,10 +104,12 @@ impl Query {
         #[graphql(desc = "How many at most: 1 to 100.", default_with = "Some(20)")] first: Option<i32>,
         #[graphql(desc = "The cursor behind which to go on.")] after: Option<String>,
         #[graphql(desc = "Only products whose name or SKU contains this.")] search: Option<String>,
-    ) -> Result<ProductConnection> {
+    ) -> Result<Connection<Product>> {
         let is_first = after.is_none();
         let wanted = ListProducts { first: page::first(first)?, after, search };
-        Ok(ProductConnection::new(services(ctx).inventory().products(&wanted).await?, is_first))
+        let page = services(ctx).inventory().products(&wanted).await?;
+        let items = page.items.into_iter().map(|item| (item.cursor, item.product));
+        Ok(Connection::new(items, page.has_next_page, is_first))
     }
 
     /// A product, also for visitors without a token; null where there is none, or none on sale.

@@ -19,6 +19,7 @@ pub struct LinkStats {
 
 /// The width of a point of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "analytics::Granularity")]
 pub enum Granularity {
     /// An hour.
     Hour,
@@ -156,17 +157,6 @@ fn mixed_up() -> async_graphql::Error {
         "analytics answered something else than was asked.",
     );
     ServiceError { service: "analytics".to_owned(), problem: Box::new(problem) }.into()
-}
-
-impl From<Granularity> for analytics::Granularity {
-    fn from(granularity: Granularity) -> Self {
-        match granularity {
-            Granularity::Hour => Self::Hour,
-            Granularity::Day => Self::Day,
-            Granularity::Week => Self::Week,
-            Granularity::Month => Self::Month,
-        }
-    }
 }
 
 impl From<analytics::StatsPoint> for StatsPoint {

@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 
 use axum::body::Body;
@@ -38,28 +37,15 @@ pub struct Upload {
 
 /// Tells how far an [`Upload`] has come, while somebody else reads it.
 #[derive(Debug, Clone)]
-pub struct Watch(Arc<AtomicU8>);
+pub struct Watch(Arc<Mutex<Progress>>);
 
 impl Watch {
     pub fn progress(&self) -> Progress {
-        match self.0.load(Ordering::Acquire) {
-            0 => Progress::UnderWay,
-            1 => Progress::Whole,
-            2 => Progress::BrokenOff,
-            3 => Progress::TooLarge,
-            _ => Progress::Awaited,
-        }
+        *self.0.lock()
     }
 
     fn set(&self, progress: Progress) {
-        let number = match progress {
-            Progress::UnderWay => 0,
-            Progress::Whole => 1,
-            Progress::BrokenOff => 2,
-            Progress::TooLarge => 3,
-            Progress::Awaited => 4,
-        };
-        self.0.store(number, Ordering::Release);
+        *self.0.lock() = progress;
     }
 }
 
@@ -67,7 +53,12 @@ impl Upload {
     /// Takes a client's body of at most `limit` bytes.
     pub fn new(body: Body, limit: usize) -> Self {
         let size = body.size_hint();
-        Self { body: Arc::new(Mutex::new(Some(body))), limit, size, watch: Watch(Arc::default()) }
+        Self {
+            body: Arc::new(Mutex::new(Some(body))),
+            limit,
+            size,
+            watch: Watch(Arc::new(Mutex::new(Progress::UnderWay))),
+        }
     }
 
     pub fn watch(&self) -> Watch {

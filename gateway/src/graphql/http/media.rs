@@ -11,12 +11,6 @@ pub(super) enum Media {
     Json,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Accepted {
-    Some(Media),
-    None,
-}
-
 impl Media {
     pub(super) const fn content_type(self) -> &'static str {
         match self {
@@ -27,10 +21,10 @@ impl Media {
 }
 
 /// Chooses what the client likes best. Without a word, or with a wildcard, it is `application/json`: such clients may
-/// know no other.
-pub(super) fn negotiate(headers: &HeaderMap) -> Accepted {
+/// know no other. Nothing where neither of ours is accepted.
+pub(super) fn negotiate(headers: &HeaderMap) -> Option<Media> {
     if !headers.contains_key(ACCEPT) {
-        return Accepted::Some(Media::Json);
+        return Some(Media::Json);
     }
     let offers = accepted(headers);
     let liking = |names: &[&str]| {
@@ -42,10 +36,10 @@ pub(super) fn negotiate(headers: &HeaderMap) -> Accepted {
     let named = liking(&["application/graphql-response+json"]);
     let graphql = liking(&["application/graphql-response+json", "application/*", "*/*"]);
     if graphql <= 0.0 && json <= 0.0 {
-        return Accepted::None;
+        return None;
     }
     let is_better = graphql > json || (named > 0.0 && graphql >= json);
-    Accepted::Some(if is_better { Media::Graphql } else { Media::Json })
+    Some(if is_better { Media::Graphql } else { Media::Json })
 }
 
 /// Whether the client takes server-sent events, by that name: a wildcard is not meant for them.
@@ -85,13 +79,13 @@ mod tests {
 
     use super::*;
 
-    fn negotiated(accept: &'static str) -> Accepted {
+    fn negotiated(accept: &'static str) -> Option<Media> {
         negotiate(&HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]))
     }
 
     #[test]
     fn the_client_gets_what_it_likes_best() {
-        let (graphql, json) = (Accepted::Some(Media::Graphql), Accepted::Some(Media::Json));
+        let (graphql, json) = (Some(Media::Graphql), Some(Media::Json));
         assert_eq!(negotiate(&HeaderMap::new()), json);
         assert_eq!(negotiated("*/*"), json);
         assert_eq!(negotiated("application/*"), json);
@@ -101,8 +95,8 @@ mod tests {
         assert_eq!(negotiated("application/graphql-response+json, application/json"), graphql);
         assert_eq!(negotiated("application/graphql-response+json;q=0.5, application/json"), json);
         assert_eq!(negotiated("application/json;q=0, */*"), graphql);
-        assert_eq!(negotiated("text/html, application/xml"), Accepted::None);
-        assert_eq!(negotiated("application/json;q=0"), Accepted::None);
+        assert_eq!(negotiated("text/html, application/xml"), None);
+        assert_eq!(negotiated("application/json;q=0"), None);
     }
 
     #[test]

@@ -1,10 +1,8 @@
 //! Gathers what the fields of one level need, and asks each service once.
 
-mod account;
+mod keys;
 mod level;
-mod nodes;
 mod queue;
-mod shop;
 mod stats;
 
 use std::hash::Hash;
@@ -18,11 +16,9 @@ use parking_lot::Mutex;
 use crate::clients::{ServiceError, Services};
 use crate::stale_cache::StaleCache;
 
-pub use account::Me;
+pub use keys::{CustomerOf, HistoryOf, LinkById, LinkOf, Me, OrderOf, PaymentOf, ProductOf, SalesOf};
 pub use level::{drive, drive_all};
-pub use nodes::{LinkById, OrderOf};
 pub use queue::Queue;
-pub use shop::{CustomerOf, HistoryOf, LinkOf, PaymentOf, ProductOf, SalesOf};
 pub use stats::{LoadedFacet, StatsOf};
 
 /// Loads what one request needs of the services. Clones share everything. Its keys go to the services while [`drive`] or [`drive_all`] runs the
@@ -40,19 +36,33 @@ struct Inner {
 
 type Begin = fn(Loader) -> BoxFuture<'static, ()>;
 
-/// The queue of each kind of thing.
-#[derive(Default)]
-pub struct Queues {
-    products: Queue<ProductOf>,
-    customers: Queue<CustomerOf>,
-    histories: Queue<HistoryOf>,
-    payments: Queue<PaymentOf>,
-    sales: Queue<SalesOf>,
-    links: Queue<LinkOf>,
-    stats: Queue<StatsOf>,
-    orders: Queue<OrderOf>,
-    links_by_id: Queue<LinkById>,
-    me: Queue<Me>,
+/// The queue of each kind of key.
+macro_rules! queues {
+    ($($name:ident: $Key:ty),+ $(,)?) => {
+        #[derive(Default)]
+        pub struct Queues {
+            $($name: Queue<$Key>,)+
+        }
+
+        impl Queues {
+            fn forget(&self) {
+                $(self.$name.forget();)+
+            }
+        }
+    };
+}
+
+queues! {
+    products: ProductOf,
+    customers: CustomerOf,
+    histories: HistoryOf,
+    payments: PaymentOf,
+    sales: SalesOf,
+    links: LinkOf,
+    stats: StatsOf,
+    orders: OrderOf,
+    links_by_id: LinkById,
+    me: Me,
 }
 
 /// What is found of some keys. Each key succeeds or fails by itself; of those that are left out there is nothing.
@@ -90,18 +100,7 @@ impl Loader {
 
     /// Forgets what was loaded.
     fn forget(&self) {
-        let Queues { products, customers, histories, payments, sales, links, stats, orders, links_by_id, me } =
-            &self.0.queues;
-        products.forget();
-        customers.forget();
-        histories.forget();
-        payments.forget();
-        sales.forget();
-        links.forget();
-        stats.forget();
-        orders.forget();
-        links_by_id.forget();
-        me.forget();
+        self.0.queues.forget();
         self.0.waiting.lock().clear();
     }
 
