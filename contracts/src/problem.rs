@@ -54,6 +54,8 @@ codes! {
     InvalidToken = "invalid_token", 401, "The access token is not valid";
     /// E-mail and password do not belong together.
     InvalidCredentials = "invalid_credentials", 401, "E-mail or password is wrong";
+    /// The service or its secret is unknown.
+    InvalidClient = "invalid_client", 401, "The service's name or secret is wrong";
     /// The refresh token is unknown, expired, revoked, or was used before.
     InvalidRefreshToken = "invalid_refresh_token", 401, "The refresh token is not valid";
     /// The caller is known but may not do this.

@@ -1,5 +1,6 @@
 //! The stack of `cargo dev up`: its engines, its units and its secrets, all in `.dev/up/`.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::Result;
@@ -7,7 +8,7 @@ use kit::engines::Site;
 use kit::environment::{Listeners, Operator, Wiring};
 use kit::process::Daemon;
 use kit::secrets::{self, Secrets};
-use kit::units::UNITS;
+use kit::units::{UNITS, with_identity};
 
 /// E-mail of the operator that auth creates.
 const OPERATOR: &str = "operator@example.com";
@@ -36,8 +37,14 @@ impl Stack {
 
     /// What the units' environment is made from.
     pub(crate) fn wiring(&mut self) -> Result<Wiring> {
+        let mut service_secrets = BTreeMap::new();
+        for unit in with_identity() {
+            let secret = self.secrets.get(&format!("service-{}", unit.name))?;
+            service_secrets.insert(unit.name.to_owned(), secret);
+        }
         Ok(Wiring {
             listeners: listeners(),
+            service_secrets,
             operator: Operator { email: OPERATOR.to_owned(), password: self.secrets.get("operator")? },
             sealing_key: self.secrets.get_or("auth-sealing-key", secrets::generate_key)?,
             customers_key: self.secrets.get_or("orders-customers-key", secrets::generate_key)?,

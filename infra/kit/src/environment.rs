@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::engines;
 use crate::provision::Logins;
+use crate::{engines, secrets};
 
 /// Environment variables by name.
 pub type Environment = BTreeMap<String, String>;
@@ -36,6 +36,8 @@ pub struct Wiring {
     pub sealing_key: String,
     /// The key under which orders wraps its customers' data keys: 32 bytes in base64.
     pub customers_key: String,
+    /// The secrets by which auth knows the other services, by their names.
+    pub service_secrets: BTreeMap<String, String>,
     /// What payments and the payment provider share: signs webhooks and opens the provider's API.
     pub provider_secret: String,
     /// A folder for what units keep on disk, such as the spool of clicks.
@@ -52,6 +54,12 @@ impl Wiring {
         if let Some(auth) = self.url("auth") {
             variables.set("JWT__JWKS_URL", format!("{auth}/.well-known/jwks.json"));
         }
+        if let Some(secret) = self.service_secrets.get(unit) {
+            variables.set("IDENTITY__SECRET", secret.as_str());
+            if let Some(auth) = self.url("auth") {
+                variables.set("IDENTITY__TOKEN_URL", format!("{auth}/oauth2/token"));
+            }
+        }
         variables.stores(logins);
         self.specific(unit, &mut variables);
         variables.all
@@ -64,6 +72,10 @@ impl Wiring {
                 variables.set("KEYS__ENCRYPTION_KEY", self.sealing_key.as_str());
                 variables.set("BOOTSTRAP_OPERATOR__EMAIL", self.operator.email.as_str());
                 variables.set("BOOTSTRAP_OPERATOR__PASSWORD", self.operator.password.as_str());
+                for (service, secret) in &self.service_secrets {
+                    let name = format!("SERVICES__{}__SHA256", service.to_uppercase());
+                    variables.set(&name, secrets::sha256(secret));
+                }
                 // Tests and demonstrations all come from one address.
                 for limit in ["LOGIN_PER_ADDRESS", "REGISTER_PER_ADDRESS"] {
                     variables.set(&format!("LIMITS__{limit}__ATTEMPTS"), "100000");
@@ -168,6 +180,7 @@ mod tests {
             operator: Operator { email: "op@example.com".to_owned(), password: "secret".to_owned() },
             sealing_key: "c2VhbGluZw==".to_owned(),
             customers_key: "Y3VzdG9tZXJz".to_owned(),
+            service_secrets: [("orders".to_owned(), "orders' secret".to_owned())].into(),
             provider_secret: "shared".to_owned(),
             state: "/tmp/state".into(),
         }
@@ -190,6 +203,19 @@ mod tests {
             wiring().of(unit, &Logins::default()).values().any(|value| value == "secret" || value == "c2VhbGluZw==")
         };
         assert!(with("auth") && !with("shortener") && !with("gateway"));
+    }
+
+    #[test]
+    fn a_service_has_its_own_secret_and_auth_its_digest_alone() {
+        let [auth, orders, shortener] =
+            ["auth", "orders", "shortener"].map(|unit| wiring().of(unit, &Logins::default()));
+        assert_eq!(orders["ORDERS_IDENTITY__SECRET"], "orders' secret");
+        assert_eq!(orders["ORDERS_IDENTITY__TOKEN_URL"], "http://127.0.0.1:3002/oauth2/token");
+        let digest = "adae8ab6904d4091d6c0c9ebf0c42a578fc0b5bd0991504f52294e6720fffa52";
+        assert_eq!(auth["AUTH_SERVICES__ORDERS__SHA256"], digest);
+        for environment in [auth, shortener] {
+            assert!(!environment.values().any(|value| value == "orders' secret"));
+        }
     }
 
     #[test]

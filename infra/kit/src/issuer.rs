@@ -78,6 +78,16 @@ impl Issuer {
         sign(&self.key, &claims)
     }
 
+    /// A valid token for the service.
+    #[must_use]
+    pub fn service_token(&self, name: &str) -> String {
+        self.token_with(Uuid::nil(), |claims| {
+            claims["sub"] = format!("service:{name}").into();
+            claims["aud"] = format!("{AUDIENCE}:services").into();
+            claims.as_object_mut().expect("claims are an object").remove("roles");
+        })
+    }
+
     /// A token that ended an hour ago.
     #[must_use]
     pub fn expired(&self, user: Uuid) -> String {

@@ -1,5 +1,6 @@
 //! A sandbox: the databases and logins of one test.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ pub struct Sandbox {
     operator: Operator,
     sealing_key: String,
     customers_key: String,
+    service_secrets: BTreeMap<String, String>,
     provider_secret: String,
 }
 
@@ -87,6 +89,7 @@ impl Sandbox {
             operator,
             sealing_key: secrets::generate_key(),
             customers_key: secrets::generate_key(),
+            service_secrets: units::with_identity().map(|unit| (unit.name.to_owned(), secrets::generate())).collect(),
             provider_secret: secrets::generate(),
         })
     }
@@ -192,6 +195,7 @@ impl Sandbox {
             operator: self.operator.clone(),
             sealing_key: self.sealing_key.clone(),
             customers_key: self.customers_key.clone(),
+            service_secrets: self.service_secrets.clone(),
             provider_secret: self.provider_secret.clone(),
             state: self.folder(),
         };

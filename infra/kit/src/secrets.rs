@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rand::Rng as _;
 use rand::distr::Alphanumeric;
+use ring::digest::{SHA256, digest};
 
 use crate::{files, lock};
 
@@ -79,6 +80,12 @@ pub fn generate() -> String {
 /// A fresh key of 32 bytes, in base64.
 pub fn generate_key() -> String {
     STANDARD.encode(rand::random::<[u8; 32]>())
+}
+
+/// SHA-256 of a secret, in hexadecimal: what is told to whoever only has to recognise it.
+pub fn sha256(secret: &str) -> String {
+    let digest = digest(&SHA256, secret.as_bytes());
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Replaces a file in one step with one that only its owner reads (mode 0600).

@@ -37,6 +37,11 @@ pub fn named(name: &str) -> Option<&'static Unit> {
     UNITS.iter().find(|unit| unit.name == name)
 }
 
+/// The services that prove to others who they are. auth knows itself; the gateway speaks for its callers.
+pub fn with_identity() -> impl Iterator<Item = &'static Unit> {
+    UNITS.iter().filter(|unit| !["auth", "providers", "gateway"].contains(&unit.name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{UNITS, named};

@@ -13,7 +13,7 @@ pub const KEPT: Duration = Duration::from_secs(10);
 /// Panics when TLS cannot be set up, which does not happen: the provider is compiled in.
 #[must_use]
 pub fn new() -> reqwest::Client {
-    crate::jwt::crypto::install();
+    crate::crypto::install();
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()

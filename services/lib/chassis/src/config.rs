@@ -20,6 +20,8 @@ pub struct Common {
     pub otlp: Otlp,
     /// How access tokens are verified.
     pub jwt: Jwt,
+    /// How the unit proves to other services who it is, if it calls any.
+    pub identity: Option<Identity>,
     /// How the unit ends.
     pub shutdown: Shutdown,
 }
@@ -160,6 +162,28 @@ impl Default for Jwt {
             audience: "vitrine".to_owned(),
         }
     }
+}
+
+impl Jwt {
+    /// The `aud` that services' tokens must have: another one than users' have.
+    #[must_use]
+    pub fn service_audience(&self) -> String {
+        format!("{}:services", self.audience)
+    }
+}
+
+/// How a unit proves to other services who it is.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Identity {
+    /// Where the issuer gives access tokens to services.
+    #[serde(default = "token_url")]
+    pub token_url: url::Url,
+    /// What the issuer knows the unit by.
+    pub secret: SecretString,
+}
+
+fn token_url() -> url::Url {
+    url::Url::parse("http://127.0.0.1:3002/oauth2/token").expect("the default is a URL")
 }
 
 /// How the unit ends.

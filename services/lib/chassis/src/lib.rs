@@ -50,6 +50,7 @@
 pub mod app;
 pub mod client;
 pub mod config;
+pub mod crypto;
 pub mod failpoint;
 pub mod health;
 pub mod http;

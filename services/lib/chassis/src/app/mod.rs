@@ -6,8 +6,14 @@
 //! The core knows HTTP, health and tasks. Databases, the broker and sagas add their own methods to [`App`] by extension
 //! traits, so that a unit without them does not depend on them.
 
-use crate::{config::Common, health::Health, http::Express, jwt::Verifier, tasks};
-use anyhow::ensure;
+use crate::{
+    config::Common,
+    health::Health,
+    http::Express,
+    jwt::{TokenSource, Verifier},
+    tasks,
+};
+use anyhow::{Context as _, ensure};
 use axum::Router;
 use backon::{ExponentialBuilder, Retryable as _};
 use futures::future::BoxFuture;
@@ -215,6 +221,15 @@ impl App {
     #[must_use]
     pub fn verifier(&self) -> Verifier {
         self.context.verifier.clone()
+    }
+
+    /// Gets access tokens for the unit's calls to other services.
+    ///
+    /// # Errors
+    /// Fails when `identity.secret` is not configured.
+    pub fn token_source(&self) -> anyhow::Result<TokenSource> {
+        let identity = self.context.common.identity.clone();
+        Ok(TokenSource::new(self.name, identity.context("identity.secret is missing: the unit calls other services")?))
     }
 
     /// Cancelled when the unit is to end.

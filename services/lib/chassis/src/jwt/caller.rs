@@ -30,15 +30,8 @@ impl Caller {
     /// # Errors
     /// [`Code::InvalidToken`] when there is one that is not a valid bearer token.
     pub async fn from_headers(verifier: &Verifier, headers: &http::HeaderMap) -> Result<Option<Self>, Failure> {
-        let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
-        let malformed = || Failure::new(Code::InvalidToken, "The Authorization header holds no bearer token.");
-        let value = value.to_str().map_err(|_| malformed())?;
-        let (scheme, token) = value.split_once(' ').ok_or_else(malformed)?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(malformed());
-        }
-        let claims = verifier.verify(token.trim()).await?;
-        Ok(Some(Self::new(claims, token.trim().into())))
+        let Some(token) = token(headers)? else { return Ok(None) };
+        Ok(Some(Self::new(verifier.verify(token).await?, token.into())))
     }
 
     fn new(claims: Claims, token: SecretString) -> Self {
@@ -51,6 +44,18 @@ impl Caller {
     pub fn is_operator(&self) -> bool {
         self.roles.iter().any(|role| role == OPERATOR)
     }
+}
+
+/// The token of the `Authorization` header, if there is one.
+///
+/// # Errors
+/// [`Code::InvalidToken`] when the header holds something else.
+pub(super) fn token(headers: &http::HeaderMap) -> Result<Option<&str>, Failure> {
+    let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
+    let token = value.to_str().ok().and_then(|value| value.split_once(' '));
+    let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+    let malformed = || Failure::new(Code::InvalidToken, "The Authorization header holds no bearer token.");
+    token.map(Some).ok_or_else(malformed)
 }
 
 impl<S> FromRequestParts<S> for Caller

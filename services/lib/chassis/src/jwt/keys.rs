@@ -1,31 +1,24 @@
 //! The issuer's published keys: fetched, cached, and fetched again behind the answers; an unknown key id leads to one
 //! fetch, whoever asks. Or told by the issuer itself, in its own process.
 
-use super::Claims;
+use super::{
+    claims::Identity,
+    flight::{Fetch, SingleFlight},
+};
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
-use futures::{
-    FutureExt,
-    future::{BoxFuture, Shared},
-};
 use jsonwebtoken::{
     Algorithm, DecodingKey,
     jwk::{Jwk, JwkSet, KeyAlgorithm, PublicKeyUse},
 };
 use moka::future::Cache;
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// How long keys are used before they are fetched again.
 const FRESH: Duration = Duration::from_secs(300);
 /// The least time between two fetches, so that tokens with invented key ids cannot cause floods.
 const PAUSE: Duration = Duration::from_secs(5);
-/// How long one fetch may take, and so how long a token with an unknown key id may wait.
-const FETCH_LIMIT: Duration = Duration::from_secs(2);
 /// The largest key set that is read, in bytes.
 const LARGEST: usize = 65_536;
 
@@ -38,7 +31,7 @@ pub(super) struct Key {
     pub(super) decoding: DecodingKey,
     /// What the tokens say that it has verified, by their SHA-256. A signature is computed once for the many requests
     /// of a token; with the key, or a new fetch of it, they are forgotten.
-    pub(super) verified: Cache<[u8; 32], Claims>,
+    pub(super) verified: Cache<[u8; 32], Identity>,
 }
 
 #[derive(Default)]
@@ -82,22 +75,13 @@ struct Inner {
     url: url::Url,
     client: reqwest::Client,
     cached: ArcSwap<Cached>,
-    latest: Mutex<Option<Latest>>,
+    flight: SingleFlight,
 }
-
-/// The latest fetch, under way or over.
-struct Latest {
-    began: Instant,
-    fetch: Fetch,
-}
-
-/// A fetch that all who need it wait for; its outcome stays.
-type Fetch = Shared<BoxFuture<'static, Result<(), Arc<anyhow::Error>>>>;
 
 impl Fetched {
     pub(super) fn new(url: url::Url) -> Self {
-        let (cached, latest) = (ArcSwap::default(), Mutex::default());
-        Self(Arc::new(Inner { url, client: crate::client::new(), cached, latest }))
+        let (cached, flight) = (ArcSwap::default(), SingleFlight::default());
+        Self(Arc::new(Inner { url, client: crate::client::new(), cached, flight }))
     }
 
     /// The key with this id. A key that is known is told at once: where it is time, the keys are fetched again behind
@@ -118,31 +102,17 @@ impl Fetched {
         }
     }
 
-    /// The fetch that is under way, or that began a moment ago where keys are known; a new one otherwise. It goes on
-    /// whoever waits for it.
+    /// A new fetch, unless one is under way, or began a moment ago where keys are known.
     fn fetch(&self, has_keys: bool) -> Fetch {
-        let mut latest = self.0.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = latest.as_ref().filter(|last| {
-            let is_over = last.fetch.peek().is_some();
-            !is_over || has_keys && last.began.elapsed() < PAUSE
-        });
-        if let Some(last) = last {
-            return last.fetch.clone();
-        }
         let inner = Arc::clone(&self.0);
-        let fetch = async move { inner.refresh().await.map_err(Arc::new) }.boxed().shared();
-        tokio::spawn(fetch.clone());
-        *latest = Some(Latest { began: Instant::now(), fetch: fetch.clone() });
-        fetch
+        let pause = if has_keys { PAUSE } else { Duration::ZERO };
+        self.0.flight.fetch("keys", pause, || async move { inner.refresh().await })
     }
 }
 
 impl Inner {
     async fn refresh(&self) -> anyhow::Result<()> {
-        let fetched = tokio::time::timeout(FETCH_LIMIT, self.read()).await;
-        let outcome = fetched.context("the issuer's keys did not come in time").flatten();
-        let by_id =
-            outcome.inspect_err(|error| tracing::warn!(error = %format!("{error:#}"), "Keys were not fetched."))?;
+        let by_id = self.read().await?;
         self.cached.store(Arc::new(Cached { by_id, fetched: Some(Instant::now()) }));
         Ok(())
     }

@@ -1,39 +1,19 @@
 //! Verifies access tokens.
 
-use super::keys::{Fetched, Keys, LocalKeys};
+use super::{
+    claims::{Claims, Identity},
+    keys::{Fetched, Keys, LocalKeys},
+};
 use crate::{config::Jwt, http::Failure};
 use contracts::problem::Code;
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header, get_current_timestamp};
 use ring::digest;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use uuid::Uuid;
 
 /// The longest token that is looked at, in bytes.
 const LONGEST: usize = 4_096;
 /// How far clocks may differ, in seconds.
 const LEEWAY: u64 = 30;
-
-/// What an access token says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claims {
-    /// Who made the token.
-    pub iss: String,
-    /// For whom it was made.
-    pub aud: String,
-    /// Whose it is.
-    pub sub: Uuid,
-    /// What they may do.
-    pub roles: Vec<String>,
-    /// When it ends, in seconds since the Unix epoch.
-    pub exp: u64,
-    /// When it begins.
-    pub nbf: u64,
-    /// When it was made.
-    pub iat: u64,
-    /// Identifies the token.
-    pub jti: Uuid,
-}
 
 /// Verifies access tokens by the issuer's keys. Cheap to clone.
 #[derive(Clone)]
@@ -44,7 +24,8 @@ pub struct Verifier {
 struct Inner {
     keys: Keys,
     issuer: String,
-    audience: String,
+    users: String,
+    services: String,
 }
 
 impl Verifier {
@@ -67,15 +48,26 @@ impl Verifier {
     }
 
     fn with(config: &Jwt, keys: Keys) -> Self {
-        let (issuer, audience) = (config.issuer.clone(), config.audience.clone());
-        Self { inner: Arc::new(Inner { keys, issuer, audience }) }
+        let (issuer, users, services) = (config.issuer.clone(), config.audience.clone(), config.service_audience());
+        Self { inner: Arc::new(Inner { keys, issuer, users, services }) }
     }
 
-    /// Verifies signature, issuer, audience and times (leeway 30 s), and tells the claims.
+    /// Verifies the token of a user, as [`identify`](Self::identify) does.
     ///
     /// # Errors
     /// [`Code::InvalidToken`] when anything is amiss; [`Code::Unavailable`] when the keys cannot be had.
     pub async fn verify(&self, token: &str) -> Result<Claims, Failure> {
+        match self.identify(token).await? {
+            Identity::User(claims) => Ok(claims),
+            Identity::Service(_) => Err(refused("it is a service's")),
+        }
+    }
+
+    /// Verifies signature, issuer, audience and times (leeway 30 s), and tells whose token it is.
+    ///
+    /// # Errors
+    /// [`Code::InvalidToken`] when anything is amiss; [`Code::Unavailable`] when the keys cannot be had.
+    pub async fn identify(&self, token: &str) -> Result<Identity, Failure> {
         if token.len() > LONGEST {
             return Err(refused("it is too long"));
         }
@@ -97,16 +89,23 @@ impl Verifier {
         }
         let digest = sha256(token);
         // What was in order once is so until it ends.
-        if let Some(claims) = key.verified.get(&digest).await
-            && get_current_timestamp() < claims.exp
+        if let Some(identity) = key.verified.get(&digest).await
+            && get_current_timestamp() < identity.exp()
         {
-            return Ok(claims);
+            return Ok(identity);
         }
-        let claims = decode::<Claims>(token, &key.decoding, &self.validation(key.algorithm))
+        let identity = decode::<Identity>(token, &key.decoding, &self.validation(key.algorithm))
             .map_err(|error| refused("it was refused").caused_by(error))?
             .claims;
-        key.verified.insert(digest, claims.clone()).await;
-        Ok(claims)
+        let is_whole = match &identity {
+            Identity::User(claims) => claims.aud == self.inner.users,
+            Identity::Service(claims) => claims.aud == self.inner.services && !claims.name().is_empty(),
+        };
+        if !is_whole {
+            return Err(refused("it was refused"));
+        }
+        key.verified.insert(digest, identity.clone()).await;
+        Ok(identity)
     }
 
     fn validation(&self, algorithm: Algorithm) -> Validation {
@@ -114,7 +113,7 @@ impl Verifier {
         validation.leeway = LEEWAY;
         validation.validate_nbf = true;
         validation.set_issuer(&[&self.inner.issuer]);
-        validation.set_audience(&[&self.inner.audience]);
+        validation.set_audience(&[&self.inner.users, &self.inner.services]);
         validation.set_required_spec_claims(&["iss", "aud", "sub", "exp", "nbf"]);
         validation
     }
@@ -134,10 +133,11 @@ fn refused(why: &str) -> Failure {
 mod tests {
     use super::*;
     use serde_json::json;
+    use uuid::Uuid;
 
     #[tokio::test]
     async fn a_signature_is_computed_once_for_a_token() {
-        super::super::crypto::install();
+        crate::crypto::install();
         let key = json!({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": "test",
             "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
         let keys = LocalKeys::default();
@@ -148,8 +148,9 @@ mod tests {
         let (iss, aud, sub, jti) = (String::new(), String::new(), Uuid::now_v7(), Uuid::now_v7());
         let exp = get_current_timestamp() + 600;
         let claims = Claims { iss, aud, sub, roles: Vec::new(), exp, nbf: 0, iat: 0, jti };
+        let identity = Identity::User(claims.clone());
         let key = verifier.inner.keys.find("test").await.expect("no fetch").expect("it is known");
-        key.verified.insert(sha256(token), claims.clone()).await;
+        key.verified.insert(sha256(token), identity).await;
         assert_eq!(verifier.verify(token).await.expect("it is remembered"), claims);
     }
 }

@@ -2,3 +2,4 @@
 
 mod jwt;
 mod server;
+mod service_identity;
