@@ -88,6 +88,24 @@ pub struct Session {
     pub user: User,
 }
 
+/// `POST /oauth2/token`, as a form, with the service's name and secret by HTTP Basic (RFC 6749, section 4.4).
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ServiceGrant {
+    /// `client_credentials`.
+    pub grant_type: String,
+}
+
+/// An access token for a service.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct ServiceToken {
+    /// A JWT (EdDSA), for the `Authorization: Bearer` header.
+    pub access_token: String,
+    /// `Bearer`.
+    pub token_type: String,
+    /// How long the token lives, in seconds.
+    pub expires_in: u64,
+}
+
 /// An account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct User {

@@ -168,7 +168,8 @@ mod tests {
         let (auth, shortener) = (&upstreams["auth"], &upstreams["shortener"]);
         assert!(auth.is_public("/.well-known/jwks.json") && auth.is_public("/v1/users/me"));
         assert!(shortener.is_public("/v1/links"));
-        for hidden in ["/metrics", "/health/ready", "/v1", "/v2/links", "/.well-known/jwks.json/more"] {
+        for hidden in ["/oauth2/token", "/metrics", "/health/ready", "/v1", "/v2/links", "/.well-known/jwks.json/more"]
+        {
             assert!(!shortener.is_public(hidden) && !auth.is_public(hidden), "{hidden}");
         }
         let payments = &upstreams["payments"];

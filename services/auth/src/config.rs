@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use garde::Validate;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// The whole configuration, beyond what every unit has.
 #[derive(Debug, Clone, Deserialize, Validate)]
@@ -32,6 +32,10 @@ pub struct Config {
     #[serde(default)]
     #[garde(dive)]
     pub limits: Limits,
+    /// The services that get access tokens of their own, by name: 1 to 63 lower-case letters, digits and hyphens.
+    #[serde(default)]
+    #[garde(dive, custom(service_names))]
+    pub services: BTreeMap<String, ServiceSecrets>,
     /// An operator to be made at start, where there is none of that e-mail.
     #[garde(dive)]
     pub bootstrap_operator: Option<BootstrapOperator>,
@@ -70,6 +74,9 @@ pub struct Tokens {
     /// The life of an access token, in seconds.
     #[garde(range(min = 60, max = 3_600))]
     pub access_seconds: u32,
+    /// The life of a service's access token, in seconds.
+    #[garde(range(min = 60, max = 3_600))]
+    pub service_seconds: u32,
     /// The life of a refresh token, in hours: after so long without use, a session ends.
     #[garde(range(min = 1, max = 8_760))]
     pub refresh_hours: u32,
@@ -118,6 +125,9 @@ pub struct Limits {
     /// Wrong passwords in one session, where signed-in users prove once more who they are.
     #[garde(dive)]
     pub proof_per_session: Limit,
+    /// Wrong secrets for one service, existing or not, from one address.
+    #[garde(dive)]
+    pub service_per_pair: Limit,
     /// Registrations by one address.
     #[garde(dive)]
     pub register_per_address: Limit,
@@ -135,6 +145,18 @@ pub struct Limit {
     /// In how many seconds.
     #[garde(range(min = 1, max = 604_800))]
     pub seconds: u32,
+}
+
+/// What a service is known by. Two secrets are good at once, so that one can be replaced while the service runs.
+#[derive(Debug, Clone, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceSecrets {
+    /// SHA-256 of the secret, in hexadecimal. The secret itself has at least 128 random bits.
+    #[garde(custom(hex_digest))]
+    pub sha256: String,
+    /// The same of the secret before.
+    #[garde(inner(custom(hex_digest)))]
+    pub previous_sha256: Option<String>,
 }
 
 /// The operator that is made at start.
@@ -159,7 +181,7 @@ impl Keys {
 
 impl Default for Tokens {
     fn default() -> Self {
-        Self { access_seconds: 900, refresh_hours: 24 * 30 }
+        Self { access_seconds: 900, service_seconds: 600, refresh_hours: 24 * 30 }
     }
 }
 
@@ -177,6 +199,7 @@ impl Default for Limits {
             strangers_per_account: Limit { attempts: 100, seconds: 3_600 },
             guessed_per_pair: Limit { attempts: 3, seconds: 3_600 },
             proof_per_session: Limit { attempts: 10, seconds: 300 },
+            service_per_pair: Limit { attempts: 10, seconds: 300 },
             register_per_address: Limit { attempts: 20, seconds: 3_600 },
             register_per_account: Limit { attempts: 5, seconds: 3_600 },
         }
@@ -188,6 +211,12 @@ impl Tokens {
     #[must_use]
     pub fn access(&self) -> TimeDelta {
         TimeDelta::seconds(self.access_seconds.into())
+    }
+
+    /// The longest life of an access token.
+    #[must_use]
+    pub fn longest(&self) -> TimeDelta {
+        TimeDelta::seconds(self.access_seconds.max(self.service_seconds).into())
     }
 
     /// The life of a refresh token.
@@ -218,6 +247,25 @@ fn sealing_key(text: &SecretString, (): &()) -> garde::Result {
     sealing_key_bytes(text)
         .map(drop)
         .ok_or_else(|| garde::Error::new("must be 32 bytes in base64, as `openssl rand -base64 32` makes them"))
+}
+
+fn service_names(services: &BTreeMap<String, ServiceSecrets>, (): &()) -> garde::Result {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_name = |name: &str| (1..=63).contains(&name.len()) && name.bytes().all(fits);
+    if services.keys().all(|name| is_name(name)) {
+        Ok(())
+    } else {
+        Err(garde::Error::new("has a name that is not of a-z, 0-9 and hyphens"))
+    }
+}
+
+fn hex_digest(text: &str, (): &()) -> garde::Result {
+    let is_digest = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    if is_digest {
+        Ok(())
+    } else {
+        Err(garde::Error::new("must be 64 lower-case hexadecimal digits, as `sha256sum` prints"))
+    }
 }
 
 fn email_address(text: &str, (): &()) -> garde::Result {
@@ -260,6 +308,8 @@ mod tests {
         for (changed, field) in [
             (json!({"keys": {"encryption_key": "short-secret"}}), "keys.encryption_key"),
             (json!({"passwords": {"memory_kib": 1024}}), "passwords.memory_kib"),
+            (json!({"services": {"orders": {"sha256": "short-secret"}}}), "sha256"),
+            (json!({"services": {"a:b": {"sha256": "0".repeat(64)}}}), "services"),
             (json!({"limits": {"login_per_pair": {"attempts": 0, "seconds": 1}}}), "attempts"),
             (
                 json!({"bootstrap_operator": {"email": "nobody", "password": "secret-enough-1"}}),

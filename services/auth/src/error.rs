@@ -13,6 +13,9 @@ pub enum Error {
     /// E-mail and password do not belong together, or the account is not active.
     #[error("the credentials are wrong")]
     InvalidCredentials,
+    /// There is no such service, or it has another secret.
+    #[error("the service's credentials are wrong")]
+    InvalidClient,
     /// The refresh token is unknown, expired or revoked.
     #[error("the refresh token is not valid")]
     InvalidRefreshToken,
@@ -53,6 +56,9 @@ impl From<Error> for Failure {
             Error::EmailTaken => Self::new(Code::EmailTaken, "An account with this e-mail exists: log in instead."),
             Error::InvalidCredentials => {
                 Self::new(Code::InvalidCredentials, "E-mail and password do not belong together.")
+            }
+            Error::InvalidClient => {
+                Self::new(Code::InvalidClient, "The service's name and secret do not belong together.")
             }
             Error::InvalidRefreshToken | Error::RefreshTokenReused => {
                 Self::new(Code::InvalidRefreshToken, "The session is over: log in again.")

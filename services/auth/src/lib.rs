@@ -19,7 +19,7 @@ pub mod store;
 pub use error::Error;
 
 use anyhow::Context as _;
-use app::Accounts;
+use app::{Accounts, Services};
 use axum::Router;
 use chassis::{App, Service};
 use chrono::Utc;
@@ -46,26 +46,27 @@ impl Service for Auth {
     }
 
     async fn build(config: Config, app: &mut App) -> anyhow::Result<Router> {
-        let accounts = accounts(config, app).await?;
-        Ok(http::routes(accounts, app.verifier()))
+        Ok(http::routes(state(config, app).await?))
     }
 }
 
-/// Puts the accounts together; makes the first key and operator.
+/// Puts the use cases together; makes the first key and operator.
 ///
 /// # Errors
 /// Fails when the database is away, keys cannot be opened, or the bootstrap operator's e-mail
 /// belongs to somebody else.
-pub async fn accounts(config: Config, app: &mut App) -> anyhow::Result<Accounts> {
+pub async fn state(config: Config, app: &mut App) -> anyhow::Result<http::State> {
     let db = app.postgres(&config.postgres, &sqlx::migrate!()).await?;
     let broker = app.broker(&config.amqp);
     let sagas = app.sagas(&db, &broker, |sagas| sagas.with(AccountDeletion)).await?;
     let keys = Keys::open(db.clone(), &config.keys, &config.tokens).await?;
-    let (jwt, sealing) = (app.context().common.jwt.clone(), &config.keys.encryption_key);
+    let jwt = app.context().common.jwt.clone();
     // Not by asking the issuer over HTTP: that is us.
     app.verify_with(chassis::jwt::Verifier::local(&jwt, keys.local()));
-    let secret = config::sealing_key_bytes(sealing).context("keys.encryption_key is not of 32 bytes")?;
-    let limiter = Limiter::new(db.clone(), config.limits, &secret);
+    let secret = config::sealing_key_bytes(&config.keys.encryption_key);
+    let limiter =
+        Limiter::new(db.clone(), config.limits.clone(), &secret.context("keys.encryption_key is not of 32 bytes")?);
+    let services = Services::new(config.services.clone(), &config.tokens, keys.clone(), limiter.clone(), jwt.clone());
     let hasher = Hasher::new(&config.passwords)?;
     let accounts = Accounts::new(db, hasher, keys.clone(), limiter, config.tokens, jwt, sagas);
     if let Some(operator) = &config.bootstrap_operator {
@@ -75,5 +76,5 @@ pub async fn accounts(config: Config, app: &mut App) -> anyhow::Result<Accounts>
     app.every("purge", Duration::from_mins(10), accounts.clone(), |accounts| async move {
         accounts.purge(Utc::now()).await
     });
-    Ok(accounts)
+    Ok(http::State { accounts, services, verifier: app.verifier() })
 }

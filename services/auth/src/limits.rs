@@ -39,6 +39,8 @@ pub enum Attempt<'a> {
     Guess(&'a Email, IpAddr),
     /// A signed-in user's password, in a session.
     Proof(Uuid),
+    /// A service's secret, from an address; services that do not exist are one.
+    Service(Option<&'a str>, IpAddr),
     /// A registration from an address.
     RegisterFrom(IpAddr),
     /// A registration with an e-mail.
@@ -126,6 +128,7 @@ impl Limiter {
             Attempt::ByStranger(_) => self.limits.strangers_per_account,
             Attempt::Guess(..) => self.limits.guessed_per_pair,
             Attempt::Proof(_) => self.limits.proof_per_session,
+            Attempt::Service(..) => self.limits.service_per_pair,
             Attempt::RegisterFrom(_) => self.limits.register_per_address,
             Attempt::RegisterAs(_) => self.limits.register_per_account,
         }
@@ -137,6 +140,7 @@ impl Limiter {
             Attempt::LoginFrom(address) | Attempt::RegisterFrom(address) => network(address),
             Attempt::Login(email, address) | Attempt::Guess(email, address) => pair(email, address),
             Attempt::Proof(session) => session.to_string(),
+            Attempt::Service(name, address) => format!("{}\0{}", name.unwrap_or_default(), network(address)),
         };
         self.digest(attempt.name(), &who)
     }
@@ -158,6 +162,7 @@ impl Attempt<'_> {
             Self::ByStranger(_) => "strangers_per_account",
             Self::Guess(..) => "guessed_per_pair",
             Self::Proof(_) => "proof_per_session",
+            Self::Service(..) => "service_per_pair",
             Self::RegisterFrom(_) => "register_per_address",
             Self::RegisterAs(_) => "register_per_account",
         }

@@ -4,6 +4,8 @@
 pub const REGISTRATIONS: &str = "auth_registrations_total";
 /// Counts log-ins, by `outcome`: `accepted` or `refused`.
 pub const LOGINS: &str = "auth_logins_total";
+/// Counts access tokens that were asked for by services, by `outcome`: `accepted` or `refused`.
+pub const SERVICE_TOKENS: &str = "auth_service_tokens_total";
 /// Counts refreshes, by `outcome`: `accepted`, `refused` or `reused`.
 pub const REFRESHES: &str = "auth_refreshes_total";
 /// Counts sessions that ended before their time, by `reason`.

@@ -10,6 +10,7 @@ mod prove;
 mod purge;
 mod refresh;
 mod register;
+mod services;
 mod sessions;
 
 use crate::{config, hashing::Hasher, keys::Keys, limits::Limiter};
@@ -19,6 +20,7 @@ use saga::Engine;
 
 pub use log_in::Credentials;
 pub use register::Registration;
+pub use services::Services;
 
 /// Accounts and their sessions. Clones are the same.
 #[derive(Clone)]

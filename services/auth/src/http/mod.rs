@@ -1,10 +1,11 @@
 //! The routes: REST as `contracts::rest::auth` says, described in OpenAPI.
 
 mod keys;
+mod services;
 mod sessions;
 mod users;
 
-use crate::app::Accounts;
+use crate::app::{Accounts, Services};
 use axum::{
     Router,
     extract::FromRef,
@@ -13,14 +14,21 @@ use axum::{
     response::Response,
 };
 use chassis::jwt::{Bearer, Verifier};
-use utoipa::OpenApi;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{Http, HttpAuthScheme, SecurityScheme},
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// What handlers work with.
 #[derive(Clone, FromRef)]
-struct State {
-    accounts: Accounts,
-    verifier: Verifier,
+pub struct State {
+    /// Accounts and sessions.
+    pub accounts: Accounts,
+    /// The services that get tokens.
+    pub services: Services,
+    /// Verifies users' tokens.
+    pub verifier: Verifier,
 }
 
 #[derive(OpenApi)]
@@ -30,13 +38,23 @@ struct State {
         description = "Accounts, sessions, and the keys that verify access tokens. Every error is \
                        application/problem+json (RFC 9457) with a code of the one list in docs/errors."
     ),
-    modifiers(&Bearer),
+    modifiers(&Bearer, &Basic),
 )]
 struct Description;
 
+/// Describes how services prove who they are, as the scheme `service`.
+struct Basic;
+
+impl Modify for Basic {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Basic));
+        openapi.components.get_or_insert_default().add_security_scheme("service", scheme);
+    }
+}
+
 /// The routes.
-pub fn routes(accounts: Accounts, verifier: Verifier) -> Router {
-    let (router, _) = described().with_state(State { accounts, verifier }).split_for_parts();
+pub fn routes(state: State) -> Router {
+    let (router, _) = described().with_state(state).split_for_parts();
     // Answers hold tokens and personal data: nobody on the way keeps them (RFC 6749, section 5.1).
     router.layer(map_response(no_store))
 }
@@ -58,6 +76,7 @@ fn described() -> OpenApiRouter<State> {
         .routes(routes!(sessions::log_out))
         .routes(routes!(keys::publish))
         .routes(routes!(keys::rotate))
+        .routes(routes!(services::token))
 }
 
 async fn no_store(mut response: Response) -> Response {

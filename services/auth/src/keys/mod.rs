@@ -18,13 +18,14 @@ use crate::{
 };
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
-use chassis::jwt::{Claims, LocalKeys};
+use chassis::jwt::LocalKeys;
 use chrono::{DateTime, TimeDelta, Utc};
 use contracts::rest::auth::{JsonWebKeySet, SigningKeys};
 use jsonwebtoken::{Algorithm, Header};
 use pair::NewKey;
 use postgres::Db;
 use seal::Sealer;
+use serde::Serialize;
 use sqlx::PgConnection;
 use std::sync::Arc;
 
@@ -66,7 +67,7 @@ impl Keys {
             local: LocalKeys::default(),
             rotate_after: TimeDelta::hours(config.rotate_after_hours.into()),
             publish_ahead: TimeDelta::seconds(config.publish_ahead_seconds.into()),
-            token_life: tokens.access(),
+            token_life: tokens.longest(),
         };
         let keys = Self { inner: Arc::new(inner) };
         keys.keep_up(Utc::now()).await?;
@@ -89,7 +90,7 @@ impl Keys {
     ///
     /// # Errors
     /// Fails when there is no key, which only happens when a clock ran backwards for days.
-    pub fn sign(&self, claims: &Claims) -> anyhow::Result<String> {
+    pub fn sign(&self, claims: &impl Serialize) -> anyhow::Result<String> {
         let ring = self.inner.ring.load();
         let (id, key) = ring.signer(Utc::now())?;
         let header = Header { kid: Some(id.to_owned()), ..Header::new(Algorithm::EdDSA) };

@@ -16,4 +16,5 @@ mod process;
 mod purge;
 mod refresh;
 mod register;
+mod services;
 mod world;

@@ -54,9 +54,9 @@ impl World {
         );
         let shutdown = context.shutdown.clone();
         let mut app = App::new("auth", context.clone());
-        let accounts = auth::accounts(config(&sandbox, &changes), &mut app).await?;
-        let routes = auth::http::routes(accounts.clone(), app.verifier());
-        let served = app.finish(routes).await?;
+        let state = auth::state(config(&sandbox, &changes), &mut app).await?;
+        let accounts = state.accounts.clone();
+        let served = app.finish(auth::http::routes(state)).await?;
         let router = chassis::http::full(served.router, &Limits::from(&context.common.http));
         let pool = PgPool::connect(sandbox.postgres("auth")).await?;
         Ok(Self { sandbox, accounts, pool, router, shutdown })

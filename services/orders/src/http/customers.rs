@@ -1,11 +1,11 @@
 //! `/v1/customer` and `/v1/customers`.
 
-use super::{Gone, Operators, Unknown, Unread, Usual, bounded, screen::Screened};
+use super::{Gone, Services, Unknown, Unread, Usual, bounded, screen::Screened};
 use crate::{app::Shop, domain::Wish, error::Error};
 use axum::{extract::State, http::StatusCode};
 use chassis::{
     http::{Failure, Json, Path},
-    jwt::{Caller, Operator},
+    jwt::{Admits, Caller, FromService},
 };
 use chrono::Utc;
 use contracts::rest::orders::{Customer, CustomerKey, Customers, Ids, SaveCustomer};
@@ -67,18 +67,25 @@ pub(super) async fn batch(
     Ok(Json(Customers { customers }))
 }
 
-/// Hands out a customer's data key, for copies.
+/// The services that keep copies of customers.
+pub(super) struct Copies;
+
+impl Admits for Copies {
+    const SERVICES: &'static [&'static str] = &["invoices", "shipping", "notifications"];
+}
+
+/// Hands out a customer's data key to a service that keeps copies: invoices, shipping or notifications.
 #[utoipa::path(
     get, path = "/v1/customers/{id}/key", tag = "customers", security(("bearer" = [])),
     params(("id" = Uuid, Path, description = "The customer.")),
-    responses((status = 200, description = "The key.", body = CustomerKey), Usual, Operators, Unknown, Gone),
+    responses((status = 200, description = "The key.", body = CustomerKey), Usual, Services, Unknown, Gone),
 )]
 pub(super) async fn key(
     State(shop): State<Shop>,
-    Operator(operator): Operator,
+    service: FromService<Copies>,
     Path(id): Path<Uuid>,
 ) -> Result<Json<CustomerKey>, Failure> {
     let key = shop.customer_key(id).await?;
-    tracing::info!(customer.id = %id, audit.actor = %operator.user_id, "A customer's data key was handed out.");
+    tracing::info!(customer.id = %id, audit.actor = service.name, "A customer's data key was handed out.");
     Ok(Json(key))
 }

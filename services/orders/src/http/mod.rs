@@ -146,6 +146,15 @@ enum Operators {
     Forbidden(Problem),
 }
 
+/// The answer to users, and to services that the route does not admit.
+#[derive(utoipa::IntoResponses)]
+#[allow(dead_code)]
+enum Services {
+    /// `forbidden`: only certain services may call this.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(Problem),
+}
+
 /// The answer where the order stands elsewhere.
 #[derive(utoipa::IntoResponses)]
 #[allow(dead_code)]

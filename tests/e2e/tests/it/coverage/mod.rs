@@ -22,6 +22,8 @@ enum Access {
     User,
     /// Operators.
     Operator,
+    /// Services, whose tokens the gateway does not accept.
+    Service,
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,8 +13,9 @@ use super::{Access, assert_covered};
 
 const UNITS: [&str; 7] = ["auth", "shortener", "analytics", "orders", "inventory", "payments", "gateway"];
 
-/// What the gateway does not lead to: the payment provider speaks to payments alone, whose own tests try it.
-const INWARD: [&str; 1] = ["POST /v1/webhooks/provider"];
+/// What the gateway does not lead to, and the tests of auth and payments try: services ask auth for their tokens
+/// themselves, and the payment provider speaks to payments alone.
+const INWARD: [&str; 2] = ["POST /oauth2/token", "POST /v1/webhooks/provider"];
 
 /// A token that looks like one, of nobody: header and claims are JSON, the signature is not.
 const FORGED: &str = "eyJhbGciOiJFZERTQSIsImtpZCI6Im5vYm9keSJ9.eyJzdWIiOiIwMTkzNDZlNi04ZTllLTcwMDAtODAwMC0wMDAwMDAwMDAwMDAifQ.c2lnbmF0dXJl";
@@ -82,8 +83,11 @@ async fn unauthorised(platform: &Platform, clients: &Clients, case: &Case) -> Re
     ensure!(none.header("www-authenticate") == "Bearer", "the scheme is not told");
     refused(case, &ask(&forged).await?, 401, "invalid_token", None)?;
     refused(case, &ask(&basic).await?, 401, "invalid_token", None)?;
-    if case.access == Access::Operator {
+    if matches!(case.access, Access::Operator | Access::Service) {
         refused(case, &ask(&clients.user).await?, 403, "forbidden", None)?;
+    }
+    if case.access == Access::Service {
+        refused(case, &ask(&clients.operator).await?, 403, "forbidden", None)?;
     }
     Ok(())
 }

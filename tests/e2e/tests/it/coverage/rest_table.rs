@@ -3,7 +3,7 @@
 use e2e_tests::{Client, Platform};
 use reqwest::Method;
 
-use super::Access::{self, Operator, Public, User};
+use super::Access::{self, Operator, Public, Service, User};
 
 /// The id of nothing.
 const SOME_ID: &str = "01936b2e-5a00-7000-8000-000000000001";
@@ -79,6 +79,11 @@ const fn unknown(path: &'static str) -> Malformed {
     Malformed::Path { path, status: 404, code: "not_found", field: None }
 }
 
+/// Whoever may not call it is refused before anything is read.
+const fn refused(path: &'static str) -> Malformed {
+    Malformed::Path { path, status: 403, code: "forbidden", field: None }
+}
+
 const fn body(field: &'static str, json: &'static str) -> Malformed {
     Malformed::Body { json, field }
 }
@@ -150,7 +155,7 @@ pub(super) const CASES: &[Case] = &[
     case("orders", "GET /v1/customer", User, Malformed::Nothing),
     case("orders", "POST /v1/customers/batch", User, body("ids", r#"{"ids":[]}"#)),
     case("orders", "GET /v1/customers/{id}", User, unknown("/v1/customers/01936b2e-5a00-7000-8000-000000000001")),
-    case("orders", "GET /v1/customers/{id}/key", Operator, unknown("/v1/customers/01936b2e-5a00-7000-8000-000000000001/key")),
+    case("orders", "GET /v1/customers/{id}/key", Service, refused("/v1/customers/nonsense/key")),
     case("orders", "POST /v1/orders", User, body("Idempotency-Key", r#"{"items":[{"product_id":"01936b2e-5a00-7000-8000-000000000001","quantity":1}],"payment_method_id":"01936b2e-5a00-7000-8000-000000000001"}"#)),
     case("orders", "GET /v1/orders", User, path("/v1/orders?first=0", "first")),
     case("orders", "POST /v1/orders/batch", User, body("ids", r#"{"ids":[]}"#)),
