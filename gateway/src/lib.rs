@@ -14,6 +14,7 @@ pub mod metrics;
 mod openapi;
 pub mod operators;
 pub mod origin;
+mod permits;
 pub mod proxy;
 mod security;
 pub mod stale_cache;

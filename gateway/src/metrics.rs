@@ -4,30 +4,20 @@ use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
-/// Histogram of the time that calls to upstreams take, by `upstream` and `outcome`.
 const CALLS: &str = "gateway_upstream_duration_seconds";
-/// Counter of second tries, by `upstream`.
 const RETRIES: &str = "gateway_retries_total";
-/// Counter of calls that found the bulkhead full, by `upstream`.
 const SHED: &str = "gateway_shed_total";
-/// Counter of calls that joined an equal one under way.
 const SHARED: &str = "gateway_shared_calls_total";
-/// Counter of requests over a limit, by `limit`: address or user.
 const LIMITED: &str = "gateway_limited_total";
-/// Counter of limits that were judged without Redis.
 const LOCAL_LIMITS: &str = "gateway_local_limits_total";
-/// Counter of GraphQL documents that were refused before validation, by `limit`.
 const QUERIES_REFUSED: &str = "gateway_queries_refused_total";
-/// Counter of answers that were filled from copies.
 const STALE: &str = "gateway_stale_answers_total";
-/// Gauge of what is open, by `kind`: subscriptions (and other operations over live connections) or sockets.
 const LIVE: &str = "gateway_live";
-/// Counter of what was refused because a user had too much open, by `kind`.
 const LIVE_REFUSED: &str = "gateway_live_refused_total";
 
 /// Tells the metrics recorder what the metrics mean.
 pub fn describe() {
-    describe_histogram!(CALLS, "Time that calls to upstreams take, retries included");
+    describe_histogram!(CALLS, "Time that calls to upstreams take, retries included, by upstream and outcome");
     describe_counter!(RETRIES, "Second tries");
     describe_counter!(SHED, "Calls that found the bulkhead full");
     describe_counter!(SHARED, "Calls that joined an equal one under way");

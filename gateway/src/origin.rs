@@ -66,7 +66,7 @@ impl Origin {
     }
 
     /// Returns what tells this client from others: the user, or else the address (of IPv6, its /64).
-    pub fn key(&self) -> &str {
+    pub fn key(&self) -> &Arc<str> {
         &self.key
     }
 }

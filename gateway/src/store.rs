@@ -26,16 +26,10 @@ pub struct Store {
 impl Store {
     /// Prepares the connection, which is made when it is first needed.
     pub fn new(config: &config::Redis, breakers: &Registry) -> anyhow::Result<Self> {
-        let client = Client::open(config.url.expose_secret()).map_err(|_| anyhow::anyhow!("redis.url is not valid"))?;
-        let settings = ConnectionManagerConfig::new()
-            .set_number_of_retries(1)
-            .set_connection_timeout(Some(Duration::from_secs(1)))
-            .set_response_timeout(Some(Duration::from_secs(1)));
         // Nobody asks Redis how it is: after a pause, the next call does.
         let recovery = Recovery::Pause { base: Duration::from_secs(1), longest: Duration::from_secs(10) };
         let breaker = breakers.breaker("redis", &["all"], recovery);
-        let connection = ConnectionManager::new_lazy_with_config(client, settings)?;
-        Ok(Self { connection, prefix: config.prefix.clone(), breaker })
+        Ok(Self { connection: connect(config, "redis.url")?, prefix: config.prefix.clone(), breaker })
     }
 
     /// Returns the whole name of a key.
@@ -82,6 +76,17 @@ impl Store {
         timeout(Duration::from_secs(1), ping.query_async::<String>(&mut connection)).await??;
         Ok(())
     }
+}
+
+/// Prepares a connection, which is made when it is first needed. `setting` names the URL where it is not valid.
+pub(crate) fn connect(config: &config::Redis, setting: &str) -> anyhow::Result<ConnectionManager> {
+    let client =
+        Client::open(config.url.expose_secret()).map_err(|_| anyhow::anyhow!("{setting} is not a Redis URL"))?;
+    let settings = ConnectionManagerConfig::new()
+        .set_number_of_retries(1)
+        .set_connection_timeout(Some(Duration::from_secs(1)))
+        .set_response_timeout(Some(Duration::from_secs(1)));
+    Ok(ConnectionManager::new_lazy_with_config(client, settings)?)
 }
 
 /// What an error says about Redis. One that answers and refuses a command is well: the command is to blame.

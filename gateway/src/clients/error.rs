@@ -1,7 +1,5 @@
 //! What went wrong at a service, as a GraphQL client is told.
 
-use std::time::Duration;
-
 use async_graphql::{ErrorExtensionValues, Value};
 use contracts::problem::{Code, Problem};
 use http::header::RETRY_AFTER;
@@ -18,14 +16,17 @@ pub struct ServiceError {
 }
 
 impl ServiceError {
-    /// Makes an error of the gateway's own.
+    pub fn of(service: &str, problem: Problem) -> Self {
+        Self { service: service.to_owned(), problem: Box::new(problem) }
+    }
+
     pub fn own(code: Code, detail: impl Into<String>) -> Self {
-        Self { service: "gateway".to_owned(), problem: Box::new(Problem::new(code, detail)) }
+        Self::of("gateway", Problem::new(code, detail))
     }
 
     /// Makes an error that names an argument.
     pub fn argument(name: &str, message: impl Into<String>) -> Self {
-        Self { service: "gateway".to_owned(), problem: Box::new(Problem::field(name, message)) }
+        Self::of("gateway", Problem::field(name, message))
     }
 
     /// Makes an error for what must not happen; the cause is logged and not told.
@@ -35,10 +36,8 @@ impl ServiceError {
     }
 
     /// Makes the error for a call without an answer.
-    pub fn no_answer(service: &str, error: &UpstreamError) -> Self {
-        let mut problem = Problem::new(error.code(), error.detail(service));
-        problem.retry_after_ms = error.retry_after().map(millis);
-        Self { service: service.to_owned(), problem: Box::new(problem) }
+    pub fn no_answer(service: &str, error: UpstreamError) -> Self {
+        Self::of(service, error.into_failure(service).into_problem())
     }
 
     /// Makes the error for an answer that is not a success. What the service says of the client's request is passed
@@ -57,14 +56,14 @@ impl ServiceError {
             _ => Problem::new(Code::BadUpstream, format!("{service} gave an answer that makes no sense.")),
         };
         problem.retry_after_ms = wait.or((status == 503).then_some(1_000));
-        Self { service: service.to_owned(), problem: Box::new(problem) }
+        Self::of(service, problem)
     }
 
     /// Makes the error for an answer of another shape than the contract's.
     pub fn unreadable(service: &str, cause: &serde_json::Error) -> Self {
         tracing::error!(upstream = service, error = %cause, "An answer is not what the contract says.");
         let detail = format!("{service} gave an answer that cannot be read.");
-        Self { service: service.to_owned(), problem: Box::new(Problem::new(Code::BadUpstream, detail)) }
+        Self::of(service, Problem::new(Code::BadUpstream, detail))
     }
 
     /// Calls a field of the service's request by the name of the argument that it was.
@@ -77,7 +76,7 @@ impl ServiceError {
 
     /// Makes an error that names everything that is wrong with the arguments.
     pub fn refused(failure: chassis::http::Failure) -> Self {
-        Self { service: "gateway".to_owned(), problem: Box::new(failure.into_problem()) }
+        Self::of("gateway", failure.into_problem())
     }
 
     /// Whether an older answer may serve in place of this error: the service is away, rather than of another opinion.
@@ -138,10 +137,6 @@ fn camel_case(field: &str) -> String {
         }
         text
     })
-}
-
-fn millis(delay: Duration) -> u64 {
-    u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

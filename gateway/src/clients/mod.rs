@@ -137,7 +137,7 @@ impl<S> Client<'_, S> {
     /// Makes the call; an answer that is not a success is an error.
     async fn answer(&self, call: Call) -> Result<UpstreamResponse, ServiceError> {
         let name = self.upstream.name();
-        let answer = self.upstream.call(call).await.map_err(|error| ServiceError::no_answer(name, &error))?;
+        let answer = self.upstream.call(call).await.map_err(|error| ServiceError::no_answer(name, error))?;
         if answer.status.is_success() {
             return Ok(answer);
         }
@@ -163,12 +163,8 @@ impl<S> Client<'_, S> {
         call.headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         call.reply = Reply::Stream;
         let name = self.upstream.name().to_owned();
-        let answer = self.upstream.call(call).await.map_err(|error| ServiceError::no_answer(&name, &error))?;
-        let body = match answer.body {
-            UpstreamBody::Stream(body) => body,
-            UpstreamBody::Whole(bytes) => bytes.into(),
-            UpstreamBody::Parsed(_) => Body::empty(),
-        };
+        let answer = self.upstream.call(call).await.map_err(|error| ServiceError::no_answer(&name, error))?;
+        let body = Body::from(answer.body);
         if !answer.status.is_success() {
             let read = timeout(silence, to_bytes(body, LARGEST_PROBLEM)).await;
             let bytes = read.ok().and_then(Result::ok).unwrap_or_default();
@@ -177,7 +173,7 @@ impl<S> Client<'_, S> {
         Ok(events(body, silence).map_err(move |error| {
             let broken = UpstreamError::Reset(Arc::new(error.into()));
             tracing::warn!(upstream = name, error = format!("{broken:#}"), "A feed broke off.");
-            ServiceError::no_answer(&name, &broken)
+            ServiceError::no_answer(&name, broken)
         }))
     }
 

@@ -1,6 +1,7 @@
 //! Statistics of a link: each field loads what it needs, and all that a level needs travels in one call.
 
 use async_graphql::{Context, Enum, Object, Result, SimpleObject};
+use contracts::problem::{Code, Problem};
 use contracts::rest::analytics::{self, Dimension, Facet, FacetValue, Totals, Window};
 
 use super::immediate::Immediate;
@@ -152,11 +153,8 @@ fn listed(first: Option<i32>) -> Result<u32, ServiceError> {
 }
 
 fn mixed_up() -> async_graphql::Error {
-    let problem = contracts::problem::Problem::new(
-        contracts::problem::Code::BadUpstream,
-        "analytics answered something else than was asked.",
-    );
-    ServiceError { service: "analytics".to_owned(), problem: Box::new(problem) }.into()
+    let detail = "analytics answered something else than was asked.";
+    ServiceError::of("analytics", Problem::new(Code::BadUpstream, detail)).into()
 }
 
 impl From<analytics::StatsPoint> for StatsPoint {

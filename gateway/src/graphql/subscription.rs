@@ -51,5 +51,5 @@ fn until_final(changes: Changes) -> impl Stream<Item = Result<orders::Order, Ser
 fn gone() -> ServiceError {
     let mut problem = Problem::new(Code::Unavailable, "orders does not tell of the order any longer.");
     problem.retry_after_ms = Some(1_000);
-    ServiceError { service: "orders".to_owned(), problem: Box::new(problem) }
+    ServiceError::of("orders", problem)
 }

@@ -4,13 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, Script};
-use secrecy::ExposeSecret;
+use redis::Script;
+use redis::aio::ConnectionManager;
 use tokio::time::{sleep, timeout};
 
 use super::{LimitStatus, Quota};
-use crate::config;
+use crate::{config, store};
 
 /// How often it is tried whether Redis is back, and how long it may take then. No request waits for that.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -31,14 +30,8 @@ struct Inner {
 impl Shared {
     /// Prepares the connection, which is made when it is first needed.
     pub(super) fn new(config: &config::Limits) -> anyhow::Result<Self> {
-        let client = Client::open(config.redis.url.expose_secret());
-        let client = client.map_err(|_| anyhow::anyhow!("limits.redis.url is not valid"))?;
-        let settings = ConnectionManagerConfig::new()
-            .set_number_of_retries(1)
-            .set_connection_timeout(Some(LOOK_LIMIT))
-            .set_response_timeout(Some(LOOK_LIMIT));
         Ok(Self(Arc::new(Inner {
-            connection: ConnectionManager::new_lazy_with_config(client, settings)?,
+            connection: store::connect(&config.redis, "limits.redis.url")?,
             prefix: config.redis.prefix.clone(),
             buckets: Script::new(include_str!("buckets.lua")),
             patience: Duration::from_millis(config.patience_ms),

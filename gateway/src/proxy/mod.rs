@@ -6,3 +6,16 @@ mod rest;
 
 pub use redirect::routes as redirect_routes;
 pub use rest::routes as rest_routes;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+
+/// Passes on what a service answered.
+fn respond(status: StatusCode, mut headers: HeaderMap, body: Body) -> Response {
+    headers::strip_answer(&mut headers);
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}

@@ -1,7 +1,6 @@
 //! `/r/{code}` → `/{code}` of shortener. The hottest route there is: no token, no Redis, no log line, no JSON.
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::get;
@@ -10,12 +9,13 @@ use contracts::problem::{Code, Problem};
 use http::{HeaderMap, HeaderValue, Method};
 use percent_encoding::percent_decode_str;
 
-use super::headers::{strip_answer, strip_request};
+use super::headers::strip_request;
+use super::respond;
 use crate::clients::shortener::is_code;
 use crate::limits::subscriber;
 use crate::origin::{FORWARDED_FOR, client_address};
 use crate::upstream::Upstream;
-use crate::upstream::call::{Call, Class, Reply, UpstreamBody, UpstreamResponse};
+use crate::upstream::call::{Call, Class, Reply};
 
 /// Addresses of shortener that look like codes and are none.
 const NOT_CODES: [&str; 3] = ["metrics", "health", "v1"];
@@ -61,26 +61,11 @@ pub(crate) async fn redirect(State(shortener): State<Upstream>, request: Request
         call.headers.insert(REQUEST_ID, id.to_header());
     }
     match shortener.call(call).await {
-        Ok(answer) => respond(answer),
+        Ok(answer) => respond(answer.status, answer.headers, answer.body.into()),
         Err(error) => reader.answer(error.into_failure(shortener.name())),
     }
 }
 
 fn no_such_link() -> Failure {
     Failure::new(Code::NotFound, "There is no such link.")
-}
-
-fn respond(answer: UpstreamResponse) -> Response {
-    let UpstreamResponse { status, mut headers, body } = answer;
-    strip_answer(&mut headers);
-    let body = match body {
-        UpstreamBody::Whole(bytes) => Body::from(bytes),
-        // Nothing here asks for that.
-        UpstreamBody::Parsed(_) => Body::empty(),
-        UpstreamBody::Stream(body) => body,
-    };
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response
 }

@@ -14,11 +14,12 @@ use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use tokio::time::sleep_until;
 
-use super::headers::{strip_answer, strip_request};
+use super::headers::strip_request;
+use super::respond;
 use crate::config;
 use crate::graphql::http::Live;
 use crate::origin::Origin;
-use crate::upstream::call::{Payload, Reply, UpstreamBody, UpstreamResponse};
+use crate::upstream::call::{Payload, Reply, UpstreamResponse};
 use crate::upstream::error::UpstreamError;
 use crate::upstream::upload::Upload;
 use crate::upstream::{Upstream, Upstreams};
@@ -111,33 +112,24 @@ impl Proxy {
     }
 
     async fn respond(&self, answer: UpstreamResponse, origin: &Origin) -> Response {
-        let is_live = answer.is_live();
-        let UpstreamResponse { status, mut headers, body } = answer;
-        strip_answer(&mut headers);
-        let body = match body {
-            UpstreamBody::Whole(bytes) => Body::from(bytes),
-            // Nothing here asks for that.
-            UpstreamBody::Parsed(_) => Body::empty(),
-            UpstreamBody::Stream(body) if is_live => {
-                let permit = match self.live.admit(origin) {
-                    Ok(permit) => permit,
-                    Err(failure) => return failure.into_response(),
-                };
-                // A live stream has no end of its own. It must outlive neither us nor the token.
-                let end = self.live.end_of(origin.caller.as_ref()).await;
-                let shutdown = self.live.shutdown.clone();
-                let over = Box::pin(async move { shutdown.run_until_cancelled(sleep_until(end)).await });
-                Body::from_stream(body.into_data_stream().take_until(over).map(move |piece| {
-                    let _held = &permit;
-                    piece
-                }))
-            }
-            UpstreamBody::Stream(body) => body,
+        let (is_live, body) = (answer.is_live(), Body::from(answer.body));
+        let body = if is_live {
+            let permit = match self.live.admit(origin) {
+                Ok(permit) => permit,
+                Err(failure) => return failure.into_response(),
+            };
+            // A live stream has no end of its own. It must outlive neither us nor the token.
+            let end = self.live.end_of(origin.caller.as_ref()).await;
+            let shutdown = self.live.shutdown.clone();
+            let over = Box::pin(async move { shutdown.run_until_cancelled(sleep_until(end)).await });
+            Body::from_stream(body.into_data_stream().take_until(over).map(move |piece| {
+                let _held = &permit;
+                piece
+            }))
+        } else {
+            body
         };
-        let mut response = Response::new(body);
-        *response.status_mut() = status;
-        *response.headers_mut() = headers;
-        response
+        respond(answer.status, answer.headers, body)
     }
 }
 

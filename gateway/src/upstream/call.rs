@@ -162,6 +162,17 @@ impl Payload {
     }
 }
 
+/// A body to be passed on. One that was parsed is not: whoever passes a body on has no parser.
+impl From<UpstreamBody> for Body {
+    fn from(body: UpstreamBody) -> Self {
+        match body {
+            UpstreamBody::Whole(bytes) => bytes.into(),
+            UpstreamBody::Parsed(_) => Self::empty(),
+            UpstreamBody::Stream(body) => body,
+        }
+    }
+}
+
 impl UpstreamResponse {
     /// Whether the service says that it is well and has too much work: a problem with the code `overloaded`.
     pub fn sheds(&self) -> bool {

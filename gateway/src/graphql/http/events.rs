@@ -5,7 +5,6 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -15,12 +14,12 @@ use contracts::problem::Code;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep_until};
+use tokio::time::{Interval, Sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::super::plan::Plan;
 use super::Graphql;
-use super::live::Permit;
+use super::live::LivePermit;
 use super::prepare::RequestError;
 use super::response::GraphqlResponse;
 use crate::origin::Origin;
@@ -31,12 +30,9 @@ pub(super) async fn respond(graphql: Arc<Graphql>, plan: Result<Plan, RequestErr
         Ok(permit) => permit,
         Err(failure) => return failure.into_response(),
     };
-    let every = Duration::from_millis(graphql.live.config.ping_ms);
-    let mut pings = interval_at(Instant::now() + every, every);
-    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let feed = Feed {
         end: Box::pin(sleep_until(graphql.live.end_of(origin.caller.as_ref()).await)),
-        pings,
+        pings: graphql.live.pings(),
         shutdown: graphql.live.shutdown.clone(),
         request_id: origin.request_id.clone(),
         responses: graphql.responses(plan, origin),
@@ -55,7 +51,7 @@ struct Feed {
     request_id: Option<RequestId>,
     /// Whether the last result has been told.
     last: bool,
-    _permit: Permit,
+    _permit: LivePermit,
 }
 
 /// What keeps a quiet connection open: a comment.

@@ -1,15 +1,13 @@
 //! What lasts longer than a request: how many at once, and for how long.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chassis::http::Failure;
 use chassis::jwt::{Caller, Verifier};
 use contracts::problem::Code;
-use parking_lot::Mutex;
 use secrecy::ExposeSecret;
-use tokio::time::Instant;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,6 +15,7 @@ use crate::config;
 use crate::limits::{Limited, Limits};
 use crate::metrics;
 use crate::origin::Origin;
+use crate::permits::{Permit, Permits};
 
 /// How long what has no token may last.
 const ANONYMOUS: Duration = Duration::from_secs(60);
@@ -28,8 +27,8 @@ pub struct Live {
     pub(super) config: config::Live,
     pub(crate) shutdown: CancellationToken,
     pub(super) tasks: TaskTracker,
-    pub(super) subscriptions: Permits,
-    pub(super) sockets: Permits,
+    pub(super) subscriptions: Lasting,
+    pub(super) sockets: Lasting,
     limits: Limits,
 }
 
@@ -41,8 +40,8 @@ impl Live {
             config: config.clone(),
             shutdown: context.shutdown.clone(),
             tasks: context.tasks.clone(),
-            subscriptions: Permits::new("subscriptions", config.subscriptions),
-            sockets: Permits::new("sockets", config.sockets),
+            subscriptions: Lasting::new("subscriptions", config.subscriptions),
+            sockets: Lasting::new("sockets", config.sockets),
             limits,
         }
     }
@@ -57,6 +56,14 @@ impl Live {
         Instant::now() + Duration::from_secs(ends).saturating_sub(now)
     }
 
+    /// Returns what tells when a quiet connection is to show that it is there.
+    pub(super) fn pings(&self) -> Interval {
+        let every = Duration::from_millis(self.config.ping_ms);
+        let mut pings = interval_at(Instant::now() + every, every);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        pings
+    }
+
     /// Counts an operation that came over a connection which was counted long ago.
     pub(super) async fn count(&self, origin: &Origin) -> Result<(), Limited> {
         let local = self.limits.count_locally(origin.address)?;
@@ -65,7 +72,7 @@ impl Live {
     }
 
     /// Takes a permit for an operation of a client.
-    pub(crate) fn admit(&self, origin: &Origin) -> Result<Permit, Failure> {
+    pub(crate) fn admit(&self, origin: &Origin) -> Result<LivePermit, Failure> {
         let full = || {
             let detail = format!("One user may have {} operations open at once.", self.config.subscriptions);
             Failure::new(Code::RateLimited, detail).retry_after(Duration::from_secs(1))
@@ -74,64 +81,37 @@ impl Live {
     }
 }
 
-/// How many of something each client has, and may have.
+/// Connections or operations that last, each counted for its client and in the metrics under `name`.
 #[derive(Clone)]
-pub(super) struct Permits {
+pub(super) struct Lasting {
     name: &'static str,
-    limit: usize,
-    taken: Arc<Mutex<HashMap<String, usize>>>,
-}
-
-impl Permits {
-    fn new(name: &'static str, limit: usize) -> Self {
-        Self { name, limit, taken: Arc::default() }
-    }
-
-    /// Takes a permit of a client's, if there is one left. It is free again when dropped.
-    pub(super) fn take(&self, whose: &str) -> Option<Permit> {
-        let mut taken = self.taken.lock();
-        let count = taken.entry(whose.to_owned()).or_default();
-        if *count >= self.limit {
-            metrics::refused_live(self.name);
-            return None;
-        }
-        *count += 1;
-        metrics::live(self.name, 1.0);
-        Some(Permit { whose: whose.to_owned(), permits: self.clone() })
-    }
-}
-
-pub(crate) struct Permit {
-    whose: String,
     permits: Permits,
 }
 
-impl Drop for Permit {
-    fn drop(&mut self) {
-        metrics::live(self.permits.name, -1.0);
-        let mut taken = self.permits.taken.lock();
-        if let Some(count) = taken.get_mut(&self.whose) {
-            *count -= 1;
-            if *count == 0 {
-                taken.remove(&self.whose);
-            }
-        }
+impl Lasting {
+    fn new(name: &'static str, limit: usize) -> Self {
+        Self { name, permits: Permits::new(limit) }
+    }
+
+    /// Takes one of a client's permits, if there is one left.
+    pub(super) fn take(&self, client: &Arc<str>) -> Option<LivePermit> {
+        let Some(permit) = self.permits.take(client) else {
+            metrics::refused_live(self.name);
+            return None;
+        };
+        metrics::live(self.name, 1.0);
+        Some(LivePermit { name: self.name, _permit: permit })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Free again when dropped.
+pub(crate) struct LivePermit {
+    name: &'static str,
+    _permit: Permit,
+}
 
-    #[test]
-    fn each_client_has_so_many_places_and_gets_them_back() {
-        let permits = Permits::new("tests", 2);
-        let (one, two) = (permits.take("ana"), permits.take("ana"));
-        assert!(one.is_some() && two.is_some() && permits.take("ana").is_none());
-        assert!(permits.take("bia").is_some());
-        drop(one);
-        assert!(permits.take("ana").is_some());
-        drop(two);
-        assert!(permits.taken.lock().is_empty());
+impl Drop for LivePermit {
+    fn drop(&mut self) {
+        metrics::live(self.name, -1.0);
     }
 }

@@ -17,12 +17,12 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Map, Value};
 use tokio::io::AsyncWriteExt;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_stream::StreamMap;
 use tokio_tungstenite::tungstenite::Message;
 use tracing::Instrument;
 
-use super::live::{Live, Permit};
+use super::live::{Live, LivePermit};
 use super::parameters::Parameters;
 use super::prepare::RequestError;
 use super::response::GraphqlResponse;
@@ -66,18 +66,13 @@ struct Connection {
     /// The client. Its user is certain once the connection has a permit.
     origin: Origin,
     /// Taken when the client has said who it is.
-    permit: Option<Permit>,
+    permit: Option<LivePermit>,
     /// How many bytes came before that.
     heard: usize,
     /// When the connection ends: the client has to say who it is until then, and later its token expires.
     deadline: Instant,
-    operations: StreamMap<String, BoxStream<'static, Step>>,
-}
-
-/// What an operation comes to, step by step.
-enum Step {
-    Response(GraphqlResponse),
-    End,
+    /// The results of each operation, and nothing once it is complete.
+    operations: StreamMap<String, BoxStream<'static, Option<GraphqlResponse>>>,
 }
 
 impl Connection {
@@ -96,9 +91,7 @@ impl Connection {
 
     /// Goes on until the client is gone, or has to go.
     async fn converse(&mut self, socket: &mut Socket) -> Result<(), Close> {
-        let every = Duration::from_millis(self.graphql.live.config.ping_ms);
-        let mut pings = interval_at(Instant::now() + every, every);
-        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pings = self.graphql.live.pings();
         let shutdown = self.graphql.live.shutdown.clone();
         let mut heard = true;
         loop {
@@ -124,7 +117,7 @@ impl Connection {
                     }
                     answer
                 }
-                Some((id, step)) = self.operations.next() => Some(self.tell(&id, step)),
+                Some((id, response)) = self.operations.next() => Some(self.tell(&id, response)),
             };
             if let Some(message) = message
                 && !matches!(timeout(PATIENCE, socket.send(message)).await, Ok(Ok(())))
@@ -217,8 +210,8 @@ impl Connection {
         if let Some(sent) = sent {
             self.graphql.persisted.keep(sent, &origin).await;
         }
-        let steps = self.graphql.responses(plan, origin).map(Step::Response);
-        let steps = steps.chain(stream::once(std::future::ready(Step::End)));
+        let steps = self.graphql.responses(plan, origin).map(Some);
+        let steps = steps.chain(stream::once(std::future::ready(None)));
         // The permit is the stream's, and is given back with it.
         let steps = steps.map(move |step| {
             let _held = &permit;
@@ -228,15 +221,15 @@ impl Connection {
         Ok(None)
     }
 
-    fn tell(&mut self, id: &str, step: Step) -> Message {
-        match step {
-            Step::Response(response) => {
+    fn tell(&mut self, id: &str, response: Option<GraphqlResponse>) -> Message {
+        match response {
+            Some(response) => {
                 if response.request_errors().is_some() {
                     self.operations.remove(id);
                 }
                 Outgoing::of(id, &response).into()
             }
-            Step::End => {
+            None => {
                 self.operations.remove(id);
                 Outgoing::Complete { id }.into()
             }
@@ -262,7 +255,7 @@ fn length(message: &Message) -> usize {
 }
 
 /// Counts an operation, as a request would be, and takes a permit for it.
-async fn admit(live: &Live, origin: &Origin) -> Result<Permit, RequestError> {
+async fn admit(live: &Live, origin: &Origin) -> Result<LivePermit, RequestError> {
     live.count(origin).await.map_err(Limited::into_failure)?;
     Ok(live.admit(origin)?)
 }

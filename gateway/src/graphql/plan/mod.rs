@@ -57,25 +57,18 @@ pub struct Planner {
     guard: Guard,
     introspection: bool,
     /// Valid documents by their text. What one client sends once does not drive out what is asked for again and again.
-    documents: DocumentCache,
+    documents: TextCache<Arc<Document>>,
     /// Texts that are refused whatever their variables, and why: what a broken client sends again and again. A cache of
     /// its own, so that nonsense drives out nothing that is valid.
-    refused: RefusedCache,
+    refused: TextCache<PlanError>,
 }
 
-type DocumentCache = moka::sync::Cache<Arc<str>, Arc<Document>>;
-type RefusedCache = moka::sync::Cache<Arc<str>, PlanError>;
+/// A cache by text. It prefers what comes often (TinyLFU).
+type TextCache<V> = moka::sync::Cache<Arc<str>, V>;
 
-/// Keeps documents in so many bytes, preferring those that come often (TinyLFU).
-fn document_cache(bytes: u64) -> DocumentCache {
-    let weigh =
-        |text: &Arc<str>, document: &Arc<Document>| u32::try_from(text.len() + document.bytes()).unwrap_or(u32::MAX);
-    moka::sync::Cache::builder().max_capacity(bytes).weigher(weigh).build()
-}
-
-/// Keeps refusals in so many bytes.
-fn refused_cache(bytes: u64) -> RefusedCache {
-    let weigh = |text: &Arc<str>, error: &PlanError| u32::try_from(text.len() + error.bytes()).unwrap_or(u32::MAX);
+/// Creates a cache of so many bytes; `size` tells how many a value takes beside its text.
+fn text_cache<V: Clone + Send + Sync + 'static>(bytes: u64, size: fn(&V) -> usize) -> TextCache<V> {
+    let weigh = move |text: &Arc<str>, value: &V| u32::try_from(text.len() + size(value)).unwrap_or(u32::MAX);
     moka::sync::Cache::builder().max_capacity(bytes).weigher(weigh).build()
 }
 
@@ -99,7 +92,8 @@ impl Planner {
         introspection: bool,
     ) -> anyhow::Result<Self> {
         let types = Types::parse(sdl, scalars)?;
-        Ok(Self { types, guard, introspection, documents: document_cache(KEPT), refused: refused_cache(REFUSED) })
+        let documents = text_cache(KEPT, |document: &Arc<Document>| document.bytes());
+        Ok(Self { types, guard, introspection, documents, refused: text_cache(REFUSED, PlanError::bytes) })
     }
 
     /// Plans the operation of a document that is named, or its only one.

@@ -188,7 +188,7 @@ fn a_text_is_parsed_once_and_a_very_large_one_is_not_kept() {
 #[test]
 fn documents_that_come_once_do_not_drive_out_one_that_comes_again_and_again() {
     const BYTES: u64 = 1024 * 1024;
-    let planner = Planner { documents: document_cache(BYTES), ..planner() };
+    let planner = Planner { documents: text_cache(BYTES, |document: &Arc<Document>| document.bytes()), ..planner() };
     let kept = || {
         planner.documents.run_pending_tasks();
         planner.documents.weighted_size()
@@ -213,7 +213,7 @@ fn documents_that_come_once_do_not_drive_out_one_that_comes_again_and_again() {
 #[test]
 fn what_was_refused_is_refused_again_without_a_look_and_drives_out_nothing() {
     const BYTES: u64 = 64 * 1024;
-    let planner = Planner { refused: refused_cache(BYTES), ..planner() };
+    let planner = Planner { refused: text_cache(BYTES, PlanError::bytes), ..planner() };
     let valid = planner.document("{ a { x } }").expect("valid");
     let kept = || {
         planner.refused.run_pending_tasks();
