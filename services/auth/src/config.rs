@@ -1,11 +1,10 @@
 //! What auth is configured with, its defaults, and what is refused before any port opens.
 
 use crate::domain::{Email, Password};
-use base64::{Engine, engine::general_purpose::STANDARD};
 use chassis::config::{Amqp, Postgres};
 use chrono::TimeDelta;
 use garde::Validate;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 use std::{collections::BTreeMap, time::Duration};
 
@@ -46,11 +45,11 @@ pub struct Config {
 #[garde(allow_unvalidated)]
 pub struct Keys {
     /// Seals private keys at rest: 32 random bytes in base64.
-    #[garde(custom(sealing_key))]
+    #[garde(custom(sealing::config::key))]
     pub encryption_key: SecretString,
     /// The one before, still able to open keys that were sealed with it.
     #[serde(default)]
-    #[garde(inner(custom(sealing_key)))]
+    #[garde(inner(custom(sealing::config::key)))]
     pub previous_encryption_key: Option<SecretString>,
     /// After how long a key gets a successor, in hours.
     #[serde(default = "thirty_days")]
@@ -238,17 +237,6 @@ fn thirty() -> u32 {
     30
 }
 
-/// The bytes of a key-encryption key; nothing when they are not 32.
-pub(crate) fn sealing_key_bytes(text: &SecretString) -> Option<Vec<u8>> {
-    STANDARD.decode(text.expose_secret().trim()).ok().filter(|bytes| bytes.len() == 32)
-}
-
-fn sealing_key(text: &SecretString, (): &()) -> garde::Result {
-    sealing_key_bytes(text)
-        .map(drop)
-        .ok_or_else(|| garde::Error::new("must be 32 bytes in base64, as `openssl rand -base64 32` makes them"))
-}
-
 fn service_names(services: &BTreeMap<String, ServiceSecrets>, (): &()) -> garde::Result {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let is_name = |name: &str| (1..=63).contains(&name.len()) && name.bytes().all(fits);
@@ -283,6 +271,7 @@ fn operator_password(email: &str) -> impl FnOnce(&SecretString, &()) -> garde::R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::{Engine, engine::general_purpose::STANDARD};
     use serde_json::{Value, json};
 
     fn refusal(changed: &Value) -> String {

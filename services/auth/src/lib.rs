@@ -63,7 +63,7 @@ pub async fn state(config: Config, app: &mut App) -> anyhow::Result<http::State>
     let jwt = app.context().common.jwt.clone();
     // Not by asking the issuer over HTTP: that is us.
     app.verify_with(chassis::jwt::Verifier::local(&jwt, keys.local()));
-    let secret = config::sealing_key_bytes(&config.keys.encryption_key);
+    let secret = sealing::config::bytes(&config.keys.encryption_key);
     let limiter =
         Limiter::new(db.clone(), config.limits.clone(), &secret.context("keys.encryption_key is not of 32 bytes")?);
     let services = Services::new(config.services.clone(), &config.tokens, keys.clone(), limiter.clone(), jwt.clone());

@@ -1,9 +1,8 @@
 //! What orders is configured with, its defaults, and what is refused before any port opens.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use chassis::config::{Amqp, Postgres};
 use garde::Validate;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -29,11 +28,11 @@ pub struct Config {
 #[garde(allow_unvalidated)]
 pub struct Customers {
     /// Wraps the customers' data keys: 32 random bytes in base64.
-    #[garde(custom(wrapping_key))]
+    #[garde(custom(sealing::config::key))]
     pub encryption_key: SecretString,
     /// The one before, still able to open keys that were wrapped with it.
     #[serde(default)]
-    #[garde(inner(custom(wrapping_key)))]
+    #[garde(inner(custom(sealing::config::key)))]
     pub previous_encryption_key: Option<SecretString>,
 }
 
@@ -81,20 +80,10 @@ impl Checkout {
     }
 }
 
-/// The bytes of a wrapping key; nothing when they are not 32.
-pub(crate) fn wrapping_key_bytes(text: &SecretString) -> Option<Vec<u8>> {
-    STANDARD.decode(text.expose_secret().trim()).ok().filter(|bytes| bytes.len() == 32)
-}
-
-fn wrapping_key(text: &SecretString, (): &()) -> garde::Result {
-    wrapping_key_bytes(text)
-        .map(drop)
-        .ok_or_else(|| garde::Error::new("must be 32 bytes in base64, as `openssl rand -base64 32` makes them"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::{Engine, engine::general_purpose::STANDARD};
     use serde_json::{Value, json};
 
     fn refusal(changed: &Value) -> String {

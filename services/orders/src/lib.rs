@@ -2,7 +2,7 @@
 //!
 //! Where to look: [`domain`] says what customers and orders are; [`app`] holds the use cases, one
 //! transaction each; [`app::checkout`] the saga; [`store`] the queries, of which [`store::events`] is the
-//! event store; [`seal`] what keeps personal data; [`events`] what comes from and goes to the broker;
+//! event store; [`events`] what comes from and goes to the broker;
 //! [`http`] the routes; [`changes`] tells watchers.
 
 pub mod app;
@@ -13,12 +13,10 @@ mod error;
 pub mod events;
 pub mod http;
 pub mod metrics;
-pub mod seal;
 pub mod store;
 
 pub use error::Error;
 
-use anyhow::Context as _;
 use app::{Shop, checkout::Checkout};
 use axum::Router;
 use changes::Changes;
@@ -45,18 +43,17 @@ impl Service for Orders {
         let db = app.postgres(&config.postgres, &sqlx::migrate!()).await?;
         let broker = app.broker(&config.amqp);
         let sagas = app.sagas(&db, &broker, |sagas| sagas.with(Checkout(config.checkout))).await?;
+        let customers = &config.customers;
+        let keyring = sealing::config::keyring(&customers.encryption_key, customers.previous_encryption_key.as_ref())?;
         let changes = Changes::default();
-        let shop = Shop::new(db.clone(), Arc::new(keyring(&config)?), sagas, changes.clone());
+        let shop = Shop::new(db.clone(), Arc::new(keyring), sagas, changes.clone());
         app.consume(&broker, &db, events::copies::consumer(db.clone()));
         app.consume(&broker, &db, events::commands::consumer(db.clone(), shop.clone()));
         app.background("changes", (changes, db), |(changes, db)| changes.look(db));
         app.every("purge", Duration::from_mins(10), shop.clone(), Shop::purge);
+        if customers.previous_encryption_key.is_some() {
+            app.every("data keys", Duration::from_hours(24), shop.clone(), Shop::rewrap);
+        }
         Ok(http::routes(http::State { shop, verifier: app.verifier(), shutdown: app.shutdown() }))
     }
-}
-
-fn keyring(config: &Config) -> anyhow::Result<seal::Keyring> {
-    let keys = [Some(&config.customers.encryption_key), config.customers.previous_encryption_key.as_ref()];
-    let bytes = keys.into_iter().flatten().map(config::wrapping_key_bytes).collect::<Option<Vec<_>>>();
-    seal::Keyring::new(&bytes.context("customers.encryption_key is not of 32 bytes")?)
 }

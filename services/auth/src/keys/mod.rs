@@ -7,7 +7,6 @@
 
 mod pair;
 mod ring;
-mod seal;
 
 use self::ring::Ring;
 use crate::{
@@ -24,7 +23,7 @@ use contracts::rest::auth::{JsonWebKeySet, SigningKeys};
 use jsonwebtoken::{Algorithm, Header};
 use pair::NewKey;
 use postgres::Db;
-use seal::Sealer;
+use sealing::Keyring;
 use serde::Serialize;
 use sqlx::PgConnection;
 use std::sync::Arc;
@@ -43,7 +42,7 @@ pub struct Keys {
 
 struct Inner {
     db: Db,
-    sealer: Sealer,
+    keyring: Keyring,
     ring: ArcSwap<Ring>,
     local: LocalKeys,
     rotate_after: TimeDelta,
@@ -57,12 +56,9 @@ impl Keys {
     /// # Errors
     /// Fails when the database is away, or holds keys that `encryption_key` does not open.
     pub async fn open(db: Db, config: &config::Keys, tokens: &config::Tokens) -> anyhow::Result<Self> {
-        let sealing = [Some(&config.encryption_key), config.previous_encryption_key.as_ref()];
-        let sealing = sealing.into_iter().flatten().map(config::sealing_key_bytes);
-        let sealing = sealing.collect::<Option<Vec<_>>>().context("a key-encryption key is not of 32 bytes")?;
         let inner = Inner {
             db,
-            sealer: Sealer::new(&sealing)?,
+            keyring: sealing::config::keyring(&config.encryption_key, config.previous_encryption_key.as_ref())?,
             ring: ArcSwap::default(),
             local: LocalKeys::default(),
             rotate_after: TimeDelta::hours(config.rotate_after_hours.into()),
@@ -141,7 +137,7 @@ impl Keys {
         }
         let new = NewKey::generate()?;
         let row = Row {
-            sealed_key: Some(self.inner.sealer.seal(&new.id, &new.private)?),
+            sealed_key: Some(self.inner.keyring.seal(new.id.as_bytes(), &new.private)?),
             id: new.id,
             public_key: new.public,
             created_at: now,
@@ -157,7 +153,7 @@ impl Keys {
     #[allow(clippy::cast_precision_loss)]
     async fn reload(&self, now: DateTime<Utc>) -> Result<(), Error> {
         let rows = signing_keys::all(self.inner.db.pool()).await?;
-        let ring = Ring::open(rows, &self.inner.sealer)?;
+        let ring = Ring::open(rows, &self.inner.keyring)?;
         let set = ring.set(now);
         metrics::gauge!(names::KEYS_PUBLISHED).set(set.keys.len() as f64);
         let json = serde_json::to_value(&set).context("the key set is not JSON")?;

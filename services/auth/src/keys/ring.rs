@@ -1,11 +1,12 @@
 //! The keys as one process knows them.
 
-use super::{pair::jwk, seal::Sealer};
+use super::pair::jwk;
 use crate::store::signing_keys::Row;
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use contracts::rest::auth::{JsonWebKey, JsonWebKeySet, SigningKey, SigningKeys};
 use jsonwebtoken::EncodingKey;
+use sealing::Keyring;
 
 /// The published keys, newest first.
 #[derive(Default)]
@@ -23,9 +24,11 @@ struct Held {
 
 impl Ring {
     /// Takes rows, newest first, and opens their private keys.
-    pub(super) fn open(rows: Vec<Row>, sealer: &Sealer) -> anyhow::Result<Self> {
+    pub(super) fn open(rows: Vec<Row>, keyring: &Keyring) -> anyhow::Result<Self> {
         let keys = rows.into_iter().map(|row| {
-            let private = row.sealed_key.map(|sealed| sealer.open(&row.id, &sealed)).transpose()?;
+            let private = row.sealed_key.map(|sealed| keyring.open(row.id.as_bytes(), &sealed)).transpose();
+            let private =
+                private.with_context(|| format!("keys.encryption_key does not open the signing key {}", row.id))?;
             Ok(Held {
                 jwk: jwk(&row.id, &row.public_key),
                 signs_from: row.signs_from,

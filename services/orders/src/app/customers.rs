@@ -4,7 +4,6 @@ use super::{Shop, sees};
 use crate::{
     domain::Means,
     error::Error,
-    seal::DataKey,
     store::{customers, payment_methods},
 };
 use anyhow::Context as _;
@@ -14,6 +13,7 @@ use contracts::{
     person::Person,
     rest::orders::{Customer, CustomerKey},
 };
+use sealing::DataKey;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -84,10 +84,10 @@ impl Shop {
         connection: &mut PgConnection,
         keys: &[&DataKey],
     ) -> Result<Vec<(Uuid, Uuid, Means)>, Error> {
-        let ids: Vec<_> = keys.iter().map(|key| key.customer_id).collect();
+        let ids: Vec<_> = keys.iter().map(|key| key.person).collect();
         let opened = payment_methods::of(connection, &ids).await?.into_iter().map(|row| {
-            let key = keys.iter().find(|key| key.customer_id == row.customer_id).context("a means of nobody's")?;
-            Ok((row.customer_id, row.id, key.open_part(row.id, &row.sealed)?))
+            let key = keys.iter().find(|key| key.person == row.customer_id).context("a means of nobody's")?;
+            Ok((row.customer_id, row.id, key.open_item(row.id, &row.sealed)?))
         });
         Ok(opened.collect::<anyhow::Result<_>>()?)
     }

@@ -9,15 +9,17 @@ mod purge;
 mod read;
 mod reasons;
 mod record;
+mod rewrap;
 mod sales;
 mod save_customer;
 mod ship;
 
 pub(crate) use erase::Erased;
 
-use crate::{changes::Changes, error::Error, seal::Keyring};
+use crate::{changes::Changes, error::Error};
 use chassis::jwt::Caller;
 use postgres::Db;
+use sealing::Keyring;
 use std::sync::Arc;
 use uuid::Uuid;
 

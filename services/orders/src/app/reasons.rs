@@ -1,8 +1,9 @@
 //! Why an order was called off, in people's words: sealed under the buyer's key, opened for whoever may see the order.
 
 use super::Shop;
-use crate::{domain::Order, error::Error, seal::DataKey, store::customers};
+use crate::{domain::Order, error::Error, store::customers};
 use contracts::{person::Sealed, rest::orders as rest};
+use sealing::DataKey;
 use sqlx::PgConnection;
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -17,7 +18,7 @@ impl Shop {
     ) -> Result<Option<Sealed>, Error> {
         let Some(reason) = reason else { return Ok(None) };
         let keys = self.keys(connection, &[order.customer_id]).await?;
-        let seal = |key: &DataKey| anyhow::Ok(key.travelling(&key.seal_part(order.id, &reason)?));
+        let seal = |key: &DataKey| anyhow::Ok(key.travelling(&key.seal_item(order.id, &reason)?));
         Ok(keys.get(&order.customer_id).map(seal).transpose()?)
     }
 
@@ -49,7 +50,7 @@ impl Shop {
         let keys = self.keys(connection, &customers).await?;
         let open = |(order, customer, sealed): (Uuid, Uuid, Sealed)| {
             let key = keys.get(&customer)?;
-            Some(key.arrived(&sealed).and_then(|sealed| Ok((order, key.open_part(order, &sealed)?))))
+            Some(key.arrived(&sealed).and_then(|sealed| Ok((order, key.open_item(order, &sealed)?))))
         };
         Ok(sealed.into_iter().filter_map(open).collect::<anyhow::Result<_>>()?)
     }

@@ -5,7 +5,6 @@ use crate::{
     domain::{Means, Refusals, Wish, WishedMeans, changed},
     error::Error,
     metrics as names,
-    seal::DataKey,
     store::{customers, payment_methods},
 };
 use anyhow::Context as _;
@@ -17,6 +16,7 @@ use contracts::{
     rest::orders::Customer,
 };
 use postgres::Tx;
+use sealing::DataKey;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -102,9 +102,9 @@ impl Shop {
 }
 
 async fn replace(tx: &mut PgConnection, key: &DataKey, means: &[Owned]) -> Result<(), Error> {
-    let sealed = means.iter().map(|(id, means)| Ok((*id, key.seal_part(*id, means)?)));
+    let sealed = means.iter().map(|(id, means)| Ok((*id, key.seal_item(*id, means)?)));
     let sealed = sealed.collect::<anyhow::Result<Vec<_>>>()?;
-    payment_methods::replace(tx, key.customer_id, &sealed).await?;
+    payment_methods::replace(tx, key.person, &sealed).await?;
     Ok(())
 }
 

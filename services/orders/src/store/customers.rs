@@ -1,7 +1,7 @@
 //! Tables `customers` and `customer_keys`.
 
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgConnection};
+use sqlx::{FromRow, PgConnection, PgPool};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -170,6 +170,40 @@ pub async fn update(
         .execute(connection)
         .await
         .map(drop)
+}
+
+/// A customer's data key, as it is stored.
+#[derive(FromRow)]
+pub struct WrappedKey {
+    /// Whose key it is.
+    pub customer_id: Uuid,
+    /// The key's id.
+    pub id: Uuid,
+    /// The key itself, wrapped.
+    pub wrapped: Vec<u8>,
+}
+
+/// Up to `most` data keys, of the customers after this one by id.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn keys_after(pool: &PgPool, customer: Uuid, most: i64) -> sqlx::Result<Vec<WrappedKey>> {
+    sqlx::query_as(
+        "SELECT customer_id, id, wrapped FROM customer_keys WHERE customer_id > $1 ORDER BY customer_id LIMIT $2",
+    )
+    .bind(customer)
+    .bind(most)
+    .fetch_all(pool)
+    .await
+}
+
+/// Stores a data key that was wrapped anew, unless it was destroyed meanwhile.
+///
+/// # Errors
+/// Fails when the database does.
+pub async fn rewrap(pool: &PgPool, key_id: Uuid, wrapped: &[u8]) -> sqlx::Result<()> {
+    let query = sqlx::query("UPDATE customer_keys SET wrapped = $2 WHERE id = $1").bind(key_id).bind(wrapped);
+    query.execute(pool).await.map(drop)
 }
 
 /// Destroys a customer's key and everything that is sealed with it.

@@ -1,6 +1,6 @@
 //! Customers: made, read, changed, and nobody else's.
 
-use crate::world::{World, ana};
+use crate::world::{PATIENCE, WRAPPING_KEY, World, ana};
 use axum::http::StatusCode;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use contracts::{
@@ -109,6 +109,31 @@ async fn who_gets_a_customers_key_is_written_down() {
     log.read_to_string(&mut lines).unwrap();
     let expected = format!("customer.id={} audit.actor=\"notifications\"", buyer.customer.id);
     assert!(lines.lines().count() == 1 && lines.contains(&expected), "{lines}");
+}
+
+#[tokio::test]
+async fn data_keys_are_wrapped_by_the_key_in_force_so_that_the_one_before_can_go() {
+    let world = World::new().await;
+    let buyers = [world.buyer().await, world.buyer().await];
+    let new = STANDARD.encode([9; 32]);
+    world.beside(json!({"customers": {"encryption_key": new, "previous_encryption_key": WRAPPING_KEY}})).await;
+    let only_new = sealing::config::keyring(&new.into(), None).unwrap();
+    let are_wrapped = async || {
+        let rows: Vec<(Uuid, Uuid, Vec<u8>)> =
+            sqlx::query_as("SELECT customer_id, id, wrapped FROM customer_keys").fetch_all(&world.pool).await?;
+        assert_eq!(rows.len(), buyers.len());
+        Ok(rows.iter().all(|(person, id, wrapped)| only_new.unwrap(*person, *id, wrapped).is_ok()).then_some(rows))
+    };
+    let rows = kit::eventually(PATIENCE, "all keys to be wrapped anew", are_wrapped).await.unwrap();
+    for (person, id, wrapped) in rows {
+        let sealed: Vec<u8> = sqlx::query_scalar("SELECT person FROM customers WHERE id = $1")
+            .bind(person)
+            .fetch_one(&world.pool)
+            .await
+            .unwrap();
+        let opened: Person = only_new.unwrap(person, id, &wrapped).unwrap().open(&sealed).unwrap();
+        assert_eq!(opened.email, buyers[0].customer.email);
+    }
 }
 
 #[tokio::test]

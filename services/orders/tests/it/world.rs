@@ -29,7 +29,7 @@ use uuid::Uuid;
 /// How long a condition may take to come true on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// 32 bytes in base64.
-const WRAPPING_KEY: &str = "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXowMTIzNDU=";
+pub(crate) const WRAPPING_KEY: &str = "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXowMTIzNDU=";
 /// A product that costs 12.90 BRL, and another of 22.90.
 pub(crate) const MUG: Uuid = Uuid::from_u128(0x0193_a3c0_0000_7000_8000_0000_0000_0001);
 pub(crate) const SHIRT: Uuid = Uuid::from_u128(0x0193_a3c0_0000_7000_8000_0000_0000_0002);
@@ -81,6 +81,14 @@ impl World {
         let world = Self { sandbox, issuer, pool, health, played, operator, router, shutdown };
         world.eventually("the products to be known", "SELECT count(*) = 2 FROM products").await;
         world
+    }
+
+    /// Starts another process on the same databases, which ends with this world.
+    pub(crate) async fn beside(&self, changes: Value) {
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let mut context = Context::new(Common::default(), recorder.handle());
+        context.shutdown = self.shutdown.child_token();
+        App::serve::<Orders>(config(&self.sandbox, &changes), context).await.unwrap();
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

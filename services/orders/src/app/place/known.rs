@@ -3,11 +3,11 @@
 use crate::{
     domain::{Cart, Means, Product, Refusals},
     error::Error,
-    seal::Keyring,
     store::{customers, links, products},
 };
 use chrono::Utc;
 use contracts::rest::orders::PlaceOrder;
+use sealing::Keyring;
 use sqlx::PgConnection;
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
@@ -66,7 +66,7 @@ impl Known {
             return Err(Error::Erased);
         };
         let Some(sealed) = &row.means else { return Ok(Err("is none of yours")) };
-        let found: Means = keyring.unwrap(row.id, key_id, wrapped)?.open_part(means, sealed)?;
+        let found: Means = keyring.unwrap(row.id, key_id, wrapped)?.open_item(means, sealed)?;
         let this_month = Utc::now().format("%Y-%m").to_string();
         if found.expiry.as_ref().is_some_and(|expiry| *expiry < this_month) {
             return Ok(Err("is over"));
