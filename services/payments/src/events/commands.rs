@@ -39,12 +39,12 @@ impl Handler for Commands {
                     for message in alike {
                         intents.push(intent(message).await?);
                     }
-                    self.0.charge(&intents).await?;
+                    Box::pin(self.0.charge(&intents)).await?;
                 }
                 RefundPayment::TYPE => {
                     for message in alike {
                         let command = message.decode::<RefundPayment>()?.data;
-                        message.scope(self.0.undo(&command)).await?;
+                        Box::pin(message.scope(self.0.undo(&command))).await?;
                     }
                 }
                 other => return Err(HandleError::permanent(format!("{other} is no command of payments"))),
