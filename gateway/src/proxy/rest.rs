@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use bytes::{Bytes, BytesMut};
-use chassis::http::{Failure, facts};
+use chassis::http::{Failure, log_fields};
 use contracts::problem::Code;
 use futures::{StreamExt, stream};
 use http::{HeaderMap, Method};
@@ -42,7 +42,7 @@ pub fn routes(upstreams: Upstreams, config: config::Proxy, live: Live) -> Router
 async fn forward(State(proxy): State<Proxy>, origin: Origin, request: Request) -> Response {
     let nothing = || Failure::new(Code::NotFound, "There is nothing at this address.").into_response();
     let Some((upstream, path)) = proxy.find(request.uri()) else { return nothing() };
-    facts::note("upstream", upstream.name());
+    log_fields::add("upstream", upstream.name());
     let (parts, body) = request.into_parts();
     let mut call = origin.call(parts.method.clone(), path);
     call.headers = headers(parts.headers, &origin);

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use axum::Router;
-use chassis::http::{Door, joined};
+use chassis::http::{Acceptor, joined};
 use chassis::{App, Service};
 use gateway::Gateway;
 use gateway::config::Config;
@@ -209,8 +209,8 @@ async fn serve(router: Router, context: &chassis::Context) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let address = listener.local_addr().expect("an address");
     let http = &context.common.http;
-    let door = Door::new(router, None, &chassis::http::Limits::from(http));
-    tokio::spawn(chassis::server::serve(listener, door, http.into(), context.shutdown.clone()));
+    let acceptor = Acceptor::new(router, None, &chassis::http::Limits::from(http));
+    tokio::spawn(chassis::server::serve(listener, acceptor, http.into(), context.shutdown.clone()));
     format!("http://{address}")
 }
 

@@ -102,7 +102,7 @@ impl Limiter {
     pub async fn count(&self, attempt: Attempt<'_>) -> Result<(), Error> {
         let Some(wait) = self.wait(attempt).await? else { return Ok(()) };
         metrics::counter!(names::LIMITED, "limit" => attempt.name()).increment(1);
-        chassis::http::facts::note("limit", attempt.name());
+        chassis::http::log_fields::add("limit", attempt.name());
         Err(Error::Limited { retry_after: wait.to_std().unwrap_or_default() })
     }
 

@@ -81,5 +81,5 @@ fn follow_visitors(app: &mut App, store: Store, lookup: Lookup, spool: Spool, co
     let metrics = metrics::Redirects::new();
     let redirects = Arc::new(Redirects { lookup, links: store.links, visitors, countries, spool, metrics });
     app.bare(http::redirects(Arc::clone(&redirects)));
-    app.express(redirects);
+    app.fast_path(redirects);
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use async_graphql::{ErrorExtensionValues, PathSegment, ServerError, Value};
 use axum::response::{IntoResponse, Response};
-use chassis::http::{RequestId, facts};
+use chassis::http::{RequestId, log_fields};
 use contracts::problem::Code;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
@@ -61,8 +61,8 @@ impl GraphqlResponse {
     /// Notes for the log line what went wrong first.
     fn note(&self) {
         if let Some(code) = self.errors.first().and_then(|error| error.extensions.as_ref()?.get("code")) {
-            facts::note("graphql.error", code.to_string().trim_matches('"'));
-            facts::note("graphql.errors", self.errors.len());
+            log_fields::add("graphql.error", code.to_string().trim_matches('"'));
+            log_fields::add("graphql.errors", self.errors.len());
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::{
 };
 use axum::extract;
 use chassis::{
-    http::{Failure, Json, Path, Query, facts},
+    http::{Failure, Json, Path, Query, log_fields},
     jwt::Caller,
 };
 use chrono::{DateTime, Utc};
@@ -48,7 +48,7 @@ pub(super) async fn batch(
     Json(request): Json<StatsBatchRequest>,
 ) -> Answer<StatsBatch> {
     let asked = request.codes.len();
-    facts::note("codes", asked);
+    log_fields::add("codes", asked);
     let mut refusals = Vec::new();
     if asked == 0 || asked > BATCH_LINKS_LIMIT {
         refusals.push(Refusal {

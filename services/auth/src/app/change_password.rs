@@ -32,7 +32,7 @@ impl Accounts {
         let ended = self.replace(caller, &account, &hash).await?;
         let reason = Ended::PasswordChanged.as_str();
         metrics::counter!(names::SESSIONS_ENDED, "reason" => reason).increment(ended);
-        chassis::http::facts::note("sessions_ended", ended);
+        chassis::http::log_fields::add("sessions_ended", ended);
         Ok(())
     }
 

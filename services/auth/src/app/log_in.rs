@@ -82,7 +82,7 @@ impl Accounts {
         let session = self.begin_session(&mut tx, &account.user).await?;
         self.limiter.let_in(&mut tx, &account.user.email, account.user.id, address).await?;
         tx.commit().await?;
-        chassis::http::facts::note("user_id", account.user.id.to_string());
+        chassis::http::log_fields::add("user_id", account.user.id.to_string());
         Ok(session)
     }
 }

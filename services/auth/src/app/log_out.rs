@@ -22,7 +22,7 @@ impl Accounts {
         };
         let ended = sessions::revoke(&mut tx, session.id, Ended::LoggedOut).await?;
         tx.commit().await?;
-        chassis::http::facts::note("user_id", session.user_id.to_string());
+        chassis::http::log_fields::add("user_id", session.user_id.to_string());
         if ended {
             metrics::counter!(names::SESSIONS_ENDED, "reason" => Ended::LoggedOut.as_str()).increment(1);
         }

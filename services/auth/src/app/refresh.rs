@@ -42,7 +42,7 @@ impl Accounts {
         let mut tx = self.db.begin().await?;
         let session = sessions::lock_by_token(&mut tx, &digest).await?;
         let session = session.ok_or(Error::InvalidRefreshToken)?;
-        chassis::http::facts::note("user_id", session.user_id.to_string());
+        chassis::http::log_fields::add("user_id", session.user_id.to_string());
         match refresh_tokens::use_up(&mut tx, &digest, now).await? {
             Use::Good if session.is_revoked => return Err(Error::InvalidRefreshToken),
             Use::Good => {}

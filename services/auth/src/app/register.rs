@@ -42,7 +42,7 @@ impl Accounts {
         self.limiter.let_in(&mut tx, &user.email, user.id, address).await?;
         tx.commit().await?;
         metrics::counter!(names::REGISTRATIONS).increment(1);
-        chassis::http::facts::note("user_id", user.id.to_string());
+        chassis::http::log_fields::add("user_id", user.id.to_string());
         Ok(session)
     }
 }

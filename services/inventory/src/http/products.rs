@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chassis::{
-    http::{Failure, Fields, Json, Path, Query, facts},
+    http::{Failure, Fields, Json, Path, Query, log_fields},
     jwt::{Caller, Operator},
 };
 use contracts::{
@@ -89,7 +89,7 @@ pub(super) async fn create(
     Json(body): Json<CreateProduct>,
 ) -> Result<Response, Failure> {
     let product = inventory.create(new(body)?).await?;
-    facts::note("product.id", product.id.to_string());
+    log_fields::add("product.id", product.id.to_string());
     let location = HeaderValue::from_str(&format!("/v1/products/{}", product.id)).map_err(Failure::internal)?;
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(product)).into_response())
 }

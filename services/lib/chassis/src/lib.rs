@@ -48,6 +48,8 @@
 #![warn(missing_docs)]
 
 pub mod app;
+pub mod batch_delay;
+pub mod batcher;
 pub mod client;
 pub mod config;
 pub mod crypto;
@@ -55,7 +57,6 @@ pub mod failpoint;
 pub mod health;
 pub mod http;
 pub mod jwt;
-pub mod linger;
 pub mod page;
 mod run;
 mod scope;
@@ -63,7 +64,6 @@ pub mod server;
 mod sources;
 pub mod tasks;
 pub mod telemetry;
-pub mod together;
 
 pub use app::{App, Context, Service};
 pub use run::{metrics_route, run};

@@ -4,7 +4,7 @@ use crate::{
     app::{App, Context, Service},
     config::Common,
     health,
-    http::{Door, Limits, joined},
+    http::{Acceptor, Limits, joined},
     jwt::crypto,
     server::{self, Patience},
     sources::Sources,
@@ -98,11 +98,11 @@ async fn serve<S: Service>(mut common: Common, config: S::Config, telemetry: &Te
         .merge(metrics)
         // Last, so that its answer to unknown addresses is the one that is heard.
         .merge(joined(served.router, served.bare, &limits));
-    let door = Door::new(router, served.express, &limits);
-    let mut servers = vec![open(bind, door, &patience, &context.shutdown).await?];
+    let acceptor = Acceptor::new(router, served.fast_path, &limits);
+    let mut servers = vec![open(bind, acceptor, &patience, &context.shutdown).await?];
     for (address, router) in served.listeners {
-        let door = Door::new(router, None, &limits);
-        servers.push(open(address, door, &patience, &context.shutdown).await?);
+        let acceptor = Acceptor::new(router, None, &limits);
+        servers.push(open(address, acceptor, &patience, &context.shutdown).await?);
     }
     tracing::info!(address = %bind, "The unit is listening.");
     drain(servers, &context, grace).await
@@ -116,12 +116,12 @@ pub fn metrics_route(metrics: PrometheusHandle) -> Router {
 /// Binds now, so that a taken port is an error at start; serves in a task of its own.
 async fn open(
     address: SocketAddr,
-    door: Door,
+    acceptor: Acceptor,
     patience: &Patience,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<JoinHandle<()>> {
     let listener = TcpListener::bind(address).await.with_context(|| format!("the address {address} is not free"))?;
-    Ok(tokio::spawn(server::serve(listener, door, patience.clone(), shutdown.clone())))
+    Ok(tokio::spawn(server::serve(listener, acceptor, patience.clone(), shutdown.clone())))
 }
 
 /// Waits for the end: first of requests, then of tasks, each as long as `grace` allows.

@@ -41,7 +41,7 @@ pub struct DeadLetter {
     pub reason: String,
     /// When it failed for good.
     pub died_at: Option<String>,
-    /// How many times it was up the retry ladder.
+    /// How many times it was through the retry schedule.
     pub attempts: u32,
 }
 
@@ -127,7 +127,7 @@ impl DeadLetters {
     }
 
     /// Has the dead letters delivered to the consumer again, with the ids that they have and the
-    /// whole ladder before them. Says which.
+    /// whole schedule before them. Says which.
     ///
     /// # Errors
     /// Fails when the broker or the store is away; what was not redriven is still there.

@@ -34,7 +34,7 @@ impl PublishError {
 /// most failures are a store or a peer that is away for the moment.
 #[derive(Debug)]
 pub enum HandleError {
-    /// Another try may succeed: a few at once, then up the retry ladder, then the dead letters.
+    /// Another try may succeed: a few at once, then through the retry schedule, then the dead letters.
     Transient(anyhow::Error),
     /// No try will ever succeed: the dead letters at once.
     Permanent(anyhow::Error),

@@ -15,7 +15,7 @@ use tracing::Span;
 #[derive(Debug, Clone)]
 pub struct Message {
     envelope: Envelope,
-    /// How many times it has been up the retry ladder; 0 the first time.
+    /// How many times it has been through the retry schedule; 0 the first time.
     pub attempt: u32,
     /// Whether the broker delivered it before and saw no acknowledgement.
     pub redelivered: bool,

@@ -6,7 +6,7 @@ use crate::{
     topology,
     wire::Frame,
 };
-use chassis::linger::Linger;
+use chassis::batch_delay::BatchDelay;
 use futures::future::join_all;
 use std::{
     collections::{HashMap, HashSet},
@@ -80,15 +80,15 @@ impl<S: Store> Relay<S> {
         let listening = listen(self.store.clone(), Arc::clone(&written));
         let _listener = AbortOnDropHandle::new(tokio::spawn(listening));
         let (mut delays, mut measured, mut declared) = (delays(), None::<Instant>, false);
-        let mut linger = Linger::after(LARGE);
+        let mut delay = BatchDelay::after(LARGE);
         while !shutdown.is_cancelled() {
             if measured.is_none_or(|at| at.elapsed() > MEASURE_EVERY) {
                 self.measure().await;
                 measured = Some(Instant::now());
             }
-            linger.wait().await;
+            delay.wait().await;
             let round = self.round(&mut declared).await;
-            linger.note(*round.as_ref().unwrap_or(&0));
+            delay.note(*round.as_ref().unwrap_or(&0));
             let pause = match round {
                 Ok(0) => self.sweep,
                 Ok(_) => {

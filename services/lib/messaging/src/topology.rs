@@ -54,7 +54,7 @@ pub(super) async fn declare_consumer(channel: &Channel, subscription: &Subscript
     let dead = dead_queue(name);
     queue(channel, &dead, quorum([])).await?;
     bind_queue(channel, &dead, &direct, &dead).await?;
-    for delay in &subscription.ladder {
+    for delay in &subscription.schedule {
         let delayed = delay_queue(name, *delay);
         let back = [("x-message-ttl", AMQPValue::LongLongInt(millis(*delay))), ("x-dead-letter-exchange", text(name))];
         queue(channel, &delayed, quorum(back)).await?;

@@ -14,7 +14,7 @@ use lapin::{
 };
 use std::collections::BTreeMap;
 
-/// How many times the message has been up the retry ladder.
+/// How many times the message has been through the retry schedule.
 pub(super) const ATTEMPT: &str = "retry-attempt";
 /// Why the message is a dead letter.
 pub(super) const REASON: &str = "dead-letter-reason";
@@ -120,7 +120,7 @@ pub(super) fn number(properties: &BasicProperties, name: &str) -> Option<i64> {
     }
 }
 
-/// How many times a delivery has been up the retry ladder.
+/// How many times a delivery has been through the retry schedule.
 pub(super) fn attempt(properties: &BasicProperties) -> u32 {
     number(properties, ATTEMPT).and_then(|attempt| attempt.try_into().ok()).unwrap_or(0)
 }

@@ -1,9 +1,9 @@
 //! The engine as its service uses it.
 
 use crate::{
+    batch,
     error::Error,
     flow::{Declared, Flow},
-    lot,
     machine::{self, Input, Refusal},
     replies::Replies,
     step::Definition,
@@ -24,9 +24,9 @@ use uuid::Uuid;
 
 /// How often the sweep looks for sagas whose time has come, unless set.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
-/// How many lots of replies are worked on at once, each in a transaction.
+/// How many batches of replies are worked on at once, each in a transaction.
 const PARTITIONS: u16 = 2;
-/// How many replies a lot is at most.
+/// How many replies a batch is at most.
 const BATCH: u16 = 32;
 
 /// Runs the sagas of one service. Cloning is cheap; any number of processes may run the same ones.
@@ -143,7 +143,7 @@ impl Engine {
     /// Fails when a local step does, the database does, or there is a saga with one of the ids: then the transaction
     /// cannot go on.
     pub async fn start_all(&self, tx: &mut Tx, begun: Vec<Begun>) -> Result<(), Error> {
-        lot::carry_out(tx, begun.into_iter().map(|Begun(first)| first).collect()).await
+        batch::carry_out(tx, begun.into_iter().map(|Begun(first)| first).collect()).await
     }
 
     /// Turns a saga back, in the transaction `tx`: one under way from the step in flight,

@@ -19,7 +19,7 @@ pub enum Error {
     Store(#[from] sqlx::Error),
     /// A local step failed: everything is to be rolled back.
     #[error("the local step {} failed: {:#}", .0.name, .0.error)]
-    Stumbled(Stumble),
+    StepFailed(StepFailure),
     /// The answer to a command is not the one that its step expects.
     #[error(transparent)]
     Answer(anyhow::Error),
@@ -30,14 +30,14 @@ pub enum Error {
 
 /// A local step that failed.
 #[derive(Debug)]
-pub struct Stumble {
+pub struct StepFailure {
     pub(crate) step: usize,
     pub(crate) direction: Direction,
     pub(crate) name: &'static str,
     pub(crate) error: anyhow::Error,
 }
 
-impl Stumble {
+impl StepFailure {
     /// Whether trying again at once may help: the database was away or in the way.
     pub(crate) fn is_passing(&self) -> bool {
         self.error.chain().filter_map(|cause| cause.downcast_ref::<sqlx::Error>()).any(is_away)

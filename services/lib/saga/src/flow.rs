@@ -2,7 +2,7 @@
 
 use crate::{
     machine::Shape,
-    step::{Deed, Definition, Lot, Member, Step, Verdict},
+    step::{Batch, Definition, Member, Step, StepAction, Verdict},
 };
 use anyhow::{Context as _, bail, ensure};
 use contracts::command::{Direction, StepRef};
@@ -28,7 +28,7 @@ pub(crate) trait Flow: Send + Sync {
         &'a self,
         step: usize,
         direction: Direction,
-        lot: Lot<'a, Value>,
+        batch: Batch<'a, Value>,
     ) -> BoxFuture<'a, anyhow::Result<Vec<Verdict>>>;
 }
 
@@ -52,7 +52,7 @@ impl<D: Definition> Declared<D> {
         Ok(Self { definition, steps, shape: Shape { stages, pivot } })
     }
 
-    fn deed(&self, step: usize, direction: Direction) -> anyhow::Result<&Deed<D::Data>> {
+    fn deed(&self, step: usize, direction: Direction) -> anyhow::Result<&StepAction<D::Data>> {
         let found = self.steps.get(step).and_then(|step| match direction {
             Direction::Forward => Some(&step.forward),
             Direction::Backward => step.backward.as_ref(),
@@ -71,10 +71,10 @@ fn check<D>(steps: &[Step<D>]) -> anyhow::Result<()> {
         ensure!(!(pivot && step.pivot), "{name} is a second pivot");
         pivot |= step.pivot;
         ensure!(!(pivot && step.backward.is_some()), "{name} stands at or behind the pivot and cannot be undone");
-        let begun = matches!(step.forward, Deed::Begun);
+        let begun = matches!(step.forward, StepAction::Begun);
         ensure!(may_begin || !begun, "{name} is begun and stands behind one that is not");
         ensure!(!(begun && step.pivot), "{name} is begun and cannot be the pivot");
-        let remote = matches!(step.forward, Deed::Remote(_));
+        let remote = matches!(step.forward, StepAction::Remote(_));
         ensure!(remote || step.learn.is_none(), "{name} has no reply to learn from");
         may_begin = begun;
     }
@@ -95,7 +95,7 @@ impl<D: Definition> Flow for Declared<D> {
     }
 
     fn command(&self, step: usize, at: StepRef, data: &Value) -> anyhow::Result<Outgoing> {
-        let Deed::Remote(tell) = self.deed(step, at.direction)? else { bail!("{} has no command", at.step) };
+        let StepAction::Remote(tell) = self.deed(step, at.direction)? else { bail!("{} has no command", at.step) };
         Ok(tell(at, &read::<D>(data)?)?)
     }
 
@@ -111,16 +111,16 @@ impl<D: Definition> Flow for Declared<D> {
         &'a self,
         step: usize,
         direction: Direction,
-        Lot { tx, sagas }: Lot<'a, Value>,
+        Batch { tx, sagas }: Batch<'a, Value>,
     ) -> BoxFuture<'a, anyhow::Result<Vec<Verdict>>> {
         Box::pin(async move {
-            let Deed::Local(act) = self.deed(step, direction)? else { bail!("step {step} does not happen here") };
+            let StepAction::Local(act) = self.deed(step, direction)? else { bail!("step {step} does not happen here") };
             let mut known = sagas.iter().map(|saga| read::<D>(saga.data)).collect::<Result<Vec<_>, _>>()?;
             let typed = sagas.iter().zip(&mut known).map(|(saga, data)| {
                 let Member { saga_id, subject, cause, scope, .. } = *saga;
                 Member { saga_id, subject, data, cause, scope }
             });
-            let verdicts = act(Lot { tx, sagas: typed.collect() }).await?;
+            let verdicts = act(Batch { tx, sagas: typed.collect() }).await?;
             ensure!(verdicts.len() == sagas.len(), "step {step} told of {} sagas", verdicts.len());
             for (Member { data, .. }, known) in sagas.into_iter().zip(known) {
                 *data = serde_json::to_value(known)?;

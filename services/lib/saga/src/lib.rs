@@ -11,10 +11,10 @@
 #![warn(missing_docs)]
 
 mod app;
+mod batch;
 pub mod engine;
 mod error;
 mod flow;
-mod lot;
 pub mod machine;
 pub mod metrics;
 pub mod operators;
@@ -22,15 +22,15 @@ mod purge;
 mod replies;
 pub mod step;
 mod store;
-mod story;
 mod sweep;
 mod transact;
 mod transition;
+mod transition_log;
 
 pub use app::AppSagas;
 pub use engine::{Begun, Cancel, Cancelled, Engine, Start};
 pub use error::Error;
 pub use machine::{Cause, Refusal};
 pub use replies::Replies;
-pub use step::{Definition, Local, Lot, Member, Step, Verdict};
+pub use step::{Batch, Definition, Local, Member, Step, Verdict};
 pub use store::{Filter, Record, Waiting, prepare};

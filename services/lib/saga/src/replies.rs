@@ -1,6 +1,6 @@
 //! Replies of participants.
 
-use crate::{engine::Engine, error::Error, machine::Refusal, metrics, store::Lock, transition::Impulse};
+use crate::{engine::Engine, error::Error, machine::Refusal, metrics, store::Lock, transition::Trigger};
 use contracts::command::Replied;
 use messaging::{HandleError, Handler, Message};
 
@@ -39,7 +39,7 @@ impl Replies {
     /// Moves one saga on, also past a local step that fails. Tells how many replies no saga waited for: none or one.
     async fn move_one(&self, replied: Replied) -> Result<u64, Error> {
         let id = replied.step.saga_id;
-        match self.engine.transact(id, &Impulse::Reply(replied), Lock::Wait).await {
+        match self.engine.transact(id, &Trigger::Reply(replied), Lock::Wait).await {
             Err(Error::NotFound | Error::Refused(Refusal::Absorbed)) => {
                 tracing::debug!(saga.id = %id, "A reply that no saga waits for was absorbed.");
                 Ok(1)

@@ -82,7 +82,7 @@ pub struct Local<'a, D> {
 }
 
 /// Several sagas that have come to the same local step, which is done for all of them at once.
-pub struct Lot<'a, D> {
+pub struct Batch<'a, D> {
     /// The transaction.
     pub tx: &'a mut Tx,
     /// The sagas.
@@ -108,10 +108,10 @@ pub(crate) type Tell<D> = Box<dyn Fn(StepRef, &D) -> serde_json::Result<Outgoing
 /// Takes what the answer to a command says.
 pub(crate) type Learn<D> = Box<dyn Fn(&mut D, Value) -> anyhow::Result<()> + Send + Sync>;
 /// Runs a local step.
-pub(crate) type Act<D> = Box<dyn for<'a> Fn(Lot<'a, D>) -> BoxFuture<'a, anyhow::Result<Vec<Verdict>>> + Send + Sync>;
+pub(crate) type Act<D> = Box<dyn for<'a> Fn(Batch<'a, D>) -> BoxFuture<'a, anyhow::Result<Vec<Verdict>>> + Send + Sync>;
 
 /// How a step, or its compensation, is carried out.
-pub(crate) enum Deed<D> {
+pub(crate) enum StepAction<D> {
     /// By whoever starts the saga.
     Begun,
     /// By a participant.
@@ -120,7 +120,7 @@ pub(crate) enum Deed<D> {
     Local(Act<D>),
 }
 
-impl<D> Deed<D> {
+impl<D> StepAction<D> {
     fn place(&self) -> Place {
         match self {
             Self::Begun => Place::Begun,
@@ -133,8 +133,8 @@ impl<D> Deed<D> {
 /// One step of a saga whose data is `D`.
 pub struct Step<D> {
     pub(crate) name: &'static str,
-    pub(crate) forward: Deed<D>,
-    pub(crate) backward: Option<Deed<D>>,
+    pub(crate) forward: StepAction<D>,
+    pub(crate) backward: Option<StepAction<D>>,
     pub(crate) learn: Option<Learn<D>>,
     pub(crate) pivot: bool,
     timeout: Duration,
@@ -142,7 +142,7 @@ pub struct Step<D> {
 }
 
 impl<D: Send + 'static> Step<D> {
-    fn new(name: &'static str, forward: Deed<D>) -> Self {
+    fn new(name: &'static str, forward: StepAction<D>) -> Self {
         Self { name, forward, backward: None, learn: None, pivot: false, timeout: TIMEOUT, tries: TRIES }
     }
 
@@ -150,14 +150,14 @@ impl<D: Send + 'static> Step<D> {
     /// compensation matters; such steps stand first.
     #[must_use]
     pub fn begun(name: &'static str) -> Self {
-        Self::new(name, Deed::Begun)
+        Self::new(name, StepAction::Begun)
     }
 
     /// A step that a participant does when it gets `command`. Participants are idempotent by saga and
     /// step, and may get the same command again.
     #[must_use]
     pub fn remote<C: Command>(name: &'static str, command: impl Fn(StepRef, &D) -> C + Send + Sync + 'static) -> Self {
-        Self::new(name, Deed::Remote(tell(command)))
+        Self::new(name, StepAction::Remote(tell(command)))
     }
 
     /// A step that is done here, in the transaction of the transition that comes to it. When it
@@ -167,18 +167,18 @@ impl<D: Send + 'static> Step<D> {
     where
         F: for<'a> Fn(Local<'a, D>) -> BoxFuture<'a, anyhow::Result<Verdict>> + Send + Sync + 'static,
     {
-        Self::new(name, Deed::Local(one_by_one(action)))
+        Self::new(name, StepAction::Local(one_by_one(action)))
     }
 
     /// A step like a [`local`](Self::local) one that is done for all sagas that have come to it together: worth it where
     /// one statement for all costs less than one for each. It says how it went for each, in order; when it fails, it is
     /// done for each alone.
     #[must_use]
-    pub fn local_together<F>(name: &'static str, action: F) -> Self
+    pub fn local_batched<F>(name: &'static str, action: F) -> Self
     where
-        F: for<'a> Fn(Lot<'a, D>) -> BoxFuture<'a, anyhow::Result<Vec<Verdict>>> + Send + Sync + 'static,
+        F: for<'a> Fn(Batch<'a, D>) -> BoxFuture<'a, anyhow::Result<Vec<Verdict>>> + Send + Sync + 'static,
     {
-        Self::new(name, Deed::Local(Box::new(action)))
+        Self::new(name, StepAction::Local(Box::new(action)))
     }
 
     /// Says what the saga learns from the answer to the command.
@@ -194,7 +194,7 @@ impl<D: Send + 'static> Step<D> {
     /// Says which command undoes the step. It may come although the step's own never arrived.
     #[must_use]
     pub fn undone_by<C: Command>(mut self, command: impl Fn(StepRef, &D) -> C + Send + Sync + 'static) -> Self {
-        self.backward = Some(Deed::Remote(tell(command)));
+        self.backward = Some(StepAction::Remote(tell(command)));
         self
     }
 
@@ -204,7 +204,7 @@ impl<D: Send + 'static> Step<D> {
     where
         F: for<'a> Fn(Local<'a, D>) -> BoxFuture<'a, anyhow::Result<()>> + Send + Sync + 'static,
     {
-        self.backward = Some(Deed::Local(one_by_one(move |local| {
+        self.backward = Some(StepAction::Local(one_by_one(move |local| {
             let undone = compensation(local);
             Box::pin(async move { undone.await.map(|()| Verdict::Done) })
         })));
@@ -237,7 +237,7 @@ impl<D: Send + 'static> Step<D> {
         Stage {
             name: self.name,
             place: self.forward.place(),
-            undo: self.backward.as_ref().map(Deed::place),
+            undo: self.backward.as_ref().map(StepAction::place),
             timeout: self.timeout,
             tries: self.tries,
         }
@@ -255,7 +255,7 @@ where
     F: for<'a> Fn(Local<'a, D>) -> BoxFuture<'a, anyhow::Result<Verdict>> + Send + Sync + 'static,
 {
     let action = Arc::new(action);
-    Box::new(move |Lot { tx, sagas }| {
+    Box::new(move |Batch { tx, sagas }| {
         let action = Arc::clone(&action);
         Box::pin(async move {
             let mut verdicts = Vec::with_capacity(sagas.len());

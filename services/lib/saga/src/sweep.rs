@@ -5,7 +5,7 @@ use crate::{
     error::Error,
     metrics,
     store::{self, Lock},
-    transition::Impulse,
+    transition::Trigger,
 };
 use chassis::telemetry;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -67,13 +67,13 @@ impl Engine {
             if let Some(traceparent) = &traceparent {
                 telemetry::continue_trace(&span, traceparent);
             }
-            self.move_on(id, Impulse::Due { reached, unpublished }).instrument(span)
+            self.move_on(id, Trigger::Due { reached, unpublished }).instrument(span)
         });
         moves.await;
         Ok(count)
     }
 
-    async fn move_on(&self, id: Uuid, due: Impulse) {
+    async fn move_on(&self, id: Uuid, due: Trigger) {
         let error = match self.transact(id, &due, Lock::Skip).await {
             // Somebody else holds it, or was faster.
             Ok(()) | Err(Error::NotFound | Error::Refused(_)) => return,

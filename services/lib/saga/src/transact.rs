@@ -1,12 +1,12 @@
 //! Transitions in transactions of their own.
 
 use crate::{
+    batch,
     engine::Engine,
-    error::{Error, Stumble},
-    lot,
+    error::{Error, StepFailure},
     machine::Refusal,
     store::{self, Lock},
-    transition::{Impulse, Transition},
+    transition::{Transition, Trigger},
 };
 use chassis::failpoint;
 use contracts::command::Replied;
@@ -16,19 +16,19 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// How many local steps of one transition may fail, one after the other, before it is given up for now.
-const STUMBLES: usize = 4;
+const FAILURES: usize = 4;
 
 impl Engine {
     /// Moves a saga on in a transaction of its own. A local step that fails is rolled back, with all
     /// else; then the transition is made without it, and the saga waits to try it again.
-    pub(crate) async fn transact(&self, id: Uuid, impulse: &Impulse, lock: Lock) -> Result<(), Error> {
-        let mut stumble = None;
-        for _ in 0..STUMBLES {
-            match self.attempt(id, impulse, lock, stumble.take()).await {
+    pub(crate) async fn transact(&self, id: Uuid, trigger: &Trigger, lock: Lock) -> Result<(), Error> {
+        let mut failure = None;
+        for _ in 0..FAILURES {
+            match self.attempt(id, trigger, lock, failure.take()).await {
                 Ok(()) => return Ok(()),
-                Err(Error::Stumbled(at)) if !at.is_passing() => {
+                Err(Error::StepFailed(at)) if !at.is_passing() => {
                     tracing::warn!(saga.id = %id, saga.step = at.name, error = format!("{:#}", at.error), "A local step of a saga failed and was rolled back.");
-                    stumble = Some(at);
+                    failure = Some(at);
                 }
                 Err(error) => return Err(error),
             }
@@ -36,9 +36,15 @@ impl Engine {
         Err(Error::Internal(anyhow::anyhow!("the local steps of the saga fail in turn")))
     }
 
-    async fn attempt(&self, id: Uuid, impulse: &Impulse, lock: Lock, stumble: Option<Stumble>) -> Result<(), Error> {
+    async fn attempt(
+        &self,
+        id: Uuid,
+        trigger: &Trigger,
+        lock: Lock,
+        failure: Option<StepFailure>,
+    ) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
-        if let Err(error) = self.advance(&mut tx, (id, lock), impulse, stumble).await {
+        if let Err(error) = self.advance(&mut tx, (id, lock), trigger, failure).await {
             // Before anybody looks again: who passes over locked sagas must find this one free.
             let _ = tx.rollback().await;
             return Err(error);
@@ -53,12 +59,12 @@ impl Engine {
         &self,
         tx: &mut Tx,
         (id, lock): (Uuid, Lock),
-        impulse: &Impulse,
-        stumble: Option<Stumble>,
+        trigger: &Trigger,
+        failure: Option<StepFailure>,
     ) -> Result<(), Error> {
         let record = store::lock(tx, id, lock).await?.ok_or(Error::NotFound)?;
-        let transition = Transition::by(self, record, impulse)?.after(stumble);
-        lot::carry_out(tx, vec![transition]).await
+        let transition = Transition::by(self, record, trigger)?.after(failure);
+        batch::carry_out(tx, vec![transition]).await
     }
 
     /// Moves sagas on by replies, in one transaction; those to the same saga one after the other. Tells how many replies
@@ -95,13 +101,13 @@ impl Engine {
                 absorbed += 1;
                 continue;
             };
-            match message.scope(async { Transition::by(self, record, &Impulse::Reply(replied)) }).await {
+            match message.scope(async { Transition::by(self, record, &Trigger::Reply(replied)) }).await {
                 Ok(transition) => batch.push(transition),
                 Err(Error::Refused(Refusal::Absorbed)) => absorbed += 1,
                 Err(error) => return Err(error),
             }
         }
-        lot::carry_out(tx, batch).await?;
+        batch::carry_out(tx, batch).await?;
         Ok(absorbed)
     }
 }

@@ -2,12 +2,12 @@
 
 use crate::{
     engine::Engine,
-    error::{Error, Stumble},
+    error::{Error, StepFailure},
     flow::Flow,
     machine::{self, Input, Move, Next, Refusal, Reply, State, Wait},
     step::Member,
     store::{Change, Record},
-    story::Story,
+    transition_log::TransitionLog,
 };
 use chassis::Scope;
 use chrono::{DateTime, Utc};
@@ -18,7 +18,7 @@ use std::{mem, sync::Arc};
 
 /// What moves a saga, as it comes from outside.
 #[derive(Debug, Clone)]
-pub(crate) enum Impulse {
+pub(crate) enum Trigger {
     /// A participant replied.
     Reply(Replied),
     /// Its time has come.
@@ -32,7 +32,7 @@ pub(crate) enum Impulse {
     Input(Input),
 }
 
-impl From<Input> for Impulse {
+impl From<Input> for Trigger {
     fn from(input: Input) -> Self {
         Self::Input(input)
     }
@@ -51,7 +51,7 @@ pub(crate) struct Transition {
     /// What the machine has said so far.
     step: Move,
     /// The local step that failed when this was tried before: it is not run again now.
-    stumble: Option<Stumble>,
+    failure: Option<StepFailure>,
 }
 
 /// A local step that comes now, of a kind of saga.
@@ -68,34 +68,34 @@ pub(crate) struct Moved {
     pub(crate) message: Option<Outgoing>,
     /// On whose behalf it is told of.
     pub(crate) scope: Scope,
-    pub(crate) story: Story,
+    pub(crate) log: TransitionLog,
 }
 
 impl Transition {
     /// The first one of a saga that is not stored yet, on behalf of the current request or message.
     pub(crate) fn first(engine: &Engine, flow: Arc<dyn Flow>, record: Record, step: Move) -> Self {
         let (now, scope, reply_to) = (record.started_at, Scope::current(), engine.reply_to());
-        Self { flow, record, now, scope, reply_to, waited: None, step, stumble: None }
+        Self { flow, record, now, scope, reply_to, waited: None, step, failure: None }
     }
 
-    /// The one of a stored saga by `impulse`, on behalf of the current request or message.
+    /// The one of a stored saga by `trigger`, on behalf of the current request or message.
     ///
     /// # Errors
     /// [`Error::Refused`] when nothing becomes of it; [`Error::Answer`].
-    pub(crate) fn by(engine: &Engine, mut record: Record, impulse: &Impulse) -> Result<Self, Error> {
+    pub(crate) fn by(engine: &Engine, mut record: Record, trigger: &Trigger) -> Result<Self, Error> {
         let (flow, now) = (engine.flow(&record.kind)?, Utc::now());
         let state = record.state(flow.shape())?;
         let waited = state.wait;
-        let step = match impulse {
-            Impulse::Input(input) => machine::advance(flow.shape(), state, input.clone(), now)?,
-            Impulse::Due { reached, unpublished } => {
+        let step = match trigger {
+            Trigger::Input(input) => machine::advance(flow.shape(), state, input.clone(), now)?,
+            Trigger::Due { reached, unpublished } => {
                 let anew = match reached {
                     Some(since) if !unpublished => Some(*since).filter(|since| *since > record.updated_at),
                     _ => Some(now),
                 };
                 machine::advance(flow.shape(), state, Input::Due { anew }, now)?
             }
-            Impulse::Reply(replied) => {
+            Trigger::Reply(replied) => {
                 let anew = match engine.reached() {
                     Some(since) => Some(since).filter(|since| *since > record.updated_at),
                     None => Some(now),
@@ -108,8 +108,8 @@ impl Transition {
     }
 
     /// Leaves out the local step that failed when this was tried before.
-    pub(crate) fn after(self, stumble: Option<Stumble>) -> Self {
-        Self { stumble, ..self }
+    pub(crate) fn after(self, failure: Option<StepFailure>) -> Self {
+        Self { failure, ..self }
     }
 
     pub(crate) fn flow(&self) -> Arc<dyn Flow> {
@@ -123,9 +123,9 @@ impl Transition {
     }
 
     /// Takes what went wrong with the local step that comes now, if it is left out.
-    pub(crate) fn stumbled(&mut self) -> Option<Stumble> {
+    pub(crate) fn failed(&mut self) -> Option<StepFailure> {
         let Task { step, direction, .. } = self.task()?;
-        self.stumble.take_if(|stumble| (stumble.step, stumble.direction) == (step, direction))
+        self.failure.take_if(|failure| (failure.step, failure.direction) == (step, direction))
     }
 
     /// What its local step works with.
@@ -159,10 +159,10 @@ impl Transition {
         if self.step.next == Next::Send || self.step.state.wait.is_none() {
             self.record.command_id = message.as_ref().map(|message| message.envelope.id);
         }
-        let story = Story::new(&self.record, self.waited, &self.step, self.now);
+        let log = TransitionLog::new(&self.record, self.waited, &self.step, self.now);
         self.record.put(self.step.state, self.flow.shape(), self.now);
         let change = Change::new(self.record, &self.step.notes, self.flow.shape());
-        Ok(Moved { change, message, scope: self.scope, story })
+        Ok(Moved { change, message, scope: self.scope, log })
     }
 
     fn reference(&self, wait: &Wait) -> StepRef {

@@ -21,7 +21,7 @@ use contracts::{
     money::Money,
     rest::orders::OrderStatus,
 };
-use saga::{Cause, Definition, Local, Lot, Member, Step, Verdict};
+use saga::{Batch, Cause, Definition, Local, Member, Step, Verdict};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use uuid::Uuid;
@@ -111,7 +111,7 @@ impl Definition for Checkout {
                 .undone_by(|step, data| RefundPayment { step, orders_order_id: data.order_id })
                 .timeout(patience.charge())
                 .tries(patience.tries),
-            Step::local_together("confirm_order", |lot| Box::pin(confirm_orders(lot))),
+            Step::local_batched("confirm_order", |lot| Box::pin(confirm_orders(lot))),
         ]
     }
 }
@@ -133,8 +133,8 @@ fn charge(step: contracts::command::StepRef, data: &CheckoutData) -> ChargePayme
     }
 }
 
-async fn confirm_orders(lot: Lot<'_, CheckoutData>) -> anyhow::Result<Vec<Verdict>> {
-    let Lot { tx, sagas } = lot;
+async fn confirm_orders(lot: Batch<'_, CheckoutData>) -> anyhow::Result<Vec<Verdict>> {
+    let Batch { tx, sagas } = lot;
     let ids: Vec<_> = sagas.iter().map(|saga| saga.data.order_id).collect();
     let mut orders = events::load_all(tx, &ids, None).await?;
     let (mut confirmed, mut verdicts) = (Vec::new(), Vec::new());

@@ -13,7 +13,7 @@ use crate::{
     },
 };
 use breaker::State;
-use chassis::{failpoint, together::Together};
+use chassis::{batcher::Batcher, failpoint};
 use chrono::Utc;
 use contracts::{
     command::{Outcome, Replied},
@@ -29,7 +29,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// The outcomes that wait to be written.
-pub(super) type OutcomeBatcher = Together<(Uuid, ChargeOutcome), (), Error>;
+pub(super) type OutcomeBatcher = Batcher<(Uuid, ChargeOutcome), (), Error>;
 
 impl Payments {
     /// Records intents to charge, each once by saga and step, and has workers call the provider. An intent that was

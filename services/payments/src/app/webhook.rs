@@ -12,7 +12,7 @@ use crate::{
     provider::{Charge, Event, Refund},
     store::{payments, provider_events, refunds},
 };
-use chassis::{failpoint, together::Together};
+use chassis::{batcher::Batcher, failpoint};
 use chrono::Utc;
 use secrecy::ExposeSecret;
 use std::{sync::Arc, time::Duration};
@@ -24,7 +24,7 @@ const ANSWER_FIRST: Duration = Duration::from_millis(100);
 
 /// The payments that webhooks tell of, by saga and step: those that are asked for while others are being read are read
 /// together.
-pub(super) type PaymentLookup = Together<(Uuid, String), Option<Payment>, Error>;
+pub(super) type PaymentLookup = Batcher<(Uuid, String), Option<Payment>, Error>;
 
 impl Payments {
     /// Hears a webhook: verified, and with an effect once.
@@ -47,7 +47,7 @@ impl Payments {
             SignatureError::TooOld => Error::TooOld,
         })?;
         let event: Event = serde_json::from_slice(body).map_err(Error::Unreadable)?;
-        chassis::http::facts::note("event_id", event.id.as_str());
+        chassis::http::log_fields::add("event_id", event.id.as_str());
         tokio::time::sleep(ANSWER_FIRST).await;
         match event.kind.as_str() {
             "charge.captured" | "charge.declined" => self.hear_of_charge(&event).await,

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chassis::{
-    http::{Failure, IdempotencyKey, Json, Path, Query, facts},
+    http::{Failure, IdempotencyKey, Json, Path, Query, log_fields},
     jwt::Caller,
 };
 use contracts::{
@@ -44,7 +44,7 @@ pub(super) async fn create(
 ) -> Result<Response, Failure> {
     let key = IdempotencyKey::of(&headers).transpose().map_err(|why| Failure::field("Idempotency-Key", why))?;
     let link = catalogue.create(caller.user_id, &body, key.as_ref()).await?;
-    facts::note("link.code", link.code.clone());
+    log_fields::add("link.code", link.code.clone());
     let location = HeaderValue::from_str(&format!("/v1/links/{}", link.code)).map_err(Failure::internal)?;
     let mut response = (StatusCode::CREATED, versioned(link)).into_response();
     response.headers_mut().insert(LOCATION, location);
@@ -72,8 +72,8 @@ pub(super) async fn create_many(
         return Err(Failure::field("links", format!("must be 1 to {BULK_LIMIT}")));
     }
     let results = catalogue.create_many(caller.user_id, &body.links).await?;
-    facts::note("links.asked", results.len());
-    facts::note("links.made", results.iter().filter(|result| result.link.is_some()).count());
+    log_fields::add("links.asked", results.len());
+    log_fields::add("links.made", results.iter().filter(|result| result.link.is_some()).count());
     Ok(Json(CreateLinksResults { results }))
 }
 

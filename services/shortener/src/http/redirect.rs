@@ -21,7 +21,7 @@ use axum::{
     },
     response::Response,
 };
-use chassis::http::{ClientAddr, Express, Failure, Reader};
+use chassis::http::{ClientAddr, Failure, FastPath, Reader};
 use chrono::Utc;
 use contracts::problem::{Code, Problem};
 use futures::future::BoxFuture;
@@ -90,7 +90,7 @@ pub(super) async fn redirect(
     redirects.follow(address, request).await
 }
 
-impl Express for Redirects {
+impl FastPath for Redirects {
     fn takes(&self, request: &Request) -> bool {
         // Words of our own are no codes, but `/metrics` looks like one.
         let code = request.uri().path().strip_prefix('/').and_then(|code| ShortCode::parse(code).ok());

@@ -10,7 +10,7 @@ use chassis::{
     App, Context,
     config::Common,
     health::Health,
-    http::{Door, Limits},
+    http::{Acceptor, Limits},
 };
 use contracts::rest::shortener::Link;
 use kit::{Issuer, Sandbox, Stack};
@@ -36,7 +36,7 @@ pub(crate) struct World {
     pub(crate) token: String,
     pub(crate) health: Health,
     pub(crate) spool: TempDir,
-    door: Door,
+    acceptor: Acceptor,
     shutdown: CancellationToken,
     tasks: TaskTracker,
 }
@@ -70,11 +70,11 @@ impl World {
         let served = App::serve::<Shortener>(config(&sandbox, &spool, &changes), context.clone()).await.unwrap();
         let limits = Limits::from(&context.common.http);
         let router = chassis::http::joined(served.router, served.bare, &limits);
-        let door = Door::new(router, served.express, &limits);
+        let acceptor = Acceptor::new(router, served.fast_path, &limits);
         let owner = Uuid::now_v7();
         let token = issuer.token(owner, &["user"]);
         let Context { health, shutdown, tasks, .. } = context;
-        Self { sandbox, issuer, owner, token, health, spool, door, shutdown, tasks }
+        Self { sandbox, issuer, owner, token, health, spool, acceptor, shutdown, tasks }
     }
 
     /// Ends as a process does that is told to.
@@ -96,7 +96,7 @@ impl World {
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         // As if from the machine itself, which is trusted to say for whom it speaks.
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
-        Answer::read(self.door.facing(peer).oneshot(request).await.unwrap()).await
+        Answer::read(self.acceptor.facing(peer).oneshot(request).await.unwrap()).await
     }
 
     /// Asks as the owner.

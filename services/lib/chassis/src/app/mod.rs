@@ -9,7 +9,7 @@
 use crate::{
     config::Common,
     health::Health,
-    http::Express,
+    http::FastPath,
     jwt::{TokenSource, Verifier},
     tasks,
 };
@@ -125,7 +125,7 @@ pub struct App {
     parts: Vec<Box<dyn AnyPart>>,
     mounts: Vec<Later<Mounted>>,
     bare: Router,
-    express: Option<Arc<dyn Express>>,
+    fast_path: Option<Arc<dyn FastPath>>,
     listeners: Vec<(SocketAddr, Router)>,
 }
 
@@ -136,8 +136,8 @@ pub struct Served {
     pub router: Router,
     /// Routes that must be fast: see [`crate::http::bare`].
     pub bare: Router,
-    /// What answers before any route is looked up: see [`Express`].
-    pub express: Option<Arc<dyn Express>>,
+    /// What answers before any route is looked up: see [`FastPath`].
+    pub fast_path: Option<Arc<dyn FastPath>>,
     /// Further addresses, each with its routes; the routes bring their own layers.
     pub listeners: Vec<(SocketAddr, Router)>,
     /// The routes of `router` that libraries added.
@@ -185,7 +185,7 @@ impl App {
             parts: Vec::new(),
             mounts: Vec::new(),
             bare: Router::new(),
-            express: None,
+            fast_path: None,
             listeners: Vec::new(),
         }
     }
@@ -322,8 +322,8 @@ impl App {
     }
 
     /// Sets what answers before any route is looked up.
-    pub fn express(&mut self, express: Arc<dyn Express>) {
-        self.express = Some(express);
+    pub fn fast_path(&mut self, fast_path: Arc<dyn FastPath>) {
+        self.fast_path = Some(fast_path);
     }
 
     /// Adds an address with routes of its own, which bring their own layers.
@@ -353,13 +353,13 @@ impl App {
     /// # Errors
     /// Fails when a part does.
     pub async fn finish(self, router: Router) -> anyhow::Result<Served> {
-        let Self { context, tasks, parts, mounts, bare, express, listeners, .. } = self;
+        let Self { context, tasks, parts, mounts, bare, fast_path, listeners, .. } = self;
         tasks.into_iter().for_each(|start| start(&context));
         let mut mounted: Vec<_> = mounts.into_iter().map(|mount| mount(&context)).collect();
         for part in parts {
             mounted.push(part.start(&context).await?);
         }
-        let mut served = Served { router, bare, express, listeners, added: OpenApi::default() };
+        let mut served = Served { router, bare, fast_path, listeners, added: OpenApi::default() };
         for Mounted { router, openapi } in mounted {
             served.router = served.router.merge(router);
             served.added.merge(openapi);

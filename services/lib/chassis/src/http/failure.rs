@@ -91,7 +91,7 @@ impl IntoResponse for Failure {
                 tracing::info!(error.code = %problem.code, error, "A request was refused.");
             }
         }
-        super::facts::note("error.code", problem.code.as_str());
+        super::log_fields::add("error.code", problem.code.as_str());
         problem.request_id = problem.request_id.or_else(|| RequestId::current().map(|id| id.as_str().to_owned()));
         let status = StatusCode::from_u16(problem.status).expect("every code has a valid status");
         let body = serde_json::to_vec(&problem).expect("a problem is JSON");

@@ -1,22 +1,22 @@
 //! Reading requests, answering problems, and the stack of layers around every route.
 
+mod acceptor;
+mod access_log;
 mod address;
 mod coding;
-mod door;
 mod extract;
-pub mod facts;
 mod failure;
 mod guard;
 mod idempotency;
 mod limit;
-mod line;
+pub mod log_fields;
 mod nul;
 mod page;
 mod request_id;
 mod stack;
 
+pub use acceptor::{Acceptor, ConnService, FastPath};
 pub use address::{ClientAddr, TrustedProxies};
-pub use door::{Door, Doorway, Express};
 pub use extract::{Json, Path, Query};
 pub use failure::{Failure, Fields};
 pub use idempotency::IdempotencyKey;

@@ -1,6 +1,6 @@
 //! The stack of layers around every route. Its order is its documentation: outermost first.
 
-use super::{Failure, RequestId, TrustedProxies, coding, guard::Guard, line::Line, request_id::REQUEST_ID};
+use super::{Failure, RequestId, TrustedProxies, access_log::AccessLog, coding, guard::Guard, request_id::REQUEST_ID};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
@@ -113,7 +113,7 @@ where
     fn call(&mut self, mut request: Request) -> Self::Future {
         let id = RequestId::of(request.headers());
         self.stack.prepare(&mut request, &id);
-        let line = Line::begin(&request, &id);
+        let log = AccessLog::begin(&request, &id);
         let (time, is_read) = (self.stack.time, request.method().is_safe());
         // A route runs its handler when it is polled, not when it is called.
         let answer = (!coding::is_refused(&request)).then(|| self.inner.call(request));
@@ -129,7 +129,7 @@ where
                 answer_bare_error(answer)
             };
             // One line and one measurement per request, in the caller's trace.
-            let answer = line.write(answer);
+            let answer = log.write(answer);
             // Outermost: everything above may speak of the request's id.
             let mut response = id.clone().scope(answer).await;
             response.headers_mut().insert(REQUEST_ID, id.to_header());

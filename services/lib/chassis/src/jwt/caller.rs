@@ -1,7 +1,7 @@
 //! Extractors that authorise.
 
 use super::{Claims, Verifier};
-use crate::http::{Failure, facts};
+use crate::http::{Failure, log_fields};
 use axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
 use contracts::problem::Code;
 use http::{header::AUTHORIZATION, request::Parts};
@@ -35,7 +35,7 @@ impl Caller {
     }
 
     fn new(claims: Claims, token: SecretString) -> Self {
-        facts::note("user_id", claims.sub.to_string());
+        log_fields::add("user_id", claims.sub.to_string());
         Self { user_id: claims.sub, roles: claims.roles, token_id: claims.jti, token }
     }
 

@@ -5,7 +5,7 @@ use super::{
     body::{Arriving, Leaving},
     socket::Socket,
 };
-use crate::http::Doorway;
+use crate::http::ConnService;
 use axum::{body::Body, response::Response};
 use futures::future::BoxFuture;
 use http::{HeaderValue, Request, StatusCode, Version, header::CONNECTION};
@@ -59,7 +59,7 @@ impl Connection {
     }
 
     /// Serves the connection until either side ends it.
-    pub(super) async fn serve(self, socket: Socket, doorway: Doorway) {
+    pub(super) async fn serve(self, socket: Socket, doorway: ConnService) {
         let mut builder = Builder::new(TokioExecutor::new());
         // The time that a header may take is limited below, together with silence: hyper's own timer does not run
         // before it knows the protocol.
@@ -72,7 +72,7 @@ impl Connection {
             .keep_alive_interval(PING)
             .keep_alive_timeout(PING)
             .enable_connect_protocol();
-        let requests = Door { doorway, connection: self.clone() };
+        let requests = Acceptor { doorway, connection: self.clone() };
         let mut served = pin!(builder.serve_connection_with_upgrades(TokioIo::new(socket), requests));
         let mut idle = pin!(sleep(self.patience.idle));
         let mut farewell = pin!(async {
@@ -139,12 +139,12 @@ impl Drop for UnderWay {
 }
 
 /// Answers the requests of a connection.
-struct Door {
-    doorway: Doorway,
+struct Acceptor {
+    doorway: ConnService,
     connection: Connection,
 }
 
-impl hyper::service::Service<Request<Incoming>> for Door {
+impl hyper::service::Service<Request<Incoming>> for Acceptor {
     type Response = Response<Leaving>;
     type Error = Infallible;
     type Future = Answer;

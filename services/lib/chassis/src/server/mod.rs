@@ -9,7 +9,7 @@ mod places;
 mod refusal;
 mod socket;
 
-use crate::http::Door;
+use crate::http::Acceptor;
 use connection::Connection;
 use places::Places;
 use refusal::Refusals;
@@ -55,13 +55,13 @@ impl From<&crate::config::Http> for Patience {
     }
 }
 
-/// Serves a door until `shutdown` is cancelled, and then until the last connection is closed.
+/// Serves a acceptor until `shutdown` is cancelled, and then until the last connection is closed.
 ///
 /// At the end no request is lost. For [`Patience::farewell`] everything is served, also what comes on new connections,
 /// and each answer says `Connection: close`. Then the listener is closed, and connections as they become idle.
-pub async fn serve(listener: TcpListener, door: Door, patience: Patience, shutdown: CancellationToken) {
+pub async fn serve(listener: TcpListener, acceptor: Acceptor, patience: Patience, shutdown: CancellationToken) {
     let places = Places::new(&patience);
-    let server = Server { places, refusals: Refusals::default(), patience: patience.into(), door, shutdown };
+    let server = Server { places, refusals: Refusals::default(), patience: patience.into(), acceptor, shutdown };
     let connections = TaskTracker::new();
     let last = async {
         server.shutdown.cancelled().await;
@@ -93,7 +93,7 @@ pub async fn serve(listener: TcpListener, door: Door, patience: Patience, shutdo
 
 /// What every connection is served with.
 struct Server {
-    door: Door,
+    acceptor: Acceptor,
     patience: Arc<Patience>,
     places: Places,
     refusals: Refusals,
@@ -108,7 +108,7 @@ impl Server {
         }
         let socket = Socket::new(stream, self.patience.stalled, place);
         let connection = Connection::new(Arc::clone(&self.patience), self.shutdown.clone());
-        connections.spawn(connection.serve(socket, self.door.facing(peer)));
+        connections.spawn(connection.serve(socket, self.acceptor.facing(peer)));
     }
 }
 

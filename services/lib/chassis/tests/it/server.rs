@@ -7,7 +7,7 @@ use axum::{
 };
 use chassis::{
     config::Http,
-    http::{Door, Json, Limits, full},
+    http::{Acceptor, Json, Limits, full},
     server::{Patience, serve},
 };
 use contracts::problem::Code;
@@ -53,8 +53,8 @@ impl Unit {
             .route("/pours", get(|| async move { Body::from_stream(endless) }))
             .route("/waits", get(|| async move { waits.notified().await }));
         let limits = Limits::from(&http);
-        let door = Door::new(full(router, &limits), None, &limits);
-        let server = tokio::spawn(serve(listener, door, patience, shutdown.clone()));
+        let acceptor = Acceptor::new(full(router, &limits), None, &limits);
+        let server = tokio::spawn(serve(listener, acceptor, patience, shutdown.clone()));
         Self { address, shutdown, go, server }
     }
 

@@ -1,9 +1,9 @@
-//! Consuming: one subject in order, tries, the retry ladder, dead letters.
+//! Consuming: one subject in order, tries, the retry schedule, dead letters.
 
 mod history;
-mod line;
 mod partition;
 mod registration;
+mod subject_queues;
 mod subscription;
 mod tries;
 

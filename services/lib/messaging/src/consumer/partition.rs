@@ -2,7 +2,7 @@
 
 use super::{
     Handler, Shared,
-    line::{Lines, Turn},
+    subject_queues::{SubjectQueues, Turn},
     tries,
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     wire::{self, Frame},
 };
 use anyhow::Context as _;
-use chassis::{linger::Linger, telemetry};
+use chassis::{batch_delay::BatchDelay, telemetry};
 use chrono::Utc;
 use futures::{FutureExt as _, StreamExt as _};
 use lapin::{
@@ -38,10 +38,10 @@ const CANCELLED: &str = "the broker cancelled the subscription";
 
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+enum Disposition {
     /// Handled.
     Done,
-    /// On the retry ladder.
+    /// On the retry schedule.
     Retried,
     /// Behind a failing message of its subject.
     Waiting,
@@ -51,7 +51,7 @@ enum Outcome {
     Kept,
 }
 
-impl Outcome {
+impl Disposition {
     fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",
@@ -110,15 +110,15 @@ impl<H: Handler> Partition<H> {
         let (queue, options) = (self.queue.as_str().into(), BasicConsumeOptions::default());
         let mut deliveries = answer(channel.basic_consume(queue, "".into(), options, FieldTable::default())).await?;
         // What an earlier subscription knew may be out of date: another process was active since.
-        let mut active = Active { shared: &*self.shared, shutdown, lines: None };
-        let mut linger = Linger::default();
+        let mut active = Active { shared: &*self.shared, shutdown, queues: None };
+        let mut delay = BatchDelay::default();
         loop {
             let first = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
                 next = deliveries.next() => next.context(CANCELLED)??,
             };
-            linger.wait().await;
+            delay.wait().await;
             let (come, ended) = self.gather(first, &mut deliveries);
             if !active.settle_all(&come).await? {
                 break;
@@ -126,7 +126,7 @@ impl<H: Handler> Partition<H> {
             if let Some(error) = ended {
                 return Err(error);
             }
-            linger.note(come.len());
+            delay.note(come.len());
         }
         // Gives back what was fetched ahead.
         answer(channel.close(200, "done".into())).await
@@ -152,7 +152,7 @@ impl<H: Handler> Partition<H> {
 struct Active<'a, H> {
     shared: &'a Shared<H>,
     shutdown: &'a CancellationToken,
-    lines: Option<Lines>,
+    queues: Option<SubjectQueues>,
 }
 
 impl<H: Handler> Active<'_, H> {
@@ -172,7 +172,7 @@ impl<H: Handler> Active<'_, H> {
             read = messages.into_iter().map(Ok).collect();
         }
         for (delivery, message) in come.iter().zip(read) {
-            if self.process(delivery, message).await == Outcome::Kept {
+            if self.process(delivery, message).await == Disposition::Kept {
                 return Ok(false);
             }
             answer(delivery.ack(BasicAckOptions::default())).await?;
@@ -191,7 +191,7 @@ impl<H: Handler> Active<'_, H> {
         }
         match tries::several(&self.shared.handler, messages, &self.shared.subscription).await {
             Ok(()) => {
-                messages.iter().for_each(|message| self.report(message, Outcome::Done, began));
+                messages.iter().for_each(|message| self.report(message, Disposition::Done, began));
                 true
             }
             Err(HandleError::Transient(error) | HandleError::Permanent(error)) => {
@@ -202,11 +202,11 @@ impl<H: Handler> Active<'_, H> {
         }
     }
 
-    async fn process(&mut self, delivery: &Delivery, message: Result<Message, String>) -> Outcome {
+    async fn process(&mut self, delivery: &Delivery, message: Result<Message, String>) -> Disposition {
         let began = Instant::now();
         let message = match message {
             Ok(message) => message,
-            Err(error) => return self.bury_foreign(delivery, &error).await,
+            Err(error) => return self.dead_letter_foreign(delivery, &error).await,
         };
         let outcome = self.settle(&message, delivery).instrument(message.span().clone()).await;
         self.report(&message, outcome, began);
@@ -226,14 +226,14 @@ impl<H: Handler> Active<'_, H> {
     }
 
     /// Counts a message that was dealt with, and writes its line into the log.
-    fn report(&self, message: &Message, outcome: Outcome, began: Instant) {
+    fn report(&self, message: &Message, outcome: Disposition, began: Instant) {
         let (name, span) = (self.shared.subscription.name(), message.span());
         let took = began.elapsed().as_secs_f64();
         let age = (Utc::now() - message.time).as_seconds_f64();
         ::metrics::counter!(metrics::HANDLED, "consumer" => name.to_owned(), "outcome" => outcome.as_str())
             .increment(1);
         ::metrics::histogram!(metrics::HANDLING, "consumer" => name.to_owned()).record(took);
-        if outcome == Outcome::Done {
+        if outcome == Disposition::Done {
             ::metrics::histogram!(metrics::AGE, "consumer" => name.to_owned()).record(age);
         }
         span.in_scope(|| {
@@ -253,8 +253,8 @@ impl<H: Handler> Active<'_, H> {
     }
 
     /// Brings a message to where it belongs. Only a confirmed move ends it: while the store or the
-    /// broker is away the partition waits, because climbing the ladder would not bring them back.
-    async fn settle(&mut self, message: &Message, delivery: &Delivery) -> Outcome {
+    /// broker is away the partition waits, because climbing the schedule would not bring them back.
+    async fn settle(&mut self, message: &Message, delivery: &Delivery) -> Disposition {
         let mut delays = delays();
         loop {
             let error = match self.step(message, delivery).await {
@@ -264,113 +264,113 @@ impl<H: Handler> Active<'_, H> {
             tracing::warn!(message.id = %message.id, error = format!("{error:#}"), "A message could not be moved on; the partition waits.");
             tokio::select! {
                 () = sleep(delays.next().unwrap_or_default()) => {}
-                () = self.shutdown.cancelled() => return Outcome::Kept,
+                () = self.shutdown.cancelled() => return Disposition::Kept,
             }
         }
     }
 
-    async fn step(&mut self, message: &Message, delivery: &Delivery) -> anyhow::Result<Outcome> {
+    async fn step(&mut self, message: &Message, delivery: &Delivery) -> anyhow::Result<Disposition> {
         let turn = self.turn(message).await?;
         let subscription = &self.shared.subscription;
-        if let Turn::Behind { rung } = turn
-            && let Some(delay) = subscription.ladder.get(rung)
+        if let Turn::Behind { level } = turn
+            && let Some(delay) = subscription.schedule.get(level)
         {
-            self.delay(message, Frame::forward(delivery), rung, *delay).await?;
-            return Ok(Outcome::Waiting);
+            self.delay(message, Frame::forward(delivery), level, *delay).await?;
+            return Ok(Disposition::Waiting);
         }
         let tried = tries::attempt(&self.shared.handler, message, subscription, self.shutdown).await;
-        let (reason, rung) = match tried {
+        let (reason, level) = match tried {
             Ok(()) => {
                 // One that came again may stand in line without this process knowing, put there by one that ended.
                 if turn == Turn::First || message.attempt > 0 || message.redelivered {
                     self.leave(message).await?;
                 }
-                return Ok(Outcome::Done);
+                return Ok(Disposition::Done);
             }
-            Err(HandleError::Transient(_)) if self.shutdown.is_cancelled() => return Ok(Outcome::Kept),
+            Err(HandleError::Transient(_)) if self.shutdown.is_cancelled() => return Ok(Disposition::Kept),
             Err(HandleError::Transient(error)) => (format!("{error:#}"), message.attempt as usize),
             Err(HandleError::Permanent(error)) => (format!("{error:#}"), usize::MAX),
         };
-        if let Some(delay) = subscription.ladder.get(rung) {
+        if let Some(delay) = subscription.schedule.get(level) {
             tracing::warn!(message.id = %message.id, error = reason, delay_s = delay.as_secs_f64(), "A message failed and will be tried again.");
             let next = (message.attempt + 1).to_string();
-            self.delay(message, Frame::forward(delivery).with(wire::ATTEMPT, &next), rung, *delay).await?;
-            return Ok(Outcome::Retried);
+            self.delay(message, Frame::forward(delivery).with(wire::ATTEMPT, &next), level, *delay).await?;
+            return Ok(Disposition::Retried);
         }
         tracing::error!(message.id = %message.id, error = reason, "A message failed for good and is a dead letter.");
         // In line first: while the store is away, nothing is known to fail for good.
-        self.line_up(message, 0).await?;
-        self.bury(delivery, &reason).await?;
+        self.enqueue(message, 0).await?;
+        self.dead_letter(delivery, &reason).await?;
         self.leave(message).await?;
-        Ok(Outcome::Dead)
+        Ok(Disposition::Dead)
     }
 
     /// Says whether it is the message's turn, after giving up a first in line that got lost.
     async fn turn(&mut self, message: &Message) -> anyhow::Result<Turn> {
         let (name, state) = (self.shared.subscription.name(), &self.shared.state);
-        if self.lines.is_none() {
-            self.lines = Some(Lines::load(state.waiting(name).await?));
+        if self.queues.is_none() {
+            self.queues = Some(SubjectQueues::load(state.waiting(name).await?));
         }
-        let lines = self.lines.get_or_insert_default();
-        let longest = self.shared.subscription.ladder.iter().max().copied().unwrap_or_default();
+        let queues = self.queues.get_or_insert_default();
+        let longest = self.shared.subscription.schedule.iter().max().copied().unwrap_or_default();
         let limit = longest * 2 + Duration::from_secs(60);
-        while let Some(lost) = lines.lost(&message.subject, limit).filter(|lost| *lost != message.id) {
+        while let Some(lost) = queues.lost(&message.subject, limit).filter(|lost| *lost != message.id) {
             tracing::error!(message.id = %lost, message.subject = message.subject, "A message that others wait for did not come back; they go on.");
             state.remove(name, lost).await?;
-            lines.remove(&message.subject, lost);
+            queues.remove(&message.subject, lost);
         }
-        Ok(lines.turn(&message.subject, message.id))
+        Ok(queues.turn(&message.subject, message.id))
     }
 
     /// Puts a message in line, then into a delay queue: in this order, so that none of its subject
     /// can overtake it.
-    async fn delay(&mut self, message: &Message, frame: Frame, rung: usize, delay: Duration) -> anyhow::Result<()> {
-        self.line_up(message, rung).await?;
+    async fn delay(&mut self, message: &Message, frame: Frame, level: usize, delay: Duration) -> anyhow::Result<()> {
+        self.enqueue(message, level).await?;
         let name = self.shared.subscription.name();
         Ok(self.shared.publisher.send(direct(name), delay_queue(name, delay), frame).await?)
     }
 
     /// Puts a message in line, which only a store that is there can note.
-    async fn line_up(&mut self, message: &Message, rung: usize) -> anyhow::Result<()> {
+    async fn enqueue(&mut self, message: &Message, level: usize) -> anyhow::Result<()> {
         let name = self.shared.subscription.name();
-        let lines = self.lines.get_or_insert_default();
+        let queues = self.queues.get_or_insert_default();
         let subject = message.subject.clone();
-        let position = lines.position(&subject, message.id);
+        let position = queues.position(&subject, message.id);
         let waiting = Waiting { subject, id: message.id, position };
         self.shared.state.put(name, &waiting).await?;
-        lines.put(&message.subject, message.id, rung);
+        queues.put(&message.subject, message.id, level);
         Ok(())
     }
 
     /// Takes a message that is dealt with out of its line.
     async fn leave(&mut self, message: &Message) -> anyhow::Result<()> {
         self.shared.state.remove(self.shared.subscription.name(), message.id).await?;
-        self.lines.get_or_insert_default().remove(&message.subject, message.id);
+        self.queues.get_or_insert_default().remove(&message.subject, message.id);
         Ok(())
     }
 
-    async fn bury(&self, delivery: &Delivery, reason: &str) -> anyhow::Result<()> {
+    async fn dead_letter(&self, delivery: &Delivery, reason: &str) -> anyhow::Result<()> {
         let name = self.shared.subscription.name();
         let reason: String = reason.chars().take(REASON_LIMIT).collect();
         let frame = Frame::forward(delivery).with(wire::REASON, &reason).with(wire::DIED_AT, &Utc::now().to_rfc3339());
         Ok(self.shared.publisher.send(direct(name), dead_queue(name), frame).await?)
     }
 
-    /// Buries what is not one of our events.
-    async fn bury_foreign(&self, delivery: &Delivery, reason: &str) -> Outcome {
+    /// Makes a dead letter of what is not one of our events.
+    async fn dead_letter_foreign(&self, delivery: &Delivery, reason: &str) -> Disposition {
         tracing::error!(
             consumer.name = self.shared.subscription.name(),
             error = reason,
             "A delivery is not an event and is a dead letter."
         );
         let mut delays = delays();
-        while let Err(error) = self.bury(delivery, reason).await {
+        while let Err(error) = self.dead_letter(delivery, reason).await {
             tracing::warn!(error = format!("{error:#}"), "A dead letter could not be moved; the partition waits.");
             tokio::select! {
                 () = sleep(delays.next().unwrap_or_default()) => {}
-                () = self.shutdown.cancelled() => return Outcome::Kept,
+                () = self.shutdown.cancelled() => return Disposition::Kept,
             }
         }
-        Outcome::Dead
+        Disposition::Dead
     }
 }

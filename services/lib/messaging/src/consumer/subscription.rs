@@ -15,7 +15,7 @@ pub struct Subscription {
     pub(crate) tries: u32,
     pub(crate) pause: Duration,
     pub(crate) limit: Duration,
-    pub(crate) ladder: Vec<Duration>,
+    pub(crate) schedule: Vec<Duration>,
     pub(crate) delivery_limit: i32,
 }
 
@@ -37,7 +37,7 @@ impl Subscription {
             tries: 3,
             pause: Duration::from_millis(100),
             limit: Duration::from_secs(30),
-            ladder: [5, 30, 120, 600].map(Duration::from_secs).into(),
+            schedule: [5, 30, 120, 600].map(Duration::from_secs).into(),
             delivery_limit: 20,
         }
     }
@@ -89,8 +89,8 @@ impl Subscription {
 
     /// Sets after which delays a failing message is tried again; none makes it a dead letter at once.
     #[must_use]
-    pub fn ladder(mut self, delays: impl IntoIterator<Item = Duration>) -> Self {
-        self.ladder = delays.into_iter().collect();
+    pub fn retry_schedule(mut self, delays: impl IntoIterator<Item = Duration>) -> Self {
+        self.schedule = delays.into_iter().collect();
         self
     }
 

@@ -51,7 +51,7 @@ async fn later_messages_of_a_failing_subject_wait_and_other_subjects_go_on() {
     let order = seen.0.lock().unwrap().clone();
     let place = |wanted: (&str, u64)| order.iter().position(|(subject, version, _)| (&**subject, *version) == wanted);
     assert!(place(("b", 5)) < place(("a", 2)), "b did not wait for a: {order:?}");
-    assert_eq!(order[place(("a", 2)).unwrap()].2, 2, "a's second version climbed two rungs");
+    assert_eq!(order[place(("a", 2)).unwrap()].2, 2, "a's second version climbed two levels");
 }
 
 #[tokio::test]
@@ -74,7 +74,7 @@ async fn a_message_that_fails_to_the_end_is_a_dead_letter_and_those_behind_it_go
     let dead = dead_letters(&bench, &state, 1).await;
     running.stop().await;
     assert_eq!(seen.versions("a"), [2, 3]);
-    assert_eq!(tries.load(Ordering::SeqCst), 2 * 4, "two tries at first and on each of three rungs");
+    assert_eq!(tries.load(Ordering::SeqCst), 2 * 4, "two tries at first and on each of three levels");
     assert_eq!((dead[0].id, dead[0].attempts), (ids[0], 3));
     assert!(dead[0].reason.contains("the moon is full"));
 }

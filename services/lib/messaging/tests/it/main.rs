@@ -6,11 +6,11 @@ mod consumer;
 mod dead_letters;
 mod history;
 mod inbox;
-mod lines;
 mod origin;
 mod outbox;
 mod publisher;
 mod stream;
+mod subject_queues;
 
 use anyhow::{Context as _, Result};
 use contracts::{
@@ -178,7 +178,7 @@ fn subscription() -> Subscription {
     Subscription::new("auth.counting", [Counted::TYPE])
         .partitions(2)
         .tries(2, Duration::from_millis(5), Duration::from_secs(5))
-        .ladder([100, 200, 400].map(Duration::from_millis))
+        .retry_schedule([100, 200, 400].map(Duration::from_millis))
 }
 
 /// A consumer at work.

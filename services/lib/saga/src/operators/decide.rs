@@ -4,7 +4,7 @@ use super::read::read;
 use crate::{engine::Engine, error::Error, machine::Input, store::Lock};
 use axum::extract::State;
 use chassis::{
-    http::{Failure, Json, Path, facts},
+    http::{Failure, Json, Path, log_fields},
     jwt::Operator,
 };
 use contracts::{
@@ -102,7 +102,7 @@ async fn decide(
     if reason.is_empty() || reason.chars().count() > REASON_AT_MOST {
         return Err(Failure::field("reason", format!("must have 1 to {REASON_AT_MOST} characters")));
     }
-    facts::note("saga.id", id.to_string());
+    log_fields::add("saga.id", id.to_string());
     let input = input(caller.user_id.to_string(), reason.to_owned());
     engine.transact(id, &input.into(), Lock::Wait).await?;
     Ok(Json(read(engine, id).await.map_err(|error| match error {

@@ -9,7 +9,7 @@ use contracts::command::{
 };
 use contracts::envelope::EventData as _;
 use contracts::money::{Currency, Money};
-use saga::{Definition, Local, Lot, Step, Verdict};
+use saga::{Batch, Definition, Local, Step, Verdict};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::HashSet,
@@ -44,7 +44,7 @@ pub(crate) struct Checkout {
     /// Whether `confirm_order` fails for several at once.
     pub(crate) alone: Arc<AtomicBool>,
     /// For which sagas `confirm_order` was run at once: the replies on whose behalf.
-    pub(crate) lots: Arc<Mutex<Vec<Vec<Uuid>>>>,
+    pub(crate) batches: Arc<Mutex<Vec<Vec<Uuid>>>>,
 }
 
 impl Default for Checkout {
@@ -55,7 +55,7 @@ impl Default for Checkout {
             failures: Arc::default(),
             refused: Arc::default(),
             alone: Arc::default(),
-            lots: Arc::default(),
+            batches: Arc::default(),
         }
     }
 }
@@ -78,7 +78,7 @@ impl Definition for Checkout {
                 .undone_by(|step, data: &Data| RefundPayment { step, orders_order_id: data.order_id })
                 .timeout(self.timeout)
                 .tries(2),
-            Step::local_together("confirm_order", move |lot| Box::pin(checkout.clone().confirm(lot))),
+            Step::local_batched("confirm_order", move |batch| Box::pin(checkout.clone().confirm(batch))),
         ]
     }
 
@@ -105,21 +105,21 @@ fn charge(step: StepRef, data: &Data) -> ChargePayment {
 }
 
 impl Checkout {
-    async fn confirm(self, lot: Lot<'_, Data>) -> anyhow::Result<Vec<Verdict>> {
+    async fn confirm(self, batch: Batch<'_, Data>) -> anyhow::Result<Vec<Verdict>> {
         let fails = self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
         let (mut causes, mut verdicts) = (Vec::new(), Vec::new());
-        for saga in &lot.sagas {
+        for saga in &batch.sagas {
             let Data { order_id, reservation_id, payment_id } = &*saga.data;
             assert!(reservation_id.is_some() && payment_id.is_some(), "the answers were learnt");
             causes.extend(saga.scope.run(async { messaging::cause() }).await);
             let is_refused = self.refused.lock().unwrap().contains(order_id);
             verdicts.push(if is_refused { Verdict::refused("too_late", "the shop is closed") } else { Verdict::Done });
         }
-        self.lots.lock().unwrap().push(causes);
-        let ids: Vec<_> = lot.sagas.iter().map(|saga| saga.data.order_id).collect();
+        self.batches.lock().unwrap().push(causes);
+        let ids: Vec<_> = batch.sagas.iter().map(|saga| saga.data.order_id).collect();
         sqlx::query("UPDATE orders SET status = 'confirmed', confirmations = confirmations + 1 WHERE id = ANY($1)")
             .bind(ids)
-            .execute(&mut **lot.tx)
+            .execute(&mut **batch.tx)
             .await?;
         let is_lot = verdicts.len() > 1 && self.alone.load(Ordering::SeqCst);
         anyhow::ensure!(!fails && !is_lot, "confirming failed");

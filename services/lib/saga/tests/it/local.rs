@@ -94,10 +94,10 @@ async fn sagas_that_come_to_a_local_step_together_run_it_together_and_end_each_f
             assert_eq!(world.order(*id).await, ("confirmed".to_owned(), None, 1));
         }
     }
-    let lots = checkout.lots.lock().unwrap().clone();
-    assert!(lots.iter().any(|lot| lot.len() > 1), "{lots:?}");
-    let causes: HashSet<_> = lots.iter().flatten().collect();
-    assert_eq!(causes.len(), ids.len(), "each on behalf of its own reply: {lots:?}");
+    let batches = checkout.batches.lock().unwrap().clone();
+    assert!(batches.iter().any(|batch| batch.len() > 1), "{batches:?}");
+    let causes: HashSet<_> = batches.iter().flatten().collect();
+    assert_eq!(causes.len(), ids.len(), "each on behalf of its own reply: {batches:?}");
 }
 
 #[tokio::test]
@@ -110,9 +110,9 @@ async fn when_a_local_step_fails_for_several_it_is_run_for_each_alone() {
         world.until(*id, SagaStatus::Completed).await;
         assert_eq!(world.order(*id).await, ("confirmed".to_owned(), None, 1));
     }
-    let lots = checkout.lots.lock().unwrap().clone();
-    let failed = lots.iter().find(|lot| lot.len() > 1).unwrap();
+    let batches = checkout.batches.lock().unwrap().clone();
+    let failed = batches.iter().find(|batch| batch.len() > 1).unwrap();
     for cause in failed {
-        assert!(lots.contains(&vec![*cause]), "{lots:?}");
+        assert!(batches.contains(&vec![*cause]), "{batches:?}");
     }
 }

@@ -26,7 +26,7 @@ pub(crate) enum Mood {
     Mumbles,
 }
 
-type Deed = (&'static str, Direction);
+type StepAction = (&'static str, Direction);
 
 #[derive(Default)]
 struct Memory {
@@ -47,7 +47,7 @@ impl Participants {
         Self { publisher, memory: Arc::default() }
     }
 
-    pub(crate) fn take(&self, (step, direction): Deed, mood: Mood) {
+    pub(crate) fn take(&self, (step, direction): StepAction, mood: Mood) {
         self.memory.lock().unwrap().moods.insert((step.to_owned(), direction), mood);
     }
 

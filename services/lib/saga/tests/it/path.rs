@@ -23,7 +23,7 @@ async fn a_saga_goes_its_way_to_the_end_and_is_closed() {
     assert_eq!(world.order(id).await, ("confirmed".to_owned(), None, 1));
     let heard = [("reserve_stock".to_owned(), Forward, 1), ("charge_payment".to_owned(), Forward, 1)];
     assert_eq!(world.participants.heard(id), heard);
-    let story = [
+    let log = [
         "started",
         "done open_order",
         "sent reserve_stock",
@@ -33,7 +33,7 @@ async fn a_saga_goes_its_way_to_the_end_and_is_closed() {
         "done confirm_order",
         "completed",
     ];
-    assert_eq!(world.events(id).await, story);
+    assert_eq!(world.events(id).await, log);
 
     let mut tx = world.db.begin().await.unwrap();
     world.engine.close(&mut tx, id).await.unwrap();

@@ -30,9 +30,9 @@ async fn a_step_that_is_not_answered_is_tried_again_and_the_late_reply_is_absorb
     // The replies to one saga come in order: the late one has been dealt with by now.
     let charge = world.participants.until_held(3).await.pop().unwrap();
     assert_eq!(charge.step.step, "charge_payment");
-    let story = world.events(id).await;
-    assert_eq!(story.iter().filter(|event| *event == "answered reserve_stock").count(), 1);
-    assert_eq!(story.iter().filter(|event| *event == "timed_out reserve_stock").count(), 1);
+    let log = world.events(id).await;
+    assert_eq!(log.iter().filter(|event| *event == "answered reserve_stock").count(), 1);
+    assert_eq!(log.iter().filter(|event| *event == "timed_out reserve_stock").count(), 1);
 }
 
 #[tokio::test]

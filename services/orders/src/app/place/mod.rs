@@ -5,7 +5,7 @@ mod lot;
 
 use super::Shop;
 use crate::{domain::Refusals, error::Error, metrics as names, store::idempotency::Request};
-use chassis::{Scope, http::IdempotencyKey, together::Together};
+use chassis::{Scope, batcher::Batcher, http::IdempotencyKey};
 use contracts::rest::orders::{Order, PlaceOrder};
 use known::Known;
 use sha2::{Digest, Sha256};
@@ -34,7 +34,7 @@ impl Wish {
 }
 
 /// Where wishes wait. Each is answered for itself; the error is that of all who were placed together.
-pub(super) type Counter = Together<Wish, Result<Order, Error>, Error>;
+pub(super) type Counter = Batcher<Wish, Result<Order, Error>, Error>;
 
 impl Shop {
     /// Places an order, once, however often the request comes: the answer, the order, the news of it and
@@ -59,7 +59,7 @@ impl Shop {
         let placed = placed.unwrap_or(Err(INTERRUPTED)).flatten();
         let repeated = match &placed {
             Ok(order) => {
-                chassis::http::facts::note("order_id", order.id.to_string());
+                chassis::http::log_fields::add("order_id", order.id.to_string());
                 return placed;
             }
             Err(Error::IdempotencyMismatch) => "mismatch",

@@ -1,4 +1,4 @@
-//! The door of a unit. What must be fast is answered here; everything else is the router's.
+//! The acceptor of a unit. What must be fast is answered here; everything else is the router's.
 
 use super::{Limits, RequestId, address, guard::guarded, limit};
 use axum::{
@@ -18,7 +18,7 @@ use tower::Service;
 /// Answers requests past the router, whose way to a handler costs more than such an answer.
 ///
 /// It is for a few requests of one plain form. Whatever else has their address, the router answers.
-pub trait Express: Send + Sync {
+pub trait FastPath: Send + Sync {
     /// Whether it answers this request.
     fn takes(&self, request: &Request) -> bool;
 
@@ -28,36 +28,36 @@ pub trait Express: Send + Sync {
 
 /// All that answers at an address. Cheap to clone.
 #[derive(Clone)]
-pub struct Door(Arc<Inner>);
+pub struct Acceptor(Arc<Inner>);
 
 struct Inner {
     router: Router,
-    express: Option<Arc<dyn Express>>,
+    fast_path: Option<Arc<dyn FastPath>>,
     trusted_proxies: Vec<IpAddr>,
 }
 
-impl Door {
-    /// Puts `express`, with an id and the panic guard around it, before `router`, which has its own layers.
+impl Acceptor {
+    /// Puts `fast_path`, with an id and the panic guard around it, before `router`, which has its own layers.
     #[must_use]
-    pub fn new(router: Router, express: Option<Arc<dyn Express>>, limits: &Limits) -> Self {
-        Self(Arc::new(Inner { router, express, trusted_proxies: limits.trusted_proxies.clone() }))
+    pub fn new(router: Router, fast_path: Option<Arc<dyn FastPath>>, limits: &Limits) -> Self {
+        Self(Arc::new(Inner { router, fast_path, trusted_proxies: limits.trusted_proxies.clone() }))
     }
 
-    /// The door as a connection from `peer` sees it.
+    /// The acceptor as a connection from `peer` sees it.
     #[must_use]
-    pub fn facing(&self, peer: SocketAddr) -> Doorway {
-        Doorway { door: self.clone(), peer }
+    pub fn facing(&self, peer: SocketAddr) -> ConnService {
+        ConnService { acceptor: self.clone(), peer }
     }
 }
 
-/// A [`Door`] for one connection.
+/// A [`Acceptor`] for one connection.
 #[derive(Clone)]
-pub struct Doorway {
-    door: Door,
+pub struct ConnService {
+    acceptor: Acceptor,
     peer: SocketAddr,
 }
 
-impl Service<Request> for Doorway {
+impl Service<Request> for ConnService {
     type Response = Response;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Response, Infallible>>;
@@ -67,16 +67,16 @@ impl Service<Request> for Doorway {
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        let inner = &self.door.0;
+        let inner = &self.acceptor.0;
         if let Err(failure) = limit::check(&request) {
             let id = RequestId::of(request.headers());
             return Box::pin(async move { Ok(guarded(id, async { failure.into_response() }).await) });
         }
-        match &inner.express {
-            Some(express) if express.takes(&request) => {
+        match &inner.fast_path {
+            Some(fast_path) if fast_path.takes(&request) => {
                 let id = RequestId::of(request.headers());
                 let client = address::client(self.peer.ip(), request.headers(), &inner.trusted_proxies);
-                let answer = Arc::clone(express).answer(client, request);
+                let answer = Arc::clone(fast_path).answer(client, request);
                 Box::pin(async move { Ok(guarded(id, answer).await) })
             }
             _ => {

@@ -1,9 +1,9 @@
 //! Transitions of several sagas, within one transaction: what the machine says is carried out and stored.
 
 use crate::{
-    error::{Error, Stumble},
+    error::{Error, StepFailure},
     machine::Input,
-    step::Lot,
+    step::Batch,
     store::{self, Change},
     transition::{Moved, Task, Transition},
 };
@@ -15,17 +15,17 @@ use postgres::Tx;
 ///
 /// # Errors
 /// When one of them cannot be carried out: then the transaction cannot go on.
-pub(crate) async fn carry_out(tx: &mut Tx, mut lot: Vec<Transition>) -> Result<(), Error> {
-    while let Some(task) = lot.iter().find_map(Transition::task) {
-        run(tx, task, lot.iter_mut().filter(|transition| transition.task() == Some(task)).collect()).await?;
+pub(crate) async fn carry_out(tx: &mut Tx, mut batch: Vec<Transition>) -> Result<(), Error> {
+    while let Some(task) = batch.iter().find_map(Transition::task) {
+        run(tx, task, batch.iter_mut().filter(|transition| transition.task() == Some(task)).collect()).await?;
         failpoint!("saga.step.after_local");
     }
     let (mut changes, mut messages) = (Vec::new(), Vec::new());
-    for transition in lot {
-        let Moved { change, message, scope, story } = transition.end().await?;
+    for transition in batch {
+        let Moved { change, message, scope, log } = transition.end().await?;
         changes.push(change);
         messages.extend(message);
-        tx.on_commit(move || scope.enter(|| story.tell()));
+        tx.on_commit(move || scope.enter(|| log.tell()));
     }
     store::save(tx, &changes).await?;
     if changes.iter().any(Change::is_new) {
@@ -39,19 +39,19 @@ pub(crate) async fn carry_out(tx: &mut Tx, mut lot: Vec<Transition>) -> Result<(
 }
 
 /// Runs one local step for all sagas that have come to it.
-async fn run(tx: &mut Tx, task: Task, mut lot: Vec<&mut Transition>) -> Result<(), Error> {
-    if let [transition] = &mut *lot
-        && let Some(Stumble { error, .. }) = transition.stumbled()
+async fn run(tx: &mut Tx, task: Task, mut batch: Vec<&mut Transition>) -> Result<(), Error> {
+    if let [transition] = &mut *batch
+        && let Some(StepFailure { error, .. }) = transition.failed()
     {
         return Ok(transition.go_on(Input::Failed { error: format!("{error:#}") })?);
     }
-    let flow = lot[0].flow();
+    let flow = batch[0].flow();
     let Task { step, direction, .. } = task;
-    let sagas = lot.iter_mut().map(|transition| transition.member()).collect();
-    let ran = flow.run(step, direction, Lot { tx, sagas }).await;
+    let sagas = batch.iter_mut().map(|transition| transition.member()).collect();
+    let ran = flow.run(step, direction, Batch { tx, sagas }).await;
     let name = flow.shape().stages[step].name;
-    let verdicts = ran.map_err(|error| Error::Stumbled(Stumble { step, direction, name, error }))?;
-    for (transition, verdict) in lot.into_iter().zip(verdicts) {
+    let verdicts = ran.map_err(|error| Error::StepFailed(StepFailure { step, direction, name, error }))?;
+    for (transition, verdict) in batch.into_iter().zip(verdicts) {
         transition.go_on(Input::Ran(verdict.into()))?;
     }
     Ok(())

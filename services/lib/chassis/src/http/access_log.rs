@@ -1,6 +1,6 @@
 //! The canonical log line: one per request, with everything that is known at its end.
 
-use super::{RequestId, facts::Facts};
+use super::{RequestId, log_fields::LogFields};
 use axum::{
     extract::{MatchedPath, Request},
     response::Response,
@@ -24,14 +24,14 @@ fn known(method: &Method) -> &'static str {
 }
 
 /// A line that is written when its request is answered.
-pub(super) struct Line {
+pub(super) struct AccessLog {
     began: Instant,
     method: &'static str,
     route: String,
     span: Span,
 }
 
-impl Line {
+impl AccessLog {
     /// Begins to measure the request, in a span that continues the caller's trace.
     pub(super) fn begin(request: &Request, id: &RequestId) -> Self {
         let began = Instant::now();
@@ -54,8 +54,8 @@ impl Line {
     /// Waits for the answer and writes the line.
     pub(super) async fn write(self, answer: impl Future<Output = Response>) -> Response {
         let Self { began, method, route, span } = self;
-        let facts = Facts::default();
-        let response = facts.clone().scope(answer).instrument(span.clone()).await;
+        let fields = LogFields::default();
+        let response = fields.clone().scope(answer).instrument(span.clone()).await;
         let status = response.status();
         span.record("http.response.status_code", status.as_u16());
         let took = began.elapsed();
@@ -70,7 +70,7 @@ impl Line {
             trace_id,
             http.response.status_code = status.as_u16(),
             took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            facts = facts.to_json(),
+            facts = fields.to_json(),
             "A request was answered."
         );
         response

@@ -14,7 +14,7 @@ use std::{
 
 /// Slow enough for a process to die while messages wait.
 fn patient() -> Subscription {
-    subscription().partitions(1).ladder([Duration::from_secs(2)])
+    subscription().partitions(1).retry_schedule([Duration::from_secs(2)])
 }
 
 #[rstest]
@@ -63,10 +63,10 @@ async fn messages_stay_in_order(bench: &Bench, state: &(impl ConsumerState + Clo
 }
 
 #[rstest]
-#[case::with_rungs_left(&[Duration::from_secs(2)])]
+#[case::with_levels_left(&[Duration::from_secs(2)])]
 #[case::at_its_end(&[])]
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_ledger_is_away_nobody_climbs_the_ladder(#[case] ladder: &[Duration]) {
+async fn while_the_state_is_away_no_message_moves_to_a_later_level(#[case] schedule: &[Duration]) {
     let bench = Bench::new(&[Engine::Postgres, Engine::Rabbitmq]).await;
     let db = bench.postgres().await;
     let rename = |from: &str, to: &str| {
@@ -83,7 +83,7 @@ async fn while_the_ledger_is_away_nobody_climbs_the_ladder(#[case] ladder: &[Dur
         }
         async move { if fails { Err(HandleError::transient(anyhow::anyhow!("no database"))) } else { Ok(()) } }
     });
-    let subscription = patient().ladder(ladder.iter().copied());
+    let subscription = patient().retry_schedule(schedule.iter().copied());
     let letters = DeadLetters::new(&bench.broker, &subscription, &db);
     let running = Running::start(&bench.broker, subscription, &db, handler).await;
     publish(&bench.broker.publisher(), [counted("other", 1)]).await.unwrap();

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 /// What happened to one saga in one transition.
 #[derive(Debug)]
-pub(crate) struct Story {
+pub(crate) struct TransitionLog {
     id: Uuid,
     kind: String,
     subject: String,
@@ -27,7 +27,7 @@ pub(crate) struct Story {
     now: DateTime<Utc>,
 }
 
-impl Story {
+impl TransitionLog {
     /// Tells of the transition from `before`, which waited for `waited`, by `step`.
     pub(crate) fn new(before: &Record, waited: Option<Wait>, step: &Move, now: DateTime<Utc>) -> Self {
         Self {
@@ -148,7 +148,7 @@ mod tests {
             code: Some(Cause::CANCELLED.to_owned()),
             message: Some("Teresa is ill".to_owned()),
         };
-        let story = Story {
+        let log = TransitionLog {
             id: Uuid::nil(),
             kind: "checkout".to_owned(),
             subject: "an order".to_owned(),
@@ -159,11 +159,11 @@ mod tests {
             started_at: Utc::now(),
             now: Utc::now(),
         };
-        let (mut log, writer) = pipe().unwrap();
+        let (mut written, writer) = pipe().unwrap();
         let subscriber = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_writer(Arc::new(writer)).finish();
-        tracing::subscriber::with_default(subscriber, || story.tell());
+        tracing::subscriber::with_default(subscriber, || log.tell());
         let mut lines = String::new();
-        log.read_to_string(&mut lines).unwrap();
+        written.read_to_string(&mut lines).unwrap();
         assert_eq!(lines.lines().count(), SagaEvent::ALL.len());
         assert!(lines.contains("an operator") && !lines.contains("Teresa"), "{lines}");
     }
