@@ -61,7 +61,7 @@ impl Services {
             return Err(Error::InvalidClient);
         }
         limiter.forget(attempt).await;
-        chassis::http::facts::note("service", name.to_owned());
+        chassis::http::log_fields::add("service", name.to_owned());
         Ok(ServiceToken {
             access_token: keys.sign(&self.claims(name))?,
             token_type: "Bearer".to_owned(),

@@ -53,6 +53,7 @@ fn wiring() -> Wiring {
         sealing_key: key(),
         customers_key: key(),
         provider_secret: key(),
+        service_secrets: kit::units::with_identity().map(|unit| (unit.name.to_owned(), key())).collect(),
         state: "/nowhere".into(),
     }
 }

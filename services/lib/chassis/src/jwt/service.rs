@@ -1,7 +1,7 @@
 //! Admits services, each by its own token.
 
 use super::{Identity, Verifier, caller::token};
-use crate::http::{Failure, facts};
+use crate::http::{Failure, log_fields};
 use axum::extract::{FromRef, FromRequestParts};
 use contracts::problem::Code;
 use http::request::Parts;
@@ -49,12 +49,12 @@ where
         let token = token(&parts.headers)?.ok_or_else(none)?;
         match Verifier::from_ref(state).identify(token).await? {
             Identity::User(claims) => {
-                facts::note("user_id", claims.sub.to_string());
+                log_fields::add("user_id", claims.sub.to_string());
                 Err(Failure::new(Code::Forbidden, "Only other services may call this."))
             }
             Identity::Service(claims) => {
                 let name = claims.name().to_owned();
-                facts::note("service", name.clone());
+                log_fields::add("service", name.clone());
                 if A::SERVICES.contains(&&*name) {
                     Ok(Self { name, admitted: PhantomData })
                 } else {
