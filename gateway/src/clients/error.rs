@@ -32,7 +32,7 @@ impl ServiceError {
     /// Makes an error for what must not happen; the cause is logged and not told.
     pub fn internal(cause: &dyn std::error::Error) -> Self {
         tracing::error!(error = %cause, "A request failed.");
-        Self::own(Code::Internal, "The request id leads us to what happened.")
+        Self::own(Code::Internal, "An internal error occurred. Report it with the request id.")
     }
 
     /// Makes the error for a call without an answer.
@@ -53,7 +53,7 @@ impl ServiceError {
             }
             (503, _) => Problem::new(Code::Unavailable, format!("{service} is not available at the moment.")),
             (504, _) => Problem::new(Code::Timeout, format!("{service} did not answer in time.")),
-            _ => Problem::new(Code::BadUpstream, format!("{service} gave an answer that makes no sense.")),
+            _ => Problem::new(Code::BadUpstream, format!("{service} sent an unexpected response.")),
         };
         problem.retry_after_ms = wait.or((status == 503).then_some(1_000));
         Self::of(service, problem)
@@ -62,7 +62,7 @@ impl ServiceError {
     /// Makes the error for an answer of another shape than the contract's.
     pub fn unreadable(service: &str, cause: &serde_json::Error) -> Self {
         tracing::error!(upstream = service, error = %cause, "An answer is not what the contract says.");
-        let detail = format!("{service} gave an answer that cannot be read.");
+        let detail = format!("{service} sent a response that cannot be read.");
         Self::of(service, Problem::new(Code::BadUpstream, detail))
     }
 

@@ -62,7 +62,7 @@ impl Services {
     /// # Errors
     /// Fails with [`Code::Unauthenticated`] when no token came.
     pub fn for_user(&self) -> Result<&Self, ServiceError> {
-        let missing = || ServiceError::own(Code::Unauthenticated, "Send an access token.");
+        let missing = || ServiceError::own(Code::Unauthenticated, "Log in first, and send the access token.");
         self.origin.caller.as_ref().map(|_| self).ok_or_else(missing)
     }
 }
@@ -183,7 +183,8 @@ impl<S> Client<'_, S> {
         call.parser = Some(parse_as::<T>);
         let answer = self.answer(call).await?;
         if let UpstreamBody::Parsed(read) = answer.body {
-            let of_another_type = |_| ServiceError::own(Code::Internal, "One call is read as two types.");
+            let of_another_type =
+                |_| ServiceError::own(Code::Internal, "An internal error occurred. Report it with the request id.");
             return read.downcast::<T>().map(Arc::unwrap_or_clone).map_err(of_another_type);
         }
         serde_json::from_slice(&answer.bytes()).map_err(|error| ServiceError::unreadable(self.upstream.name(), &error))

@@ -21,17 +21,17 @@ pub struct Customer {
     document: String,
     /// The name.
     full_name: String,
-    /// The telephone number, in the form of E.164.
+    /// The telephone number, in E.164 format.
     phone: Option<String>,
-    /// Where goods go.
+    /// The address for deliveries.
     shipping_address: Immediate<Address>,
-    /// Where invoices go.
+    /// The address on invoices.
     billing_address: Immediate<Address>,
-    /// The means of payment; their tokens are never told.
+    /// The payment methods. Their tokens are never returned.
     payment_methods: Vec<Immediate<PaymentMethod>>,
     /// When the user became a customer.
     created_at: Moment,
-    /// When the data changed last.
+    /// When the data last changed.
     updated_at: Moment,
 }
 
@@ -45,28 +45,28 @@ pub struct Address {
     number: String,
     /// The city: 1 to 100 characters.
     city: String,
-    /// The state: 2 to 50 characters; may be empty in countries whose addresses need none.
+    /// The state: 2 to 50 characters; may be empty in countries whose addresses have no state.
     state: String,
     /// The postal code: 3 to 12 characters; empty in countries without postal codes.
     zip_code: String,
-    /// ISO 3166-1 alpha-2.
+    /// The country code (ISO 3166-1 alpha-2).
     country: String,
 }
 
-/// A means of payment.
+/// A payment method.
 #[derive(SimpleObject)]
 pub struct PaymentMethod {
-    /// Goes into `paymentMethodId` of an order.
+    /// Send it as `paymentMethodId` to place an order.
     id: ID,
-    /// What kind it is.
+    /// The kind.
     kind: PaymentMethodKind,
     /// The last four digits, for cards.
     last_four: Option<String>,
-    /// The last month in which it is good, for cards: `2029-12`.
+    /// The last month in which a card is valid: `2029-12`.
     expiry: Option<String>,
 }
 
-/// A kind of means of payment.
+/// A kind of payment method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "checkout::PaymentMethodKind")]
 pub enum PaymentMethodKind {
@@ -113,7 +113,7 @@ impl From<Address> for person::Address {
     }
 }
 
-/// The user's data as a customer, as it shall be. No field takes a card number.
+/// All of the user's data as a customer. Never send a card number.
 #[derive(InputObject)]
 pub struct CustomerInput {
     /// At most 254 characters.
@@ -122,28 +122,28 @@ pub struct CustomerInput {
     document: String,
     /// 1 to 120 characters.
     full_name: String,
-    /// In the form of E.164, with `+`.
+    /// In E.164 format, with `+`.
     phone: Option<String>,
-    /// Where goods go.
+    /// The address for deliveries.
     shipping_address: Address,
-    /// Where invoices go; where goods go when absent.
+    /// The address on invoices. When absent, the shipping address.
     billing_address: Option<Address>,
-    /// The means of payment, replacing all, 20 at most. They stay as they are when absent.
+    /// The payment methods, which replace all earlier ones: 20 at most. When absent, the earlier ones stay.
     payment_methods: Option<Vec<PaymentMethodInput>>,
 }
 
-/// One means of payment.
+/// A payment method.
 #[derive(InputObject)]
 pub struct PaymentMethodInput {
-    /// One of the customer's own, to be kept.
+    /// The id of one of the customer's payment methods, to keep it.
     id: Option<ID>,
-    /// The payment provider's token for it, never a card number; needed unless `id` is given.
+    /// The payment provider's token, never a card number. Required unless `id` is given.
     provider_token: Option<String>,
-    /// What kind it is.
+    /// The kind.
     kind: PaymentMethodKind,
     /// The last four digits, for cards.
     last_four: Option<String>,
-    /// The last month in which it is good, for cards: `2029-12`.
+    /// The last month in which a card is valid: `2029-12`.
     expiry: Option<String>,
 }
 
@@ -171,7 +171,7 @@ impl TryFrom<CustomerInput> for orders::SaveCustomer {
 
 impl PaymentMethodInput {
     fn read(self, index: usize, wrong: &mut Fields) -> orders::SavePaymentMethod {
-        let id = self.id.map(|id| uuid(&id).ok_or("It is not the id of a means of payment."));
+        let id = self.id.map(|id| uuid(&id).ok_or("must be the id of a payment method"));
         orders::SavePaymentMethod {
             id: id.and_then(|id| wrong.take(format!("payment_methods[{index}].id"), id)),
             provider_token: self.provider_token,

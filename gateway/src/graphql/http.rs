@@ -74,8 +74,8 @@ pub fn routes(graphql: Graphql) -> anyhow::Result<Router> {
 #[utoipa::path(get, path = "/graphql", tag = "public", params(
     ("query" = Option<String>, Query, description = "Absent where `extensions` names a document that was sent before."),
     ("operationName" = Option<String>, Query),
-    ("variables" = Option<String>, Query, description = "A JSON map."),
-    ("extensions" = Option<String>, Query, description = "A JSON map.")),
+    ("variables" = Option<String>, Query, description = "A JSON object."),
+    ("extensions" = Option<String>, Query, description = "A JSON object.")),
     responses((status = 101, description = "WebSocket, subprotocol graphql-transport-ws"),
         (status = 200, content_type = "application/json", description = "GraphQL over HTTP, or text/event-stream"),
         (status = 401, body = Problem), (status = 405, body = Problem), (status = 426, body = Problem)))]
@@ -138,11 +138,11 @@ pub(crate) async fn by_post(
     match body {
         Ok(body) => graphql.respond(Parameters::from_json(&body), format, admitted).await,
         Err(rejection) if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE => {
-            let detail = format!("A GraphQL request may have {LARGEST} bytes.");
+            let detail = format!("The request is too large: at most {LARGEST} bytes are allowed.");
             unread(admitted, Failure::new(Code::PayloadTooLarge, detail).into_response())
         }
         Err(_) => {
-            let failure = Failure::new(Code::MalformedRequest, "The body did not arrive.");
+            let failure = Failure::new(Code::MalformedRequest, "The request body did not arrive. Send it again.");
             unread(admitted, failure.into_response())
         }
     }
@@ -198,7 +198,7 @@ impl Graphql {
         };
         let kind = plan.as_ref().map_or(OperationType::Query, Plan::kind);
         if format.by_get && kind == OperationType::Mutation {
-            let failure = Failure::new(Code::MethodNotAllowed, "Mutations are sent by POST.");
+            let failure = Failure::new(Code::MethodNotAllowed, "Send mutations by POST.");
             return ([(ALLOW, HeaderValue::from_static("POST"))], failure).into_response();
         }
         if let Some(sent) = sent {
@@ -232,7 +232,7 @@ impl Graphql {
             Err(error) => return refuse(media, error),
         };
         if plan.kind() == OperationType::Subscription {
-            let detail = "Subscriptions are answered as text/event-stream, or over a WebSocket.";
+            let detail = "Accept text/event-stream for subscriptions, or use a WebSocket.";
             return Failure::new(Code::NotAcceptable, detail).into_response();
         }
         let loader = self.loader(origin);
@@ -265,6 +265,6 @@ impl Graphql {
 }
 
 fn not_acceptable() -> Response {
-    let detail = "Answers come as application/graphql-response+json or application/json.";
+    let detail = "Accept application/graphql-response+json or application/json.";
     Failure::new(Code::NotAcceptable, detail).into_response()
 }

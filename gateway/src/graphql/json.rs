@@ -5,7 +5,7 @@ use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value
 /// JSON of any shape. async-graphql's own scalar does not say what it is specified by.
 pub struct Json(pub serde_json::Value);
 
-/// JSON of any shape, as RFC 8259 writes it.
+/// Any JSON value (RFC 8259).
 #[Scalar(name = "JSON", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259")]
 impl ScalarType for Json {
     fn parse(value: Value) -> InputValueResult<Self> {

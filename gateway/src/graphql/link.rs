@@ -21,29 +21,29 @@ pub struct Link {
     pub(super) id: ID,
     /// Its short code.
     code: String,
-    /// Where it leads.
+    /// The target URL.
     url: String,
-    /// The whole short address, to be shared.
+    /// The complete short URL, for sharing.
     short_url: String,
     /// The owner's title.
     title: Option<String>,
     /// The owner's tags.
     tags: Vec<String>,
-    /// When it was made.
+    /// When it was created.
     created_at: Moment,
-    /// From when on it leads nowhere.
+    /// When it expires.
     expires_at: Option<Moment>,
-    /// After how many redirects it leads nowhere.
+    /// The number of redirects after which it stops working.
     max_clicks: Option<u64>,
-    /// Redirects answered; follows the clicks by some seconds.
+    /// The number of redirects. It is a few seconds behind.
     click_count: u64,
-    /// Whether it leads somewhere now: neither expired nor used up.
+    /// Whether it redirects now: it is neither expired nor used up.
     active: bool,
-    /// The status of its redirects.
+    /// The HTTP status of its redirects.
     redirect_status: u16,
-    /// Whether queries are forwarded.
+    /// Whether the query of a request is added to the target URL.
     forward_query: bool,
-    /// Where it leads when expired or used up.
+    /// The target URL once the link is expired or used up.
     fallback_url: Option<String>,
 }
 
@@ -52,18 +52,24 @@ const LONGEST_ZONE: usize = 64;
 
 #[ComplexObject]
 impl Link {
-    /// Who clicked: 30 days up to now, unless said otherwise. Null, with an error, while there is nothing to tell.
+    /// Statistics of its clicks, by default of the last 30 days. Null, with an error, when analytics is not available
+    /// and no earlier statistics are known.
     async fn stats(
         &self,
-        #[graphql(desc = "From when on, inclusive.")] from: Option<Moment>,
-        #[graphql(desc = "Until when, exclusive.")] to: Option<Moment>,
-        #[graphql(desc = "IANA name of the zone in which days begin.", default_with = "Some(\"UTC\".to_owned())")]
+        #[graphql(desc = "The beginning of the time span, inclusive.")] from: Option<Moment>,
+        #[graphql(desc = "The end of the time span, exclusive.")] to: Option<Moment>,
+        #[graphql(
+            desc = "The IANA name of the time zone in which days begin.",
+            default_with = "Some(\"UTC\".to_owned())"
+        )]
         time_zone: Option<String>,
-        #[graphql(desc = "Whether clicks of bots count too.", default_with = "Some(false)")] include_bots: Option<bool>,
+        #[graphql(desc = "Whether clicks of bots count, too.", default_with = "Some(false)")] include_bots: Option<
+            bool,
+        >,
     ) -> Option<Result<LinkStats>> {
         if time_zone.as_ref().is_some_and(|zone| zone.len() > LONGEST_ZONE) {
             // It is kept for each link and each figure.
-            let message = format!("The name of a time zone has at most {LONGEST_ZONE} bytes.");
+            let message = format!("must have at most {LONGEST_ZONE} bytes");
             return Some(Err(ServiceError::argument("timeZone", message).into()));
         }
         let usual = Window::default();
@@ -76,7 +82,7 @@ impl Link {
         Some(Ok(LinkStats::new(self.code.clone(), window)))
     }
 
-    /// What it sold: orders that were confirmed and not cancelled after. Who bought is not told.
+    /// What it sold: orders that were confirmed and not cancelled afterwards. Buyers are not named.
     async fn orders(&self, ctx: &Context<'_>) -> Option<Result<Immediate<LinkSales>>> {
         let sales = load(ctx, SalesOf(self.code.clone())).await;
         // A link that orders leaves out has been authorised by shortener a moment ago: it has sold nothing yet.
@@ -88,9 +94,9 @@ impl Link {
 /// What a link sold.
 #[derive(Default, SimpleObject)]
 pub struct LinkSales {
-    /// How many orders.
+    /// The number of orders.
     count: u64,
-    /// What they amount to, by currency.
+    /// The total of the orders, one amount for each currency.
     revenue: Vec<Immediate<Money>>,
 }
 
@@ -124,23 +130,23 @@ impl From<shortener::Link> for Link {
 /// A new link.
 #[derive(InputObject)]
 pub struct CreateLinkInput {
-    /// Where the link leads: `http` or `https`, at most 2,048 characters, no credentials.
+    /// The target URL: `http` or `https`, at most 2,048 characters, no credentials.
     url: String,
-    /// A code of the owner's choice: 3 to 32 of `A-Z a-z 0-9 _ -`. Generated when absent.
+    /// A short code of your choice: 3 to 32 of `A-Z a-z 0-9 _ -`. Generated when absent.
     code: Option<String>,
     /// At most 200 characters.
     title: Option<String>,
     /// At most 20 tags of 1 to 50 characters each.
     tags: Option<Vec<String>>,
-    /// From then on the link answers 410.
+    /// When the link expires. From then on it answers 410.
     expires_at: Option<Moment>,
-    /// After so many redirects the link answers 410.
+    /// The number of redirects after which the link answers 410.
     max_clicks: Option<u64>,
     /// 301, 302, 307 or 308. 302 when absent.
     redirect_status: Option<u16>,
-    /// Whether the query of the request is added to the target's.
+    /// Whether the query of a request is added to the target URL.
     forward_query: Option<bool>,
-    /// Where the link leads when it is expired or used up.
+    /// The target URL once the link is expired or used up.
     fallback_url: Option<String>,
 }
 
@@ -160,14 +166,14 @@ impl From<CreateLinkInput> for shortener::CreateLink {
     }
 }
 
-/// Changes to a link: what is absent stays, null clears.
+/// Changes to a link. Fields that are absent stay as they are; null clears a field.
 #[derive(InputObject)]
 pub struct UpdateLinkInput {
-    /// Where the link leads.
+    /// The target URL.
     url: Option<String>,
     /// The title; null clears it.
     title: MaybeUndefined<String>,
-    /// The tags, replacing all.
+    /// The tags, which replace all earlier ones.
     tags: Option<Vec<String>>,
     /// The expiry; null clears it.
     expires_at: MaybeUndefined<Moment>,
@@ -175,7 +181,7 @@ pub struct UpdateLinkInput {
     max_clicks: MaybeUndefined<u64>,
     /// 301, 302, 307 or 308.
     redirect_status: Option<u16>,
-    /// Whether the query is forwarded.
+    /// Whether the query of a request is added to the target URL.
     forward_query: Option<bool>,
     /// The fallback; null clears it.
     fallback_url: MaybeUndefined<String>,
@@ -196,29 +202,29 @@ impl From<UpdateLinkInput> for shortener::UpdateLink {
     }
 }
 
-/// What became of one of many new links: either the link or the problem is there.
+/// The result for one of many new links: either the link or the problem.
 #[derive(SimpleObject)]
 pub struct CreateLinkResult {
     /// The item's index in the request, from 0.
     index: usize,
-    /// The link, where it was made.
+    /// The link, if it was created.
     link: Option<Link>,
-    /// Why it was not made.
+    /// Why it was not created.
     problem: Option<Problem>,
 }
 
-/// Why something was not done.
+/// Why a request was not carried out.
 #[derive(SimpleObject)]
 pub struct Problem {
     /// The reason, for a program: one of the codes that errors carry.
     code: String,
     /// The reason, for a person.
     message: String,
-    /// The fields that are not acceptable.
+    /// The fields that are not valid.
     fields: Vec<FieldProblem>,
 }
 
-/// A field that is not acceptable.
+/// A field that is not valid.
 #[derive(SimpleObject)]
 pub struct FieldProblem {
     /// The field.

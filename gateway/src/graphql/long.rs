@@ -10,7 +10,7 @@ pub struct Long(pub i64);
 #[Scalar(name = "Long", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259#section-6")]
 impl ScalarType for Long {
     fn parse(value: Value) -> InputValueResult<Self> {
-        read(&value).ok_or_else(|| InputValueError::custom("It is not a whole number of up to 64 bits."))
+        read(&value).ok_or_else(|| InputValueError::custom("It must be a whole number of up to 64 bits."))
     }
 
     fn is_valid(value: &Value) -> bool {

@@ -11,7 +11,7 @@ use contracts::moment;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment(pub DateTime<Utc>);
 
-/// A point in time, as RFC 3339 writes it, in the years 1970 to 9999.
+/// A point in time in RFC 3339 format, in the years 1970 to 9999.
 #[Scalar(name = "DateTime", specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339")]
 impl ScalarType for Moment {
     fn parse(value: Value) -> InputValueResult<Self> {

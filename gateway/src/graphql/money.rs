@@ -17,7 +17,7 @@ impl Money {
         Long(self.0.minor)
     }
 
-    /// ISO 4217.
+    /// The currency code (ISO 4217).
     async fn currency(&self) -> &str {
         self.0.currency.code()
     }
@@ -39,7 +39,7 @@ impl From<money::Money> for Immediate<Money> {
 pub struct MoneyInput {
     /// The amount in the currency's minor unit: centavos, cents.
     minor: Long,
-    /// ISO 4217, in capital letters.
+    /// The currency code (ISO 4217), in capital letters.
     currency: String,
 }
 
@@ -47,7 +47,7 @@ impl MoneyInput {
     /// Reads the amount, or notes what is wrong with the field.
     pub fn read(&self, field: &str, wrong: &mut Fields) -> Option<money::Money> {
         let currency = Currency::from_code(&self.currency);
-        let currency = currency.ok_or("It must be a currency of ISO 4217, in capital letters.");
+        let currency = currency.ok_or("must be an ISO 4217 currency code in capital letters");
         let currency = wrong.take(format!("{field}.currency"), currency)?;
         Some(money::Money::new(self.minor.0, currency))
     }

@@ -1,4 +1,4 @@
-//! What can be done.
+//! Changes.
 
 use async_graphql::{Context, ID, Object, QueryPathSegment, Result};
 use contracts::rest::auth::{DeleteAccount, RefreshToken};
@@ -19,13 +19,13 @@ use crate::clients::inventory::no_product;
 use crate::clients::orders::no_order;
 use crate::clients::{ServiceError, Services};
 
-/// What can be done.
+/// Changes.
 pub struct Mutation;
 
-/// What can be done. Fields of one request are done one after another.
+/// Changes. The fields of one request are executed one after another.
 #[Object]
 impl Mutation {
-    /// Opens an account and begins a session.
+    /// Creates an account and starts a session.
     async fn register(
         &self,
         ctx: &Context<'_>,
@@ -34,20 +34,20 @@ impl Mutation {
         Ok(change(ctx).auth().register(&input.into()).await?.into())
     }
 
-    /// Begins a session.
+    /// Starts a session.
     async fn login(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Whose session it is to be.")] input: LoginInput,
+        #[graphql(desc = "The credentials of the account.")] input: LoginInput,
     ) -> Result<Session> {
         Ok(change(ctx).auth().log_in(&input.into()).await?.into())
     }
 
-    /// Goes on with a session: the refresh token is used up and replaced.
+    /// Renews a session. Each refresh token can be used once; the answer holds the next one.
     async fn refresh_session(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The refresh token that came last.")] refresh_token: String,
+        #[graphql(desc = "The latest refresh token of the session.")] refresh_token: String,
     ) -> Result<Session> {
         Ok(change(ctx).auth().refresh(&RefreshToken { refresh_token }).await?.into())
     }
@@ -86,7 +86,7 @@ impl Mutation {
         Ok(results.into_iter().map(CreateLinkResult::from).collect())
     }
 
-    /// Changes a link: what is absent stays, null clears.
+    /// Changes a link. Fields that are absent stay as they are; null clears a field.
     async fn update_link(
         &self,
         ctx: &Context<'_>,
@@ -96,7 +96,7 @@ impl Mutation {
         Ok(change(ctx).for_user()?.shortener().update(&code, &input.into()).await?.into())
     }
 
-    /// Deletes a link. Its code is never given out again.
+    /// Deletes a link. Its code is never used again.
     async fn delete_link(
         &self,
         ctx: &Context<'_>,
@@ -106,17 +106,18 @@ impl Mutation {
         Ok(true)
     }
 
-    /// Deletes the account and all that is the user's: links, statistics, personal data. It goes on by itself.
+    /// Deletes the account and everything that belongs to the user: links, statistics, personal data. The deletion
+    /// continues in the background.
     async fn delete_account(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The account's password, once more.")] password: String,
+        #[graphql(desc = "The password of the account, to confirm.")] password: String,
     ) -> Result<bool> {
         change(ctx).for_user()?.auth().delete_account(&DeleteAccount { password }).await?;
         Ok(true)
     }
 
-    /// Stores the user's data as a customer, all of it.
+    /// Stores all of the user's data as a customer.
     async fn save_customer(
         &self,
         ctx: &Context<'_>,
@@ -127,13 +128,13 @@ impl Mutation {
         Ok(orders.save_customer(&customer).await?.into())
     }
 
-    /// Places an order. It is pending at first: `orderChanged` tells what becomes of it. The same key and input place
-    /// one order, however often they are sent, for 72 hours.
+    /// Places an order. The order is pending at first: subscribe to `orderChanged` to follow it. For 72 hours, the same
+    /// key and input place one order, however often they are sent.
     async fn place_order(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The order.")] input: PlaceOrderInput,
-        #[graphql(desc = "The client's own name for this order: 1 to 255 visible ASCII characters.")]
+        #[graphql(desc = "A unique key of your choice for this order: 1 to 255 visible ASCII characters.")]
         idempotency_key: String,
     ) -> Result<Order> {
         let orders = change(ctx).for_user()?.orders();
@@ -141,19 +142,19 @@ impl Mutation {
         Ok(orders.place(&order, &idempotency_key).await?.into())
     }
 
-    /// Calls an order off, as long as it is not shipped.
+    /// Cancels an order that is not shipped yet.
     async fn cancel_order(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The order's id.")] id: ID,
-        #[graphql(desc = "Why, for whoever reads the history.")] reason: Option<String>,
+        #[graphql(desc = "The reason, which is kept in the order's history.")] reason: Option<String>,
     ) -> Result<Order> {
         let orders = change(ctx).for_user()?.orders();
         let id = uuid(&id).ok_or_else(no_order)?;
         Ok(orders.cancel(id, &CancelOrder { reason }).await?.into())
     }
 
-    /// Creates a product. For operators.
+    /// Creates a product. Operators only.
     async fn create_product(
         &self,
         ctx: &Context<'_>,
@@ -164,7 +165,7 @@ impl Mutation {
         Ok(inventory.create(&product).await?.into())
     }
 
-    /// Changes a product: what is absent stays, null clears. For operators.
+    /// Changes a product. Fields that are absent stay as they are; null clears a field. Operators only.
     async fn update_product(
         &self,
         ctx: &Context<'_>,
@@ -177,12 +178,12 @@ impl Mutation {
         Ok(inventory.update(id, &changes).await?.into())
     }
 
-    /// Changes what is there of a product. The same key and input change it once. For operators.
+    /// Changes the stock of a product. The same key and input change it once. Operators only.
     async fn change_stock(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The change.")] input: ChangeStockInput,
-        #[graphql(desc = "The client's own name for this change: 1 to 255 visible ASCII characters.")]
+        #[graphql(desc = "A unique key of your choice for this change: 1 to 255 visible ASCII characters.")]
         idempotency_key: String,
     ) -> Result<StockChanged> {
         let inventory = change(ctx).for_user()?.inventory();

@@ -19,13 +19,13 @@ use super::session::User;
 use super::{services, uuid};
 use crate::clients::ServiceError;
 
-/// What has an id by which `node` finds it again.
+/// An object that the query `node` finds by its id.
 #[derive(Interface)]
 #[graphql(field(
     name = "id",
     ty = "ID",
     method = "node_id",
-    desc = "The id: a UUID that nothing else has, of whatever type."
+    desc = "The id: a UUID, unique among the objects of all types."
 ))]
 pub enum Node {
     /// A link.

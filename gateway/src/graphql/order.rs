@@ -17,7 +17,7 @@ use super::product::{Product, product};
 /// An order. Its items keep names and prices as they were when it was placed.
 pub struct Order(pub(super) orders::Order);
 
-/// Where an order stands.
+/// The status of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "orders::OrderStatus")]
 pub enum OrderStatus {
@@ -31,7 +31,7 @@ pub enum OrderStatus {
     Delivered,
     /// Could not be fulfilled; everything is undone.
     Rejected,
-    /// Called off; everything is undone.
+    /// Cancelled; everything is undone.
     Cancelled,
 }
 
@@ -43,7 +43,7 @@ impl Order {
         self.0.id.into()
     }
 
-    /// Where it stands.
+    /// The status.
     async fn status(&self) -> OrderStatus {
         self.0.status.into()
     }
@@ -53,7 +53,7 @@ impl Order {
         self.0.cancelling
     }
 
-    /// The price of everything.
+    /// The total price.
     async fn total(&self) -> Immediate<Money> {
         self.0.total.into()
     }
@@ -69,20 +69,20 @@ impl Order {
         Some(customer.map(|customer| Immediate(customer.into())).map_err(Into::into))
     }
 
-    /// The payment, as it is now; null while there is none.
+    /// The payment as it is now; null until there is one.
     async fn payment(&self, ctx: &Context<'_>) -> Option<Result<Immediate<Payment>>> {
         let payment = load(ctx, PaymentOf(self.0.id)).await.transpose()?;
         Some(payment.map(|payment| Immediate(payment.into())).map_err(Into::into))
     }
 
-    /// The link that brought the buyer; null for everybody but the link's owner.
+    /// The link that brought the buyer. Null unless you own the link.
     async fn link(&self, ctx: &Context<'_>) -> Option<Result<Link>> {
         let code = self.0.link_code.clone()?;
         let link = load(ctx, LinkOf(code)).await.transpose()?;
         Some(link.map(Link::from).map_err(Into::into))
     }
 
-    /// Everything that happened to it, from the first event on.
+    /// Everything that happened to the order, oldest first.
     async fn history(&self, ctx: &Context<'_>) -> Result<Vec<Immediate<OrderEvent>>> {
         let events = load(ctx, HistoryOf(self.0.id)).await?.unwrap_or_default();
         // An order as it was has no history after that.
@@ -95,12 +95,12 @@ impl Order {
         self.0.rejection.clone().map(Rejection::from)
     }
 
-    /// Who called it off, and why; also while it is being cancelled.
+    /// Who cancelled it, and why. Present as soon as the cancellation is requested.
     async fn cancellation(&self) -> Option<Cancellation> {
         self.0.cancellation.clone().map(Cancellation::from)
     }
 
-    /// The carrier's number, once shipped.
+    /// The carrier's tracking number, once the order is shipped.
     async fn tracking_number(&self) -> Option<&String> {
         self.0.tracking_number.as_ref()
     }
@@ -110,12 +110,12 @@ impl Order {
         self.0.placed_at.into()
     }
 
-    /// When it changed last.
+    /// When it last changed.
     async fn updated_at(&self) -> Moment {
         self.0.updated_at.into()
     }
 
-    /// Grows by one with everything that happens to it.
+    /// Grows by one with every event of the order.
     async fn version(&self) -> u64 {
         self.0.version
     }
@@ -127,13 +127,13 @@ impl From<orders::Order> for Order {
     }
 }
 
-/// One kind of product in an order.
+/// A product in an order, and how many of it.
 pub struct OrderItem(orders::OrderItem);
 
-/// One kind of product in an order.
+/// A product in an order, and how many of it.
 #[Object]
 impl OrderItem {
-    /// The product as it is now; null where it is not on sale any more.
+    /// The product as it is now; null when it is no longer on sale.
     async fn product(&self, ctx: &Context<'_>) -> Option<Result<Immediate<Product>>> {
         product(ctx, self.0.product_id).await
     }
@@ -143,17 +143,17 @@ impl OrderItem {
         &self.0.name
     }
 
-    /// How many pieces.
+    /// The number of pieces.
     async fn quantity(&self) -> u32 {
         self.0.quantity
     }
 
-    /// The price of one when the order was placed.
+    /// The price of one piece when the order was placed.
     async fn unit_price(&self) -> Immediate<Money> {
         self.0.unit_price.into()
     }
 
-    /// The price of all of them.
+    /// The price of all pieces.
     async fn total(&self) -> Immediate<Money> {
         self.0.total.into()
     }
@@ -162,9 +162,9 @@ impl OrderItem {
 /// Why an order was rejected.
 #[derive(SimpleObject)]
 pub struct Rejection {
-    /// For a program: `out_of_stock`, `payment_declined`, `unknown_product`.
+    /// The reason, for a program: `out_of_stock`, `payment_declined`, `unknown_product`.
     reason: String,
-    /// For a person.
+    /// The reason, for a person.
     detail: String,
 }
 
@@ -174,12 +174,12 @@ impl From<orders::Rejection> for Rejection {
     }
 }
 
-/// Who called an order off.
+/// Who cancelled an order, and why.
 #[derive(SimpleObject)]
 pub struct Cancellation {
-    /// Who.
+    /// Who cancelled it.
     by: Canceller,
-    /// Why, in their words.
+    /// The reason, in their words.
     reason: Option<String>,
 }
 
@@ -189,7 +189,7 @@ impl From<orders::Cancellation> for Cancellation {
     }
 }
 
-/// Who may call an order off.
+/// Who can cancel an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "CancelledBy")]
 pub enum Canceller {
@@ -197,7 +197,7 @@ pub enum Canceller {
     Buyer,
     /// An operator.
     Operator,
-    /// Nobody: it was not confirmed in time.
+    /// Nobody: the order was not confirmed in time.
     Deadline,
 }
 
@@ -210,9 +210,9 @@ pub struct OrderEvent {
     /// `tracking_corrected`, `delivered`.
     #[graphql(name = "type")]
     kind: String,
-    /// When.
+    /// When it happened.
     at: Moment,
-    /// The particulars.
+    /// The details of the event.
     data: Json,
 }
 

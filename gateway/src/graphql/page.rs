@@ -64,5 +64,5 @@ where
 
 /// Reads how many are wanted. An argument below zero is refused here; the service refuses what is too many.
 pub fn first(first: Option<i32>) -> Result<Option<u32>, ServiceError> {
-    first.map(u32::try_from).transpose().map_err(|_| ServiceError::argument("first", "It must be 1 to 100."))
+    first.map(u32::try_from).transpose().map_err(|_| ServiceError::argument("first", "must be 1 to 100"))
 }

@@ -8,73 +8,73 @@ use super::immediate::Immediate;
 use super::moment::Moment;
 use super::money::Money;
 
-/// What was paid for an order.
+/// The payment of an order.
 #[derive(SimpleObject)]
 pub struct Payment {
     /// The payment's id.
     id: ID,
-    /// How it stands.
+    /// The status.
     status: PaymentStatus,
-    /// How much was asked for.
+    /// The amount of the charge.
     amount: Immediate<Money>,
-    /// How much of it was given back.
+    /// The amount that was refunded.
     refunded: Immediate<Money>,
-    /// The kind of means of payment.
+    /// The kind of payment method.
     method: PaymentMethodKind,
-    /// The last four digits of its number, where it has one.
+    /// The last four digits, for cards.
     last_four: Option<String>,
-    /// Why it was declined, for a program.
+    /// Why it was declined, as a code.
     decline_reason: Option<String>,
-    /// What was given back or is about to be, the oldest first.
+    /// The refunds, also those under way, oldest first.
     refunds: Vec<Immediate<Refund>>,
-    /// When it was asked for.
+    /// When it was requested.
     created_at: Moment,
-    /// When the outcome was known; null while it is pending.
+    /// When the result was known; null while it is pending.
     settled_at: Option<Moment>,
 }
 
-/// How a payment stands.
+/// The status of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "payments::PaymentStatus")]
 pub enum PaymentStatus {
-    /// The provider's answer is not known.
+    /// The provider has not answered yet.
     Pending,
     /// The money was taken.
     Captured,
-    /// Some of it was given back.
+    /// A part of the money was refunded.
     PartiallyRefunded,
-    /// All of it was given back.
+    /// All of the money was refunded.
     Refunded,
     /// The provider refused.
     Declined,
-    /// It was called off before the provider was asked.
+    /// It was cancelled before the provider was asked.
     Undone,
 }
 
-/// Money that is given back.
+/// A refund.
 #[derive(SimpleObject)]
 pub struct Refund {
     /// The refund's id.
     id: ID,
-    /// How it stands.
+    /// The status.
     status: RefundStatus,
-    /// How much.
+    /// The amount.
     amount: Immediate<Money>,
-    /// Why.
+    /// The reason.
     reason: String,
-    /// When it was asked for.
+    /// When it was requested.
     created_at: Moment,
-    /// When the outcome was known; null while it is pending.
+    /// When the result was known; null while it is pending.
     settled_at: Option<Moment>,
 }
 
-/// How a refund stands.
+/// The status of a refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "payments::RefundStatus")]
 pub enum RefundStatus {
-    /// The provider's answer is not known.
+    /// The provider has not answered yet.
     Pending,
-    /// The money was given back.
+    /// The money was refunded.
     Succeeded,
     /// The provider refused.
     Failed,

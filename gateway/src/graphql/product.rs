@@ -20,28 +20,28 @@ pub struct Product {
     sku: String,
     /// Its name.
     name: String,
-    /// What it is.
+    /// The description.
     description: Option<String>,
-    /// The price of one.
+    /// The price of one piece.
     price: Immediate<Money>,
     /// Whether it can be ordered.
     active: bool,
-    /// What is there of it.
+    /// The stock.
     stock: Immediate<Stock>,
-    /// When it was made.
+    /// When it was created.
     created_at: Moment,
-    /// When it was changed last; changes of stock do not count.
+    /// When it last changed; changes of stock do not count.
     updated_at: Moment,
 }
 
-/// What is there of a product.
+/// The stock of a product.
 #[derive(SimpleObject)]
 pub struct Stock {
     /// Pieces that can be ordered.
     available: i64,
-    /// Pieces in the warehouse, reserved ones included. Null unless an operator asks.
+    /// Pieces in the warehouse, reserved ones included. Operators only; null for others.
     on_hand: Option<i64>,
-    /// Pieces that open reservations hold. Null unless an operator asks.
+    /// Pieces that open reservations hold. Operators only; null for others.
     reserved: Option<i64>,
 }
 
@@ -76,7 +76,7 @@ pub struct CreateProductInput {
     name: String,
     /// At most 5,000 characters.
     description: Option<String>,
-    /// The price of one, not below zero.
+    /// The price of one piece, not below zero.
     price: MoneyInput,
     /// Whether it can be ordered. True when absent.
     active: Option<bool>,
@@ -92,16 +92,16 @@ impl TryFrom<CreateProductInput> for inventory::CreateProduct {
     }
 }
 
-/// Changes to a product: what is absent stays, null clears.
+/// Changes to a product. Fields that are absent stay as they are; null clears a field.
 #[derive(InputObject)]
 pub struct UpdateProductInput {
     /// The merchant's number for it.
     sku: Option<String>,
     /// The name.
     name: Option<String>,
-    /// What it is; null clears it.
+    /// The description; null clears it.
     description: MaybeUndefined<String>,
-    /// The price of one, not below zero. Orders that were placed keep theirs.
+    /// The price of one piece, not below zero. Existing orders keep their prices.
     price: Option<MoneyInput>,
     /// Whether it can be ordered.
     active: Option<bool>,
@@ -121,16 +121,16 @@ fn price(input: &MoneyInput) -> Result<contracts::money::Money, Failure> {
     let mut wrong = Fields::default();
     let price = input.read("price", &mut wrong);
     wrong.finish()?;
-    price.ok_or_else(|| Failure::field("price", "It is not an amount."))
+    price.ok_or_else(|| Failure::field("price", "must be an amount of money"))
 }
 
-/// What an operator may do to stock.
+/// A kind of stock change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "inventory::StockChange")]
 pub enum StockChange {
-    /// Pieces came in.
+    /// Pieces are added.
     Increase,
-    /// Pieces went out, or were never there.
+    /// Pieces are removed.
     Decrease,
 }
 
@@ -139,11 +139,11 @@ pub enum StockChange {
 pub struct ChangeStockInput {
     /// The product.
     pub product_id: ID,
-    /// What is done.
+    /// The kind of change.
     kind: StockChange,
-    /// How many pieces: 1 to 1,000,000.
+    /// The number of pieces: 1 to 1,000,000.
     quantity: u32,
-    /// Why: 1 to 500 characters.
+    /// The reason: 1 to 500 characters.
     reason: String,
 }
 
@@ -153,16 +153,16 @@ impl From<ChangeStockInput> for inventory::ChangeStock {
     }
 }
 
-/// A change of stock that was made.
+/// A stock change that was carried out.
 pub struct StockChanged {
     product: Uuid,
     changed: inventory::StockChanged,
 }
 
-/// A change of stock that was made.
+/// A stock change that was carried out.
 #[Object]
 impl StockChanged {
-    /// The number under which it is kept for ever.
+    /// The id of the change.
     async fn operation_id(&self) -> ID {
         self.changed.operation.id.into()
     }
@@ -172,7 +172,7 @@ impl StockChanged {
         self.changed.operation.at.into()
     }
 
-    /// What is there after it.
+    /// The stock after it.
     async fn stock(&self) -> Immediate<Stock> {
         Stock::from(self.changed.stock.clone()).into()
     }

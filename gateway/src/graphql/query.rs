@@ -1,4 +1,4 @@
-//! What can be asked.
+//! Queries.
 
 use async_graphql::{Context, ID, Object, Result};
 use contracts::rest::inventory::ListProducts;
@@ -19,14 +19,14 @@ use crate::clients::ServiceError;
 
 // Where a service's part of an answer begins, the field is nullable and its error stays inside (`Option<Result<…>>`): an
 // error that a resolver returns takes its parent along, nullable or not.
-/// What can be asked.
+/// Queries.
 pub struct Query;
 
-/// What can be asked.
+/// Queries.
 #[Object]
 impl Query {
-    /// What has this id, whatever its type; null where there is nothing that the client may see. Visitors without a token
-    /// find products on sale.
+    /// The object with this id, of any type; null when there is none that you may see. Without a token, only products
+    /// on sale are found.
     async fn node(
         &self,
         ctx: &Context<'_>,
@@ -35,12 +35,12 @@ impl Query {
         node(ctx, &id).await.map_err(Into::into).transpose()
     }
 
-    /// The user whose token came.
+    /// The user to whom the access token belongs.
     async fn me(&self, ctx: &Context<'_>) -> Option<Result<User>> {
         me(ctx).await.map_err(Into::into).transpose()
     }
 
-    /// One of the user's links; null where there is none of that code.
+    /// One of your links; null when you have none with this code.
     async fn link(
         &self,
         ctx: &Context<'_>,
@@ -49,12 +49,12 @@ impl Query {
         link(ctx, &code).await.map_err(Into::into).transpose()
     }
 
-    /// The user's links, newest first.
+    /// Your links, newest first.
     async fn links(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "How many at most: 1 to 100.", default_with = "Some(20)")] first: Option<i32>,
-        #[graphql(desc = "The cursor behind which to go on.")] after: Option<String>,
+        #[graphql(desc = "The cursor after which the page begins.")] after: Option<String>,
         #[graphql(desc = "Only links with this tag.")] tag: Option<String>,
         #[graphql(desc = "Only links whose title, code or target contains this.")] search: Option<String>,
     ) -> Result<Connection<Link>> {
@@ -66,23 +66,23 @@ impl Query {
         Ok(Connection::new(items, page.has_next_page, is_first))
     }
 
-    /// One of the user's orders, as it is or as it was at a moment; null where there is none.
+    /// One of your orders, as it is now or as it was at a moment; null when you have none with this id.
     async fn order(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The order's id.")] id: ID,
-        #[graphql(desc = "The moment whose state is told; now when absent.")] at: Option<Moment>,
+        #[graphql(desc = "Show the order as it was at this moment. Now when absent.")] at: Option<Moment>,
     ) -> Option<Result<Order>> {
         order(ctx, &id, at).await.map_err(Into::into).transpose()
     }
 
-    /// The user's orders, newest first.
+    /// Your orders, newest first.
     async fn orders(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "How many at most: 1 to 100.", default_with = "Some(20)")] first: Option<i32>,
-        #[graphql(desc = "The cursor behind which to go on.")] after: Option<String>,
-        #[graphql(desc = "Only orders that stand here.")] status: Option<OrderStatus>,
+        #[graphql(desc = "The cursor after which the page begins.")] after: Option<String>,
+        #[graphql(desc = "Only orders with this status.")] status: Option<OrderStatus>,
     ) -> Result<Connection<Order>> {
         let orders = services(ctx).for_user()?.orders();
         let is_first = after.is_none();
@@ -92,17 +92,17 @@ impl Query {
         Ok(Connection::new(items, page.has_next_page, is_first))
     }
 
-    /// The user as a customer; null until `saveCustomer`.
+    /// Your data as a customer; null until `saveCustomer`.
     async fn customer(&self, ctx: &Context<'_>) -> Option<Result<Customer>> {
         customer(ctx).await.map_err(Into::into).transpose()
     }
 
-    /// What is on sale, newest first, also for visitors without a token. Operators see what is not, too.
+    /// The products on sale, newest first. No token is needed. Operators also see products that are not on sale.
     async fn products(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "How many at most: 1 to 100.", default_with = "Some(20)")] first: Option<i32>,
-        #[graphql(desc = "The cursor behind which to go on.")] after: Option<String>,
+        #[graphql(desc = "The cursor after which the page begins.")] after: Option<String>,
         #[graphql(desc = "Only products whose name or SKU contains this.")] search: Option<String>,
     ) -> Result<Connection<Product>> {
         let is_first = after.is_none();
@@ -112,7 +112,7 @@ impl Query {
         Ok(Connection::new(items, page.has_next_page, is_first))
     }
 
-    /// A product, also for visitors without a token; null where there is none, or none on sale.
+    /// A product on sale; null when there is none with this id. No token is needed.
     async fn product(
         &self,
         ctx: &Context<'_>,

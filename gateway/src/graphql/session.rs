@@ -14,9 +14,9 @@ pub struct User {
     email: String,
     /// The name.
     full_name: String,
-    /// `user`, and for operators `operator`.
+    /// `user`, and for operators also `operator`.
     roles: Vec<String>,
-    /// When the account was made.
+    /// When the account was created.
     created_at: Moment,
 }
 
@@ -35,13 +35,13 @@ impl From<auth::User> for User {
 /// A session: an access token, and the refresh token that gets the next one.
 #[derive(SimpleObject)]
 pub struct Session {
-    /// A JWT, for the `Authorization: Bearer` header.
+    /// The access token, a JWT for the `Authorization: Bearer` header.
     access_token: String,
-    /// Used once, then replaced by the next.
+    /// The refresh token, which can be used once.
     refresh_token: String,
-    /// How long the access token lives, in seconds.
+    /// The lifetime of the access token, in seconds.
     expires_in: u64,
-    /// Whose session it is.
+    /// The user of the session.
     user: User,
 }
 

@@ -12,13 +12,13 @@ use crate::clients::ServiceError;
 /// How many browsers and devices are listed: more than there are.
 const ALL: u32 = 100;
 
-/// Who clicked a link, in a span of time.
+/// Statistics of a link in a time span.
 pub struct LinkStats {
     code: String,
     window: Window,
 }
 
-/// The width of a point of a series.
+/// The time span of one point in a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "analytics::Granularity")]
 pub enum Granularity {
@@ -32,44 +32,44 @@ pub enum Granularity {
     Month,
 }
 
-/// One point of a series.
+/// One point in a series.
 #[derive(SimpleObject)]
 pub struct StatsPoint {
     /// When the point begins.
     at: Moment,
-    /// Redirects answered.
+    /// The number of redirects.
     clicks: u64,
-    /// Unique visitors.
+    /// The number of unique visitors.
     unique_visitors: u64,
 }
 
-/// A value and how often it came.
+/// A value and how often it occurred.
 #[derive(SimpleObject)]
 pub struct NamedCount {
     /// The value.
     name: String,
-    /// Redirects answered.
+    /// The number of redirects.
     count: u64,
 }
 
-/// Who clicked a link, in a span of time.
+/// Statistics of a link in a time span.
 #[Object]
 impl LinkStats {
-    /// Redirects answered.
+    /// The number of redirects.
     async fn clicks(&self, ctx: &Context<'_>) -> Result<u64> {
         Ok(self.totals(ctx).await?.clicks)
     }
 
-    /// Visitors that are unique by link, day, address and user agent.
+    /// Unique visitors: the same address and user agent count once for each link and day.
     async fn unique_visitors(&self, ctx: &Context<'_>) -> Result<u64> {
         Ok(self.totals(ctx).await?.unique_visitors)
     }
 
-    /// Clicks and unique visitors by points in time.
+    /// Clicks and unique visitors over time.
     async fn series(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How wide each point is.", default_with = "Granularity::Day")] granularity: Granularity,
+        #[graphql(desc = "The time span of each point.", default_with = "Granularity::Day")] granularity: Granularity,
     ) -> Result<Vec<Immediate<StatsPoint>>> {
         let facet = Facet::Series { granularity: granularity.into() };
         match self.load(ctx, facet).await?.value {
@@ -106,12 +106,12 @@ impl LinkStats {
         self.top(ctx, Dimension::Device, ALL).await
     }
 
-    /// Clicks until then are certainly counted.
+    /// All clicks until this time are counted.
     async fn as_of(&self, ctx: &Context<'_>) -> Result<Moment> {
         Ok(self.load(ctx, Facet::Totals).await?.as_of.into())
     }
 
-    /// Whether this is the last copy, because analytics is away.
+    /// Whether these are earlier statistics, shown because analytics is not available.
     async fn stale(&self, ctx: &Context<'_>) -> Result<bool> {
         Ok(self.load(ctx, Facet::Totals).await?.stale)
     }
@@ -148,12 +148,12 @@ fn listed(first: Option<i32>) -> Result<u32, ServiceError> {
     let first = first.unwrap_or(10);
     match u32::try_from(first) {
         Ok(first @ 1..=100) => Ok(first),
-        _ => Err(ServiceError::argument("first", "It must be 1 to 100.")),
+        _ => Err(ServiceError::argument("first", "must be 1 to 100")),
     }
 }
 
 fn mixed_up() -> async_graphql::Error {
-    let detail = "analytics answered something else than was asked.";
+    let detail = "analytics sent a response that does not fit the request.";
     ServiceError::of("analytics", Problem::new(Code::BadUpstream, detail)).into()
 }
 

@@ -1,4 +1,4 @@
-//! What can be watched.
+//! Subscriptions.
 
 use async_graphql::{Context, ID, Result, Subscription};
 use contracts::problem::{Code, Problem};
@@ -12,14 +12,14 @@ use crate::clients::ServiceError;
 use crate::clients::orders::no_order;
 use crate::config::Live;
 
-/// What can be watched.
+/// Subscriptions.
 pub struct Subscription;
 
-/// What can be watched.
+/// Subscriptions.
 #[Subscription]
 impl Subscription {
-    /// The order as it is, and again whenever it changed. It ends when nothing can happen to the order any more, and
-    /// with an error when it cannot be told any longer: then ask again.
+    /// The order as it is now, and again after each change. The subscription ends when the status is final. When
+    /// changes can no longer be reported it ends with an error: then subscribe again.
     async fn order_changed(
         &self,
         ctx: &Context<'_>,
@@ -49,7 +49,7 @@ fn until_final(changes: Changes) -> impl Stream<Item = Result<orders::Order, Ser
 }
 
 fn gone() -> ServiceError {
-    let mut problem = Problem::new(Code::Unavailable, "orders does not tell of the order any longer.");
+    let mut problem = Problem::new(Code::Unavailable, "orders stopped reporting changes. Subscribe again.");
     problem.retry_after_ms = Some(1_000);
     ServiceError::of("orders", problem)
 }

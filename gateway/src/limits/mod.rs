@@ -126,7 +126,7 @@ impl Limited {
 
     /// Turns it into the problem that clients are answered.
     pub fn into_failure(self) -> Failure {
-        let detail = format!("Too many requests of one {}.", self.0.quota.name);
+        let detail = format!("Too many requests from one {}. Wait before the next one.", self.0.quota.name);
         Failure::new(Code::RateLimited, detail).retry_after(self.0.until_next)
     }
 }

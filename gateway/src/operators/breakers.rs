@@ -167,7 +167,7 @@ pub(crate) async fn force(
     let breaker = operators.find(&name)?;
     let reason = checked(&request.reason)?;
     if !(1..=LONGEST_FORCE).contains(&request.ttl_seconds) {
-        return Err(Failure::field("ttl_seconds", format!("It must be 1 to {LONGEST_FORCE}.")));
+        return Err(Failure::field("ttl_seconds", format!("must be 1 to {LONGEST_FORCE}")));
     }
     let (to, action) = match request.state {
         ForcedState::Open => (Forced::Open, "force_open"),
@@ -204,7 +204,7 @@ pub(crate) async fn probe(
     Path(name): Path<String>,
     Json(request): Json<ReasonRequest>,
 ) -> Result<Json<BreakerView>, Failure> {
-    let refused = || Failure::new(Code::Conflict, "Only a breaker that is open of its own accord can be probed.");
+    let refused = || Failure::new(Code::Conflict, "Only a breaker that opened by itself can be probed.");
     operators
         .order(&operator, &name, "probe", &request, |breaker, reason| {
             breaker.probe(&reason).then_some(()).ok_or_else(refused)
@@ -245,7 +245,7 @@ fn checked(reason: &str) -> Result<String, Failure> {
     if (1..=LONGEST_REASON).contains(&reason.chars().count()) && !reason.chars().any(char::is_control) {
         Ok(reason.to_owned())
     } else {
-        Err(Failure::field("reason", format!("It must have 1 to {LONGEST_REASON} printable characters.")))
+        Err(Failure::field("reason", format!("must be 1 to {LONGEST_REASON} printable characters")))
     }
 }
 

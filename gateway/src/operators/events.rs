@@ -47,7 +47,7 @@ pub(crate) async fn watch(
 /// Reads the number of a move. One that we never told is refused: who sends it would miss moves without noticing.
 fn number(id: &HeaderValue) -> Result<u64, Failure> {
     let number = id.to_str().ok().and_then(|id| id.parse().ok());
-    number.ok_or_else(|| Failure::field("Last-Event-ID", "It must be the id of an event of this stream."))
+    number.ok_or_else(|| Failure::field("Last-Event-ID", "must be the id of an event of this stream"))
 }
 
 async fn next_move(mut subscription: Subscription) -> Option<(Event, Subscription)> {

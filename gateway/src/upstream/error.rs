@@ -74,21 +74,21 @@ impl UpstreamError {
     pub fn detail(&self, service: &str) -> String {
         match self {
             Self::Refused { why: Refusal::Caller, .. } => {
-                format!("Too many of your calls to {service} had no answer in time: wait a little.")
+                format!("Too many of your calls to {service} got no answer in time. Wait a few seconds.")
             }
             Self::Refused { .. } | Self::Unreachable(_) | Self::Reset(_) => {
                 format!("{service} is not available at the moment.")
             }
             Self::Shed => format!("{service} is busy at the moment."),
             Self::Late => format!("{service} did not answer in time."),
-            Self::BadBody(_) => format!("{service} gave an answer that cannot be read."),
-            Self::NoUpload => "The body did not arrive.".to_owned(),
-            Self::TooLarge => "The body is larger than this route takes.".to_owned(),
-            Self::Unbuildable(_) => "The address is longer than any may be.".to_owned(),
-            Self::UploadCut(_) => format!("{service} stopped reading the body and gave no answer."),
+            Self::BadBody(_) => format!("{service} sent a response that cannot be read."),
+            Self::NoUpload => "The request body did not arrive. Send it again.".to_owned(),
+            Self::TooLarge => "The request body is too large for this route.".to_owned(),
+            Self::Unbuildable(_) => "The address of the request is too long.".to_owned(),
+            Self::UploadCut(_) => format!("{service} stopped reading the request body and did not answer."),
             Self::OutcomeUnknown(error) => format!(
-                "{} Whether it was done is not known. To repeat it with the same Idempotency-Key is safe, where the \
-                 route takes one; else look first.",
+                "{} It is not known whether the request was carried out. Where the route takes an Idempotency-Key, \
+                 repeat the request with the same key. Otherwise check first.",
                 error.detail(service)
             ),
         }

@@ -112,7 +112,7 @@ async fn an_upload_that_is_cut_without_an_answer_is_not_held_against_the_service
     let answer = request.body(reqwest::Body::wrap_stream(endless)).send().await.expect("an answer");
     assert_eq!(answer.status(), 503);
     let problem: Value = answer.json().await.expect("a problem");
-    assert_eq!(problem["detail"], "payments stopped reading the body and gave no answer.");
+    assert_eq!(problem["detail"], "payments stopped reading the request body and did not answer.");
     is_untouched(&gate, "payments").await;
 }
 
@@ -191,7 +191,7 @@ async fn a_write_that_is_late_says_that_its_outcome_is_unknown() {
         let problem: Value = answer.json().await.expect("a problem");
         assert_eq!(problem["code"], "timeout");
         let detail = problem["detail"].as_str().expect("a detail");
-        assert!(detail.contains("not known") && detail.contains("the same Idempotency-Key"), "{detail}");
+        assert!(detail.contains("not known") && detail.contains("an Idempotency-Key"), "{detail}");
     }
     assert_eq!(gate.breaker("orders").await["failures"], 2, "the breaker learns");
 }

@@ -217,5 +217,5 @@ async fn the_schema_is_told_unless_that_is_switched_off() {
     assert!(told["data"]["__schema"]["types"].as_array().is_some_and(|types| types.len() > 40));
     let gate = Gate::with(json!({ "graphql": { "introspection": false } })).await;
     let (status, text) = ask(&gate, query, json!({})).await;
-    assert_eq!((status, text.contains("Introspection is switched off here.")), (400, true), "{text}");
+    assert_eq!((status, text.contains("Introspection is disabled.")), (400, true), "{text}");
 }

@@ -87,7 +87,10 @@ impl Feed {
     }
 
     fn expired(&self) -> GraphqlResponse {
-        let error = RequestError::new("The access token has expired.", Code::InvalidToken);
+        let error = RequestError::new(
+            "The access token has expired. Get a new one and send the operation again.",
+            Code::InvalidToken,
+        );
         GraphqlResponse::refused(error, self.request_id.as_ref())
     }
 }

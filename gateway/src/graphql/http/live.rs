@@ -74,7 +74,8 @@ impl Live {
     /// Takes a permit for an operation of a client.
     pub(crate) fn admit(&self, origin: &Origin) -> Result<LivePermit, Failure> {
         let full = || {
-            let detail = format!("One user may have {} operations open at once.", self.config.subscriptions);
+            let detail =
+                format!("One user may have {} operations open at once. End one first.", self.config.subscriptions);
             Failure::new(Code::RateLimited, detail).retry_after(Duration::from_secs(1))
         };
         self.subscriptions.take(origin.key()).ok_or_else(full)

@@ -59,10 +59,12 @@ impl TryFrom<Raw> for Parameters {
 impl Parameters {
     pub(super) fn from_json(body: &[u8]) -> Result<Self, String> {
         if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
-            return Err("Requests are not taken in batches.".to_owned());
+            return Err("Batches are not supported. Send one request at a time.".to_owned());
         }
         serde_json::from_slice(body).map_err(|error| match error.classify() {
-            serde_json::error::Category::Data => format!("The parameters are not those of GraphQL: {error}."),
+            serde_json::error::Category::Data => {
+                format!("The parameters of the GraphQL request are not valid: {error}.")
+            }
             _ => "The body is not well-formed JSON.".to_owned(),
         })
     }
@@ -79,15 +81,13 @@ impl Parameters {
                 _ => {}
             }
         }
-        raw.try_into().map_err(|why| format!("The parameters are not those of GraphQL: {why}."))
+        raw.try_into().map_err(|why| format!("The parameters of the GraphQL request are not valid: {why}."))
     }
 }
 
 fn map<'a, T: Deserialize<'a>>(name: &str, value: &'a str) -> Result<Option<T>, String> {
     match value {
         "" => Ok(None),
-        value => {
-            serde_json::from_str(value).map_err(|_| format!("The parameter {name} is not a JSON object of its kind."))
-        }
+        value => serde_json::from_str(value).map_err(|_| format!("The parameter {name} must be a valid JSON object.")),
     }
 }

@@ -70,7 +70,7 @@ impl PersistedDocuments {
         }
         if hash_of(&parameters.query) != hash {
             let message =
-                "extensions.persistedQuery.sha256Hash is not the SHA-256 of the query, in lower-case hexadecimal.";
+                "extensions.persistedQuery.sha256Hash must be the SHA-256 of the query, in lower-case hexadecimal.";
             return Err(RequestError::new(message, Code::ValidationFailed));
         }
         let text = &parameters.query;

@@ -37,7 +37,7 @@ const PROTOCOL: &str = "graphql-transport-ws";
 /// How many bytes a client may send before it says who it is, and with it.
 const INTRODUCTION: usize = 16 * 1024;
 /// Why a client is closed that sends more before.
-const TOO_MUCH: Close = Close::new(1009, "Too much came before connection_init");
+const TOO_MUCH: Close = Close::new(1009, "Too many bytes before connection_init");
 /// How long a message may take to leave. Who does not read is gone.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -146,7 +146,7 @@ impl Connection {
         let text = match message {
             Message::Text(text) if text.len() > LARGEST => return Err(Close::new(1009, "The message is too large")),
             Message::Text(text) => text,
-            Message::Binary(_) => return Err(Close::new(4400, "Messages are text")),
+            Message::Binary(_) => return Err(Close::new(4400, "Send text messages")),
             // Pings are answered underneath; after a close nothing is received.
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => return Ok(None),
         };
@@ -184,7 +184,7 @@ impl Connection {
             self.origin = Origin::new(caller, self.origin.address);
         }
         let caller = self.origin.caller.as_ref().ok_or_else(|| forbidden(Code::Unauthenticated))?;
-        let full = || Close::new(1013, "One user may not have more connections open at once");
+        let full = || Close::new(1013, "One user has too many connections open");
         self.permit = Some(live.sockets.take(self.origin.key()).ok_or_else(full)?);
         self.deadline = live.end_of(Some(caller)).await;
         Ok(())

@@ -49,7 +49,7 @@ fn variable(types: &Types, definition: &VariableDefinition, given: Option<&Value
         (Some(Value::Null), _) if ty.is_non_null() => Err(missing()),
         (Some(value), _) => match coerce(types, ty, value) {
             Ok(value) => Ok(Some(value)),
-            Err(CoercionError { at, why }) => Err(format!("The variable ${name}{at} is not acceptable: {why}.")),
+            Err(CoercionError { at, why }) => Err(format!("The variable ${name}{at} is not valid: {why}.")),
         },
     }
 }
@@ -75,7 +75,7 @@ impl CoercionError {
 fn coerce(types: &Types, ty: &Type, value: &Value) -> Result<Value, CoercionError> {
     let name = match ty {
         Type::NonNullNamed(_) | Type::NonNullList(_) if *value == Value::Null => {
-            return Err(CoercionError::because(format!("{ty} takes no null")));
+            return Err(CoercionError::because(format!("{ty} does not accept null")));
         }
         _ if *value == Value::Null => return Ok(Value::Null),
         Type::List(item) | Type::NonNullList(item) => return coerce_list(types, item, value),
@@ -85,7 +85,7 @@ fn coerce(types: &Types, ty: &Type, value: &Value) -> Result<Value, CoercionErro
         Some(ExtendedType::InputObject(_)) => coerce_object(types, name, value),
         Some(ExtendedType::Enum(definition)) => match value {
             Value::String(text) if definition.values.contains_key(text.as_str()) => Ok(Value::Enum(Key::new(text))),
-            _ => Err(CoercionError::because(format!("it is no value of {name}"))),
+            _ => Err(CoercionError::because(format!("it is not a value of {name}"))),
         },
         _ => scalar(types, name, value).map_err(CoercionError::because),
     }
@@ -99,7 +99,7 @@ fn coerce_list(types: &Types, item: &Type, value: &Value) -> Result<Value, Coerc
 }
 
 fn coerce_object(types: &Types, name: &Name, value: &Value) -> Result<Value, CoercionError> {
-    let Value::Object(given) = value else { return Err(CoercionError::because(format!("{name} takes an object"))) };
+    let Value::Object(given) = value else { return Err(CoercionError::because(format!("{name} accepts an object"))) };
     let Some(definition) = types.get(name).and_then(ExtendedType::as_input_object) else { return Ok(value.clone()) };
     if let Some(unknown) = given.keys().find(|key| !definition.fields.contains_key(key.as_str())) {
         return Err(CoercionError::because(format!("{name} has no field {unknown}")));
@@ -123,13 +123,13 @@ fn coerce_object(types: &Types, name: &Name, value: &Value) -> Result<Value, Coe
 
 /// Coerces a value of a scalar.
 pub(super) fn scalar(types: &Types, name: &Name, value: &Value) -> Result<Value, String> {
-    let unfit = |what: &str| Err(format!("{name} takes {what}"));
+    let unfit = |what: &str| Err(format!("{name} accepts {what}"));
     match (name.as_str(), value) {
         ("Int", Value::Number(number)) => match whole(number).and_then(|number| i32::try_from(number).ok()) {
             Some(number) => Ok(number.into()),
-            None => unfit("whole numbers of 32 bits"),
+            None => unfit("32-bit whole numbers"),
         },
-        ("Int", _) => unfit("whole numbers of 32 bits"),
+        ("Int", _) => unfit("32-bit whole numbers"),
         ("Float", Value::Number(_)) | ("String", Value::String(_)) | ("Boolean", Value::Boolean(_)) => {
             Ok(value.clone())
         }

@@ -147,7 +147,7 @@ impl<'s> Finish<'s> {
 
     /// Notes that a field is null that may not be, though nobody said that it failed.
     fn miss(&mut self, slot: &ShapeField) {
-        let mut error = ServerError::new("The field has no value, and may not be null.", Some(slot.position));
+        let mut error = ServerError::new("The field cannot be null, but it has no value.", Some(slot.position));
         let path = self.path.iter().map(|segment| match segment {
             Segment::Key(name) => PathSegment::Field((*name).to_owned()),
             Segment::Index(index) => PathSegment::Index(*index),

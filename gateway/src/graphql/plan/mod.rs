@@ -203,7 +203,7 @@ impl Plan {
 fn unknown(operation: Option<&str>) -> PlanError {
     let message = match operation {
         Some(name) => format!("The document has no operation {name}."),
-        None => "The document has several operations: say by operationName which one is wanted.".to_owned(),
+        None => "The document has several operations. Name one of them in operationName.".to_owned(),
     };
     Fault::new(message, None).into()
 }

@@ -111,7 +111,7 @@ impl<'a> Check<'a> {
             (Some(ExtendedType::Scalar(scalar)), literal) if !scalar.is_built_in() => {
                 let known = literal::untyped(literal, &Values::new()).into_const().unwrap_or(ExecutorValue::Null);
                 if let Err(why) = self.types.check(ty, &known) {
-                    self.fault(format!("The value of type {ty} is not acceptable: {why}."), value);
+                    self.fault(format!("The value of type {ty} is not valid: {why}."), value);
                 }
             }
             _ => {}
@@ -136,7 +136,7 @@ impl<'a> Check<'a> {
         let Some(variable) = self.operation.variables.iter().find(|variable| variable.name == *name) else { return };
         if !location.takes(variable) {
             let message = format!(
-                "The variable ${name} of type {} may not stand where {} is expected.",
+                "The variable ${name} of type {} cannot be used where {} is expected.",
                 variable.ty, location.ty
             );
             self.fault(message, value);

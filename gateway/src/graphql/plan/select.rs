@@ -188,10 +188,10 @@ impl<'a> Select<'a> {
         let position = self.document.position(field.location());
         self.left = self.left.checked_sub(1).ok_or(TooComplex { limit: "fields", allowed: self.allowed })?;
         if !self.introspection && matches!(field.name.as_str(), "__schema" | "__type") {
-            return Err(Fault::new("Introspection is switched off here.", Some(position)).into());
+            return Err(Fault::new("Introspection is disabled.", Some(position)).into());
         }
         if same.iter().any(|other| !has_same_lengths(field, other)) {
-            let message = format!("The fields {key} are given different arguments.");
+            let message = format!("The fields {key} have different arguments.");
             return Err(Fault::new(message, Some(position)).into());
         }
         let (selection_set, inside) = self.inside(field, same, depth)?;
@@ -265,7 +265,7 @@ impl<'a> Select<'a> {
             _ => None,
         };
         value.ok_or_else(|| {
-            let message = format!("The condition of @{} needs true or false.", directive.name);
+            let message = format!("The condition of @{} must be true or false.", directive.name);
             Fault::new(message, Some(self.document.position(directive.location()))).into()
         })
     }

@@ -104,16 +104,16 @@ fn variables_are_coerced_by_their_types() {
     let expected = json!({ "i": { "c": ["RED"], "need": true, "long": 1_i64 << 40 }, "l": [7], "n": 2 });
     assert_eq!(serde_json::to_value(&plan.variables).expect("JSON"), expected);
     for (variables, message) in [
-        (json!({ "n": 2_147_483_648_i64 }), "The variable $n is not acceptable: Int takes whole numbers of 32 bits."),
-        (json!({ "n": "1" }), "The variable $n is not acceptable: Int takes whole numbers of 32 bits."),
-        (json!({ "l": [1, null] }), "The variable $l[1] is not acceptable: Int! takes no null."),
+        (json!({ "n": 2_147_483_648_i64 }), "The variable $n is not valid: Int accepts 32-bit whole numbers."),
+        (json!({ "n": "1" }), "The variable $n is not valid: Int accepts 32-bit whole numbers."),
+        (json!({ "l": [1, null] }), "The variable $l[1] is not valid: Int! does not accept null."),
         (
             json!({ "i": { "b": { "c": ["BLUE"] } } }),
-            "The variable $i.b.c[0] is not acceptable: it is no value of Color.",
+            "The variable $i.b.c[0] is not valid: it is not a value of Color.",
         ),
-        (json!({ "i": { "d": 1 } }), "The variable $i is not acceptable: In has no field d."),
-        (json!({ "i": { "need": null } }), "The variable $i.need is not acceptable: Boolean! takes no null."),
-        (json!({ "i": { "long": 1.5 } }), "The variable $i.long is not acceptable: it is none."),
+        (json!({ "i": { "d": 1 } }), "The variable $i is not valid: In has no field d."),
+        (json!({ "i": { "need": null } }), "The variable $i.need is not valid: Boolean! does not accept null."),
+        (json!({ "i": { "long": 1.5 } }), "The variable $i.long is not valid: it is none."),
     ] {
         assert_eq!(refused(text, variables).0, message);
     }
@@ -270,7 +270,7 @@ fn introspection_is_refused_where_it_is_switched_off() {
     let refused = |text: &str| {
         planner.plan(text, None, &Variables::default()).err().map(|refused| refused.faults[0].message.clone())
     };
-    let off = Some("Introspection is switched off here.".to_owned());
+    let off = Some("Introspection is disabled.".to_owned());
     assert_eq!(refused("{ __schema { types { name } } }"), off);
     assert_eq!(refused("{ ... { t: __type(name: \"A\") { name } } }"), off);
     assert_eq!(refused("{ __typename a { __typename } }"), None);
