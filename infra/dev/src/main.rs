@@ -10,6 +10,7 @@ mod crates;
 mod docker;
 mod down;
 mod logs;
+mod new;
 mod seed;
 mod services;
 mod site;
@@ -73,11 +74,26 @@ enum Command {
     Check,
     /// Writes the generated contracts again.
     Generate,
+    /// Makes something new from a template.
+    #[command(subcommand)]
+    New(New),
     /// Runs the load benches in release mode and prints ratios.
     Bench {
         /// Options for the benches.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
+    },
+}
+
+#[derive(Subcommand)]
+enum New {
+    /// Makes a service that builds, starts and is tested, and adds it to every list of services.
+    Service {
+        /// Its name: letters from a to z.
+        name: String,
+        /// Where it keeps its data.
+        #[arg(long, value_enum)]
+        store: new::Store,
     },
 }
 
@@ -104,6 +120,7 @@ async fn run(command: Command) -> Result<()> {
         Command::Test { arguments } => test::run(&arguments).await,
         Command::Check => check::run().await,
         Command::Generate => check::generate().await,
+        Command::New(New::Service { name, store }) => new::service(&name, store).await,
         Command::Bench { arguments } => test::bench(&arguments).await,
     }
 }

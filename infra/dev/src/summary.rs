@@ -2,12 +2,10 @@
 
 use anyhow::Result;
 use kit::progress::say;
+use kit::units;
 
 use crate::seed::LINKS;
 use crate::site::{DEMO, Stack, url};
-
-/// What stands behind the gateway.
-const SERVICES: [&str; 7] = ["auth", "shortener", "analytics", "orders", "inventory", "payments", "providers"];
 
 /// Prints addresses, credentials and three commands to try.
 pub(crate) fn show(site: &mut Stack) -> Result<()> {
@@ -18,7 +16,7 @@ pub(crate) fn show(site: &mut Stack) -> Result<()> {
     say(&format!(
         "
   GraphQL      {gateway}/graphql      (GraphiQL in the browser)
-  REST         {gateway}/api/<auth|shortener|analytics|orders|inventory|payments>/v1/…
+  REST         {gateway}/api/<{}>/v1/…
   short links  {gateway}/r/<code>
   operators    http://localhost:8081/breakers
   services     {}
@@ -31,7 +29,8 @@ try:
   TOKEN=$(curl -s {gateway}/graphql -H 'content-type: application/json' -d '{}' | sed 's/.*\"accessToken\":\"\\([^\"]*\\).*/\\1/')
   curl -s {gateway}/graphql -H 'content-type: application/json' -H \"authorization: Bearer $TOKEN\" -d '{}'
   curl -i {gateway}/r/{}",
-        SERVICES.map(|name| format!("{name} {}", url(name))).join("  "),
+        units::services().collect::<Vec<_>>().join("|"),
+        units::services().chain(["providers"]).map(|name| format!("{name} {}", url(name))).collect::<Vec<_>>().join("  "),
         operator.email,
         operator.password,
         login(&password),

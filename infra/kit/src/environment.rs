@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::provision::Logins;
-use crate::{engines, secrets};
+use crate::{engines, secrets, units};
 
 /// Environment variables by name.
 pub type Environment = BTreeMap<String, String>;
@@ -107,7 +107,7 @@ impl Wiring {
                     variables.set("GRAPHQL__GRAPHIQL", engines::graphiql().display().to_string());
                 }
                 variables.set("OPERATORS__BIND", self.bind("gateway/operators"));
-                for upstream in ["auth", "shortener", "analytics", "orders", "inventory", "payments"] {
+                for upstream in units::services() {
                     if let Some(url) = self.url(upstream) {
                         variables.set(&format!("UPSTREAMS__{}__URL", upstream.to_uppercase()), url);
                     }

@@ -32,6 +32,11 @@ pub const UNITS: &[Unit] = &[
     Unit { name: "gateway", port: 8080, operators_port: Some(8081), engines: &[Engine::Redis, Engine::Limits] },
 ];
 
+/// The services: what stands behind the gateway and speaks REST to its clients.
+pub fn services() -> impl Iterator<Item = &'static str> {
+    UNITS.iter().map(|unit| unit.name).filter(|name| !["gateway", "providers"].contains(name))
+}
+
 /// Finds a unit by its name.
 pub fn named(name: &str) -> Option<&'static Unit> {
     UNITS.iter().find(|unit| unit.name == name)

@@ -6,13 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use kit::progress::step;
-use kit::{Trouble, paths};
+use kit::{Trouble, paths, units};
 use tokio::process::Command;
 
 use crate::build::{Build, build};
-
-/// Units that print an OpenAPI document.
-const SERVICES: &[&str] = &["auth", "shortener", "analytics", "orders", "inventory", "payments"];
 
 /// Writes all generated contracts into the workspace.
 pub(crate) async fn write() -> Result<()> {
@@ -54,7 +51,7 @@ async fn write_into(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder.join("graphql"))?;
     let folder_name = folder.to_str().context("a folder whose name is text")?;
     output("generate", &[folder_name]).await?;
-    for service in SERVICES {
+    for service in units::services() {
         let document = output(service, &["openapi"]).await?;
         fs::write(folder.join("openapi").join(format!("{service}.json")), document)?;
     }

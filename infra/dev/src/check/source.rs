@@ -42,7 +42,8 @@ pub(super) fn below(sources: &[Source], folder: &Path) -> Vec<Source> {
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
-        let skipped = path.file_name().is_some_and(|name| name == "target" || name == "node_modules");
+        let skipped =
+            path.file_name().is_some_and(|name| ["target", "node_modules", "templates"].iter().any(|it| name == *it));
         if path.is_dir() && !skipped {
             collect(&path, files);
         } else if path.extension().is_some_and(|ending| ending == "rs") {

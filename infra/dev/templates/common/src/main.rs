@@ -1,0 +1,8 @@
+//! The __name__ service: see the library.
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    chassis::run::<__name__::Service>()
+}

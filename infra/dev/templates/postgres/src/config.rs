@@ -1,0 +1,15 @@
+//! What __name__ is configured with, beyond what every unit is.
+
+use chassis::config::{Amqp, Postgres};
+use garde::Validate;
+use serde::Deserialize;
+
+/// The whole configuration.
+#[derive(Debug, Clone, Deserialize, Validate)]
+#[garde(allow_unvalidated)]
+pub struct Config {
+    /// The database.
+    pub postgres: Postgres,
+    /// The broker.
+    pub amqp: Amqp,
+}
