@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use ring::digest::{SHA256, digest};
 use serde_json::json;
 
 use super::ClickhouseLogin;
@@ -31,8 +30,7 @@ pub(super) async fn create(addresses: &Addresses, name: &str, password: &str) ->
 
 /// Writes a login of the adapter, which reads it with the next request (`infra/clickhouse/README.md`).
 fn write_login(folder: &Path, name: &str, password: &str) -> Result<()> {
-    let hash: String = digest(&SHA256, password.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    let login = json!({ "password_sha256_hex": hash, "database": name });
+    let login = json!({ "password_sha256_hex": secrets::sha256(password), "database": name });
     secrets::write_private(&folder.join(name).with_extension("json"), login.to_string().as_bytes())
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use kit::environment::{Environment, Operator, Wiring};
 use kit::paths;
 use kit::provision::{ClickhouseLogin, Logins, MongoLogin, RedisLogin};
-use kit::units::UNITS;
+use kit::units::{self, UNITS};
 
 /// What READMEs name beyond what the kit sets.
 const DOCUMENTED: &[(&str, &str, &str)] = &[
@@ -53,14 +53,14 @@ fn wiring() -> Wiring {
         sealing_key: key(),
         customers_key: key(),
         provider_secret: key(),
-        service_secrets: kit::units::with_identity().map(|unit| (unit.name.to_owned(), key())).collect(),
+        service_secrets: units::with_identity().map(|unit| (unit.name.to_owned(), key())).collect(),
         state: "/nowhere".into(),
     }
 }
 
 /// Logins on the engines of a unit; nothing connects to them.
 fn logins(unit: &str) -> Logins {
-    let engines = kit::units::named(unit).map_or(&[][..], |unit| unit.engines);
+    let engines = units::named(unit).map_or(&[][..], |unit| unit.engines);
     let on = |engine| engines.contains(&engine);
     let redis = || RedisLogin { url: "redis://127.0.0.1:1".to_owned(), prefix: format!("{unit}:") };
     Logins {
