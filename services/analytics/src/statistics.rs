@@ -1,10 +1,10 @@
-//! Answers facets from what was counted.
+//! FacetCounts facets from what was counted.
 
 use crate::{
     domain::{facet::Count, series, window::Span},
     store::{
         Database, StoreError,
-        stats::{Counted, Scope, place},
+        stats::{CountRow, Scope, place},
     },
 };
 use contracts::rest::analytics::{FacetValue, NamedCount, Totals};
@@ -12,11 +12,11 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 /// The values of facets, by link and in the order of the counts: what nobody clicked has none.
-pub struct Answers {
-    by_place: HashMap<(Uuid, u8), Vec<Counted>>,
+pub struct FacetCounts {
+    by_place: HashMap<(Uuid, u8), Vec<CountRow>>,
 }
 
-impl Answers {
+impl FacetCounts {
     /// Counts, in one query whatever the number of links and facets.
     ///
     /// # Errors
@@ -25,7 +25,7 @@ impl Answers {
         Ok(Self::new(database.count(scope, span, counts).await?))
     }
 
-    fn new(rows: Vec<Counted>) -> Self {
+    fn new(rows: Vec<CountRow>) -> Self {
         let mut by_place = HashMap::<_, Vec<_>>::new();
         for row in rows {
             by_place.entry((row.url, row.facet)).or_default().push(row);
@@ -44,7 +44,7 @@ impl Answers {
     }
 }
 
-fn value(count: &Count, rows: &[Counted]) -> FacetValue {
+fn value(count: &Count, rows: &[CountRow]) -> FacetValue {
     match count {
         Count::Totals(_) => FacetValue::Totals(rows.first().map(totals).unwrap_or_default()),
         Count::Series(points) => {
@@ -62,7 +62,7 @@ fn value(count: &Count, rows: &[Counted]) -> FacetValue {
     }
 }
 
-fn totals(row: &Counted) -> Totals {
+fn totals(row: &CountRow) -> Totals {
     Totals { clicks: row.clicks, unique_visitors: row.visitors }
 }
 
@@ -71,8 +71,8 @@ mod tests {
     use super::*;
     use contracts::rest::analytics::Dimension;
 
-    fn row(facet: u8, at: i64, name: &str, clicks: u64) -> Counted {
-        Counted { facet, url: Uuid::nil(), at, name: name.to_owned(), clicks, visitors: 1 }
+    fn row(facet: u8, at: i64, name: &str, clicks: u64) -> CountRow {
+        CountRow { facet, url: Uuid::nil(), at, name: name.to_owned(), clicks, visitors: 1 }
     }
 
     #[test]
@@ -80,7 +80,7 @@ mod tests {
         let counts = [Count::Top(Dimension::Browser, 3), Count::Series(vec!["2026-01-01T00:00:00Z".parse().unwrap()])];
         let top = place(0, &counts[0]);
         let rows = vec![row(top, 0, "b", 1), row(top, 0, "a", 1), row(top, 0, "c", 2), row(top, 0, "d", 1)];
-        let values = Answers::new(rows).of(Uuid::nil(), &counts);
+        let values = FacetCounts::new(rows).of(Uuid::nil(), &counts);
         let FacetValue::Top { counts } = &values[0] else { panic!("{values:?}") };
         assert_eq!(counts.iter().map(|count| &*count.name).collect::<Vec<_>>(), ["c", "a", "b"]);
         let FacetValue::Series { points } = &values[1] else { panic!("{values:?}") };

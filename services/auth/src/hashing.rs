@@ -48,11 +48,11 @@ struct Inner {
 
 /// What verifying told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum PasswordCheck {
     /// The password is right.
     Right,
     /// The password is right, but was hashed with parameters of old.
-    RightButOld,
+    RightButOutdated,
     /// The password is wrong, or there is none.
     Wrong,
 }
@@ -98,7 +98,12 @@ impl Hasher {
     /// # Errors
     /// [`Error::Busy`] when too many wait, or too many of the caller's; [`Error::Internal`] when the hash cannot be
     /// read.
-    pub async fn verify(&self, caller: &str, password: Candidate, hash: Option<String>) -> Result<Verdict, Error> {
+    pub async fn verify(
+        &self,
+        caller: &str,
+        password: Candidate,
+        hash: Option<String>,
+    ) -> Result<PasswordCheck, Error> {
         self.compute(caller, move |inner, memory| {
             let exists = hash.is_some();
             let text = hash.as_ref().unwrap_or(&inner.decoy);
@@ -108,9 +113,9 @@ impl Hasher {
             let current = (params.m_cost(), params.t_cost()) == (ours.m_cost(), ours.t_cost());
             let fits = fits(&hash, params, password.expose(), memory)?;
             Ok(match (exists && fits, current) {
-                (true, true) => Verdict::Right,
-                (true, false) => Verdict::RightButOld,
-                (false, _) => Verdict::Wrong,
+                (true, true) => PasswordCheck::Right,
+                (true, false) => PasswordCheck::RightButOutdated,
+                (false, _) => PasswordCheck::Wrong,
             })
         })
         .await
@@ -261,9 +266,9 @@ mod tests {
         let hash = hasher.hash("caller", candidate("correct horse")).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         for (password, hash, verdict) in [
-            ("correct horse", Some(hash.clone()), Verdict::Right),
-            ("wrong horse", Some(hash), Verdict::Wrong),
-            ("the password of nobody", None, Verdict::Wrong),
+            ("correct horse", Some(hash.clone()), PasswordCheck::Right),
+            ("wrong horse", Some(hash), PasswordCheck::Wrong),
+            ("the password of nobody", None, PasswordCheck::Wrong),
         ] {
             let before = hasher.computed();
             assert_eq!(hasher.verify("caller", candidate(password), hash).await.unwrap(), verdict);
@@ -276,7 +281,7 @@ mod tests {
         let old = hasher(Passwords::default()).hash("caller", candidate("correct horse")).await.unwrap();
         let hasher = hasher(Passwords { passes: 3, ..Passwords::default() });
         let verdict = hasher.verify("caller", candidate("correct horse"), Some(old)).await.unwrap();
-        assert_eq!(verdict, Verdict::RightButOld);
+        assert_eq!(verdict, PasswordCheck::RightButOutdated);
     }
 
     #[tokio::test]

@@ -15,7 +15,7 @@ const LATEST_MS: i64 = 4_102_444_799_999;
 
 /// A click whose every part has an acceptable value. None is dropped for what it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Counted {
+pub struct CountedClick {
     /// When, in milliseconds since the Unix epoch.
     pub at_ms: i64,
     /// The keyed hash of the visitor; 0 where it cannot be read.
@@ -30,7 +30,7 @@ pub struct Counted {
     pub agent: Arc<Agent>,
 }
 
-impl Counted {
+impl CountedClick {
     /// Brings a click into form.
     pub fn new(click: Click, agents: &Agents) -> Self {
         let is_host = |host: &String| (1..=LONGEST_HOST).contains(&host.len());
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn what_is_not_told_has_a_name() {
-        let counted = Counted::new(click(), &Agents::default());
+        let counted = CountedClick::new(click(), &Agents::default());
         assert_eq!((counted.visitor, counted.at_ms), (255, 1_700_000_000_123));
         assert_eq!((&*counted.referrer, &*counted.country, &*counted.language), ("direct", "unknown", "unknown"));
     }
@@ -82,7 +82,7 @@ mod tests {
             language: Some("<script>".to_owned()),
             ..click()
         };
-        let counted = Counted::new(nonsense, &Agents::default());
+        let counted = CountedClick::new(nonsense, &Agents::default());
         assert_eq!((counted.visitor, counted.at_ms), (0, 0));
         assert_eq!((&*counted.referrer, &*counted.country, &*counted.language), ("direct", "unknown", "unknown"));
     }

@@ -4,7 +4,7 @@
 //! process ingests does not matter.
 
 use crate::{
-    domain::{agent::Agents, click::Counted, watermark::Watermarks},
+    domain::{agent::Agents, click::CountedClick, watermark::Watermarks},
     ingest::decode,
     metrics,
 };
@@ -31,7 +31,7 @@ pub struct LiveClick {
     /// The link.
     pub url_id: Uuid,
     /// The click.
-    pub click: Counted,
+    pub click: CountedClick,
 }
 
 /// Hands out clicks as they happen. Cheap to clone.
@@ -102,7 +102,7 @@ impl Inner {
         let Some(batch) = decode(record) else { return };
         let fresh = seen.take(batch.spool_id, batch.first_sequence, batch.clicks.len());
         for click in batch.clicks.into_iter().skip(fresh.repeated) {
-            let live = LiveClick { url_id: click.url_id, click: Counted::new(click, &self.agents) };
+            let live = LiveClick { url_id: click.url_id, click: CountedClick::new(click, &self.agents) };
             // Fails when nobody listens any more.
             let _ = sender.send(Arc::new(live));
         }

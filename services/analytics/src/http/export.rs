@@ -47,7 +47,7 @@ enum Format {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(super) struct ExportQuery {
     /// The file's format. CSV when absent.
     #[serde(default)]
     #[param(inline)]
@@ -68,7 +68,7 @@ pub(super) struct Wanted {
     get,
     path = "/v1/links/{code}/clicks/export",
     tag = "clicks",
-    params(("code" = String, Path, description = "The link's short code"), Wanted),
+    params(("code" = String, Path, description = "The link's short code"), ExportQuery),
     responses(
         (status = 200, description = "The clicks", content((String = "text/csv"), (Vec<ClickRow> = "application/json"), (ClickRow = "application/x-ndjson"))),
         Usual, Unknown
@@ -78,7 +78,7 @@ pub(super) async fn export(
     extract::State(state): extract::State<State>,
     caller: Caller,
     Path(code): Path<String>,
-    Query(wanted): Query<Wanted>,
+    Query(wanted): Query<ExportQuery>,
 ) -> Result<Response, Failure> {
     let window = Window { from: wanted.from, to: wanted.to, include_bots: wanted.include_bots, ..Window::default() };
     let span = Span::parse(&window, Utc::now()).map_err(|refused| refuse("", refused))?;

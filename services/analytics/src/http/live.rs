@@ -1,7 +1,7 @@
 //! Live clicks, as server-sent events.
 
 use super::{State, Unknown, Usual, owned};
-use crate::{domain::click::Counted, events::live::LiveClick};
+use crate::{domain::click::CountedClick, events::live::LiveClick};
 use axum::{
     extract,
     response::{
@@ -32,7 +32,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(super) struct LiveQuery {
     /// Whether clicks of bots are told too.
     #[serde(default)]
     include_bots: bool,
@@ -45,14 +45,14 @@ pub(super) struct Wanted {
     get,
     path = "/v1/links/{code}/clicks/live",
     tag = "clicks",
-    params(("code" = String, Path, description = "The link's short code"), Wanted),
+    params(("code" = String, Path, description = "The link's short code"), LiveQuery),
     responses((status = 200, description = "Clicks as they happen", body = ClickRow, content_type = "text/event-stream"), Usual, Unknown)
 )]
 pub(super) async fn listen(
     extract::State(state): extract::State<State>,
     caller: Caller,
     Path(code): Path<String>,
-    Query(wanted): Query<Wanted>,
+    Query(wanted): Query<LiveQuery>,
 ) -> Result<impl IntoResponse, Failure> {
     let link = owned(&state.database, &caller, &code).await?;
     let clicks = state
@@ -94,7 +94,7 @@ fn tell(
     }
 }
 
-fn row(code: &str, click: &Counted) -> ClickRow {
+fn row(code: &str, click: &CountedClick) -> ClickRow {
     ClickRow {
         code: code.to_owned(),
         clicked_at: DateTime::from_timestamp_millis(click.at_ms).unwrap_or_default(),

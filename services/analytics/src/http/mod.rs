@@ -92,4 +92,4 @@ enum Unknown {
     NotFound(contracts::problem::Problem),
 }
 
-type Answer<T> = Result<chassis::http::Json<T>, Failure>;
+type JsonResult<T> = Result<chassis::http::Json<T>, Failure>;

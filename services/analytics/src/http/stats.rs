@@ -1,10 +1,10 @@
 //! Statistics: of many links at once, of one link, of all of an owner's.
 
-use super::{Answer, State, Unknown, Usual, owned};
+use super::{JsonResult, State, Unknown, Usual, owned};
 use crate::{
     domain::{Refusal, facet, facet::Count, is_code, series, window::Span},
     error::refuse,
-    statistics::Answers,
+    statistics::FacetCounts,
     store::stats::Scope,
 };
 use axum::extract;
@@ -46,7 +46,7 @@ pub(super) async fn batch(
     extract::State(state): extract::State<State>,
     caller: Caller,
     Json(request): Json<StatsBatchRequest>,
-) -> Answer<StatsBatch> {
+) -> JsonResult<StatsBatch> {
     let asked = request.codes.len();
     log_fields::add("codes", asked);
     let mut refusals = Vec::new();
@@ -76,7 +76,7 @@ pub(super) async fn batch(
         return Ok(Json(StatsBatch { links: [].into(), as_of }));
     }
     let scope = Scope::Links(links.values().copied().collect());
-    let answers = Answers::gather(database, &scope, &span, &counts).await?;
+    let answers = FacetCounts::gather(database, &scope, &span, &counts).await?;
     let links = links.into_iter().map(|(code, id)| (code, answers.of(id, &counts))).collect();
     Ok(Json(StatsBatch { links, as_of }))
 }
@@ -85,7 +85,7 @@ pub(super) async fn batch(
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(super) struct StatsQuery {
     /// From when on, inclusive. 30 days before `to` when absent.
     #[serde(default, deserialize_with = "moment::optional")]
     from: Option<DateTime<Utc>>,
@@ -103,7 +103,7 @@ pub(super) struct Wanted {
     first: Option<u32>,
 }
 
-impl Wanted {
+impl StatsQuery {
     fn parse(self) -> Result<(Span, Vec<Count>), Failure> {
         let usual = Window::default();
         let window = Window {
@@ -130,15 +130,15 @@ impl Wanted {
     get,
     path = "/v1/links/{code}/stats",
     tag = "statistics",
-    params(("code" = String, Path, description = "The link's short code"), Wanted),
+    params(("code" = String, Path, description = "The link's short code"), StatsQuery),
     responses((status = 200, description = "The link's statistics", body = LinkStats), Usual, Unknown)
 )]
 pub(super) async fn link(
     extract::State(state): extract::State<State>,
     caller: Caller,
     Path(code): Path<String>,
-    Query(wanted): Query<Wanted>,
-) -> Answer<LinkStats> {
+    Query(wanted): Query<StatsQuery>,
+) -> JsonResult<LinkStats> {
     let (span, counts) = wanted.parse()?;
     let as_of = async { Ok(state.database.as_of().await?) };
     let (link, as_of) = tokio::try_join!(owned(&state.database, &caller, &code), as_of)?;
@@ -150,14 +150,14 @@ pub(super) async fn link(
     get,
     path = "/v1/stats",
     tag = "statistics",
-    params(Wanted),
+    params(StatsQuery),
     responses((status = 200, description = "The statistics of all the caller's links", body = LinkStats), Usual)
 )]
 pub(super) async fn owner(
     extract::State(state): extract::State<State>,
     caller: Caller,
-    Query(wanted): Query<Wanted>,
-) -> Answer<LinkStats> {
+    Query(wanted): Query<StatsQuery>,
+) -> JsonResult<LinkStats> {
     let (span, counts) = wanted.parse()?;
     let as_of = state.database.as_of().await?;
     tell(&state, Scope::Owner(caller.user_id), Uuid::nil(), &span, &counts, as_of).await
@@ -170,8 +170,8 @@ async fn tell(
     span: &Span,
     counts: &[Count],
     as_of: DateTime<Utc>,
-) -> Answer<LinkStats> {
-    let answers = Answers::gather(&state.database, &scope, span, counts).await?;
+) -> JsonResult<LinkStats> {
+    let answers = FacetCounts::gather(&state.database, &scope, span, counts).await?;
     let mut values = answers.of(link, counts).into_iter();
     let (totals, previous) = (totals(values.next().as_ref()), totals(values.next().as_ref()));
     let series = points(values.next());

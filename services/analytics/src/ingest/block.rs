@@ -1,7 +1,7 @@
 //! Clicks on their way into one block.
 
 use crate::{
-    domain::{agent::Agents, click::Counted, watermark::Watermarks},
+    domain::{agent::Agents, click::CountedClick, watermark::Watermarks},
     metrics,
     store::clicks::NewClick,
 };
@@ -38,12 +38,12 @@ impl Block {
         }
         let ingested_on = self.rows.first().map_or_else(|| day(record), |first| first.ingested_on);
         let sequences = batch.first_sequence..;
-        let place = Place { spool: batch.spool_id, epoch, offset: record.offset, ingested_on };
+        let origin = Origin { spool: batch.spool_id, epoch, offset: record.offset, ingested_on };
         let new = sequences.zip(batch.clicks).skip(fresh.repeated);
-        self.rows.extend(new.map(|(sequence, click)| place.row(sequence, click, agents)));
+        self.rows.extend(new.map(|(sequence, click)| origin.row(sequence, click, agents)));
     }
 
-    /// Names the place of the stream where the block begins: two blocks that begin there have the
+    /// Names the origin of the stream where the block begins: two blocks that begin there have the
     /// same token.
     pub(super) fn token(&self, attempt: u32) -> Option<String> {
         let first = self.rows.first()?;
@@ -60,17 +60,17 @@ impl Block {
     }
 }
 
-struct Place {
+struct Origin {
     spool: Uuid,
     epoch: u32,
     offset: u64,
     ingested_on: u16,
 }
 
-impl Place {
+impl Origin {
     fn row(&self, sequence: u64, click: Click, agents: &Agents) -> NewClick {
         let url_id = click.url_id;
-        let counted = Counted::new(click, agents);
+        let counted = CountedClick::new(click, agents);
         NewClick {
             url_id,
             clicked_at: counted.at_ms,

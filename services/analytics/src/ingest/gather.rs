@@ -2,7 +2,7 @@
 
 use super::{
     block::{Block, decode},
-    tide::Tide,
+    progress::IngestProgress,
 };
 use crate::{
     config::Ingest,
@@ -64,10 +64,10 @@ impl<'a> Gatherer<'a> {
     ///
     /// Clicks that come after a pause are not kept waiting; while they flow, blocks are larger, for
     /// ClickHouse's sake.
-    pub(super) async fn next(&mut self, tide: &Tide) -> Result<Block, StreamError> {
+    pub(super) async fn next(&mut self, progress: &IngestProgress) -> Result<Block, StreamError> {
         let mut block = Block::default();
-        let first = self.first(tide).await?;
-        tide.opened();
+        let first = self.first(progress).await?;
+        progress.opened();
         self.add(&mut block, &first);
         let patience = self.limits.patience();
         let flows = self.closed.is_some_and(|at| at.elapsed() < patience * 2);
@@ -84,12 +84,12 @@ impl<'a> Gatherer<'a> {
     }
 
     /// Waits for a record; as long as none comes, everything is counted.
-    async fn first(&mut self, tide: &Tide) -> Result<Record, StreamError> {
+    async fn first(&mut self, progress: &IngestProgress) -> Result<Record, StreamError> {
         loop {
             let since = Utc::now();
             match self.reader.next_or_end(CALM).await? {
                 Some(record) => return Ok(record),
-                None => tide.calm(since),
+                None => progress.calm(since),
             }
         }
     }

@@ -8,7 +8,7 @@
 
 mod block;
 mod gather;
-mod tide;
+mod progress;
 
 pub(crate) use block::decode;
 
@@ -25,8 +25,8 @@ use block::Block;
 use chrono::Utc;
 use gather::Gatherer;
 use messaging::{Broker, lock::Lock, stream::StreamError, topology};
+use progress::IngestProgress;
 use std::{convert::Infallible, sync::Arc, time::Duration};
-use tide::Tide;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 /// The lock that the one ingester holds.
@@ -85,21 +85,21 @@ impl Ingester {
     pub async fn run(self) -> anyhow::Result<()> {
         topology::declare_shared(&self.broker.channel().await?).await?;
         let lock = Lock::acquire(&self.broker, LOCK).await?;
-        let tide = Tide::default();
+        let progress = IngestProgress::default();
         tokio::select! {
-            never = self.ingest(&tide) => match never {},
-            never = self.tell(&tide) => match never {},
+            never = self.ingest(&progress) => match never {},
+            never = self.tell(&progress) => match never {},
             () = lock.lost() => anyhow::bail!("the ingester's lock is lost"),
         }
     }
 
-    async fn ingest(&self, tide: &Tide) -> Infallible {
+    async fn ingest(&self, progress: &IngestProgress) -> Infallible {
         let mut resumption = Resumption::default();
         let mut pause = PAUSES.0;
         loop {
-            let stored_before = tide.as_of();
-            let Err(interruption) = self.follow(&mut resumption, tide).await;
-            pause = if tide.as_of() > stored_before { PAUSES.0 } else { (pause * 2).min(PAUSES.1) };
+            let stored_before = progress.as_of();
+            let Err(interruption) = self.follow(&mut resumption, progress).await;
+            pause = if progress.as_of() > stored_before { PAUSES.0 } else { (pause * 2).min(PAUSES.1) };
             resumption.rewound = matches!(interruption, Interruption::Stream(_) | Interruption::Foreign);
             resumption.attempt += u32::from(matches!(interruption, Interruption::Overtaken));
             ::metrics::counter!(metrics::INGEST_RESUMED).increment(1);
@@ -112,26 +112,22 @@ impl Ingester {
     }
 
     /// Follows the stream from what is stored on, until something is amiss.
-    async fn follow(&self, resumption: &mut Resumption, tide: &Tide) -> Result<Infallible, Interruption> {
-        tide.begin();
-        let progress = self.progress(resumption).await?;
-        let (mut attempt, last) = (resumption.attempt, progress.last);
-        tracing::info!(
-            stream.epoch = progress.epoch,
-            stream.offset = last.map(|last| last.offset),
-            "Ingestion begins."
-        );
-        let mut gatherer = Gatherer::new(&self.broker, progress, &self.agents, self.limits);
+    async fn follow(&self, resumption: &mut Resumption, progress: &IngestProgress) -> Result<Infallible, Interruption> {
+        progress.begin();
+        let stored = self.progress(resumption).await?;
+        let (mut attempt, last) = (resumption.attempt, stored.last);
+        tracing::info!(stream.epoch = stored.epoch, stream.offset = last.map(|last| last.offset), "Ingestion begins.");
+        let mut gatherer = Gatherer::new(&self.broker, stored, &self.agents, self.limits);
         if let Some(last) = last
             && !gatherer.recognises(last).await
         {
             return Err(Interruption::Foreign);
         }
-        let mut block = gatherer.next(tide).await?;
+        let mut block = gatherer.next(progress).await?;
         loop {
             // While one block is stored, the next one is gathered.
-            let gathering = async { Ok(gatherer.next(tide).await?) };
-            ((), block) = tokio::try_join!(self.store(block, attempt, tide), gathering)?;
+            let gathering = async { Ok(gatherer.next(progress).await?) };
+            ((), block) = tokio::try_join!(self.store(block, attempt, progress), gathering)?;
             // Only the first block began where one was overtaken.
             attempt = 0;
         }
@@ -154,7 +150,7 @@ impl Ingester {
         Ok(progress)
     }
 
-    async fn store(&self, block: Block, attempt: u32, tide: &Tide) -> Result<(), Interruption> {
+    async fn store(&self, block: Block, attempt: u32, progress: &IngestProgress) -> Result<(), Interruption> {
         if let (Some(token), Some(last)) = (block.token(attempt), block.rows.last()) {
             self.database.insert_clicks(&block.rows, &token).await?;
             if self.database.last_offset(last.stream_epoch).await? != Some(last.stream_offset) {
@@ -165,18 +161,18 @@ impl Ingester {
             #[allow(clippy::cast_precision_loss)]
             ::metrics::gauge!(metrics::STREAM_OFFSET).set(last.stream_offset as f64);
         }
-        tide.stored(block.certain_until());
+        progress.stored(block.certain_until());
         Ok(())
     }
 
     /// Tells everybody who counts, in whichever process, until when clicks are certainly counted.
-    async fn tell(&self, tide: &Tide) -> Infallible {
+    async fn tell(&self, progress: &IngestProgress) -> Infallible {
         let mut ticks = interval(TELL_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut told = None;
         loop {
             ticks.tick().await;
-            let Some(as_of) = tide.as_of() else { continue };
+            let Some(as_of) = progress.as_of() else { continue };
             let lag = (Utc::now() - as_of).to_std().unwrap_or_default();
             ::metrics::gauge!(metrics::INGEST_LAG).set(lag.as_secs_f64());
             if told != Some(as_of) && self.database.note_as_of(as_of).await.is_ok() {

@@ -78,7 +78,7 @@ pub struct Last {
 }
 
 #[derive(Row, Deserialize)]
-struct Mark {
+struct ProgressRow {
     #[serde(with = "clickhouse::serde::uuid")]
     spool_id: Uuid,
     stream_epoch: u32,
@@ -96,13 +96,13 @@ impl Database {
             "SELECT spool_id, stream_epoch, max(spool_sequence) AS sequence, max(stream_offset) AS offset \
              FROM clicks GROUP BY spool_id, stream_epoch",
         );
-        let marks = self.rows::<Mark>("progress", query).await?;
+        let marks = self.rows::<ProgressRow>("progress", query).await?;
         let mut progress = Progress::default();
         for mark in &marks {
             progress.watermarks.raise(mark.spool_id, mark.sequence);
         }
         if let Some(last) = marks.iter().max_by_key(|mark| (mark.stream_epoch, mark.offset)) {
-            let &Mark { spool_id: spool, stream_epoch, sequence, offset } = last;
+            let &ProgressRow { spool_id: spool, stream_epoch, sequence, offset } = last;
             (progress.epoch, progress.last) = (stream_epoch, Some(Last { offset, spool, sequence }));
         }
         Ok(progress)

@@ -6,7 +6,7 @@ use clickhouse::Row;
 use serde::Serialize;
 
 #[derive(Row, Serialize)]
-struct Word {
+struct AsOfRow {
     #[serde(with = "clickhouse::serde::chrono::datetime64::millis")]
     as_of: DateTime<Utc>,
 }
@@ -27,6 +27,6 @@ impl Database {
     /// # Errors
     /// Fails when ClickHouse is away.
     pub async fn note_as_of(&self, as_of: DateTime<Utc>) -> Result<(), StoreError> {
-        self.insert("ingestion", &[Word { as_of }]).await
+        self.insert("ingestion", &[AsOfRow { as_of }]).await
     }
 }

@@ -77,11 +77,11 @@ impl Database {
 /// large ones.
 pub struct Gathering {
     database: Database,
-    waiting: Mutex<Vec<Waiting>>,
+    waiting: Mutex<Vec<QueuedLink>>,
     turn: tokio::sync::Mutex<()>,
 }
 
-struct Waiting {
+struct QueuedLink {
     link: Link,
     done: oneshot::Sender<Result<(), Arc<StoreError>>>,
 }
@@ -99,13 +99,13 @@ impl Gathering {
     /// Fails when ClickHouse did not confirm.
     pub async fn insert(&self, link: Link) -> anyhow::Result<()> {
         let (done, outcome) = oneshot::channel();
-        self.lock().push(Waiting { link, done });
+        self.lock().push(QueuedLink { link, done });
         let turn = self.turn.lock().await;
         // Empty when the one whose turn was before took ours along.
         let waiting = std::mem::take(&mut *self.lock());
         if !waiting.is_empty() {
             let (links, waiters): (Vec<_>, Vec<_>) =
-                waiting.into_iter().map(|Waiting { link, done }| (link, done)).unzip();
+                waiting.into_iter().map(|QueuedLink { link, done }| (link, done)).unzip();
             let inserted = self.database.insert_links(&links).await.map_err(Arc::new);
             for waiter in waiters {
                 // One that has stopped waiting will ask again.
@@ -116,7 +116,7 @@ impl Gathering {
         Ok(outcome.await.context("the insert was given up")??)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Waiting>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<QueuedLink>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

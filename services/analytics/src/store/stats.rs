@@ -24,7 +24,7 @@ pub enum Scope {
 
 /// One number that was counted.
 #[derive(Debug, Clone, Row, Deserialize)]
-pub struct Counted {
+pub struct CountRow {
     /// What it counts: see [`place`].
     pub facet: u8,
     /// The link.
@@ -49,7 +49,7 @@ impl Database {
     ///
     /// # Errors
     /// Fails when ClickHouse is away or too busy.
-    pub async fn count(&self, scope: &Scope, span: &Span, counts: &[Count]) -> Result<Vec<Counted>, StoreError> {
+    pub async fn count(&self, scope: &Scope, span: &Span, counts: &[Count]) -> Result<Vec<CountRow>, StoreError> {
         let parts = Statement { scope, span }.parts(counts);
         self.rows("stats", self.client.query_raw(&parts.join("\nUNION ALL\n"))).await
     }

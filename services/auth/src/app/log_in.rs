@@ -4,7 +4,7 @@ use super::Accounts;
 use crate::{
     domain::{Candidate, Email},
     error::Error,
-    hashing::Verdict,
+    hashing::PasswordCheck,
     limits::network,
     metrics as names,
     store::users::{self, Account},
@@ -56,9 +56,9 @@ impl Accounts {
             return Err(Error::InvalidCredentials);
         };
         match verdict {
-            Verdict::Wrong => return Err(Error::InvalidCredentials),
-            Verdict::RightButOld => self.renew_hash(&account, password, caller).await?,
-            Verdict::Right => {}
+            PasswordCheck::Wrong => return Err(Error::InvalidCredentials),
+            PasswordCheck::RightButOutdated => self.renew_hash(&account, password, caller).await?,
+            PasswordCheck::Right => {}
         }
         Ok(account)
     }

@@ -4,7 +4,7 @@ use super::Accounts;
 use crate::{
     domain::Candidate,
     error::Error,
-    hashing::Verdict,
+    hashing::PasswordCheck,
     limits::Attempt,
     store::{
         sessions,
@@ -38,8 +38,8 @@ impl Accounts {
         self.limiter.count(attempt).await?;
         let hash = Some(account.password_hash.clone());
         match self.hasher.verify(&caller.user_id.to_string(), password, hash).await? {
-            Verdict::Wrong => Err(Error::InvalidCredentials),
-            Verdict::Right | Verdict::RightButOld => {
+            PasswordCheck::Wrong => Err(Error::InvalidCredentials),
+            PasswordCheck::Right | PasswordCheck::RightButOutdated => {
                 self.limiter.forget(attempt).await;
                 Ok(())
             }

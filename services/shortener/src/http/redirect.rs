@@ -6,7 +6,7 @@
 
 use crate::{
     domain::ShortCode,
-    lookup::{Answer, Lookup, Target},
+    lookup::{Lookup, Resolution, Target},
     metrics,
     spool::{Line, Spool},
     store::Links,
@@ -32,7 +32,7 @@ use std::{
 };
 use tokio::time::timeout;
 
-/// Redirects are for their visitor alone: a copy kept on the way would be a click not counted.
+/// Redirects are for their visitor alone: a copy kept on the redirect would be a click not counted.
 const NOT_KEPT: HeaderValue = HeaderValue::from_static("private, no-store");
 /// How long a grant of a limited link may take.
 const GRANT_LIMIT: Duration = Duration::from_secs(5);
@@ -61,7 +61,7 @@ pub struct Redirects {
 }
 
 /// Where a visitor is sent.
-struct Way {
+struct Redirect {
     location: HeaderValue,
     status: StatusCode,
     is_fallback: bool,
@@ -116,11 +116,11 @@ impl FastPath for Redirects {
 #[expect(dead_code, reason = "axum routes HEAD to GET's handler; this describes it")]
 pub(super) fn redirect_head() {}
 
-fn respond(way: Way) -> Response {
+fn respond(redirect: Redirect) -> Response {
     let mut response = Response::new(Body::empty());
-    *response.status_mut() = way.status;
+    *response.status_mut() = redirect.status;
     let headers = response.headers_mut();
-    headers.insert(LOCATION, way.location);
+    headers.insert(LOCATION, redirect.location);
     headers.insert(CACHE_CONTROL, NOT_KEPT);
     response
 }
@@ -135,15 +135,15 @@ impl Redirects {
             false => self.lead(address, headers, uri, is_click).await,
         };
         let response = match found {
-            Ok(way) => respond(way),
+            Ok(redirect) => respond(redirect),
             Err(failure) => Reader::of(headers).answer(failure),
         };
         self.metrics.duration.record(began.elapsed());
         response
     }
 
-    /// Finds the way for a request and, where it is a click, writes it down.
-    async fn lead(&self, address: IpAddr, headers: &HeaderMap, uri: &Uri, is_click: bool) -> Result<Way, Failure> {
+    /// Finds the redirect for a request and, where it is a click, writes it down.
+    async fn lead(&self, address: IpAddr, headers: &HeaderMap, uri: &Uri, is_click: bool) -> Result<Redirect, Failure> {
         let Ok(code) = ShortCode::from_path(uri.path().trim_start_matches('/')) else {
             return Err(self.unknown());
         };
@@ -152,27 +152,27 @@ impl Redirects {
             .find(code)
             .await
             .map_err(|cause| self.refuse("Links cannot be looked up at the moment.", anyhow::anyhow!("{cause}")))?;
-        let target = match &entry.answer {
-            Answer::Unknown => return Err(self.unknown()),
-            Answer::Deleted => return Err(self.gone()),
-            Answer::Target(target) => target,
+        let target = match &entry.resolution {
+            Resolution::Unknown => return Err(self.unknown()),
+            Resolution::Deleted => return Err(self.gone()),
+            Resolution::Target(target) => target,
         };
         let now_ms = Utc::now().timestamp_millis();
-        let way = match self.is_open(target, now_ms, is_click).await? {
-            true => Way { location: forward(target, uri.query()), status: target.status, is_fallback: false },
+        let redirect = match self.is_open(target, now_ms, is_click).await? {
+            true => Redirect { location: forward(target, uri.query()), status: target.status, is_fallback: false },
             false => {
                 let location = target.fallback.clone().ok_or_else(|| self.gone())?;
-                Way { location, status: StatusCode::FOUND, is_fallback: true }
+                Redirect { location, status: StatusCode::FOUND, is_fallback: true }
             }
         };
         if !is_click {
             self.metrics.head.increment(1);
-            return Ok(way);
+            return Ok(redirect);
         }
         self.write_down(target, now_ms, address, headers)?;
-        let counter = if way.is_fallback { &self.metrics.fallback } else { &self.metrics.redirected };
+        let counter = if redirect.is_fallback { &self.metrics.fallback } else { &self.metrics.redirected };
         counter.increment(1);
-        Ok(way)
+        Ok(redirect)
     }
 
     /// Whether the link leads to its target: not expired, and, with a limit, a redirect granted.

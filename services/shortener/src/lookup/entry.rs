@@ -16,12 +16,12 @@ pub struct Entry {
     /// The link's version.
     pub version: u64,
     /// What it is.
-    pub answer: Answer,
+    pub resolution: Resolution,
 }
 
 /// What a code is.
 #[derive(Debug)]
-pub enum Answer {
+pub enum Resolution {
     /// There is no such code.
     Unknown,
     /// Its link was deleted, or its owner's account is.
@@ -81,7 +81,7 @@ const OVERHEAD: usize = 320;
 impl Entry {
     /// Says that there is no such code.
     pub(super) fn unknown() -> Self {
-        Self { version: 0, answer: Answer::Unknown }
+        Self { version: 0, resolution: Resolution::Unknown }
     }
 
     /// Makes a link ready to be answered.
@@ -92,7 +92,7 @@ impl Entry {
         let location = HeaderValue::from_str(&link.url);
         let status = StatusCode::from_u16(link.redirect_status);
         let (None, None, Ok(location), Ok(status)) = (link.deleted_at, link.disabled_by, location, status) else {
-            return Self { version: link.version, answer: Answer::Deleted };
+            return Self { version: link.version, resolution: Resolution::Deleted };
         };
         let mut id_text = [0; 36];
         link.id.hyphenated().encode_lower(&mut id_text);
@@ -108,7 +108,7 @@ impl Entry {
             gate: Semaphore::new(GRANTS_AT_ONCE),
             used_up: AtomicBool::new(false),
         };
-        Self { version: link.version, answer: Answer::Target(Box::new(target)) }
+        Self { version: link.version, resolution: Resolution::Target(Box::new(target)) }
     }
 
     /// What stands in Redis while a link is changed: answers nothing, and outlasts older versions.
@@ -118,19 +118,19 @@ impl Entry {
 
     /// How much memory it takes, in bytes.
     pub(super) fn weight(&self) -> u32 {
-        let addresses = match &self.answer {
-            Answer::Target(target) => target.location.len() + target.fallback.as_ref().map_or(0, HeaderValue::len),
-            Answer::Unknown | Answer::Deleted => 0,
+        let addresses = match &self.resolution {
+            Resolution::Target(target) => target.location.len() + target.fallback.as_ref().map_or(0, HeaderValue::len),
+            Resolution::Unknown | Resolution::Deleted => 0,
         };
         u32::try_from(OVERHEAD + addresses).unwrap_or(u32::MAX)
     }
 
     /// Writes it for Redis.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let target = match &self.answer {
-            Answer::Unknown => return head(self.version, UNKNOWN),
-            Answer::Deleted => return head(self.version, DELETED),
-            Answer::Target(target) => target,
+        let target = match &self.resolution {
+            Resolution::Unknown => return head(self.version, UNKNOWN),
+            Resolution::Deleted => return head(self.version, DELETED),
+            Resolution::Target(target) => target,
         };
         let mut bytes = head(self.version, TARGET);
         let limited = if target.is_limited { LIMITED } else { 0 };
@@ -152,15 +152,15 @@ impl Entry {
         let rest = &mut bytes;
         let version = u64::from_be_bytes(take(rest)?);
         let [kind] = take(rest)?;
-        let answer = match kind {
+        let resolution = match kind {
             GUARD => return Ok(None),
-            UNKNOWN => Answer::Unknown,
-            DELETED => Answer::Deleted,
-            TARGET => Answer::Target(Box::new(decode_target(rest)?)),
+            UNKNOWN => Resolution::Unknown,
+            DELETED => Resolution::Deleted,
+            TARGET => Resolution::Target(Box::new(decode_target(rest)?)),
             other => anyhow::bail!("an entry of kind {other}"),
         };
         ensure!(rest.is_empty(), "an entry with more behind it");
-        Ok(Some(Self { version, answer }))
+        Ok(Some(Self { version, resolution }))
     }
 }
 

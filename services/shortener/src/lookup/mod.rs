@@ -10,7 +10,7 @@ mod broadcast;
 mod entry;
 mod shared;
 
-pub use entry::{Answer, Entry, Target};
+pub use entry::{Entry, Resolution, Target};
 
 use crate::{
     config::Cache as Settings,
@@ -192,7 +192,7 @@ impl Inner {
     }
 
     async fn keep(&self, code: ShortCode, entry: Arc<Entry>) -> Found {
-        let is_unknown = matches!(entry.answer, Answer::Unknown);
+        let is_unknown = matches!(entry.resolution, Resolution::Unknown);
         if !is_unknown {
             self.last.insert(code, Arc::clone(&entry)).await;
         }

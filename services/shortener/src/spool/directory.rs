@@ -1,6 +1,6 @@
 //! The spool's directory and the files in it.
 
-use super::{Mark, position::Position};
+use super::{WrittenEnd, position::Position};
 use anyhow::Context as _;
 use std::{
     fs::{self, File, TryLockError},
@@ -47,7 +47,7 @@ impl Directory {
     ///
     /// # Errors
     /// Fails when clicks are there whose spool's id is not: under another id they would be counted twice.
-    pub(super) fn identity(&self, mark: Mark) -> anyhow::Result<Uuid> {
+    pub(super) fn identity(&self, mark: WrittenEnd) -> anyhow::Result<Uuid> {
         let shipped = self.position()?.map_or(1, |position| position.sequence);
         match self.known_identity()? {
             Some(id) if shipped <= mark.next => return Ok(id),

@@ -71,7 +71,7 @@ struct Inner {
 
 /// The end of what is written, at some moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Mark {
+struct WrittenEnd {
     /// The first sequence of the newest segment.
     segment: u64,
     /// That segment's length, in bytes.
@@ -148,12 +148,12 @@ impl Spool {
         Ok(())
     }
 
-    fn mark(&self) -> Mark {
+    fn mark(&self) -> WrittenEnd {
         self.inner.writer.lock().mark()
     }
 
     /// Brings everything that is written to disk and tells how far that is. Blocks.
-    fn sync(&self) -> std::io::Result<Mark> {
+    fn sync(&self) -> std::io::Result<WrittenEnd> {
         let (mark, unsynced) = self.inner.writer.lock().unsynced();
         let outcome = unsynced
             .files

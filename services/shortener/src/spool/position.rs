@@ -1,6 +1,6 @@
 //! How far was shipped.
 
-use super::Mark;
+use super::WrittenEnd;
 use serde::{Deserialize, Serialize};
 
 /// The place of the next click to ship.
@@ -21,7 +21,7 @@ impl Position {
     }
 
     /// The end of what is written.
-    pub(super) fn end(mark: Mark) -> Self {
+    pub(super) fn end(mark: WrittenEnd) -> Self {
         Self { segment: mark.segment, offset: mark.length, sequence: mark.next }
     }
 }

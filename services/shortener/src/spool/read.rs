@@ -1,6 +1,6 @@
 //! Reading batches of clicks from where shipping stopped.
 
-use super::{Mark, directory::Directory, line::Readable, position::Position};
+use super::{WrittenEnd, directory::Directory, line::Readable, position::Position};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 /// The most clicks of a batch.
@@ -41,7 +41,7 @@ pub(super) fn resume(directory: &Directory) -> io::Result<Position> {
 ///
 /// A line that cannot be read keeps its sequence and ends the batch before it, because the clicks
 /// of a batch are consecutive.
-pub(super) fn next(directory: &Directory, position: Position, mark: Mark) -> io::Result<Batch> {
+pub(super) fn next(directory: &Directory, position: Position, mark: WrittenEnd) -> io::Result<Batch> {
     if position.segment == mark.segment {
         return read(directory, position, mark.length);
     }

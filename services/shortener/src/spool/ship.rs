@@ -1,7 +1,7 @@
 //! Bringing clicks to the broker: in order, one batch at a time.
 
 use super::{
-    Mark, Spool,
+    Spool, WrittenEnd,
     position::Position,
     read::{self, Batch},
 };
@@ -70,7 +70,7 @@ impl Shipper {
     async fn bring_to_disk(
         &self,
         shutdown: &CancellationToken,
-        safe: watch::Sender<Option<Mark>>,
+        safe: watch::Sender<Option<WrittenEnd>>,
     ) -> anyhow::Result<()> {
         let mut goes_on = true;
         while goes_on {
@@ -84,7 +84,11 @@ impl Shipper {
     }
 
     /// Ships what is safe until nothing more will be.
-    async fn ship(&self, shutdown: &CancellationToken, mut marks: watch::Receiver<Option<Mark>>) -> anyhow::Result<()> {
+    async fn ship(
+        &self,
+        shutdown: &CancellationToken,
+        mut marks: watch::Receiver<Option<WrittenEnd>>,
+    ) -> anyhow::Result<()> {
         let spool = self.spool.clone();
         let resume = move || read::resume(&spool.inner.directory);
         let mut position = spawn_blocking(resume).await??;
@@ -106,7 +110,7 @@ impl Shipper {
         Ok(())
     }
 
-    async fn ship_up_to(&self, mark: Mark, position: &mut Position) -> anyhow::Result<()> {
+    async fn ship_up_to(&self, mark: WrittenEnd, position: &mut Position) -> anyhow::Result<()> {
         while let Some(end) = self.ship_batch(*position, mark).await? {
             *position = end;
         }
@@ -115,7 +119,7 @@ impl Shipper {
     }
 
     /// Ships one batch and tells where it ended; nothing when there is none.
-    async fn ship_batch(&self, from: Position, mark: Mark) -> anyhow::Result<Option<Position>> {
+    async fn ship_batch(&self, from: Position, mark: WrittenEnd) -> anyhow::Result<Option<Position>> {
         let spool = self.spool.clone();
         let batch = spawn_blocking(move || {
             let batch = read::next(&spool.inner.directory, from, mark)?;

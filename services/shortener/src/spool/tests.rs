@@ -1,4 +1,4 @@
-use super::{Line, Mark, Spool, SpoolError, read};
+use super::{Line, Spool, SpoolError, WrittenEnd, read};
 use crate::config;
 use contracts::event::shortener::Click;
 use proptest::prelude::*;
@@ -109,7 +109,7 @@ fn what_was_shipped_is_deleted_and_the_sequence_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(folder.path());
     fill(&spool, 1..=20);
-    let Mark { segment, length, next } = spool.sync().unwrap();
+    let WrittenEnd { segment, length, next } = spool.sync().unwrap();
     let end = super::position::Position { segment, offset: length, sequence: next };
     spool.inner.directory.note(&end).unwrap();
     spool.forget_before(segment).unwrap();

@@ -1,6 +1,6 @@
 //! Writing to the newest segment.
 
-use super::{Mark, directory::Directory};
+use super::{WrittenEnd, directory::Directory};
 use std::{
     fs::File,
     io::{self, Read, Write},
@@ -20,7 +20,7 @@ pub(super) struct Unsynced {
 /// Writes clicks to the newest segment, and begins the next one when it is full.
 pub(super) struct Writer {
     file: Arc<File>,
-    mark: Mark,
+    mark: WrittenEnd,
     segment_bytes: u64,
     /// Earlier segments that are not on disk yet.
     unsynced: Unsynced,
@@ -36,7 +36,7 @@ impl Writer {
         let segments = directory.segments()?;
         let (file, mark) = match segments.last() {
             Some(&segment) => reopen(directory, segment)?,
-            None => (directory.create(1)?, Mark { segment: 1, length: 0, next: 1 }),
+            None => (directory.create(1)?, WrittenEnd { segment: 1, length: 0, next: 1 }),
         };
         let mut bytes = 0;
         for segment in segments {
@@ -54,7 +54,7 @@ impl Writer {
     }
 
     /// The end of what is written.
-    pub(super) fn mark(&self) -> Mark {
+    pub(super) fn mark(&self) -> WrittenEnd {
         self.mark
     }
 
@@ -94,12 +94,12 @@ impl Writer {
         }
         self.is_dirty = false;
         self.unsynced.names = true;
-        self.mark = Mark { segment: self.mark.next, length: 0, next: self.mark.next };
+        self.mark = WrittenEnd { segment: self.mark.next, length: 0, next: self.mark.next };
         Ok(())
     }
 
     /// Hands out what is not on disk yet, with the end of what is written.
-    pub(super) fn unsynced(&mut self) -> (Mark, Unsynced) {
+    pub(super) fn unsynced(&mut self) -> (WrittenEnd, Unsynced) {
         let mut unsynced = mem::take(&mut self.unsynced);
         if mem::take(&mut self.is_dirty) {
             unsynced.files.push(Arc::clone(&self.file));
@@ -124,7 +124,7 @@ fn write_whole(mut file: &File, line: &[u8]) -> io::Result<()> {
 }
 
 /// Opens the newest segment, cuts off half a line at its end, and counts the whole ones.
-fn reopen(directory: &Directory, segment: u64) -> io::Result<(File, Mark)> {
+fn reopen(directory: &Directory, segment: u64) -> io::Result<(File, WrittenEnd)> {
     let mut file = directory.append_to(segment)?;
     let mut content = Vec::new();
     file.read_to_end(&mut content)?;
@@ -134,5 +134,5 @@ fn reopen(directory: &Directory, segment: u64) -> io::Result<(File, Mark)> {
         file.set_len(length as u64)?;
     }
     let lines = content[..length].iter().filter(|byte| **byte == b'\n').count() as u64;
-    Ok((file, Mark { segment, length: length as u64, next: segment + lines }))
+    Ok((file, WrittenEnd { segment, length: length as u64, next: segment + lines }))
 }

@@ -1,8 +1,8 @@
 //! Collections and indexes, made in order and noted when done.
 //!
-//! Every step may run again without harm: two instances that start at once, or one that is killed
-//! between a step and its note, do no damage. A step that was released is never changed; what is
-//! to be otherwise is a new step.
+//! Every migration may run again without harm: two instances that start at once, or one that is killed
+//! between a migration and its note, do no damage. A migration that was released is never changed; what is
+//! to be otherwise is a new migration.
 
 use anyhow::Context as _;
 use mongodb::{
@@ -18,18 +18,18 @@ const NOTES: &str = "migrations";
 /// For how long answers to repeated requests are kept.
 const REPLAYS_KEPT: Duration = Duration::from_secs(72 * 3_600);
 
-struct Step {
+struct Migration {
     name: &'static str,
     collection: &'static str,
     indexes: fn() -> Vec<IndexModel>,
 }
 
-const STEPS: &[Step] = &[
-    Step { name: "0001 urls", collection: "urls", indexes: urls },
-    Step { name: "0002 idempotency_keys", collection: "idempotency_keys", indexes: replays },
-    Step { name: "0003 visitor_salts", collection: "visitor_salts", indexes: salts },
-    Step { name: "0004 click_progress", collection: "click_progress", indexes: Vec::new },
-    Step { name: "0005 disablings", collection: "disablings", indexes: disablings },
+const MIGRATIONS: &[Migration] = &[
+    Migration { name: "0001 urls", collection: "urls", indexes: urls },
+    Migration { name: "0002 idempotency_keys", collection: "idempotency_keys", indexes: replays },
+    Migration { name: "0003 visitor_salts", collection: "visitor_salts", indexes: salts },
+    Migration { name: "0004 click_progress", collection: "click_progress", indexes: Vec::new },
+    Migration { name: "0005 disablings", collection: "disablings", indexes: disablings },
 ];
 
 /// Codes are unique for ever. Lists go by owner, newest first, with or without a tag; searches
@@ -66,28 +66,28 @@ fn index(keys: Document, options: IndexOptions) -> IndexModel {
 /// Fails when the database is away or the login may not make collections.
 pub async fn run(database: Database) -> anyhow::Result<()> {
     let notes: Collection<Document> = database.collection(NOTES);
-    for step in STEPS {
-        if notes.find_one(doc! { "_id": step.name }).await?.is_some() {
+    for migration in MIGRATIONS {
+        if notes.find_one(doc! { "_id": migration.name }).await?.is_some() {
             continue;
         }
-        apply(&database, step).await.with_context(|| format!("migration {} failed", step.name))?;
+        apply(&database, migration).await.with_context(|| format!("migration {} failed", migration.name))?;
         let note = doc! { "$setOnInsert": { "done_at": DateTime::now() } };
-        notes.update_one(doc! { "_id": step.name }, note).upsert(true).await?;
-        tracing::info!(migration.name = step.name, "A migration is done.");
+        notes.update_one(doc! { "_id": migration.name }, note).upsert(true).await?;
+        tracing::info!(migration.name = migration.name, "A migration is done.");
     }
     Ok(())
 }
 
-async fn apply(database: &Database, step: &Step) -> anyhow::Result<()> {
+async fn apply(database: &Database, migration: &Migration) -> anyhow::Result<()> {
     /// The code of MongoDB's complaint that a collection exists.
     const EXISTS: i32 = 48;
-    match database.create_collection(step.collection).await {
+    match database.create_collection(migration.collection).await {
         Err(error) if matches!(&*error.kind, ErrorKind::Command(refusal) if refusal.code == EXISTS) => {}
         outcome => outcome?,
     }
-    let indexes = (step.indexes)();
+    let indexes = (migration.indexes)();
     if !indexes.is_empty() {
-        database.collection::<Document>(step.collection).create_indexes(indexes).await?;
+        database.collection::<Document>(migration.collection).create_indexes(indexes).await?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What the ingester knows of how far it is behind.
 #[derive(Default)]
-pub(super) struct Tide(Mutex<State>);
+pub(super) struct IngestProgress(Mutex<State>);
 
 #[derive(Default)]
 struct State {
@@ -14,7 +14,7 @@ struct State {
     as_of: Option<DateTime<Utc>>,
 }
 
-impl Tide {
+impl IngestProgress {
     /// Notes that ingestion begins anew: nothing is on its way.
     pub(super) fn begin(&self) {
         self.lock().open = 0;
@@ -59,17 +59,17 @@ mod tests {
 
     #[test]
     fn a_calm_stream_makes_nothing_certain_while_a_block_is_open() {
-        let (tide, now) = (Tide::default(), Utc::now());
+        let (progress, now) = (IngestProgress::default(), Utc::now());
         let ago = |seconds| Some(now - TimeDelta::seconds(seconds));
-        tide.opened();
-        tide.calm(now);
-        assert_eq!(tide.as_of(), None);
-        tide.stored(ago(60));
-        assert_eq!(tide.as_of(), ago(60));
-        tide.calm(now);
-        assert_eq!(tide.as_of(), Some(now));
-        tide.opened();
-        tide.stored(ago(30));
-        assert_eq!(tide.as_of(), Some(now), "it never goes back");
+        progress.opened();
+        progress.calm(now);
+        assert_eq!(progress.as_of(), None);
+        progress.stored(ago(60));
+        assert_eq!(progress.as_of(), ago(60));
+        progress.calm(now);
+        assert_eq!(progress.as_of(), Some(now));
+        progress.opened();
+        progress.stored(ago(30));
+        assert_eq!(progress.as_of(), Some(now), "it never goes back");
     }
 }
