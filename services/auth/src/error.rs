@@ -55,21 +55,21 @@ impl From<Error> for Failure {
         match error {
             Error::EmailTaken => Self::new(Code::EmailTaken, "An account with this e-mail exists: log in instead."),
             Error::InvalidCredentials => {
-                Self::new(Code::InvalidCredentials, "E-mail and password do not belong together.")
+                Self::new(Code::InvalidCredentials, "Wrong e-mail or password.")
             }
             Error::InvalidClient => {
-                Self::new(Code::InvalidClient, "The service's name and secret do not belong together.")
+                Self::new(Code::InvalidClient, "Unknown service, or wrong secret.")
             }
             Error::InvalidRefreshToken | Error::RefreshTokenReused => {
-                Self::new(Code::InvalidRefreshToken, "The session is over: log in again.")
+                Self::new(Code::InvalidRefreshToken, "The session has ended: log in again.")
             }
-            Error::CallerGone => Self::new(Code::InvalidToken, "The session of this token is over: log in again."),
+            Error::CallerGone => Self::new(Code::InvalidToken, "The session of this token has ended: log in again."),
             Error::Field { field, message } => Self::field(field, message),
             Error::Limited { retry_after } => {
-                Self::new(Code::RateLimited, "There were too many attempts: wait a little.").retry_after(retry_after)
+                Self::new(Code::RateLimited, "Too many attempts: try again after the time in Retry-After.").retry_after(retry_after)
             }
             Error::Busy => {
-                Self::new(Code::Overloaded, "Too many log-ins are under way.").retry_after(Duration::from_secs(2))
+                Self::new(Code::Overloaded, "Too many log-ins at the moment: try again in a few seconds.").retry_after(Duration::from_secs(2))
             }
             Error::Store(cause) => postgres::failure(cause),
             Error::Internal(cause) => postgres::failure(cause),

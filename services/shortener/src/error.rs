@@ -53,15 +53,15 @@ impl Error {
             }
             Self::Cursor(refused) => refused.into(),
             Self::CodeTaken => Failure::new(Code::CodeTaken, "A link has or had this code. Choose another."),
-            Self::NotFound => Failure::new(Code::NotFound, "You have no such link."),
+            Self::NotFound => Failure::new(Code::NotFound, "You have no link with this code."),
             Self::Conflict => Failure::new(Code::Conflict, "The link was changed meanwhile. Read it again."),
-            Self::Leaving => Failure::new(Code::Conflict, "Your account is being deleted: it makes no more links."),
+            Self::Leaving => Failure::new(Code::Conflict, "Your account is being deleted: you cannot create links any more."),
             Self::IdempotencyMismatch => {
-                Failure::new(Code::IdempotencyMismatch, "This Idempotency-Key came before, with another body.")
+                Failure::new(Code::IdempotencyMismatch, "This Idempotency-Key was used with another body: choose a new key.")
             }
             Self::IdempotencyInProgress => Failure::new(
                 Code::IdempotencyInProgress,
-                "The first request with this Idempotency-Key has not ended yet.",
+                "The first request with this Idempotency-Key is still running: try again in a second.",
             )
             .retry_after(std::time::Duration::from_secs(1)),
             Self::Store(cause) => mongo::failure(cause),

@@ -59,7 +59,7 @@ pub(super) async fn listen(
         .live
         .listen()
         .await
-        .map_err(|error| Failure::unavailable("Live clicks cannot be told at the moment.", error))?;
+        .map_err(|error| Failure::unavailable("Live clicks are not available at the moment: try again.", error))?;
     let include_bots = wanted.include_bots;
     let events =
         BroadcastStream::new(clicks).filter_map(move |click| future::ready(tell(click, link, &code, include_bots)));

@@ -83,7 +83,7 @@ impl Password {
             return Err("must not be the e-mail");
         }
         if WORST.contains(&&*lower) || is_monotonous(&lower) {
-            return Err("is one of the passwords that are tried first");
+            return Err("is too common: choose another password");
         }
         Ok(Self(text))
     }

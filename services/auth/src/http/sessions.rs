@@ -65,7 +65,7 @@ pub(super) async fn refresh(
 #[utoipa::path(
     post, path = "/v1/sessions/revoke", tag = "sessions", request_body = RefreshToken,
     responses(
-        (status = 204, description = "The session is over."),
+        (status = 204, description = "The session has ended."),
         (status = 400, description = "`validation_failed`, with the fields, or `malformed_request`.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`payload_too_large`.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`.", body = Problem, content_type = "application/problem+json"),

@@ -125,6 +125,6 @@ pub(super) async fn delete_account(
     ),
 )]
 pub(super) async fn deletion(State(accounts): State<Accounts>, caller: Caller) -> Result<Json<Deletion>, Failure> {
-    let none = || Failure::new(Code::NotFound, "No deletion of this account was asked for.");
+    let none = || Failure::new(Code::NotFound, "There is no deletion of this account.");
     Ok(Json(accounts.deletion(&caller).await?.ok_or_else(none)?))
 }

@@ -62,7 +62,7 @@ impl Title {
             return Err(format!("must have at most {LONGEST_TITLE} characters"));
         }
         if text.chars().any(char::is_control) {
-            return Err("must not hold control characters".to_owned());
+            return Err("must not contain control characters".to_owned());
         }
         Ok((!is_blank(text)).then(|| Self(text.to_owned())))
     }
@@ -84,13 +84,13 @@ impl Tags {
                 return Err(format!("each must have 1 to {LONGEST_TAG} characters"));
             }
             if tag.chars().any(char::is_control) {
-                return Err("must not hold control characters".to_owned());
+                return Err("must not contain control characters".to_owned());
             }
             if kept.iter().any(|known| known == tag) {
                 continue;
             }
             if kept.len() == MOST_TAGS {
-                return Err(format!("must be at most {MOST_TAGS}"));
+                return Err(format!("must have at most {MOST_TAGS} tags"));
             }
             kept.push(tag.to_owned());
         }

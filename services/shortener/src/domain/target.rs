@@ -57,7 +57,7 @@ pub enum TargetError {
     #[error("must begin with http:// or https://")]
     Scheme,
     /// A user name or password.
-    #[error("must not hold a user name or password")]
+    #[error("must not contain a user name or password")]
     Credentials,
     /// Would lead back to us.
     #[error("must not lead to this service itself")]

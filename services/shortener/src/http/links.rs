@@ -69,7 +69,7 @@ pub(super) async fn create_many(
     Json(body): Json<CreateLinks>,
 ) -> Result<Json<CreateLinksResults>, Failure> {
     if !(1..=BULK_LIMIT).contains(&body.links.len()) {
-        return Err(Failure::field("links", format!("must be 1 to {BULK_LIMIT}")));
+        return Err(Failure::field("links", format!("must have 1 to {BULK_LIMIT} entries")));
     }
     let results = catalogue.create_many(caller.user_id, &body.links).await?;
     log_fields::add("links.asked", results.len());
@@ -114,7 +114,7 @@ pub(super) async fn batch(
     Json(body): Json<LinksBatch>,
 ) -> Result<Response, Failure> {
     if !(1..=BATCH_LIMIT).contains(&(body.codes.len() + body.ids.len())) {
-        return Err(Failure::field("codes", format!("must be 1 to {BATCH_LIMIT}, with the ids")));
+        return Err(Failure::field("codes", format!("must have 1 to {BATCH_LIMIT} entries, together with the ids")));
     }
     // What cannot be a code names no link.
     let codes: Vec<ShortCode> = body.codes.iter().filter_map(|code| ShortCode::parse(code).ok()).collect();

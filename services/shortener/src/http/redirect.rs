@@ -131,7 +131,7 @@ impl Redirects {
         let (headers, uri) = (request.headers(), request.uri());
         let is_click = request.method() != Method::HEAD;
         let found = match is_fetched_ahead(headers) {
-            true => Err(Failure::new(Code::Forbidden, "Short links are not fetched ahead of a visit.")),
+            true => Err(Failure::new(Code::Forbidden, "Short links must not be fetched ahead of a visit.")),
             false => self.lead(address, headers, uri, is_click).await,
         };
         let response = match found {
@@ -224,13 +224,13 @@ impl Redirects {
         self.spool
             .append(&line)
             .map(drop)
-            .map_err(|error| self.refuse("Clicks cannot be counted at the moment.", error.into()))
+            .map_err(|error| self.refuse("Clicks cannot be counted at the moment: try again.", error.into()))
     }
 
     #[cold]
     fn unknown(&self) -> Failure {
         self.metrics.unknown.increment(1);
-        Failure::new(Code::NotFound, "No link has this code.")
+        Failure::new(Code::NotFound, "Unknown link code.")
     }
 
     #[cold]
