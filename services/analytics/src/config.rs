@@ -10,10 +10,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, Deserialize, Validate)]
 #[garde(allow_unvalidated)]
 pub struct Config {
-    /// The database.
     #[garde(dive)]
     pub clickhouse: Clickhouse,
-    /// The broker.
     pub amqp: Amqp,
     /// How clicks are ingested.
     #[garde(dive)]
@@ -27,13 +25,10 @@ pub struct Config {
 pub struct Clickhouse {
     /// `http://host:port`.
     pub url: url::Url,
-    /// The database's name.
     #[garde(length(min = 1))]
     pub database: String,
-    /// The login.
     #[garde(length(min = 1))]
     pub user: String,
-    /// Its password.
     pub password: SecretString,
 }
 
@@ -58,7 +53,6 @@ impl Default for Ingest {
 
 impl Ingest {
     /// How long a block is gathered while clicks flow.
-    #[must_use]
     pub fn patience(&self) -> Duration {
         Duration::from_millis(self.block_ms)
     }

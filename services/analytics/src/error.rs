@@ -8,10 +8,15 @@ use std::time::Duration;
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) => Failure::unavailable("Statistics are not available at the moment: try again.", error),
-            StoreError::Busy(_) => Failure::new(Code::Overloaded, "Too many statistics are asked for at the moment: try again in a few seconds.")
-                .retry_after(Duration::from_secs(2))
-                .caused_by(error),
+            StoreError::Unavailable(_) => {
+                Failure::unavailable("Statistics are not available at the moment: try again.", error)
+            }
+            StoreError::Busy(_) => Failure::new(
+                Code::Overloaded,
+                "Too many statistics are asked for at the moment: try again in a few seconds.",
+            )
+            .retry_after(Duration::from_secs(2))
+            .caused_by(error),
             StoreError::Refused(_) => Failure::internal(error),
         }
     }

@@ -26,7 +26,6 @@ use messaging::{AppMessaging as _, MemoryState};
 use std::sync::Arc;
 use store::Database;
 
-/// The service.
 pub struct Analytics;
 
 impl Service for Analytics {

@@ -18,9 +18,6 @@ pub struct FacetCounts {
 
 impl FacetCounts {
     /// Counts, in one query whatever the number of links and facets.
-    ///
-    /// # Errors
-    /// Fails when ClickHouse is away or too busy.
     pub async fn gather(database: &Database, scope: &Scope, span: &Span, counts: &[Count]) -> Result<Self, StoreError> {
         Ok(Self::new(database.count(scope, span, counts).await?))
     }
@@ -34,7 +31,6 @@ impl FacetCounts {
     }
 
     /// The values of every facet of a link.
-    #[must_use]
     pub fn of(&self, link: Uuid, counts: &[Count]) -> Vec<FacetValue> {
         let values = counts.iter().enumerate().map(|(index, count)| {
             let rows = self.by_place.get(&(link, place(index, count)));

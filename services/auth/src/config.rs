@@ -12,9 +12,7 @@ use std::{collections::BTreeMap, time::Duration};
 #[derive(Debug, Clone, Deserialize, Validate)]
 #[garde(allow_unvalidated)]
 pub struct Config {
-    /// The database.
     pub postgres: Postgres,
-    /// The broker.
     pub amqp: Amqp,
     /// The keys that sign access tokens.
     #[garde(dive)]
@@ -127,7 +125,6 @@ pub struct Limits {
     /// Wrong secrets for one service, existing or not, from one address.
     #[garde(dive)]
     pub service_per_pair: Limit,
-    /// Registrations by one address.
     #[garde(dive)]
     pub register_per_address: Limit,
     /// Registrations with one e-mail.
@@ -135,10 +132,8 @@ pub struct Limits {
     pub register_per_account: Limit,
 }
 
-/// One limit.
 #[derive(Debug, Clone, Copy, Deserialize, Validate)]
 pub struct Limit {
-    /// How many attempts.
     #[garde(range(min = 1, max = 10_000_000))]
     pub attempts: u32,
     /// In how many seconds.
@@ -172,7 +167,6 @@ pub struct BootstrapOperator {
 
 impl Keys {
     /// How often each process reads the keys again.
-    #[must_use]
     pub fn reload(&self) -> Duration {
         Duration::from_secs(self.reload_seconds.into())
     }
@@ -207,19 +201,16 @@ impl Default for Limits {
 
 impl Tokens {
     /// The life of an access token.
-    #[must_use]
     pub fn access(&self) -> TimeDelta {
         TimeDelta::seconds(self.access_seconds.into())
     }
 
     /// The longest life of an access token.
-    #[must_use]
     pub fn longest(&self) -> TimeDelta {
         TimeDelta::seconds(self.access_seconds.max(self.service_seconds).into())
     }
 
     /// The life of a refresh token.
-    #[must_use]
     pub fn refresh(&self) -> TimeDelta {
         TimeDelta::hours(self.refresh_hours.into())
     }

@@ -28,7 +28,6 @@ pub enum Error {
     /// A field is not acceptable, and only the use case could tell.
     #[error("{field} {message}")]
     Field {
-        /// The field's name.
         field: &'static str,
         /// What is wrong with it, for a person.
         message: &'static str,
@@ -54,23 +53,19 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             Error::EmailTaken => Self::new(Code::EmailTaken, "An account with this e-mail exists: log in instead."),
-            Error::InvalidCredentials => {
-                Self::new(Code::InvalidCredentials, "Wrong e-mail or password.")
-            }
-            Error::InvalidClient => {
-                Self::new(Code::InvalidClient, "Unknown service, or wrong secret.")
-            }
+            Error::InvalidCredentials => Self::new(Code::InvalidCredentials, "Wrong e-mail or password."),
+            Error::InvalidClient => Self::new(Code::InvalidClient, "Unknown service, or wrong secret."),
             Error::InvalidRefreshToken | Error::RefreshTokenReused => {
                 Self::new(Code::InvalidRefreshToken, "The session has ended: log in again.")
             }
             Error::CallerGone => Self::new(Code::InvalidToken, "The session of this token has ended: log in again."),
             Error::Field { field, message } => Self::field(field, message),
             Error::Limited { retry_after } => {
-                Self::new(Code::RateLimited, "Too many attempts: try again after the time in Retry-After.").retry_after(retry_after)
+                Self::new(Code::RateLimited, "Too many attempts: try again after the time in Retry-After.")
+                    .retry_after(retry_after)
             }
-            Error::Busy => {
-                Self::new(Code::Overloaded, "Too many log-ins at the moment: try again in a few seconds.").retry_after(Duration::from_secs(2))
-            }
+            Error::Busy => Self::new(Code::Overloaded, "Too many log-ins at the moment: try again in a few seconds.")
+                .retry_after(Duration::from_secs(2)),
             Error::Store(cause) => postgres::failure(cause),
             Error::Internal(cause) => postgres::failure(cause),
         }

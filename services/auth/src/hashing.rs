@@ -46,7 +46,6 @@ struct Inner {
     computed: AtomicU64,
 }
 
-/// What verifying told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordCheck {
     /// The password is right.
@@ -122,7 +121,6 @@ impl Hasher {
     }
 
     /// How many hashes were computed so far: the work that a request causes, without a clock.
-    #[must_use]
     pub fn computed(&self) -> u64 {
         self.inner.computed.load(Ordering::SeqCst)
     }

@@ -33,7 +33,6 @@ use postgres::AppPostgres as _;
 use saga::AppSagas as _;
 use std::time::Duration;
 
-/// The service.
 pub struct Auth;
 
 impl Service for Auth {

@@ -26,7 +26,6 @@ pub struct Limiter {
     key: hmac::Key,
 }
 
-/// What is limited.
 #[derive(Debug, Clone, Copy)]
 pub enum Attempt<'a> {
     /// A log-in from an address, to any account that is strange to it.
@@ -49,7 +48,6 @@ pub enum Attempt<'a> {
 
 impl Limiter {
     /// Makes a limiter; `secret` keys the digests under which attempts are stored.
-    #[must_use]
     pub fn new(db: Db, limits: config::Limits, secret: &[u8]) -> Self {
         let root = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let derived = hmac::sign(&root, b"auth: subjects of attempts");
@@ -82,9 +80,6 @@ impl Limiter {
     }
 
     /// Remembers that the account was logged in to from the address.
-    ///
-    /// # Errors
-    /// Fails when the database does.
     pub async fn let_in(
         &self,
         connection: &mut PgConnection,

@@ -16,8 +16,6 @@ pub const CONSUMER: &str = "shortener.accounts";
 /// How long one command may take: an owner may have very many links.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// The consumer.
-#[must_use]
 pub fn consumer(catalogue: Catalogue) -> Registration<Accounts> {
     Subscription::to_commands(CONSUMER, [DisableLinks::TYPE, EnableLinks::TYPE])
         .partitions(1)

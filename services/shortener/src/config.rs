@@ -17,7 +17,6 @@ pub struct Config {
     pub redis: Redis,
     /// Where events and clicks go.
     pub amqp: Amqp,
-    /// Links.
     #[serde(default)]
     pub links: Links,
     /// The clicks that are not shipped yet.
@@ -32,7 +31,6 @@ pub struct Config {
     pub geoip: Geoip,
 }
 
-/// Links.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 pub struct Links {
@@ -54,7 +52,6 @@ impl Default for Links {
 impl Links {
     /// Which targets links may have. A public address with a port of its own stands for that port
     /// alone: other ports of the machine may be somebody else's.
-    #[must_use]
     pub fn policy(&self) -> TargetPolicy {
         let host = self.public_url.host().map(|host| host.to_string()).unwrap_or_default();
         let own = self.public_url.port().map_or(host.clone(), |port| format!("{host}:{port}"));
@@ -108,7 +105,6 @@ fn sync_interval_ms() -> u64 {
 
 impl Spool {
     /// The time between two syncs to disk.
-    #[must_use]
     pub fn sync_interval(&self) -> Duration {
         Duration::from_millis(self.sync_interval_ms)
     }

@@ -41,7 +41,6 @@ pub enum Error {
 
 impl Error {
     /// The problem's fields, each with `prefix` before its name.
-    #[must_use]
     pub fn into_failure(self, prefix: &str) -> Failure {
         match self {
             Self::Refused(refusals) => {
@@ -55,10 +54,13 @@ impl Error {
             Self::CodeTaken => Failure::new(Code::CodeTaken, "A link has or had this code. Choose another."),
             Self::NotFound => Failure::new(Code::NotFound, "You have no link with this code."),
             Self::Conflict => Failure::new(Code::Conflict, "The link was changed meanwhile. Read it again."),
-            Self::Leaving => Failure::new(Code::Conflict, "Your account is being deleted: you cannot create links any more."),
-            Self::IdempotencyMismatch => {
-                Failure::new(Code::IdempotencyMismatch, "This Idempotency-Key was used with another body: choose a new key.")
+            Self::Leaving => {
+                Failure::new(Code::Conflict, "Your account is being deleted: you cannot create links any more.")
             }
+            Self::IdempotencyMismatch => Failure::new(
+                Code::IdempotencyMismatch,
+                "This Idempotency-Key was used with another body: choose a new key.",
+            ),
             Self::IdempotencyInProgress => Failure::new(
                 Code::IdempotencyInProgress,
                 "The first request with this Idempotency-Key is still running: try again in a second.",

@@ -36,7 +36,6 @@ use std::sync::Arc;
 use store::{Store, migrations};
 use visitor::{Countries, Keeper, Visitors};
 
-/// The service.
 pub struct Shortener;
 
 impl Service for Shortener {

@@ -43,7 +43,6 @@ pub struct Redirects {
 
 impl Redirects {
     /// Registers the metrics.
-    #[must_use]
     pub fn new() -> Self {
         let of = |outcome: &'static str| counter!(REDIRECTS, "outcome" => outcome);
         Self {
@@ -78,7 +77,6 @@ pub struct Lookups {
 
 impl Lookups {
     /// Registers the metrics.
-    #[must_use]
     pub fn new() -> Self {
         let of = |source: &'static str| counter!(LOOKUPS, "source" => source);
         Self { process: of("process"), redis: of("redis"), mongo: of("mongo"), stale: of("stale") }
@@ -107,7 +105,6 @@ pub struct Spools {
 
 impl Spools {
     /// Registers the metrics.
-    #[must_use]
     pub fn new() -> Self {
         Self {
             pending: gauge!(SPOOL_PENDING),

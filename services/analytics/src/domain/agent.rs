@@ -57,7 +57,6 @@ impl Default for Agents {
 }
 
 impl Agents {
-    /// Classifies a header.
     pub fn classify(&self, header: Option<&str>) -> Arc<Agent> {
         let header = header.unwrap_or_default();
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);

@@ -26,7 +26,6 @@ pub struct CountedClick {
     pub country: String,
     /// The language's subtag, or `unknown`.
     pub language: String,
-    /// What clicked.
     pub agent: Arc<Agent>,
 }
 

@@ -12,7 +12,6 @@ pub mod window;
 const LONGEST_CODE: usize = 32;
 
 /// Whether text can be a short code at all. What cannot is never asked of the database: the text of a query has a limit.
-#[must_use]
 pub fn is_code(text: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     (1..=LONGEST_CODE).contains(&text.len()) && text.bytes().all(is_allowed)

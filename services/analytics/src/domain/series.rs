@@ -29,7 +29,6 @@ pub fn points(span: &Span, granularity: Granularity) -> Result<Vec<DateTime<Utc>
 }
 
 /// Puts what was counted, by the point's second, onto the points; points without clicks are zero.
-#[must_use]
 pub fn fill(points: &[DateTime<Utc>], counted: &HashMap<i64, Totals>) -> Vec<StatsPoint> {
     let filled = points.iter().map(|at| {
         let totals = counted.get(&at.timestamp()).copied().unwrap_or_default();

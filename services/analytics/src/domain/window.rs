@@ -7,7 +7,6 @@ use contracts::rest::analytics::Window;
 
 /// The span when the request names no beginning.
 const USUAL: TimeDelta = TimeDelta::days(30);
-/// The longest span.
 const LONGEST: TimeDelta = TimeDelta::days(400);
 
 /// A span of time in a zone, parsed from a [`Window`]: `from` is before `to`, both in whole milliseconds.
@@ -55,7 +54,6 @@ impl Span {
     }
 
     /// The span of equal length right before this one.
-    #[must_use]
     pub fn previous(&self) -> Self {
         Self { from: self.from - (self.to - self.from), to: self.from, ..self.clone() }
     }

@@ -20,7 +20,6 @@ use uuid::Uuid;
 pub const CONSUMER: &str = "analytics.accounts";
 
 /// The consumer of commands.
-#[must_use]
 pub fn consumer(broker: &Broker, database: Database) -> Registration<Accounts> {
     Subscription::to_commands(CONSUMER, [DetachStatistics::TYPE, AttachStatistics::TYPE])
         .partitions(1)

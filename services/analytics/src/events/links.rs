@@ -21,7 +21,6 @@ const PARTITIONS: u16 = 8;
 const AT_ONCE: usize = 500;
 
 /// The consumer. It begins with the links that were made before its queues existed.
-#[must_use]
 pub fn consumer(database: Database) -> Registration<Links> {
     Subscription::new(CONSUMER, [UrlCreated::TYPE, UrlUpdated::TYPE, UrlDeleted::TYPE])
         .partitions(PARTITIONS)

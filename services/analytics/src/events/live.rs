@@ -28,9 +28,7 @@ const CHECK_EVERY: Duration = Duration::from_secs(1);
 /// A click as it happens.
 #[derive(Debug, Clone)]
 pub struct LiveClick {
-    /// The link.
     pub url_id: Uuid,
-    /// The click.
     pub click: CountedClick,
 }
 
@@ -49,7 +47,6 @@ struct Inner {
 
 impl Live {
     /// Names the broker; reads nothing yet.
-    #[must_use]
     pub fn new(broker: Broker, agents: Arc<Agents>) -> Self {
         Self { inner: Arc::new(Inner { broker, agents, sender: Mutex::default() }) }
     }

@@ -73,7 +73,6 @@ struct Resumption {
 
 impl Ingester {
     /// Makes an ingester; [`run`](Self::run) starts it.
-    #[must_use]
     pub fn new(database: Database, broker: Broker, agents: Arc<Agents>, limits: Ingest) -> Self {
         Self { database, broker, agents, limits }
     }

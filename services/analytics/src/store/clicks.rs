@@ -16,7 +16,6 @@ const SETTLE_LIMIT: Duration = Duration::from_secs(10);
 /// A click as it is stored.
 #[derive(Debug, Clone, Row, Serialize)]
 pub struct NewClick {
-    /// The link.
     #[serde(with = "clickhouse::serde::uuid")]
     pub url_id: Uuid,
     /// When, in milliseconds since the Unix epoch.
@@ -29,7 +28,6 @@ pub struct NewClick {
     pub country: String,
     /// The language's subtag, or `unknown`.
     pub language: String,
-    /// The browser's name.
     #[serde(serialize_with = "shared")]
     pub browser: Arc<Agent>,
     /// The operating system's name.
@@ -71,7 +69,6 @@ pub struct Progress {
 pub struct Last {
     /// The place of its batch in the stream; the batch ends with it.
     pub offset: u64,
-    /// Its spool.
     pub spool: Uuid,
     /// Its place in the spool.
     pub sequence: u64,
@@ -88,9 +85,6 @@ struct ProgressRow {
 
 impl Database {
     /// Reads how far ingestion has come.
-    ///
-    /// # Errors
-    /// Fails when ClickHouse is away.
     pub async fn progress(&self) -> Result<Progress, StoreError> {
         let query = self.client.query_raw(
             "SELECT spool_id, stream_epoch, max(spool_sequence) AS sequence, max(stream_offset) AS offset \
@@ -109,9 +103,6 @@ impl Database {
     }
 
     /// Reads the last offset of an epoch of which rows are stored.
-    ///
-    /// # Errors
-    /// Fails when ClickHouse is away.
     pub async fn last_offset(&self, epoch: u32) -> Result<Option<u64>, StoreError> {
         let sql = format!("SELECT max(stream_offset) FROM clicks WHERE stream_epoch = {epoch} GROUP BY stream_epoch");
         Ok(self.rows::<u64>("last offset", self.client.query_raw(&sql)).await?.first().copied())

@@ -34,18 +34,12 @@ struct Reached {
 
 impl Database {
     /// Brings an owner's statistics to a stage, for a saga.
-    ///
-    /// # Errors
-    /// Fails when ClickHouse did not confirm.
     pub async fn bring_to(&self, owner: Uuid, saga_id: Uuid, stage: Stage) -> Result<(), StoreError> {
         let row = Detachment { auth_user_id: owner, saga_id, stage: stage as u8 };
         self.insert("statistics_detachments", &[row]).await
     }
 
     /// Whether a saga has brought an owner's statistics back: it can hide them no more.
-    ///
-    /// # Errors
-    /// Fails when ClickHouse is away.
     pub async fn is_attached_again(&self, owner: Uuid, saga_id: Uuid) -> Result<bool, StoreError> {
         let query = self
             .client

@@ -13,20 +13,14 @@ const EXPORT_SECONDS: u32 = 600;
 /// A click as it is told: nothing in it leads to the visitor.
 #[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
 pub struct ToldClick {
-    /// When.
     #[serde(with = "clickhouse::serde::chrono::datetime64::millis")]
     pub clicked_at: DateTime<Utc>,
     /// The host that the visitor came from.
     pub referrer: String,
-    /// The country.
     pub country: String,
-    /// The language.
     pub language: String,
-    /// The browser.
     pub browser: String,
-    /// The operating system.
     pub operating_system: String,
-    /// The device.
     pub device: String,
     /// Whether a bot clicked.
     pub is_bot: bool,

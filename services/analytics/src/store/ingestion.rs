@@ -13,9 +13,6 @@ struct AsOfRow {
 
 impl Database {
     /// Reads until when clicks are certainly counted: the Unix epoch when nobody has said.
-    ///
-    /// # Errors
-    /// Fails when ClickHouse is away.
     pub async fn as_of(&self) -> Result<DateTime<Utc>, StoreError> {
         let query = self.client.query_raw("SELECT toUnixTimestamp64Milli(max(as_of)) FROM ingestion");
         let found = self.rows::<i64>("as of", query).await?;
@@ -23,9 +20,6 @@ impl Database {
     }
 
     /// Notes until when clicks are certainly counted.
-    ///
-    /// # Errors
-    /// Fails when ClickHouse is away.
     pub async fn note_as_of(&self, as_of: DateTime<Utc>) -> Result<(), StoreError> {
         self.insert("ingestion", &[AsOfRow { as_of }]).await
     }

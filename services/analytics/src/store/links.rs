@@ -15,19 +15,16 @@ use uuid::Uuid;
 /// One version of a link.
 #[derive(Debug, Clone, PartialEq, Eq, Row, Serialize, Deserialize)]
 pub struct Link {
-    /// The owner.
     #[serde(with = "clickhouse::serde::uuid")]
     pub auth_user_id: Uuid,
     /// The code under which it is reached.
     pub short_code: String,
-    /// The link.
     #[serde(with = "clickhouse::serde::uuid")]
     pub shortener_url_id: Uuid,
     /// Where it leads; empty once deleted.
     pub original_url: String,
     /// The owner's title for it.
     pub title: Option<String>,
-    /// The owner's tags.
     pub tags: Vec<String>,
     /// When it was made, where known.
     #[serde(with = "clickhouse::serde::chrono::datetime64::millis::option")]
@@ -47,18 +44,12 @@ struct Named {
 
 impl Database {
     /// Inserts versions of links, in any order and however often.
-    ///
-    /// # Errors
-    /// Fails when ClickHouse did not confirm.
     pub async fn insert_links(&self, links: &[Link]) -> Result<(), StoreError> {
         self.insert("url_creations", links).await
     }
 
     /// Finds those of the owner's links that have one of these codes: ids by code. None while the owner's statistics
     /// are detached.
-    ///
-    /// # Errors
-    /// Fails when ClickHouse is away.
     pub async fn links_of(&self, owner: Uuid, codes: &[String]) -> Result<BTreeMap<String, Uuid>, StoreError> {
         let query = self
             .client
@@ -88,15 +79,11 @@ struct QueuedLink {
 
 impl Gathering {
     /// Gathers for a database.
-    #[must_use]
     pub fn new(database: Database) -> Self {
         Self { database, waiting: Mutex::default(), turn: tokio::sync::Mutex::default() }
     }
 
     /// Inserts a version of a link, together with all that wait for the insert before.
-    ///
-    /// # Errors
-    /// Fails when ClickHouse did not confirm.
     pub async fn insert(&self, link: Link) -> anyhow::Result<()> {
         let (done, outcome) = oneshot::channel();
         self.lock().push(QueuedLink { link, done });

@@ -79,7 +79,6 @@ const PASSING: [u32; 21] = [
 
 impl Database {
     /// Names a database; opens no connection yet.
-    #[must_use]
     pub fn open(config: &Clickhouse) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECTION));

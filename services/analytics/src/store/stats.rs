@@ -27,14 +27,12 @@ pub enum Scope {
 pub struct CountRow {
     /// What it counts: see [`place`].
     pub facet: u8,
-    /// The link.
     #[serde(with = "clickhouse::serde::uuid")]
     pub url: Uuid,
     /// Where the point begins, in seconds since the Unix epoch; 0 where there are no points.
     pub at: i64,
     /// The dimension's value; empty where there is none.
     pub name: String,
-    /// Redirects answered.
     pub clicks: u64,
     /// Unique visitors; 0 for values of a dimension.
     pub visitors: u64,
@@ -46,9 +44,6 @@ impl Database {
     /// Totals and series come from the projection `quarters` but for the ends of the span that are
     /// not whole quarters of an hour. Visitors are exact up to about 65,000 and estimated within
     /// half a percent beyond (ClickHouse's `uniq`).
-    ///
-    /// # Errors
-    /// Fails when ClickHouse is away or too busy.
     pub async fn count(&self, scope: &Scope, span: &Span, counts: &[Count]) -> Result<Vec<CountRow>, StoreError> {
         let parts = Statement { scope, span }.parts(counts);
         self.rows("stats", self.client.query_raw(&parts.join("\nUNION ALL\n"))).await
@@ -60,7 +55,6 @@ const TOP: u8 = 100;
 
 /// Under which `facet` the numbers of the count with this index are found. Counts of one dimension
 /// share theirs: as many values as the greatest of them wants.
-#[must_use]
 pub fn place(index: usize, count: &Count) -> u8 {
     match count {
         Count::Top(dimension, _) => TOP + *dimension as u8,

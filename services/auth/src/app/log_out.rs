@@ -11,9 +11,6 @@ use crate::{
 impl Accounts {
     /// Ends the session of a refresh token, used or not. What is no session's token needs no end:
     /// logging out twice is as good as once (RFC 7009, section 2.2).
-    ///
-    /// # Errors
-    /// Fails when the database does.
     pub async fn log_out(&self, token: Option<RefreshToken>) -> Result<(), Error> {
         let Some(token) = token else { return Ok(()) };
         let mut tx = self.db.begin().await?;

@@ -36,7 +36,6 @@ pub struct Accounts {
 
 impl Accounts {
     /// Puts together what the use cases need.
-    #[must_use]
     pub fn new(
         db: Db,
         hasher: Hasher,
@@ -50,13 +49,10 @@ impl Accounts {
     }
 
     /// The keys that sign access tokens.
-    #[must_use]
     pub fn keys(&self) -> &Keys {
         &self.keys
     }
 
-    /// What hashes passwords.
-    #[must_use]
     pub fn hasher(&self) -> &Hasher {
         &self.hasher
     }

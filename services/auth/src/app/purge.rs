@@ -15,9 +15,6 @@ impl Accounts {
     /// Drops refresh tokens, sessions, attempts and known networks whose time is over at `now`.
     ///
     /// Used tokens are kept until then: a thief's copy is told from a guess as long as it matters.
-    ///
-    /// # Errors
-    /// Fails when the database does.
     pub async fn purge(&self, now: DateTime<Utc>) -> Result<(), Error> {
         let most = i64::from(BATCH);
         loop {

@@ -16,9 +16,7 @@ use std::net::IpAddr;
 pub struct Registration {
     /// How it is reached.
     pub email: Email,
-    /// Its password.
     pub password: Password,
-    /// Whose it is.
     pub full_name: FullName,
 }
 

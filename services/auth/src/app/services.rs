@@ -31,7 +31,6 @@ struct Inner {
 
 impl Services {
     /// Puts together what the use case needs.
-    #[must_use]
     pub fn new(
         known: BTreeMap<String, ServiceSecrets>,
         tokens: &Tokens,

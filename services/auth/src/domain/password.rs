@@ -89,7 +89,6 @@ impl Password {
     }
 
     /// The password, to be tried or hashed.
-    #[must_use]
     pub fn into_candidate(self) -> Candidate {
         Candidate(self.0)
     }
@@ -127,7 +126,6 @@ impl Candidate {
     }
 
     /// The bytes to be hashed.
-    #[must_use]
     pub fn expose(&self) -> &[u8] {
         self.0.expose_secret().as_bytes()
     }

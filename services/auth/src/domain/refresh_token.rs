@@ -19,7 +19,6 @@ impl RefreshToken {
     ///
     /// # Panics
     /// Panics when the system has no randomness to give, after which no secret could be trusted.
-    #[must_use]
     pub fn generate() -> Self {
         let mut bytes = [0; LENGTH];
         SystemRandom::new().fill(&mut bytes).expect("the system gives randomness");
@@ -27,7 +26,6 @@ impl RefreshToken {
     }
 
     /// Reads a token; nothing when it cannot be one of ours.
-    #[must_use]
     pub fn parse(text: SecretString) -> Option<Self> {
         let decoded = URL_SAFE_NO_PAD.decode(text.expose_secret()).ok()?;
         (decoded.len() == LENGTH).then_some(Self(text))
@@ -35,13 +33,11 @@ impl RefreshToken {
 
     /// What is stored of it: SHA-256. A slow hash would add nothing, as there is no dictionary of
     /// random 256-bit values.
-    #[must_use]
     pub fn digest(&self) -> Vec<u8> {
         digest::digest(&digest::SHA256, self.0.expose_secret().as_bytes()).as_ref().to_vec()
     }
 
     /// The token, for its client.
-    #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }

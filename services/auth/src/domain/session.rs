@@ -13,7 +13,6 @@ pub enum Ended {
 
 impl Ended {
     /// The reason as it is stored and counted.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::LoggedOut => "logged_out",

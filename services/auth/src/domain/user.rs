@@ -16,7 +16,6 @@ pub enum Role {
 
 impl Role {
     /// The role as it stands in tokens, events and the database.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -24,21 +23,17 @@ impl Role {
         }
     }
 
-    /// Reads a role.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         [Self::User, Self::Operator].into_iter().find(|role| role.as_str() == text)
     }
 }
 
-/// An account.
 #[derive(Debug, Clone)]
 pub struct User {
     /// Identifies it for ever: the `sub` of its tokens.
     pub id: Uuid,
     /// How it is reached, and logged in to.
     pub email: Email,
-    /// Whose it is.
     pub full_name: FullName,
     /// What it may do.
     pub roles: Vec<Role>,
@@ -48,7 +43,6 @@ pub struct User {
 
 impl User {
     /// Makes a new account.
-    #[must_use]
     pub fn register(email: Email, full_name: FullName, roles: Vec<Role>) -> Self {
         // Microseconds are what the database keeps: the first answer equals all later ones.
         let created_at = Utc::now().trunc_subsecs(6);
@@ -56,19 +50,16 @@ impl User {
     }
 
     /// The roles as text.
-    #[must_use]
     pub fn role_names(&self) -> Vec<String> {
         self.roles.iter().map(|role| role.as_str().to_owned()).collect()
     }
 
     /// Whether it opens operator routes.
-    #[must_use]
     pub fn is_operator(&self) -> bool {
         self.roles.contains(&Role::Operator)
     }
 
     /// What the world is told of a new account: nothing personal.
-    #[must_use]
     pub fn registered(&self) -> UserRegistered {
         UserRegistered { user_id: self.id, roles: self.role_names(), registered_at: self.created_at }
     }

@@ -60,7 +60,6 @@ pub fn routes(state: State) -> Router {
 }
 
 /// Their description.
-#[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
     described().into_openapi()
 }

@@ -71,13 +71,11 @@ impl Keys {
     }
 
     /// The public keys for this process's own verifier; they follow every change.
-    #[must_use]
     pub fn local(&self) -> LocalKeys {
         self.inner.local.clone()
     }
 
     /// What verifiers fetch. Needs no database.
-    #[must_use]
     pub fn published(&self) -> JsonWebKeySet {
         self.inner.ring.load().set(Utc::now())
     }
@@ -94,9 +92,6 @@ impl Keys {
     }
 
     /// Makes a successor to the newest key, and tells what is published then.
-    ///
-    /// # Errors
-    /// Fails when the database does.
     pub async fn rotate(&self) -> Result<SigningKeys, Error> {
         let now = Utc::now();
         let mut tx = self.inner.db.begin().await?;

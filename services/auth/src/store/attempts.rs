@@ -8,9 +8,6 @@ use sqlx::PgPool;
 /// `due` is how far ahead of the clock the subject's attempts have run; each moves it on by `each`,
 /// and it may run ahead by `ahead` at most. One row lock makes this exact across processes. The
 /// clock is the database's: the only one that all of them share.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn count(
     pool: &PgPool,
     subject: &[u8],
@@ -43,18 +40,12 @@ pub async fn count(
 }
 
 /// Forgets a subject's attempts.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn forget(pool: &PgPool, subject: &[u8]) -> sqlx::Result<()> {
     let query = sqlx::query("DELETE FROM attempts WHERE subject = $1").bind(subject);
     query.execute(pool).await.map(drop)
 }
 
 /// Removes up to `most` subjects that the clock has caught up with; tells how many.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn purge(pool: &PgPool, most: i64) -> sqlx::Result<u64> {
     let purged = sqlx::query(
         "DELETE FROM attempts WHERE subject IN

@@ -15,9 +15,6 @@ pub struct Row {
 
 /// Notes that an account is to be deleted; `false` when its deletion is under way already. Holds off other
 /// requests for the same account until the transaction ends.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn request(connection: &mut PgConnection, user_id: Uuid, saga_id: Uuid) -> sqlx::Result<bool> {
     let noted = sqlx::query(
         "INSERT INTO account_deletions AS known (user_id, saga_id, requested_at) VALUES ($1, $2, now())
@@ -33,9 +30,6 @@ pub async fn request(connection: &mut PgConnection, user_id: Uuid, saga_id: Uuid
 }
 
 /// Notes why the deletion that a saga saw to is refused.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn refuse(connection: &mut PgConnection, saga_id: Uuid, reason: &str) -> sqlx::Result<()> {
     sqlx::query("UPDATE account_deletions SET refused_as = $2 WHERE saga_id = $1")
         .bind(saga_id)
@@ -46,9 +40,6 @@ pub async fn refuse(connection: &mut PgConnection, saga_id: Uuid, reason: &str) 
 }
 
 /// The latest deletion of an account.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn of_user(pool: &PgPool, user_id: Uuid) -> sqlx::Result<Option<Row>> {
     sqlx::query_as("SELECT requested_at, refused_as FROM account_deletions WHERE user_id = $1")
         .bind(user_id)

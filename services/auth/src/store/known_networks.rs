@@ -8,9 +8,6 @@ use uuid::Uuid;
 const KEPT: TimeDelta = TimeDelta::days(90);
 
 /// Notes that an account was logged in to from a network.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn note(connection: &mut PgConnection, subject: &[u8], user_id: Uuid) -> sqlx::Result<()> {
     sqlx::query(
         "INSERT INTO known_networks (subject, user_id, seen_at) VALUES ($1, $2, now())
@@ -24,9 +21,6 @@ pub async fn note(connection: &mut PgConnection, subject: &[u8], user_id: Uuid) 
 }
 
 /// Whether an account was logged in to from a network.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn contains(pool: &PgPool, subject: &[u8]) -> sqlx::Result<bool> {
     sqlx::query_scalar("SELECT EXISTS (SELECT FROM known_networks WHERE subject = $1 AND seen_at > $2)")
         .bind(subject)
@@ -36,18 +30,12 @@ pub async fn contains(pool: &PgPool, subject: &[u8]) -> sqlx::Result<bool> {
 }
 
 /// Forgets every network of an account.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn forget(connection: &mut PgConnection, user_id: Uuid) -> sqlx::Result<()> {
     let query = sqlx::query("DELETE FROM known_networks WHERE user_id = $1").bind(user_id);
     query.execute(connection).await.map(drop)
 }
 
 /// Removes up to `most` networks that were not seen for ninety days; tells how many.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn purge(pool: &PgPool, now: DateTime<Utc>, most: i64) -> sqlx::Result<u64> {
     let purged = sqlx::query(
         "DELETE FROM known_networks WHERE subject IN

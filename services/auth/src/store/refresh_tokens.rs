@@ -8,7 +8,6 @@ use uuid::Uuid;
 pub struct New {
     /// The digest of the token.
     pub token_hash: Vec<u8>,
-    /// Its session.
     pub session_id: Uuid,
     /// The `jti` of the access token beside it.
     pub access_token_id: Uuid,
@@ -29,10 +28,6 @@ pub enum Use {
     Reused,
 }
 
-/// Adds a token.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn insert(connection: &mut PgConnection, new: &New) -> sqlx::Result<()> {
     sqlx::query(
         "INSERT INTO refresh_tokens (token_hash, session_id, access_token_id, created_at, expires_at)
@@ -49,9 +44,6 @@ pub async fn insert(connection: &mut PgConnection, new: &New) -> sqlx::Result<()
 }
 
 /// Uses a token up; its session is locked by the caller. A token that is gone counts as expired.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn use_up(connection: &mut PgConnection, token_hash: &[u8], now: DateTime<Utc>) -> sqlx::Result<Use> {
     let used = sqlx::query(
         "UPDATE refresh_tokens SET used_at = $2
@@ -73,9 +65,6 @@ pub async fn use_up(connection: &mut PgConnection, token_hash: &[u8], now: DateT
 }
 
 /// Removes up to `most` tokens whose time is over, whatever became of their session; tells how many.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn purge(pool: &PgPool, now: DateTime<Utc>, most: i64) -> sqlx::Result<u64> {
     let purged = sqlx::query(
         "DELETE FROM refresh_tokens WHERE token_hash IN

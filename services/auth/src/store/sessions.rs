@@ -5,21 +5,14 @@ use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection, PgPool};
 use uuid::Uuid;
 
-/// A session.
 #[derive(FromRow)]
 pub struct Row {
-    /// Its id.
     pub id: Uuid,
-    /// Whose it is.
     pub user_id: Uuid,
     /// Whether it ended before its time.
     pub is_revoked: bool,
 }
 
-/// Adds a session.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn insert(
     connection: &mut PgConnection,
     id: Uuid,
@@ -40,9 +33,6 @@ pub async fn insert(
 /// The session that a refresh token belongs to, locked.
 ///
 /// The subquery finds the id alone; everything that can change is read under the lock.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn lock_by_token(connection: &mut PgConnection, token_hash: &[u8]) -> sqlx::Result<Option<Row>> {
     sqlx::query_as(
         "SELECT id, user_id, revoked_at IS NOT NULL AS is_revoked FROM sessions
@@ -54,9 +44,6 @@ pub async fn lock_by_token(connection: &mut PgConnection, token_hash: &[u8]) -> 
 }
 
 /// The id of the session in which an access token was issued.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn of_access_token(pool: &PgPool, access_token_id: Uuid, user_id: Uuid) -> sqlx::Result<Option<Uuid>> {
     sqlx::query_scalar(
         "SELECT id FROM sessions
@@ -69,9 +56,6 @@ pub async fn of_access_token(pool: &PgPool, access_token_id: Uuid, user_id: Uuid
 }
 
 /// The session in which an access token was issued, locked.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn lock_by_access_token(
     connection: &mut PgConnection,
     access_token_id: Uuid,
@@ -89,9 +73,6 @@ pub async fn lock_by_access_token(
 }
 
 /// Lets a session live until `expires_at`.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn prolong(connection: &mut PgConnection, id: Uuid, expires_at: DateTime<Utc>) -> sqlx::Result<()> {
     sqlx::query("UPDATE sessions SET expires_at = $2 WHERE id = $1")
         .bind(id)
@@ -102,9 +83,6 @@ pub async fn prolong(connection: &mut PgConnection, id: Uuid, expires_at: DateTi
 }
 
 /// Ends a session, unless it has ended; tells whether it did.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn revoke(connection: &mut PgConnection, id: Uuid, why: Ended) -> sqlx::Result<bool> {
     let ended = sqlx::query(
         "UPDATE sessions SET revoked_at = now(), revoked_because = $2
@@ -118,9 +96,6 @@ pub async fn revoke(connection: &mut PgConnection, id: Uuid, why: Ended) -> sqlx
 }
 
 /// Ends every session of a user but one; tells how many.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn revoke_others(connection: &mut PgConnection, user_id: Uuid, kept: Uuid, why: Ended) -> sqlx::Result<u64> {
     let ended = sqlx::query(
         "UPDATE sessions SET revoked_at = now(), revoked_because = $3
@@ -135,9 +110,6 @@ pub async fn revoke_others(connection: &mut PgConnection, user_id: Uuid, kept: U
 }
 
 /// Removes up to `most` sessions whose time is over, and their tokens; tells how many.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn purge(pool: &PgPool, now: DateTime<Utc>, most: i64) -> sqlx::Result<u64> {
     let purged = sqlx::query(
         "DELETE FROM sessions WHERE id IN

@@ -6,7 +6,6 @@ use sqlx::{FromRow, PgConnection, PgPool};
 /// Taken by whoever changes keys, until the transaction ends ("auth keys" in ASCII).
 const LOCK: i64 = 0x6175_7468_6b65_7973;
 
-/// A key.
 #[derive(FromRow)]
 pub struct Row {
     /// The `kid`.
@@ -17,25 +16,18 @@ pub struct Row {
     pub sealed_key: Option<Vec<u8>>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
-    /// From when on it signs.
     pub signs_from: DateTime<Utc>,
     /// Until when it verifies, once it has a successor.
     pub verifies_until: Option<DateTime<Utc>>,
 }
 
 /// Makes all other processes wait until the transaction ends.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn lock(connection: &mut PgConnection) -> sqlx::Result<()> {
     let query = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK);
     query.execute(connection).await.map(drop)
 }
 
 /// The key without a successor.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn newest(connection: &mut PgConnection) -> sqlx::Result<Option<Row>> {
     sqlx::query_as(
         "SELECT id, public_key, sealed_key, created_at, signs_from, verifies_until
@@ -46,9 +38,6 @@ pub async fn newest(connection: &mut PgConnection) -> sqlx::Result<Option<Row>> 
 }
 
 /// Every key, newest first.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn all(pool: &PgPool) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as(
         "SELECT id, public_key, sealed_key, created_at, signs_from, verifies_until
@@ -78,9 +67,6 @@ pub async fn insert(connection: &mut PgConnection, row: &Row) -> sqlx::Result<()
 }
 
 /// Sets the end of a key that gets a successor.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn retire(
     connection: &mut PgConnection,
     id: &str,
@@ -97,9 +83,6 @@ pub async fn retire(
 }
 
 /// Destroys the private halves of keys that sign no longer.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn destroy_private(connection: &mut PgConnection, now: DateTime<Utc>) -> sqlx::Result<()> {
     sqlx::query("UPDATE signing_keys SET sealed_key = NULL WHERE signs_until <= $1 AND sealed_key IS NOT NULL")
         .bind(now)
@@ -109,9 +92,6 @@ pub async fn destroy_private(connection: &mut PgConnection, now: DateTime<Utc>) 
 }
 
 /// Removes keys of which no valid token is left.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn remove(connection: &mut PgConnection, now: DateTime<Utc>) -> sqlx::Result<()> {
     let query = sqlx::query("DELETE FROM signing_keys WHERE verifies_until <= $1").bind(now);
     query.execute(connection).await.map(drop)

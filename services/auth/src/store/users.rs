@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 /// An account with what decides on its log-ins.
 pub struct Account {
-    /// The account.
     pub user: User,
     /// The PHC string of its password.
     pub password_hash: String,
@@ -72,9 +71,6 @@ pub async fn insert(connection: &mut PgConnection, user: &User, password_hash: &
 }
 
 /// The account with this e-mail.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn by_email(pool: &PgPool, email: &Email) -> sqlx::Result<Option<Account>> {
     let row: Option<Row> = sqlx::query_as(
         "SELECT id, email, full_name, password_hash, password_version, roles, is_active, created_at
@@ -87,9 +83,6 @@ pub async fn by_email(pool: &PgPool, email: &Email) -> sqlx::Result<Option<Accou
 }
 
 /// The account with this id.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn by_id(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Account>> {
     let row: Option<Row> = sqlx::query_as(
         "SELECT id, email, full_name, password_hash, password_version, roles, is_active, created_at
@@ -103,9 +96,6 @@ pub async fn by_id(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Opti
 
 /// Whether the account is active and its password still the one that was verified; holds off
 /// changes of either until the transaction ends.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn hold(connection: &mut PgConnection, id: Uuid, password_version: i64) -> sqlx::Result<bool> {
     let held: Option<bool> =
         sqlx::query_scalar("SELECT is_active FROM users WHERE id = $1 AND password_version = $2 FOR SHARE")
@@ -117,9 +107,6 @@ pub async fn hold(connection: &mut PgConnection, id: Uuid, password_version: i64
 }
 
 /// Changes the password, if it is still the one that was verified.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn change_password(
     connection: &mut PgConnection,
     id: Uuid,
@@ -139,18 +126,12 @@ pub async fn change_password(
 }
 
 /// Deletes an account with its sessions and tokens; `false` when there is none.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn delete(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<bool> {
     let deleted = sqlx::query("DELETE FROM users WHERE id = $1").bind(id).execute(connection).await?;
     Ok(deleted.rows_affected() == 1)
 }
 
 /// Stores another hash of the same password.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn rehash(pool: &PgPool, account: &Account, password_hash: &str) -> sqlx::Result<()> {
     sqlx::query("UPDATE users SET password_hash = $3 WHERE id = $1 AND password_version = $2")
         .bind(account.user.id)

@@ -30,9 +30,6 @@ struct Switch<'a> {
 
 impl Catalogue {
     /// Makes all links of an owner lead nowhere, for a saga, and replies to it. Again, it does what is left.
-    ///
-    /// # Errors
-    /// Fails when the store is away; what was done stays.
     pub async fn disable_all(&self, owner: Uuid, step: StepRef) -> Result<(), Error> {
         let saga = step.saga_id;
         let outcome = if self.store.disablings.begin(owner, saga).await? {
@@ -47,9 +44,6 @@ impl Catalogue {
     }
 
     /// Makes the links lead where they led before the saga disabled them, and replies to it.
-    ///
-    /// # Errors
-    /// Fails when the store is away; what was done stays.
     pub async fn enable_all(&self, owner: Uuid, step: StepRef) -> Result<(), Error> {
         let saga = step.saga_id;
         self.store.disablings.end(owner, saga).await?;

@@ -43,8 +43,6 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// Makes a counter.
-    #[must_use]
     pub fn new(store: Store, broker: Broker) -> Self {
         Self { store, broker }
     }
@@ -112,7 +110,6 @@ impl Counter {
 
 /// What some records of the stream say.
 struct Tally {
-    /// How many records.
     records: usize,
     /// Clicks that were not counted yet, by link.
     clicks: HashMap<Uuid, u64>,

@@ -31,26 +31,22 @@ pub struct Catalogue {
 
 impl Catalogue {
     /// Makes a catalogue; `public_url` is what short addresses begin with, without a `/` at its end.
-    #[must_use]
     pub fn new(store: Store, lookup: Lookup, policy: TargetPolicy, public_url: &str) -> Self {
         let public_url = public_url.trim_end_matches('/').into();
         Self { store, lookup, policy: Arc::new(policy), public_url, generate: ShortCode::generate }
     }
 
     /// Replaces what generates codes, so that collisions can be provoked.
-    #[must_use]
     pub fn with_codes(self, generate: fn(usize) -> ShortCode) -> Self {
         Self { generate, ..self }
     }
 
     /// The short address of a code.
-    #[must_use]
     pub fn short_url(&self, code: ShortCode) -> String {
         format!("{}/{code}", self.public_url)
     }
 
     /// The link as its owner sees it.
-    #[must_use]
     pub fn present(&self, link: &Link) -> rest::Link {
         rest::Link {
             id: link.id,

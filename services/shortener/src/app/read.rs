@@ -26,9 +26,6 @@ impl Catalogue {
     }
 
     /// Those of the links that exist and are the owner's, in no order.
-    ///
-    /// # Errors
-    /// Fails when the store is away.
     pub async fn read_many(&self, owner: Uuid, codes: &[ShortCode], ids: &[Uuid]) -> Result<rest::Links, Error> {
         let links = self.store.links.of_owner_among(owner, codes, ids).await?;
         Ok(rest::Links { items: links.iter().map(|link| self.present(link)).collect() })

@@ -12,7 +12,6 @@ pub const SHORT: usize = 7;
 pub const LONG: usize = 8;
 /// The least length of a code of the owner's choice.
 const LEAST: usize = 3;
-/// The greatest.
 const MOST: usize = 32;
 
 /// Words that are, or may become, addresses of our own; compared without regard to case.
@@ -132,7 +131,6 @@ impl ShortCode {
 
     /// Makes a code of `length` characters that cannot be guessed. Never a reserved word: those
     /// of 7 or 8 letters all hold one that the alphabet lacks, or are drawn again.
-    #[must_use]
     pub fn generate(length: usize) -> Self {
         let mut random = rand::rng();
         loop {
@@ -148,7 +146,6 @@ impl ShortCode {
     }
 
     /// The code as text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.bytes[..usize::from(self.length)]).unwrap_or_default()
     }

@@ -53,9 +53,6 @@ pub struct Title(pub(super) String);
 
 impl Title {
     /// Reads a title; one that shows nothing is none.
-    ///
-    /// # Errors
-    /// Tells what is wrong.
     pub fn parse(text: &str) -> Result<Option<Self>, String> {
         let text = text.trim();
         if text.chars().count() > LONGEST_TITLE {
@@ -74,9 +71,6 @@ pub struct Tags(pub(super) Vec<String>);
 
 impl Tags {
     /// Reads tags; repeated ones count once.
-    ///
-    /// # Errors
-    /// Tells what is wrong.
     pub fn parse(tags: &[String]) -> Result<Self, String> {
         let mut kept: Vec<String> = Vec::with_capacity(tags.len().min(MOST_TAGS));
         for tag in tags.iter().map(|tag| tag.trim()) {
@@ -109,10 +103,6 @@ impl Default for RedirectStatus {
 }
 
 impl RedirectStatus {
-    /// Reads a status.
-    ///
-    /// # Errors
-    /// Tells what is wrong.
     pub fn parse(status: u16) -> Result<Self, &'static str> {
         match status {
             301 | 302 | 307 | 308 => Ok(Self(status)),
@@ -126,10 +116,6 @@ impl RedirectStatus {
 pub struct MaxClicks(pub(super) u64);
 
 impl MaxClicks {
-    /// Reads a limit.
-    ///
-    /// # Errors
-    /// Tells what is wrong.
     pub fn parse(limit: u64) -> Result<Self, String> {
         if (1..=LARGEST_LIMIT).contains(&limit) {
             Ok(Self(limit))

@@ -13,23 +13,18 @@ pub struct Link {
     pub code: ShortCode,
     /// The owner (soft reference to auth's users).
     pub auth_user_id: Uuid,
-    /// Where it leads.
     pub url: String,
-    /// The owner's title.
     pub title: Option<String>,
-    /// The owner's tags.
     pub tags: Vec<String>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it was changed last.
     pub updated_at: DateTime<Utc>,
-    /// From when on it is expired.
     pub expires_at: Option<DateTime<Utc>>,
     /// After how many redirects it is used up.
     pub max_clicks: Option<u64>,
     /// How many of them were granted; exact, and counted only while there is a limit.
     pub used: u64,
-    /// The status of its redirects.
     pub redirect_status: u16,
     /// Whether the query of a request is added to the target's.
     pub forward_query: bool,
@@ -62,7 +57,6 @@ pub enum State {
 
 impl Link {
     /// The link's state at `now`.
-    #[must_use]
     pub fn state(&self, now: DateTime<Utc>) -> State {
         if self.deleted_at.is_some() {
             State::Deleted

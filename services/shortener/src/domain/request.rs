@@ -47,7 +47,6 @@ impl NewLink {
     }
 
     /// Makes the link, under `code`. Times have the milliseconds that the store keeps.
-    #[must_use]
     pub fn into_link(self, owner: Uuid, code: ShortCode, now: DateTime<Utc>) -> Link {
         let now = now.trunc_subsecs(3);
         Link {

@@ -32,13 +32,11 @@ pub struct TargetUrl(String);
 
 impl TargetUrl {
     /// The address as it goes into `Location`.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// The address as text.
-    #[must_use]
     pub fn into_string(self) -> String {
         self.0
     }
@@ -77,7 +75,6 @@ pub struct TargetPolicy {
 impl TargetPolicy {
     /// Refuses `own_hosts` (`host`, whatever the port, or `host:port`), and private ones unless
     /// `allow_private`.
-    #[must_use]
     pub fn new<'a>(own_hosts: impl IntoIterator<Item = &'a str>, allow_private: bool) -> Self {
         let own_hosts = own_hosts.into_iter().map(canonical).collect();
         Self { own_hosts, allow_private }
@@ -85,9 +82,6 @@ impl TargetPolicy {
 
     /// Reads a target. What browsers read differently from what stands there (white space around,
     /// backslashes, `0x7f.1`, international names) is normalised first, as the URL standard says.
-    ///
-    /// # Errors
-    /// Tells what is wrong.
     pub fn accept(&self, text: &str) -> Result<TargetUrl, TargetError> {
         let text = text.trim();
         if text.len() > LONGEST {

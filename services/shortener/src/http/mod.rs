@@ -59,7 +59,6 @@ pub fn redirects(redirects: Arc<Redirects>) -> Router {
 }
 
 /// The description of all routes.
-#[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
     described().into_openapi()
 }

@@ -13,9 +13,7 @@ const GRANTS_AT_ONCE: usize = 4;
 /// What is known of a code, as of a version of its link; 0 where there is none.
 #[derive(Debug)]
 pub struct Entry {
-    /// The link's version.
     pub version: u64,
-    /// What it is.
     pub resolution: Resolution,
 }
 
@@ -33,13 +31,10 @@ pub enum Resolution {
 /// Where a link leads, made ready: a redirect only copies pointers.
 #[derive(Debug)]
 pub struct Target {
-    /// The link.
     pub id: Uuid,
     /// The link's id as text.
     pub id_text: [u8; 36],
-    /// The address.
     pub location: HeaderValue,
-    /// The status.
     pub status: StatusCode,
     /// From when on it is expired, in milliseconds since the Unix epoch.
     pub expires_at_ms: i64,
@@ -56,7 +51,6 @@ pub struct Target {
 
 impl Target {
     /// Whether it is known that no redirect is left. Remembered until the entry is looked up anew.
-    #[must_use]
     pub fn is_used_up(&self) -> bool {
         self.used_up.load(Ordering::Relaxed)
     }
@@ -87,7 +81,6 @@ impl Entry {
     /// Makes a link ready to be answered.
     ///
     /// A target is visible ASCII since it was accepted; one that is not leads nowhere.
-    #[must_use]
     pub fn of(link: &Link) -> Self {
         let location = HeaderValue::from_str(&link.url);
         let status = StatusCode::from_u16(link.redirect_status);

@@ -15,7 +15,6 @@ const POSITION: &str = "position";
 const QUARANTINE: &str = "quarantine";
 const EXTENSION: &str = "ndjson";
 
-/// The spool's directory.
 #[derive(Debug, Clone)]
 pub(super) struct Directory(PathBuf);
 
@@ -97,7 +96,6 @@ impl Directory {
         Ok(found)
     }
 
-    /// Makes a segment.
     pub(super) fn create(&self, first: u64) -> io::Result<File> {
         File::options().append(true).create_new(true).open(self.segment(first))
     }

@@ -10,22 +10,17 @@ pub(super) const LONGEST: u64 = 8 * 1024;
 /// A click about to be written: `contracts::event::shortener::Click` without copies of its texts.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Line<'a> {
-    /// The link's id.
     pub url_id: &'a str,
     /// When it was clicked, in milliseconds since the Unix epoch.
     pub clicked_at_ms: i64,
-    /// The visitor's hash.
     pub visitor: &'a str,
     /// The host that the visitor came from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub referrer: Option<&'a str>,
-    /// The user agent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<&'a str>,
-    /// The country.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<&'a str>,
-    /// The language.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<&'a str>,
 }

@@ -108,7 +108,6 @@ impl Spool {
     }
 
     /// The spool's id: with a sequence it identifies a click for ever.
-    #[must_use]
     pub fn id(&self) -> Uuid {
         self.inner.id
     }

@@ -10,7 +10,6 @@ pub(super) struct Position {
     pub(super) segment: u64,
     /// Where in the segment it begins, in bytes.
     pub(super) offset: u64,
-    /// Its sequence.
     pub(super) sequence: u64,
 }
 

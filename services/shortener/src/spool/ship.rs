@@ -50,7 +50,6 @@ impl EventData for Shipment {
 
 impl Shipper {
     /// Makes a shipper that brings clicks to disk every `interval`, and from there to the broker.
-    #[must_use]
     pub fn new(spool: Spool, broker: Broker, interval: Duration) -> Self {
         let publisher = broker.publisher();
         Self { spool, broker, publisher, interval }

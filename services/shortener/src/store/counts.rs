@@ -45,9 +45,6 @@ impl Counts {
     ///
     /// The transaction of a process that was killed stays open for a minute, and what it wrote
     /// cannot be written meanwhile. Its session is the same login's, which may end it.
-    ///
-    /// # Errors
-    /// Fails when the store does.
     pub async fn take_over(&self, transaction: &Transaction) -> Result<(), Error> {
         let place = doc! { "_id": SESSION };
         let note = doc! { "$set": { "session": transaction.session(), "at": DateTime::now() } };
@@ -59,9 +56,6 @@ impl Counts {
     }
 
     /// How far clicks were counted.
-    ///
-    /// # Errors
-    /// Fails when the store does.
     pub async fn progress(&self) -> Result<Progress, Error> {
         let mut progress = Progress::default();
         let found: Vec<Document> = self.progress.find(doc! {}).await?.try_collect().await?;

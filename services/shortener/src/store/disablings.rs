@@ -24,9 +24,6 @@ impl Disablings {
     }
 
     /// Notes that a saga disables an owner's links; `false` when it has enabled them again already.
-    ///
-    /// # Errors
-    /// Fails when the store does.
     pub async fn begin(&self, owner: Uuid, saga: Uuid) -> Result<bool, Error> {
         let (id, owner) = (bson::Uuid::from(saga), bson::Uuid::from(owner));
         let first = doc! { "$setOnInsert": { "auth_user_id": owner, "stage": DISABLED } };
@@ -35,9 +32,6 @@ impl Disablings {
     }
 
     /// Notes that a saga enables an owner's links again.
-    ///
-    /// # Errors
-    /// Fails when the store does.
     pub async fn end(&self, owner: Uuid, saga: Uuid) -> Result<(), Error> {
         let (id, owner) = (bson::Uuid::from(saga), bson::Uuid::from(owner));
         let last = doc! { "$set": { "auth_user_id": owner, "stage": ENABLED } };
@@ -46,17 +40,11 @@ impl Disablings {
     }
 
     /// Whether the owner's links are disabled.
-    ///
-    /// # Errors
-    /// Fails when the store does.
     pub async fn holds(&self, session: &mut ClientSession, owner: Uuid) -> Result<bool, Error> {
         Ok(self.rows.find_one(of_owner(owner)).session(session).await?.is_some())
     }
 
     /// The saga that has disabled the owner's links, if one has.
-    ///
-    /// # Errors
-    /// Fails when the store does.
     pub async fn of(&self, owner: Uuid) -> Result<Option<Uuid>, Error> {
         let Some(row) = self.rows.find_one(of_owner(owner)).await? else { return Ok(None) };
         let id: bson::Uuid = bson::deserialize_from_bson(row.get("_id").cloned().unwrap_or_default())

@@ -49,25 +49,16 @@ impl Links {
     }
 
     /// The link with this code, whoever's and in whatever state.
-    ///
-    /// # Errors
-    /// Fails when the store does.
     pub async fn by_code(&self, code: ShortCode) -> Result<Option<Link>, Error> {
         read(self.rows.find_one(doc! { "code": code.as_str() }).await?)
     }
 
     /// The owner's link with this code, unless deleted.
-    ///
-    /// # Errors
-    /// Fails when the store does.
     pub async fn of_owner(&self, owner: Uuid, code: ShortCode) -> Result<Option<Link>, Error> {
         read(self.rows.find_one(owned(owner, code)).await?)
     }
 
     /// The owner's links with these codes or ids, as far as they exist, in no order.
-    ///
-    /// # Errors
-    /// Fails when the store does.
     pub async fn of_owner_among(&self, owner: Uuid, codes: &[ShortCode], ids: &[Uuid]) -> Result<Vec<Link>, Error> {
         let codes: Vec<&str> = codes.iter().map(ShortCode::as_str).collect();
         let ids: Vec<bson::Uuid> = ids.iter().copied().map(bson::Uuid::from).collect();
@@ -81,9 +72,6 @@ impl Links {
     }
 
     /// Like [`of_owner`](Self::of_owner), in a transaction.
-    ///
-    /// # Errors
-    /// Fails when the store does.
     pub async fn of_owner_in(
         &self,
         session: &mut ClientSession,
@@ -95,9 +83,6 @@ impl Links {
 
     /// Writes what an owner may change, if nobody else changed it since it was read: counters
     /// that move by themselves are left alone. Tells whether it was written.
-    ///
-    /// # Errors
-    /// Fails when the store does.
     pub async fn change(&self, session: &mut ClientSession, link: &Link, starts_limit: bool) -> Result<bool, Error> {
         let mut row = bson::serialize_to_document(&Row::from(link)).map_err(|error| Error::Internal(error.into()))?;
         for name in ["_id", "code", "auth_user_id", "created_at", "click_count"] {
@@ -122,9 +107,6 @@ impl Links {
     }
 
     /// Up to `limit` of the owner's links, newest first.
-    ///
-    /// # Errors
-    /// Fails when the store does.
     pub async fn list(&self, owner: Uuid, filter: &Filter, limit: u32) -> Result<Vec<Link>, Error> {
         let mut query = doc! { "auth_user_id": bson::Uuid::from(owner), "deleted_at": { "$exists": false } };
         if let Some(before) = filter.before {
@@ -144,9 +126,6 @@ impl Links {
     }
 
     /// Up to `limit` of the owner's links (if `among` says so, only of these) that a saga disabled, or that none did.
-    ///
-    /// # Errors
-    /// Fails when the store does.
     pub async fn disabled_by(
         &self,
         session: &mut ClientSession,
@@ -174,9 +153,6 @@ impl Links {
     }
 
     /// Which of `codes` are taken.
-    ///
-    /// # Errors
-    /// Fails when the store does.
     pub async fn taken(&self, codes: &[ShortCode]) -> Result<HashSet<ShortCode>, Error> {
         let codes: Vec<&str> = codes.iter().map(ShortCode::as_str).collect();
         let found = self
@@ -208,9 +184,6 @@ impl Links {
     }
 
     /// Whether a link that has a limit has redirects left.
-    ///
-    /// # Errors
-    /// Fails when the store does.
     pub async fn has_left(&self, link: Uuid) -> Result<bool, mongodb::error::Error> {
         Ok(self.rows.find_one(open(link)).await?.is_some())
     }

@@ -20,7 +20,6 @@ use mongo::Outbox;
 use mongo::{Db, code};
 use mongodb::{Client, error::ErrorKind};
 
-/// The service's database.
 #[derive(Debug, Clone)]
 pub struct Store {
     client: Client,
@@ -39,8 +38,6 @@ pub struct Store {
 }
 
 impl Store {
-    /// Names the collections.
-    #[must_use]
     pub fn new(db: &Db) -> Self {
         let database = db.database();
         Self {
@@ -61,13 +58,11 @@ const DUPLICATE: i32 = 11_000;
 const WRITE_CONFLICT: i32 = 112;
 
 /// Whether a write was refused because of a unique index.
-#[must_use]
 pub fn is_duplicate(error: &mongodb::error::Error) -> bool {
     code(error) == Some(DUPLICATE)
 }
 
 /// The places, in an unordered insert of many, of those that a unique index knows already.
-#[must_use]
 pub fn duplicates(error: &mongodb::error::Error) -> Vec<usize> {
     let ErrorKind::InsertMany(many) = &*error.kind else { return Vec::new() };
     let writes = many.write_errors.iter().flatten();

@@ -20,7 +20,6 @@ pub struct Replays {
 pub struct Replay {
     /// The hash of the request.
     pub fingerprint: String,
-    /// The answer's body.
     pub answer: String,
 }
 
@@ -39,9 +38,6 @@ impl Replays {
     }
 
     /// What was answered to the user's request `operation` with this key, if it came before.
-    ///
-    /// # Errors
-    /// Fails when the store does.
     pub async fn find(&self, user: Uuid, operation: &str, key: &str) -> Result<Option<Replay>, Error> {
         let row = self.rows.find_one(doc! { "_id": place(user, operation, key) }).await?;
         Ok(row.map(|row| Replay { fingerprint: row.fingerprint, answer: row.answer }))

@@ -28,7 +28,6 @@ pub struct SaltRow {
 
 impl SaltRow {
     /// A salt for a day.
-    #[must_use]
     pub fn new(day: i64, salt: [u8; 32], destroy_at: DateTime<Utc>) -> Self {
         let salt = Binary { subtype: BinarySubtype::Generic, bytes: salt.to_vec() };
         Self { day, salt, destroy_at: destroy_at.into() }
@@ -36,7 +35,6 @@ impl SaltRow {
 }
 
 impl std::fmt::Debug for SaltRow {
-    /// Shows no salt.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SaltRow").field("day", &self.day).finish_non_exhaustive()
     }
@@ -48,9 +46,6 @@ impl Salts {
     }
 
     /// Offers a salt for its day and tells the one that all instances use: the first offered.
-    ///
-    /// # Errors
-    /// Fails when the store does.
     pub async fn agree(&self, offer: SaltRow) -> Result<SaltRow, Error> {
         let day = doc! { "_id": offer.day };
         if let Some(agreed) = self.rows.find_one(day.clone()).await? {

@@ -14,7 +14,6 @@ use tokio::time::{Instant, sleep};
 
 /// The first pause between tries; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
-/// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// A transaction that may take several tries:
@@ -38,10 +37,6 @@ pub struct Transaction {
 }
 
 impl Store {
-    /// Prepares a transaction.
-    ///
-    /// # Errors
-    /// Fails when the database is away.
     pub async fn transaction(&self) -> Result<Transaction, Error> {
         let session = self.client.start_session().await?;
         Ok(Transaction { session, deadline: Instant::now() + STATEMENT, pause: FIRST_PAUSE })

@@ -21,7 +21,6 @@ impl Countries {
     }
 
     /// The ISO 3166-1 code of the address's country, where known.
-    #[must_use]
     pub fn of(&self, address: IpAddr) -> Option<&str> {
         let found = self.0.as_ref()?.lookup(address).ok()?;
         found.decode_path(&[PathElement::Key("country"), PathElement::Key("iso_code")]).ok()?

@@ -14,7 +14,6 @@ const LONGEST_LANGUAGE: usize = 8;
 const SCHEMES: [&str; 3] = ["http", "https", "android-app"];
 
 /// The `User-Agent`, cut to 512 bytes.
-#[must_use]
 pub fn user_agent(header: &HeaderValue) -> Cow<'_, str> {
     let bytes = header.as_bytes();
     let bytes = &bytes[..bytes.len().min(LONGEST_AGENT)];
@@ -32,7 +31,6 @@ pub fn user_agent(header: &HeaderValue) -> Cow<'_, str> {
 }
 
 /// The host of the `Referer`, in lower case, without `www.`, user, port, path and query; of an Android app, its package.
-#[must_use]
 pub fn referrer(header: &HeaderValue) -> Option<Cow<'_, str>> {
     let text = header.to_str().ok()?;
     let (scheme, rest) = text.split_once("://")?;
@@ -60,7 +58,6 @@ pub fn referrer(header: &HeaderValue) -> Option<Cow<'_, str>> {
 }
 
 /// The primary subtag of the first language of `Accept-Language`, in lower case.
-#[must_use]
 pub fn language(header: &HeaderValue) -> Option<Cow<'_, str>> {
     let text = header.to_str().ok()?;
     let first = text.split(',').next()?.split(';').next()?.trim();

@@ -24,7 +24,6 @@ pub struct Keeper {
 
 impl Keeper {
     /// Makes a keeper of the keys of `visitors`.
-    #[must_use]
     pub fn new(salts: Salts, visitors: Visitors) -> Self {
         Self { salts, visitors }
     }

@@ -44,7 +44,6 @@ pub struct Visitors {
 }
 
 impl Visitors {
-    /// Replaces the keys.
     pub(super) fn store(&self, keys: Keys) {
         self.keys.store(Arc::new(keys));
     }
@@ -59,7 +58,6 @@ impl Visitors {
     /// of another day, and after the day with none.
     ///
     /// A day whose key is missing (the store was away all night) gets one of this process's own.
-    #[must_use]
     pub fn hash(&self, at_ms: i64, link: Uuid, address: IpAddr, agent: &str) -> [u8; LENGTH] {
         let day = day_of(at_ms);
         let keys = self.keys.load();
