@@ -1,10 +1,10 @@
-//! The gateway: one GraphQL schema and one REST address for all services, up when they are not.
+//! The gateway: one GraphQL schema and one REST address for all services. It stays up when they do not.
 //!
-//! A request comes in at [`origin::admit`] (limits, token) and goes to [`graphql`] or the REST [`proxy`]; redirects
-//! go past all that. Whatever calls a service goes through `upstream/stack.rs`, where the layers stand in the order that
-//! matters. Operators have an address of their own: [`operators`].
+//! A request passes [`origin::admit`] (limits, token) and goes to [`graphql`] or the REST [`proxy`]; redirects skip the
+//! limits and the token. Every call to a service goes through the layers in `upstream/stack.rs`. Operators have their
+//! own address: [`operators`].
 //!
-//! The gateway owns no data. What it keeps in Redis ([`limits`], [`stale_cache`]) it can do without.
+//! The gateway owns no data. It works without Redis, which holds [`limits`] and the [`stale_cache`].
 
 pub mod clients;
 pub mod config;
@@ -36,10 +36,9 @@ use stale_cache::StaleCache;
 use store::Store;
 use upstream::Upstreams;
 
-/// How many moves of breakers are kept for those who watch.
+/// How many transitions of breakers are kept for operators.
 const MOVES_KEPT: usize = 1_000;
 
-/// The gateway as the chassis runs it.
 pub struct Gateway;
 
 impl chassis::Service for Gateway {
@@ -82,7 +81,7 @@ impl chassis::Service for Gateway {
     }
 }
 
-/// The routes of everybody, behind limits and tokens.
+/// The public routes, behind limits and tokens.
 fn public(
     config: &Config,
     context: &chassis::Context,
@@ -102,7 +101,7 @@ fn public(
     let admission = (limits, context.verifier.clone());
     let router = graphql::http::routes(graphql)?
         .merge(proxy::rest_routes(upstreams, config.proxy.clone(), live))
-        // Inside of `security::protect`, so that refusals carry the security headers, too.
+        // Inside `security::protect`, so that refusals have the security headers, too.
         .route_layer(middleware::from_fn_with_state(admission, origin::admit));
     Ok(security::protect(router, &config.cors))
 }

@@ -1,4 +1,4 @@
-//! What Prometheus is told, beside what the chassis and the breakers tell.
+//! The gateway's metrics, in addition to those of the chassis and the breakers.
 
 use std::time::Duration;
 
@@ -15,7 +15,6 @@ const STALE: &str = "gateway_stale_answers_total";
 const LIVE: &str = "gateway_live";
 const LIVE_REFUSED: &str = "gateway_live_refused_total";
 
-/// Tells the metrics recorder what the metrics mean.
 pub fn describe() {
     describe_histogram!(CALLS, "Time that calls to upstreams take, retries included, by upstream and outcome");
     describe_counter!(RETRIES, "Second tries");

@@ -1,4 +1,4 @@
-//! On whose behalf the gateway calls upstreams.
+//! The client on whose behalf the gateway calls upstreams.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,9 +16,8 @@ use secrecy::ExposeSecret;
 use crate::limits::{Limits, subscriber};
 use crate::upstream::call::Call;
 
-/// The header that says to upstreams who the client is.
+/// Tells upstreams the client's address.
 pub const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-/// The header that makes a creation repeatable.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The client of a request: its address, and the user, if a token came.
@@ -27,7 +26,7 @@ pub struct Origin {
     pub caller: Option<Caller>,
     pub address: IpAddr,
     pub request_id: Option<RequestId>,
-    /// The client's own key for the creations in this request, or what is wrong with it.
+    /// The client's `Idempotency-Key`, or what is wrong with it.
     pub idempotency_key: Option<Result<IdempotencyKey, String>>,
     headers: HeaderMap,
     key: Arc<str>,
@@ -52,7 +51,7 @@ impl Origin {
         Self { caller, address, request_id: RequestId::current(), idempotency_key: None, headers, key }
     }
 
-    /// Starts a call to an upstream on this client's behalf.
+    /// Creates a call on this client's behalf.
     pub fn call(&self, method: Method, path: impl Into<String>) -> Call {
         let mut call = Call::new(method, path);
         call.headers = self.headers.clone();
@@ -60,19 +59,18 @@ impl Origin {
         call
     }
 
-    /// Returns the headers that every call on this client's behalf carries.
+    /// Returns the headers of every call on this client's behalf.
     pub const fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// Returns what tells this client from others: the user, or else the address (of IPv6, its /64).
+    /// Returns the key of this client: its user, or else its address (for IPv6, the /64).
     pub fn key(&self) -> &Arc<str> {
         &self.key
     }
 }
 
-/// A client whose request was counted, and whose token may turn out to be bad. A handler that takes an [`Origin`] never
-/// sees such a client; one that takes this has to ask.
+/// A client within its limits, whose token may be bad. Handlers that take an [`Origin`] are not run for a bad token.
 #[derive(Clone)]
 pub struct Admitted {
     origin: Origin,
@@ -87,17 +85,17 @@ impl Admitted {
         }
     }
 
-    /// Returns the client, without a user where its token is bad: for operations that get a new token.
+    /// Returns the client, without a user if its token is bad. For operations that get a new token.
     pub fn anyone(self) -> Origin {
         self.origin
     }
 }
 
-/// Lets a request in: counts it for its address here, verifies its token, and counts it for its address and its user over
-/// all gateways. Handlers behind this take an [`Origin`], and are not run for a bad token (it is never taken for none), or
-/// [`Admitted`], where they have to read the request to know whether that matters.
+/// Counts a request for its address at this gateway, verifies its token, and counts it for its address and user over
+/// all gateways. Handlers take an [`Origin`], which refuses bad tokens, or [`Admitted`], if the request decides whether
+/// a bad token matters.
 ///
-/// The first count waits for nothing and keeps floods from what follows; the second is one round trip.
+/// The first count is in memory and stops floods; the second is one round trip.
 pub async fn admit(State((limits, verifier)): State<(Limits, Verifier)>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let address = client_address(&mut parts).await;
@@ -106,7 +104,7 @@ pub async fn admit(State((limits, verifier)): State<(Limits, Verifier)>, request
         Err(limited) => return refuse(limited),
     };
     let caller = Caller::from_headers(&verifier, &parts.headers).await;
-    // A bad token counts, too, for its address.
+    // A request with a bad token counts for its address.
     let user = caller.as_ref().ok().and_then(Option::as_ref).map(|caller| caller.user_id);
     let status = match limits.count(local, user).await {
         Ok(status) => status,
@@ -124,7 +122,7 @@ pub async fn admit(State((limits, verifier)): State<(Limits, Verifier)>, request
     response
 }
 
-/// Returns the client's address as the chassis judges it.
+/// Returns the client's address, as the chassis determines it.
 pub async fn client_address(parts: &mut Parts) -> IpAddr {
     match ClientAddr::from_request_parts(parts, &()).await {
         Ok(ClientAddr(address)) => address,

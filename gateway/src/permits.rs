@@ -1,11 +1,11 @@
-//! How many of something each client has at once, and may have.
+//! Limits how many of something each client has at once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-/// So many permits for each client. Clones count together.
+/// Permits for each client. Clones count together.
 #[derive(Debug, Clone)]
 pub(crate) struct Permits {
     limit: usize,
@@ -24,7 +24,7 @@ impl Permits {
         Self { limit, taken: Arc::default() }
     }
 
-    /// Takes one of a client's permits; nothing where it has as many as it may have.
+    /// Takes a permit, if the client has one left.
     pub(crate) fn take(&self, client: &Arc<str>) -> Option<Permit> {
         let mut taken = self.taken.lock();
         let count = taken.entry(Arc::clone(client)).or_default();

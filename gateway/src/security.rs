@@ -1,4 +1,4 @@
-//! What browsers are told: which pages may call, and what answers may not do.
+//! Security headers and CORS.
 
 use axum::Router;
 use axum::response::Response;
@@ -14,7 +14,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use crate::config;
 use crate::origin::IDEMPOTENCY_KEY;
 
-/// Headers of every answer, unless a handler has said otherwise. Browsers heed the last over TLS only.
+/// Headers of every response, unless a handler sets them. Browsers heed the last one over TLS only.
 const ALWAYS: [(HeaderName, &str); 5] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (X_FRAME_OPTIONS, "DENY"),
@@ -23,10 +23,10 @@ const ALWAYS: [(HeaderName, &str); 5] = [
     (STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
 ];
 
-/// Puts the headers and the rules for other origins around the routes.
+/// Adds the headers and CORS to the routes.
 pub(crate) fn protect(router: Router, cors: &config::Cors) -> Router {
-    // One layer of the router: each clones all that is within, for every request. The rules stand outermost: a preflight
-    // has no token and is nobody's request.
+    // One layer, because each layer clones the router for every request. CORS is outermost: a preflight has no token
+    // and is not counted.
     router.layer(ServiceBuilder::new().layer(rules(cors)).map_response(told_always))
 }
 
@@ -46,7 +46,7 @@ fn rules(cors: &config::Cors) -> CorsLayer {
     let own = ["x-request-id", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"];
     let standard = [RETRY_AFTER, ETAG, LOCATION, CONTENT_DISPOSITION, WWW_AUTHENTICATE];
     let sent = [ACCEPT, AUTHORIZATION, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH, IDEMPOTENCY_KEY];
-    // Tokens travel in a header: no cookies, hence no credentials.
+    // Tokens are sent in a header, so no credentials are needed.
     CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])

@@ -1,4 +1,4 @@
-//! The last statistics that each user saw, for when analytics is away.
+//! The last statistics that each user saw. They are shown when analytics is away.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -14,21 +14,21 @@ use serde::{Deserialize, Serialize};
 use crate::config;
 use crate::store::Store;
 
-/// How long what did not change is not written again.
+/// Unchanged statistics are written at most so often.
 const REFRESH: Duration = Duration::from_secs(60);
-/// How many answers are remembered as written.
+/// How many responses are remembered as written.
 const WRITTEN: u64 = 10_000;
-/// How many facets of one link and window are kept at most.
+/// How many facets of one link and time span are kept.
 const FACETS: usize = 16;
 
-/// How many bytes are written at once. All that one answer holds would take Redis so long that it seemed away.
+/// How many bytes are written in one command. A whole response could block Redis for so long that it seemed away.
 const PIECE: usize = 256 * 1024;
 
-/// The key of a link's copies, and each facet with its copy.
+/// The Redis key of a link's copies, and each facet with its copy.
 type Kept = (String, Vec<(String, String)>);
 
-/// Copies of facets, kept in Redis per user: a copy can never show one user what is another's. What one user may keep has
-/// bounds, or its answers would push out what others keep.
+/// Copies of facets in Redis, for each user alone: nobody sees another user's statistics. One user's copies are
+/// limited, so that they cannot displace those of others.
 #[derive(Clone)]
 pub struct StaleCache(Arc<Inner>);
 
@@ -36,7 +36,7 @@ struct Inner {
     store: Store,
     script: Script,
     bounds: config::StaleCache,
-    /// What was written last, by what was asked for: both as hashes.
+    /// Hashes of the last responses written, by the hash of the request.
     written: Cache<u64, u64>,
     hasher: RandomState,
 }
@@ -55,8 +55,8 @@ impl StaleCache {
         Self(Arc::new(Inner { store, script, bounds, written, hasher: RandomState::new() }))
     }
 
-    /// Keeps what analytics answered to `user`, but for facets that are too large. Nobody waits for Redis. Unchanged
-    /// values are written at most once a minute, so a copy's `as_of` may be a minute too old.
+    /// Keeps a response of analytics for `user`, without facets that are too large. The write runs in the background.
+    /// Unchanged values are written at most once a minute, so a copy's `as_of` may be a minute too old.
     pub async fn keep(&self, user: &str, window: &Window, facets: &[Facet], batch: &StatsBatch) {
         let codes: Vec<_> = batch.links.keys().collect();
         let asked = self.0.hasher.hash_one((user, window, facets, codes));
@@ -79,7 +79,7 @@ impl StaleCache {
         });
     }
 
-    /// Nothing where Redis did not take them.
+    /// Returns `None` when Redis failed.
     async fn write(&self, index: &str, links: Vec<Kept>) -> Option<()> {
         let Inner { store, script, bounds, .. } = &*self.0;
         let mut writes = script.key(index);
@@ -94,14 +94,13 @@ impl StaleCache {
         store.ask(async |mut redis| writes.invoke_async::<()>(&mut redis).await).await
     }
 
-    /// A facet and its copy as they are written, unless they are too large.
+    /// Serializes a facet and its copy; `None` when they are too large.
     fn written(&self, (facet, value): (&Facet, &FacetValue), batch: &StatsBatch) -> Option<(String, String)> {
         let copy = StaleFacet { as_of: batch.as_of, value: value.clone() };
         let (facet, copy) = (serde_json::to_string(facet).ok()?, serde_json::to_string(&copy).ok()?);
         (facet.len() + copy.len() <= self.0.bounds.most_bytes).then_some((facet, copy))
     }
 
-    /// Finds copies of facets of links, by code and facet.
     pub async fn find(
         &self,
         user: &str,
@@ -136,7 +135,7 @@ impl StaleCache {
     }
 }
 
-/// Cuts copies into what is written at once.
+/// Splits copies into pieces that are written in one command.
 fn pieces(links: impl Iterator<Item = Kept>) -> Vec<Vec<Kept>> {
     let (mut pieces, mut size) = (vec![Vec::new()], 0);
     for link in links {

@@ -1,4 +1,4 @@
-//! Redis, which the gateway can do without.
+//! The Redis of everything but limits. The gateway works without it.
 
 use std::time::{Duration, Instant};
 
@@ -9,13 +9,13 @@ use redis::{Client, ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
-/// How long anybody waits for Redis. What it holds is worth no more.
+/// How long a request waits for Redis.
 const PATIENCE: Duration = Duration::from_millis(150);
 
-/// How late our own timer may be before the machine is to blame.
+/// When our own timer is later than this, the machine is overloaded, not Redis.
 const LATE: Duration = Duration::from_millis(50);
 
-/// Redis behind a breaker of its own: while it is away, nobody waits for it.
+/// Redis behind a breaker: while it is away, nobody waits for it.
 #[derive(Clone)]
 pub struct Store {
     connection: ConnectionManager,
@@ -24,20 +24,19 @@ pub struct Store {
 }
 
 impl Store {
-    /// Prepares the connection, which is made when it is first needed.
     pub fn new(config: &config::Redis, breakers: &Registry) -> anyhow::Result<Self> {
-        // Nobody asks Redis how it is: after a pause, the next call does.
+        // No probe asks Redis: after a pause, the next call tries.
         let recovery = Recovery::Pause { base: Duration::from_secs(1), longest: Duration::from_secs(10) };
         let breaker = breakers.breaker("redis", &["all"], recovery);
         Ok(Self { connection: connect(config, "redis.url")?, prefix: config.prefix.clone(), breaker })
     }
 
-    /// Returns the whole name of a key.
+    /// Adds the prefix to a key.
     pub fn key(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
 
-    /// Does something with Redis, or nothing while it is away.
+    /// Runs commands. Returns `None` when Redis is away or fails.
     pub async fn ask<T, F>(&self, work: impl FnOnce(ConnectionManager) -> F) -> Option<T>
     where
         F: Future<Output = RedisResult<T>>,
@@ -60,7 +59,7 @@ impl Store {
             Ok(Err(error)) => (blame(&error), error.to_string()),
             // A process that gets no time finds every answer late.
             Err(_) if began.elapsed() > patience + LATE => (Outcome::Neutral, "we were late ourselves".to_owned()),
-            // Who waits for less than others do learns nothing of Redis.
+            // A shorter wait than usual says nothing about Redis.
             Err(_) if patience < PATIENCE => (Outcome::Neutral, "it took too long for this".to_owned()),
             Err(_) => (Outcome::Failure, "it took too long".to_owned()),
         };
@@ -69,7 +68,7 @@ impl Store {
         None
     }
 
-    /// Asks Redis for a sign of life, past the breaker.
+    /// Pings Redis, whatever its breaker says.
     pub async fn ping(&self) -> anyhow::Result<()> {
         let mut connection = self.connection.clone();
         let ping = redis::cmd("PING");
@@ -78,7 +77,7 @@ impl Store {
     }
 }
 
-/// Prepares a connection, which is made when it is first needed. `setting` names the URL where it is not valid.
+/// Prepares a connection, which is made when it is first needed. `setting` names the URL in the error.
 pub(crate) fn connect(config: &config::Redis, setting: &str) -> anyhow::Result<ConnectionManager> {
     let client =
         Client::open(config.url.expose_secret()).map_err(|_| anyhow::anyhow!("{setting} is not a Redis URL"))?;
@@ -89,7 +88,7 @@ pub(crate) fn connect(config: &config::Redis, setting: &str) -> anyhow::Result<C
     Ok(ConnectionManager::new_lazy_with_config(client, settings)?)
 }
 
-/// What an error says about Redis. One that answers and refuses a command is well: the command is to blame.
+/// Judges Redis by an error. A Redis that refuses a command is well.
 fn blame(error: &RedisError) -> Outcome {
     use ServerErrorKind::{ExecAbort, NoPerm, NoScript, ResponseError};
     match error.kind() {

@@ -1,4 +1,4 @@
-//! auth: users and sessions.
+//! Calls to auth: users and sessions.
 
 use contracts::rest::auth::{DeleteAccount, Login, RefreshToken, Register, Session, User};
 use http::Method;
@@ -14,7 +14,7 @@ impl Client<'_, Auth> {
         self.read(self.send_json(Method::POST, "/v1/sessions", request)?).await
     }
 
-    /// Goes on with a session. Never tried twice: a refresh token used twice ends the session.
+    /// Never tried twice: a refresh token that is used twice ends the session.
     pub async fn refresh(&self, request: &RefreshToken) -> Result<Session, ServiceError> {
         self.read(self.send_json(Method::POST, "/v1/sessions/refresh", request)?).await
     }
@@ -27,8 +27,7 @@ impl Client<'_, Auth> {
         self.read(self.get("/v1/users/me")).await
     }
 
-    /// Deletes the user's account, and all that is the user's. Not repeated by itself: the second answer would be that
-    /// there is no such user.
+    /// Not retried: the second response would say that the user does not exist.
     pub async fn delete_account(&self, request: &DeleteAccount) -> Result<(), ServiceError> {
         let mut call = self.send_json(Method::DELETE, "/v1/users/me", request)?;
         call.idempotent = false;

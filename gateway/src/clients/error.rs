@@ -1,4 +1,4 @@
-//! What went wrong at a service, as a GraphQL client is told.
+//! Errors of services, as GraphQL clients get them.
 
 use async_graphql::{ErrorExtensionValues, Value};
 use contracts::problem::{Code, Problem};
@@ -7,10 +7,11 @@ use http::{HeaderMap, StatusCode};
 
 use crate::upstream::error::UpstreamError;
 
-/// What went wrong, and where. Not a `Display`: a GraphQL error is made of it with its extensions or not at all.
+/// A problem, and the service that reported it. It has no `Display`, so that a GraphQL error is never made of it
+/// without its extensions.
 #[derive(Debug, Clone)]
 pub struct ServiceError {
-    /// The service, or the gateway itself.
+    /// The service, or `gateway`.
     pub service: String,
     pub problem: Box<Problem>,
 }
@@ -24,24 +25,23 @@ impl ServiceError {
         Self::of("gateway", Problem::new(code, detail))
     }
 
-    /// Makes an error that names an argument.
     pub fn argument(name: &str, message: impl Into<String>) -> Self {
         Self::of("gateway", Problem::field(name, message))
     }
 
-    /// Makes an error for what must not happen; the cause is logged and not told.
+    /// Makes the error of a fault of ours. The cause is logged, and clients do not see it.
     pub fn internal(cause: &dyn std::error::Error) -> Self {
         tracing::error!(error = %cause, "A request failed.");
         Self::own(Code::Internal, "An internal error occurred. Report it with the request id.")
     }
 
-    /// Makes the error for a call without an answer.
+    /// Makes the error of a call that got no response.
     pub fn no_answer(service: &str, error: UpstreamError) -> Self {
         Self::of(service, error.into_failure(service).into_problem())
     }
 
-    /// Makes the error for an answer that is not a success. What the service says of the client's request is passed
-    /// on; what it says of itself is told by kind only.
+    /// Makes the error of a response that is not a success. A problem with the client's request (4xx) is passed on. Of
+    /// a problem of the service itself, only the kind is passed on.
     pub fn answered(service: &str, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let told = serde_json::from_slice::<Problem>(body).ok();
         let wait = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
@@ -59,14 +59,14 @@ impl ServiceError {
         Self::of(service, problem)
     }
 
-    /// Makes the error for an answer of another shape than the contract's.
+    /// Makes the error of a response that breaks the contract.
     pub fn unreadable(service: &str, cause: &serde_json::Error) -> Self {
         tracing::error!(upstream = service, error = %cause, "An answer is not what the contract says.");
         let detail = format!("{service} sent a response that cannot be read.");
         Self::of(service, Problem::new(Code::BadUpstream, detail))
     }
 
-    /// Calls a field of the service's request by the name of the argument that it was.
+    /// Renames a field of the service's request to the GraphQL argument that it came from.
     pub fn renamed(mut self, field: &str, argument: &str) -> Self {
         for error in self.problem.errors.iter_mut().filter(|error| error.field == field) {
             argument.clone_into(&mut error.field);
@@ -74,12 +74,12 @@ impl ServiceError {
         self
     }
 
-    /// Makes an error that names everything that is wrong with the arguments.
+    /// Makes the error of arguments that are not valid.
     pub fn refused(failure: chassis::http::Failure) -> Self {
         Self::of("gateway", failure.into_problem())
     }
 
-    /// Whether an older answer may serve in place of this error: the service is away, rather than of another opinion.
+    /// Whether the service is away. Then an older answer may replace the error.
     pub fn is_absence(&self) -> bool {
         matches!(self.problem.code, Code::Unavailable | Code::Overloaded | Code::Timeout | Code::BadUpstream)
     }
@@ -109,8 +109,8 @@ fn named((name, value): (&str, Value)) -> (async_graphql::Name, Value) {
     (async_graphql::Name::new(name), value)
 }
 
-/// Names a field of a service's request as the argument that it came from: what GraphQL gathers into one request has
-/// places there that no client knows.
+/// Names the GraphQL argument that a field of a service's request came from. Clients do not know the positions in a
+/// request that gathers several of theirs.
 pub(crate) fn argument(field: &str) -> String {
     let field = field.strip_prefix("window.").unwrap_or(field);
     let field = match field.strip_prefix("facets[").and_then(|rest| rest.split_once("].")) {

@@ -1,4 +1,4 @@
-//! inventory: products and their stock.
+//! Calls to inventory: products and their stock.
 
 use contracts::problem::Code;
 use contracts::rest::inventory::{
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{Client, Inventory, ServiceError, with_query};
 
 impl Client<'_, Inventory> {
-    /// Returns a product, nothing where there is none for this user.
+    /// Returns a product that the user may see.
     pub async fn product(&self, id: Uuid) -> Result<Option<Product>, ServiceError> {
         self.find(format!("/v1/products/{id}")).await
     }
@@ -23,13 +23,13 @@ impl Client<'_, Inventory> {
         self.read(self.get(with_query("/v1/products", &pairs)?)).await
     }
 
-    /// Returns those of the products that the user may see.
+    /// Returns the products that the user may see.
     pub async fn products_by_id(&self, ids: Vec<Uuid>) -> Result<Vec<Product>, ServiceError> {
         let found: Products = self.look_up("/v1/products/batch", &ProductsBatch { ids }).await?;
         Ok(found.items)
     }
 
-    /// Creates a product. Not repeated by itself: the second answer would be that its SKU is taken.
+    /// Not retried: the second response would say that the SKU is taken.
     pub async fn create(&self, product: &CreateProduct) -> Result<Product, ServiceError> {
         self.read(self.send_json(Method::POST, "/v1/products", product)?).await
     }
@@ -38,13 +38,12 @@ impl Client<'_, Inventory> {
         self.read(self.send_json(Method::PATCH, format!("/v1/products/{id}"), changes)?).await
     }
 
-    /// Changes what is there of a product. The key makes it repeatable, for us as for the client.
+    /// Retried, because of the key.
     pub async fn change_stock(&self, id: Uuid, change: &ChangeStock, key: &str) -> Result<StockChanged, ServiceError> {
         self.send_once(format!("/v1/products/{id}/stock/operations"), change, key, "idempotencyKey").await
     }
 }
 
-/// The error of a product that is not there, or not for this user.
 pub fn no_product() -> ServiceError {
     ServiceError::own(Code::NotFound, "There is no such product.")
 }

@@ -1,4 +1,4 @@
-//! What GraphQL asks of each service, in the contracts' own types.
+//! Typed clients of the services.
 
 mod analytics;
 mod auth;
@@ -33,10 +33,9 @@ use crate::upstream::error::UpstreamError;
 use crate::upstream::events::events;
 use crate::upstream::{Upstream, Upstreams};
 
-/// The largest problem that is read in place of a stream, in bytes.
+/// The largest problem that is read when a stream was expected, in bytes.
 const LARGEST_PROBLEM: usize = 64 * 1024;
 
-/// What an answer can be read as.
 trait Readable: DeserializeOwned + Clone + Send + Sync + 'static {}
 
 impl<T: DeserializeOwned + Clone + Send + Sync + 'static> Readable for T {}
@@ -57,7 +56,7 @@ impl Services {
         &self.origin
     }
 
-    /// Returns the services, for what visitors without a token may not do.
+    /// Returns the services, for what needs a token.
     ///
     /// # Errors
     /// Fails with [`Code::Unauthenticated`] when no token came.
@@ -67,7 +66,7 @@ impl Services {
     }
 }
 
-/// A type for each service, so that each has calls of its own, and the [`Client`] of each.
+/// Declares a type for each service, and the method that returns its [`Client`].
 macro_rules! services {
     ($($name:ident: $Service:ident),+) => {
         $(#[doc = concat!("The service ", stringify!($name), ".")]
@@ -85,7 +84,7 @@ macro_rules! services {
 
 services!(analytics: Analytics, auth: Auth, inventory: Inventory, orders: Orders, payments: Payments, shortener: Shortener);
 
-/// One service `S`, on behalf of one client. Its calls stand in the module of the service.
+/// Calls service `S` on behalf of one client. The module of each service adds its calls.
 pub struct Client<'a, S> {
     upstream: &'a Upstream,
     origin: &'a Origin,
@@ -110,15 +109,15 @@ impl<S> Client<'_, S> {
         Ok(call)
     }
 
-    /// Asks about many things at once: a POST for its length; it reads.
+    /// Asks about many things at once. It is a POST, because an address could not hold the keys, but it only reads.
     async fn look_up<T: Readable>(&self, path: &str, wanted: &impl Serialize) -> Result<T, ServiceError> {
         let mut call = self.send_json(Method::POST, path, wanted)?;
         (call.class, call.idempotent, call.patience) = (Class::Read, true, None);
         self.read(call).await
     }
 
-    /// Creates something. With the key, the service does it once, however often it is sent; `argument` is where the key
-    /// came from.
+    /// Sends a creation with an idempotency key, so that it can be retried. `argument` names the GraphQL argument of
+    /// the key.
     async fn send_once<T: Readable>(
         &self,
         path: impl Into<String>,
@@ -134,7 +133,7 @@ impl<S> Client<'_, S> {
         self.read(call).await.map_err(|error: ServiceError| error.renamed("Idempotency-Key", argument))
     }
 
-    /// Makes the call; an answer that is not a success is an error.
+    /// Makes the call. A response that is not a success is an error.
     async fn answer(&self, call: Call) -> Result<UpstreamResponse, ServiceError> {
         let name = self.upstream.name();
         let answer = self.upstream.call(call).await.map_err(|error| ServiceError::no_answer(name, error))?;
@@ -144,7 +143,7 @@ impl<S> Client<'_, S> {
         Err(ServiceError::answered(name, answer.status, &answer.headers, &answer.bytes()))
     }
 
-    /// Returns one thing, nothing where there is none for this user.
+    /// Returns one thing, or nothing when the service answers 404.
     async fn find<T: Readable>(&self, path: impl Into<String>) -> Result<Option<T>, ServiceError> {
         match self.read(self.get(path)).await {
             Err(error) if error.problem.code == Code::NotFound => Ok(None),
@@ -152,8 +151,8 @@ impl<S> Client<'_, S> {
         }
     }
 
-    /// Listens to server-sent events; their data come as they happen. The call ends with the headers, and with it the
-    /// time that it may take. Fails when the events break off.
+    /// Listens to server-sent events and returns their data. The deadline of the call covers the headers only. The
+    /// stream fails when the connection breaks or is silent for longer than `silence`.
     async fn listen(
         &self,
         path: String,
@@ -177,8 +176,8 @@ impl<S> Client<'_, S> {
         }))
     }
 
-    /// Makes the call and reads what it answers. JSON of another shape than the contract's is told apart from an
-    /// upstream that is down: it answers, and the breaker has no say in it.
+    /// Makes the call and parses the response. JSON that breaks the contract does not count against the breaker: the
+    /// service is up.
     async fn read<T: Readable>(&self, mut call: Call) -> Result<T, ServiceError> {
         call.parser = Some(parse_as::<T>);
         let answer = self.answer(call).await?;
@@ -191,8 +190,8 @@ impl<S> Client<'_, S> {
     }
 }
 
-/// Adds to a path what is wanted, as its query. Parameters are named as the arguments that they come from. One that is
-/// longer than services take never becomes part of an address: that might be longer than any can be.
+/// Adds a query to a path. Parameters have the names of the GraphQL arguments. One that is longer than the services
+/// allow is refused here, because HTTP limits the length of an address.
 fn with_query(path: &str, pairs: &[(&str, Option<&str>)]) -> Result<String, ServiceError> {
     let path = format!("{path}?");
     let start = path.len();

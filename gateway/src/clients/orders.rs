@@ -1,4 +1,4 @@
-//! orders: orders, customers, and what links sold.
+//! Calls to orders: orders, customers and sales of links.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{Client, Orders, ServiceError, with_query};
 
 impl Client<'_, Orders> {
-    /// Returns an order, as it was `at` a moment or else as it is; nothing where there is none for this user.
+    /// Returns an order of the user, as it was `at` a moment or as it is now.
     pub async fn order(&self, id: Uuid, at: Option<DateTime<Utc>>) -> Result<Option<Order>, ServiceError> {
         let path = format!("/v1/orders/{id}");
         let at = at.map(|at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true));
@@ -23,7 +23,7 @@ impl Client<'_, Orders> {
         self.find(path).await
     }
 
-    /// Returns those of the orders that the user may see.
+    /// Returns the orders that the user may see.
     pub async fn orders_by_id(&self, ids: Vec<Uuid>) -> Result<Vec<Order>, ServiceError> {
         let found: contracts::rest::orders::Orders = self.look_up("/v1/orders/batch", &Ids { ids }).await?;
         Ok(found.orders)
@@ -36,24 +36,23 @@ impl Client<'_, Orders> {
         self.read(self.get(with_query("/v1/orders", &pairs)?)).await
     }
 
-    /// Returns what happened to those of the orders that the user may see.
+    /// Returns the events of the orders that the user may see.
     pub async fn histories(&self, ids: Vec<Uuid>) -> Result<Vec<OrderHistory>, ServiceError> {
         let found: OrderHistories = self.look_up("/v1/orders/events/batch", &Ids { ids }).await?;
         Ok(found.histories)
     }
 
-    /// Places an order. The key makes it repeatable, for us as for the client.
+    /// Retried, because of the key.
     pub async fn place(&self, order: &PlaceOrder, key: &str) -> Result<Order, ServiceError> {
         self.send_once("/v1/orders", order, key, "idempotencyKey").await
     }
 
-    /// Calls an order off. Not repeated by itself: it may have been shipped between the two.
+    /// Not retried: the order may have been shipped between two tries.
     pub async fn cancel(&self, id: Uuid, request: &CancelOrder) -> Result<Order, ServiceError> {
         self.read(self.send_json(Method::POST, format!("/v1/orders/{id}/cancel"), request)?).await
     }
 
-    /// Tells the order as it is, and again whenever it changed, until the stream ends. A feed that is silent for longer
-    /// than `silence` is taken for broken.
+    /// Returns the order as it is now, and again after each change. Fails when nothing comes for longer than `silence`.
     pub async fn changes(
         &self,
         id: Uuid,
@@ -66,12 +65,12 @@ impl Client<'_, Orders> {
         }))
     }
 
-    /// Returns the user's own data as a customer, nothing where there is none.
+    /// Returns the user as a customer.
     pub async fn customer(&self) -> Result<Option<Customer>, ServiceError> {
         self.find("/v1/customer").await
     }
 
-    /// Returns those of the customers whom the user may see.
+    /// Returns the customers whom the user may see.
     pub async fn customers(&self, ids: Vec<Uuid>) -> Result<Vec<Customer>, ServiceError> {
         let found: Customers = self.look_up("/v1/customers/batch", &Ids { ids }).await?;
         Ok(found.customers)
@@ -81,14 +80,13 @@ impl Client<'_, Orders> {
         self.read(self.send_json(Method::PUT, "/v1/customer", customer)?).await
     }
 
-    /// Returns what those of the links sold that are the user's.
+    /// Returns the sales of the user's links.
     pub async fn sales(&self, codes: Vec<String>) -> Result<Vec<LinkSales>, ServiceError> {
         let found: LinksSales = self.look_up("/v1/links/sales/batch", &SalesOf { codes }).await?;
         Ok(found.links)
     }
 }
 
-/// The error of an order that is not there, or not this user's.
 pub fn no_order() -> ServiceError {
     ServiceError::own(Code::NotFound, "There is no such order.")
 }

@@ -1,4 +1,4 @@
-//! payments: what was paid for orders.
+//! Calls to payments.
 
 use contracts::rest::payments::{BatchPayments, Payment, PaymentList};
 use uuid::Uuid;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{Client, Payments, ServiceError};
 
 impl Client<'_, Payments> {
-    /// Returns the payments of those of the orders that the user may see.
+    /// Returns the payments of the orders that the user may see.
     pub async fn payments_of(&self, order_ids: Vec<Uuid>) -> Result<Vec<Payment>, ServiceError> {
         let found: PaymentList = self.look_up("/v1/payments/batch", &BatchPayments { order_ids }).await?;
         Ok(found.payments)

@@ -1,4 +1,4 @@
-//! shortener: links.
+//! Calls to shortener: links.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use uuid::Uuid;
 
 use super::{Client, ServiceError, Shortener, with_query};
 
-/// How long a bulk creation may take: thousands of links are more than a read.
+/// The deadline of a bulk creation, which may be 5,000 links.
 const BULK_DEADLINE: Duration = Duration::from_secs(9);
 
 impl Client<'_, Shortener> {
-    /// Returns one of the user's links, nothing where there is none.
+    /// Returns one of the user's links.
     pub async fn link(&self, code: &str) -> Result<Option<Link>, ServiceError> {
         if !is_code(code) {
             return Ok(None);
@@ -23,13 +23,13 @@ impl Client<'_, Shortener> {
         self.find(format!("/v1/links/{code}")).await
     }
 
-    /// Returns those of the links that are the user's.
+    /// Returns the user's links of these codes.
     pub async fn links_by_code(&self, codes: Vec<String>) -> Result<Vec<Link>, ServiceError> {
         let found: Links = self.look_up("/v1/links/batch", &LinksBatch { codes, ids: Vec::new() }).await?;
         Ok(found.items)
     }
 
-    /// Returns those of the links that are the user's, by their ids.
+    /// Returns the user's links of these ids.
     pub async fn links_by_id(&self, ids: Vec<Uuid>) -> Result<Vec<Link>, ServiceError> {
         let found: Links = self.look_up("/v1/links/batch", &LinksBatch { codes: Vec::new(), ids }).await?;
         Ok(found.items)
@@ -46,12 +46,12 @@ impl Client<'_, Shortener> {
         self.read(self.get(with_query("/v1/links", &pairs)?)).await
     }
 
-    /// Creates a link. The key makes it repeatable, for us as for the client.
+    /// Retried, because of the key.
     pub async fn create(&self, link: &CreateLink, key: &str) -> Result<Link, ServiceError> {
         self.send_once("/v1/links", link, key, "Idempotency-Key").await
     }
 
-    /// Creates many links, each for itself.
+    /// Each link succeeds or fails by itself.
     pub async fn create_many(&self, links: Vec<CreateLink>) -> Result<CreateLinksResults, ServiceError> {
         let mut call = self.send_json(Method::POST, "/v1/links/bulk", &CreateLinks { links })?;
         call.patience = Some(BULK_DEADLINE);
@@ -63,7 +63,7 @@ impl Client<'_, Shortener> {
         self.read(self.send_json(Method::PATCH, path, changes)?).await
     }
 
-    /// Deletes a link. Not repeated by itself: the second answer would be that there is none.
+    /// Not retried: the second response would say that the link does not exist.
     pub async fn delete(&self, code: &str) -> Result<(), ServiceError> {
         let mut call = self.origin.call(Method::DELETE, format!("/v1/links/{}", known(code)?));
         call.idempotent = false;
@@ -71,7 +71,7 @@ impl Client<'_, Shortener> {
     }
 }
 
-/// Whether text can be a short code at all. What cannot never becomes part of a path.
+/// Whether a text can be a short code. Only such texts become part of a path.
 pub fn is_code(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))

@@ -1,4 +1,4 @@
-//! What the gateway is configured with, beyond what every unit is.
+//! The gateway's own configuration.
 
 mod upstreams;
 
@@ -13,7 +13,7 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize, Validate)]
 #[garde(allow_unvalidated)]
 pub struct Config {
-    /// Where copies are kept, and what operators did.
+    /// Keeps stale copies, persisted documents and the audit log of breakers.
     pub redis: chassis::config::Redis,
     #[serde(default)]
     #[garde(dive)]
@@ -25,7 +25,7 @@ pub struct Config {
     pub graphql: Graphql,
     #[garde(dive)]
     pub limits: Limits,
-    /// Which web pages may call.
+    /// Cross-origin requests.
     #[serde(default)]
     pub cors: Cors,
     /// Copies of statistics, for when analytics is away.
@@ -56,7 +56,7 @@ pub struct Graphql {
     /// A folder with the files of GraphiQL, which browsers are then shown: `react.js`, `react-dom.js`, `graphiql.js`,
     /// `graphiql.css`. For development.
     pub graphiql: Option<PathBuf>,
-    /// Whether the schema may be asked for.
+    /// Whether introspection is allowed.
     pub introspection: bool,
     /// The largest documents that are executed.
     #[garde(dive)]
@@ -85,13 +85,13 @@ pub struct Live {
     /// How many WebSockets one user may have open at once, at this gateway.
     #[garde(range(min = 1, max = 10_000))]
     pub sockets: usize,
-    /// How often a quiet connection is made to show that it is there, in milliseconds.
+    /// The time between pings on a quiet connection, in milliseconds.
     #[garde(range(min = 50, max = 60_000))]
     pub ping_ms: u64,
-    /// How long a WebSocket may wait before it says who it is, in milliseconds.
+    /// The time until a WebSocket has to send `connection_init`, in milliseconds.
     #[garde(range(min = 50, max = 60_000))]
     pub init_ms: u64,
-    /// How long a service's feed may be silent, in milliseconds. Services say something every 15 seconds.
+    /// The longest silence in a service's events, in milliseconds. Services send a comment every 15 seconds.
     #[garde(range(min = 50, max = 600_000))]
     pub silence_ms: u64,
 }
@@ -106,22 +106,22 @@ impl Default for Live {
 #[derive(Debug, Clone, Copy, Deserialize, Validate)]
 #[serde(default)]
 pub struct Persisted {
-    /// How large a document may be that is kept, in bytes.
+    /// The largest document that is kept, in bytes.
     #[garde(range(min = 1, max = 1_048_576))]
     pub most_bytes: usize,
-    /// How much of them this gateway keeps in memory, in bytes.
+    /// The memory for documents in this process, in bytes.
     #[garde(range(max = 1_073_741_824))]
     pub memory_bytes: u64,
-    /// How many are kept in Redis; beyond, those that were used in the fewest hours go.
+    /// How many documents Redis keeps. Those that were used in the fewest hours are dropped first.
     #[garde(range(min = 1, max = 1_000_000))]
     pub most: usize,
-    /// How many one user may add in an hour to those in Redis.
+    /// How many documents one user may add to Redis in an hour.
     #[garde(range(min = 1, max = 1_000_000))]
     pub most_per_user: usize,
-    /// How long Redis keeps one after it was used last, in seconds.
+    /// How long Redis keeps a document after its last use, in seconds.
     #[garde(range(min = 1, max = 2_592_000))]
     pub keep_seconds: u64,
-    /// For how long the uses of one count once, in seconds: no flood of requests makes it last. Less than it is kept.
+    /// The time in which the uses of a document count once, in seconds. It must be shorter than `keep_seconds`.
     #[garde(range(min = 1, max = 86_400))]
     pub use_seconds: u32,
     /// How long a request waits for Redis, in milliseconds.
@@ -157,25 +157,25 @@ pub struct Guard {
     /// Bytes of comments in the document, all together.
     #[garde(range(min = 100))]
     pub comments: usize,
-    /// Fields of an operation, fragments expanded.
+    /// Fields of an operation, with fragments expanded.
     #[garde(range(min = 10))]
     pub fields: u64,
     #[garde(range(min = 1, max = 64))]
     pub depth: u64,
-    /// Aliases, fragments expanded.
+    /// Aliases, with fragments expanded.
     #[garde(range(min = 0))]
     pub aliases: u64,
     /// Fields at the top of an operation.
     #[garde(range(min = 1))]
     pub roots: u64,
-    /// Directives, fragments expanded.
+    /// Directives, with fragments expanded.
     #[garde(range(min = 0))]
     pub directives: u64,
-    /// Values in the answer, with each list as long as it may become.
+    /// Values in the answer, with each list at its greatest length.
     #[garde(range(min = 100))]
     pub cost: u64,
-    /// What analytics has to count: 10 for a window, 5 for a series (15 of hours), 3 for a list of the most frequent values;
-    /// as much again for each 50 links.
+    /// The work of analytics: 10 for a time span, 5 for a series (15 for one of hours), 3 for a list of the most
+    /// frequent values. The same again for each 50 links.
     #[garde(range(min = 10))]
     pub statistics: u64,
 }
@@ -201,10 +201,11 @@ impl Default for Guard {
 
 #[derive(Debug, Clone, Deserialize, Validate)]
 pub struct Limits {
-    /// Where they are kept: a Redis of their own, from which nothing is evicted. See `docs/adr/0019-limits-have-a-redis-of-their-own.md`.
+    /// A Redis that evicts nothing, for the limits alone: see ADR 19.
     #[garde(skip)]
     pub redis: chassis::config::Redis,
-    /// How long a request waits for it, in milliseconds. Then this gateway judges by itself until Redis answers again.
+    /// How long a request waits for Redis, in milliseconds. After that, this gateway counts by itself until Redis
+    /// answers again.
     #[serde(default = "patience_ms")]
     #[garde(range(min = 1, max = 1_000))]
     pub patience_ms: u64,
@@ -243,15 +244,15 @@ macro_rules! limit {
 }
 
 limit! {
-    /// What one address may ask: several people may stand behind it.
+    /// The limit of one address, which several people may share.
     AddressLimit, 200, 1_000
 }
 limit! {
-    /// What one user may ask.
+    /// The limit of one user.
     UserLimit, 100, 500
 }
 
-/// Which web pages may call.
+/// Cross-origin requests.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Cors {
@@ -266,10 +267,10 @@ pub struct StaleCache {
     /// How long a copy may be shown, in seconds.
     #[garde(range(min = 1, max = 2_592_000))]
     pub keep_seconds: u64,
-    /// Of how many links and windows one user's are kept; beyond, the oldest go.
+    /// How many copies one user may have: one for each link and time span. The oldest are dropped first.
     #[garde(range(min = 1, max = 10_000))]
     pub most_per_user: usize,
-    /// How large one may be, in bytes; larger ones are not kept.
+    /// The largest copy that is kept, in bytes.
     #[garde(range(min = 1, max = 1_048_576))]
     pub most_bytes: usize,
 }

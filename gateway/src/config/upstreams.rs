@@ -1,4 +1,4 @@
-//! The services behind the gateway: where they are, and how patiently they are asked.
+//! The services behind the gateway.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use garde::Validate;
 use serde::Deserialize;
 use url::Url;
 
-/// The services behind the gateway, by name. Those that the GraphQL schema needs are there without being named; more are
-/// added by naming them.
+/// The services behind the gateway, by name. Those that the GraphQL schema needs have defaults; others are added by
+/// name.
 #[derive(Debug, Clone, Default, Deserialize, Validate)]
 #[serde(transparent)]
 pub struct Upstreams(#[garde(custom(names_are_routes), dive)] pub BTreeMap<String, Upstream>);
@@ -31,21 +31,21 @@ type Tune = fn(&mut Upstream);
 /// The upstreams that the GraphQL schema needs, with what is special about each.
 const DEFAULTS: &[(&str, &str, Tune)] = &[
     ("auth", "http://127.0.0.1:3002", |auth| {
-        // Argon2 takes its time, and under load it queues for a core.
+        // Argon2 is slow, and under load it waits for a core.
         auth.deadline_ms.get_or_insert(5_000);
         auth.try_timeout_ms.get_or_insert(4_000);
         auth.paths.get_or_insert_with(|| vec!["/v1/".to_owned(), "/.well-known/jwks.json".to_owned()]);
     }),
     ("shortener", "http://127.0.0.1:3000", |_| {}),
     ("analytics", "http://127.0.0.1:3001", |analytics| {
-        // Statistics decorate: whoever waits for a link must have it within a second, with them or without.
+        // A link must arrive within a second, with statistics or without.
         analytics.deadline_ms.get_or_insert(800);
         analytics.try_timeout_ms.get_or_insert(550);
     }),
     ("orders", "http://127.0.0.1:3003", |_| {}),
     ("inventory", "http://127.0.0.1:3004", |_| {}),
     ("payments", "http://127.0.0.1:3005", |payments| {
-        // Its webhook is the provider's alone, who knows its own address.
+        // Its webhook is for the provider, which uses another address.
         let paths = ["/v1/payments/", "/v1/orders/", "/v1/dead-letters", "/v1/dead-letters/"];
         payments.paths.get_or_insert_with(|| paths.map(str::to_owned).into());
     }),
@@ -55,22 +55,22 @@ const DEFAULTS: &[(&str, &str, Tune)] = &[
 #[garde(allow_unvalidated)]
 #[serde(default, deny_unknown_fields)]
 pub struct Upstream {
-    /// Its address. Needed unless it is one of those that have a default.
+    /// Required for services without a default.
     #[garde(custom(http))]
     pub url: Option<Url>,
-    /// How long a call may take, retry included, in milliseconds: 2,000 unless said otherwise.
+    /// The deadline of a call with its retries, in milliseconds. Default: 2,000.
     #[garde(inner(range(min = 10, max = 60_000)))]
     pub deadline_ms: Option<u64>,
-    /// How long the answer to a write may take, in milliseconds: [`contracts::patience::WRITE`] unless said otherwise.
+    /// The deadline of a write, in milliseconds. Default: [`contracts::patience::WRITE`].
     #[garde(inner(range(min = 10, max = 60_000)))]
     pub write_deadline_ms: Option<u64>,
-    /// How long one try may take, in milliseconds: 1,500 unless said otherwise.
+    /// The timeout of one try, in milliseconds. Default: 1,500.
     #[garde(inner(range(min = 10, max = 60_000)))]
     pub try_timeout_ms: Option<u64>,
-    /// How many calls may be under way.
+    /// How many calls may be under way at once. Default: 512.
     #[garde(inner(range(min = 1, max = 100_000)))]
     pub concurrency: Option<usize>,
-    /// What the paths begin with (or are) that may be reached from outside: `/v1/` unless said otherwise.
+    /// The public paths: prefixes that end in `/`, or whole paths. Default: `/v1/`.
     pub paths: Option<Vec<String>>,
 }
 
@@ -109,7 +109,7 @@ impl Upstream {
     }
 }
 
-/// Names stand in paths, and beside the operators' own routes.
+/// Names become parts of paths, and must not collide with the operators' routes.
 fn names_are_routes(upstreams: &BTreeMap<String, Upstream>, _: &()) -> garde::Result {
     for (name, upstream) in upstreams {
         let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');

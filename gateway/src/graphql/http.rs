@@ -1,5 +1,5 @@
-//! GraphQL over HTTP, as the specification's draft says: <https://graphql.github.io/graphql-over-http/draft/>. What
-//! lasts travels as [`events`] or over a [`socket`].
+//! GraphQL over HTTP, after the draft <https://graphql.github.io/graphql-over-http/draft/>. Subscriptions use
+//! server-sent [`events`] or a [`socket`].
 
 mod events;
 mod graphiql;
@@ -49,20 +49,16 @@ pub use persisted::PersistedDocuments;
 /// The largest request, in bytes.
 const LARGEST: usize = 1024 * 1024;
 
-/// What GraphQL requests are executed with.
 pub struct Graphql {
     pub schema: GatewaySchema,
     pub upstreams: Upstreams,
-    /// The last statistics of each user.
     pub stale_cache: StaleCache,
     pub config: Arc<config::Graphql>,
-    /// What live connections are kept with.
     pub live: Live,
-    /// Documents that clients name by their hash.
     pub persisted: PersistedDocuments,
 }
 
-/// `GET` and `POST /graphql`, and the files of GraphiQL where it is wanted.
+/// `GET` and `POST /graphql`, and the files of GraphiQL if it is configured.
 pub fn routes(graphql: Graphql) -> anyhow::Result<Router> {
     let answers = get(by_get).post(by_post).layer(DefaultBodyLimit::max(LARGEST));
     let files = graphql.config.graphiql.as_deref().map(graphiql::files).transpose()?;
@@ -110,7 +106,7 @@ fn open_socket(
         (Err(failure), _) => failure.into_response(),
         (Ok(origin), Ok(upgrade)) => socket::open(upgrade, stream, graphql, origin),
         (_, Err(WebSocketUpgradeRejection::InvalidWebSocketVersionHeader(rejection))) => {
-            // RFC 6455, 4.4: the client is told which version there is.
+            // The response names the supported version (RFC 6455, 4.4).
             let failure = Failure::new(Code::UpgradeRequired, rejection.body_text());
             let version = (SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
             ([version, (UPGRADE, HeaderValue::from_static("websocket"))], failure).into_response()
@@ -148,22 +144,22 @@ pub(crate) async fn by_post(
     }
 }
 
-/// Refuses what was not read, for its token first.
+/// Refuses a request that was not read. A bad token is the first reason.
 fn unread(admitted: Admitted, refusal: Response) -> Response {
     admitted.known().map_or_else(IntoResponse::into_response, |_| refusal)
 }
 
-/// How a request came, and how it may be answered.
+/// The method of a request, and the formats of the response that its client accepts.
 #[derive(Clone, Copy)]
 struct ResponseFormat {
     by_get: bool,
-    /// Nothing where the client takes events only.
+    /// `None` if the client accepts only server-sent events.
     media: Option<Media>,
     takes_events: bool,
 }
 
 impl ResponseFormat {
-    /// Nothing where no answer is acceptable.
+    /// Returns `None` if the client accepts no format of ours.
     fn of(headers: &HeaderMap, by_get: bool) -> Option<Self> {
         let takes_events = media::accepts_events(headers);
         let media = media::negotiate(headers);
@@ -176,7 +172,7 @@ impl ResponseFormat {
 }
 
 impl Graphql {
-    /// Answers a request in the format that its client takes.
+    /// Responds in a format that the client accepts.
     async fn respond(
         self: Arc<Self>,
         parameters: Result<Parameters, String>,
@@ -190,7 +186,7 @@ impl Graphql {
                 return admitted.known().map_or_else(IntoResponse::into_response, refuse);
             }
         };
-        // Who asks for a token may have a bad one. It is never taken for none anywhere else.
+        // A client that asks for a token may send a bad one. Everywhere else a bad token is refused.
         let gets_tokens = plan.as_ref().is_ok_and(only_gets_tokens);
         let origin = match if gets_tokens { Ok(admitted.anyone()) } else { admitted.known() } {
             Ok(origin) => origin,
@@ -205,7 +201,7 @@ impl Graphql {
             self.persisted.keep(sent, &origin).await;
         }
         match format.media {
-            // Events are for what lasts, and for who takes nothing else.
+            // Events are for subscriptions, and for clients that accept nothing else.
             Some(media) if !(format.takes_events && kind == OperationType::Subscription) => {
                 self.execute(plan, media, origin).await
             }
@@ -213,7 +209,7 @@ impl Graphql {
         }
     }
 
-    /// Finds the document and plans its operation. A valid one that came with its hash is to be kept.
+    /// Finds the document and plans its operation. Returns a valid document that came with its hash, to be kept.
     async fn plan(&self, mut parameters: Parameters) -> (Result<Plan, RequestError>, Option<NewDocument>) {
         match self.persisted.complete(&mut parameters).await {
             Ok(sent) => {
@@ -225,7 +221,7 @@ impl Graphql {
         }
     }
 
-    /// Executes an operation that has one result.
+    /// Executes a query or mutation.
     async fn execute(&self, plan: Result<Plan, RequestError>, media: Media, origin: Origin) -> Response {
         let plan = match plan {
             Ok(plan) => plan,
@@ -240,7 +236,7 @@ impl Graphql {
         reply(media, load::drive(loader.clone(), execution).await)
     }
 
-    /// Executes an operation of any kind, with any number of results. One of which nothing was executed is the last.
+    /// Executes any operation. A response with request errors is the last one.
     fn responses(&self, plan: Result<Plan, RequestError>, origin: Origin) -> BoxStream<'static, GraphqlResponse> {
         let id = origin.request_id.clone();
         match plan {
@@ -254,7 +250,6 @@ impl Graphql {
         }
     }
 
-    /// What a request of a client loads with.
     fn loader(&self, origin: Origin) -> Loader {
         Loader::new(Services::new(self.upstreams.clone(), origin), self.stale_cache.clone())
     }

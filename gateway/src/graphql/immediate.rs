@@ -1,5 +1,3 @@
-//! Objects whose fields wait for nothing.
-
 use std::borrow::Cow;
 
 use async_graphql::indexmap::IndexMap;
@@ -9,8 +7,8 @@ use async_graphql::resolver_utils::ContainerType;
 use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerResult, Value};
 use futures::FutureExt;
 
-/// An object that is answered at once. async-graphql makes a task of every field, for each might wait; of an amount of
-/// money that is most of what it costs.
+/// An object whose fields never wait. async-graphql makes a future of every field, which is most of the cost of small
+/// objects like amounts of money.
 pub struct Immediate<T>(pub T);
 
 impl<T> From<T> for Immediate<T> {
@@ -20,7 +18,8 @@ impl<T> From<T> for Immediate<T> {
 }
 
 impl<T: ContainerType> Immediate<T> {
-    /// Nothing where something other than fields is selected (plans leave none of that), or where a field has to wait.
+    /// Resolves all fields; `None` if one has to wait, or if something other than fields is selected, which plans never
+    /// do.
     fn at_once(&self, ctx: &ContextSelectionSet<'_>) -> Option<Value> {
         let selections = &ctx.item.node.items;
         let mut object = IndexMap::with_capacity(selections.len());

@@ -1,8 +1,6 @@
-//! JSON of any shape.
-
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 
-/// JSON of any shape. async-graphql's own scalar does not say what it is specified by.
+/// Any JSON value. async-graphql's own scalar has no `specifiedBy`.
 pub struct Json(pub serde_json::Value);
 
 /// Any JSON value (RFC 8259).

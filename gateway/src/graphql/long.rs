@@ -2,7 +2,7 @@
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 
-/// A whole number of up to 64 bits. `Int` has 32, and clients that keep to it fail at R$ 21,474,836.48.
+/// A whole number of up to 64 bits. The 32 bits of `Int` end at R$ 21,474,836.47.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Long(pub i64);
 

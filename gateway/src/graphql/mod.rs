@@ -1,8 +1,8 @@
-//! GraphQL: the schema that frontends rely on, and how it travels over HTTP.
+//! GraphQL: the schema for frontends, and its protocols.
 //!
-//! A request passes [`http`] (the protocols), [`plan`] (is it valid, and what exactly is to be executed?), [`guard`] (is it
-//! small enough?) and then the schema: [`query`], [`mutation`] and [`subscription`] at the top, a module per noun below.
-//! What many things of a list need of a service is gathered by [`load`].
+//! A request passes [`http`] (the protocols), [`plan`] (validation and planning), [`guard`] (limits on size) and then
+//! the schema: [`query`], [`mutation`] and [`subscription`], with a module for each noun. [`load`] batches the calls to
+//! services.
 
 pub mod customer;
 pub mod guard;
@@ -43,10 +43,9 @@ use subscription::Subscription;
 /// The schema, which executes only what was planned.
 pub type GatewaySchema = Executor<Query, Mutation, Subscription>;
 
-/// Which values our own scalars take.
+/// The checks of our own scalars.
 const SCALARS: &[(&str, ScalarCheck)] = &[("DateTime", Moment::check), ("Long", Long::check)];
 
-/// Builds the schema. Everything about a request comes with the request.
 pub fn schema(config: &config::Graphql) -> anyhow::Result<GatewaySchema> {
     let builder = Schema::build(Query, Mutation, Subscription);
     let builder = if config.introspection { builder } else { builder.disable_introspection() };
@@ -62,12 +61,12 @@ fn services<'a>(ctx: &'a Context<'_>) -> &'a Services {
     ctx.data_unchecked::<Loader>().services()
 }
 
-/// Reads an id. A text that is not a UUID gives `None`, so it never becomes part of a path.
+/// Reads an id. Only UUIDs become parts of paths.
 fn uuid(id: &ID) -> Option<Uuid> {
     id.parse().ok()
 }
 
-/// Tells null, which clears, from what is absent.
+/// Distinguishes null, which clears a field, from an absent one.
 fn patch<T>(value: MaybeUndefined<T>) -> Option<Option<T>> {
     match value {
         MaybeUndefined::Undefined => None,

@@ -4,10 +4,8 @@ use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value
 use chrono::{DateTime, Utc};
 use contracts::moment;
 
-/// A point in time.
-///
-/// async-graphql's own scalar takes every value for one until a field is resolved, and what fails then costs the
-/// object around the field. This one is refused with the document, before anything is executed.
+/// async-graphql's own scalar checks its value only when a field is resolved, where an error nulls the parent object.
+/// This one is checked with the document, before anything is executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment(pub DateTime<Utc>);
 
@@ -28,7 +26,6 @@ impl ScalarType for Moment {
 }
 
 impl Moment {
-    /// Says what is wrong with a value.
     pub(super) fn check(value: &Value) -> Result<(), String> {
         read(value).map(drop).ok_or_else(|| format!("it {}", moment::REFUSED))
     }

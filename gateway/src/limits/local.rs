@@ -1,4 +1,4 @@
-//! Limits of this gateway alone: in front of those over all gateways, and for while Redis is away.
+//! Limits in memory: in front of the shared ones, and in their place while Redis is away.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,10 +9,10 @@ use governor::{DefaultKeyedRateLimiter, RateLimiter};
 
 use super::{LimitStatus, Quota};
 
-/// After so many requests, the keys whose buckets are full again are forgotten.
+/// After so many requests, full buckets are dropped.
 const TIDY_EVERY: u64 = 10_000;
 
-/// The same limits, in memory. They are as generous per gateway as Redis is over all: better than none.
+/// The limits of this gateway alone. They are as high as those over all gateways.
 pub(super) struct Local {
     limiters: [(&'static str, DefaultKeyedRateLimiter<String>); 2],
     clock: DefaultClock,
@@ -44,7 +44,7 @@ impl Local {
     }
 }
 
-/// Nobody knows here how full the bucket is: neither empty nor full is claimed.
+/// The level of the bucket is unknown here, so a half-full one is reported.
 fn status(quota: Quota, allowed: bool, until_next: Duration) -> LimitStatus {
     let remaining = if allowed { u64::from(quota.burst / 2) } else { 0 };
     LimitStatus { quota, allowed, remaining, until_next, until_full: Duration::from_secs(1) }

@@ -1,4 +1,4 @@
-//! Rate limits per address and per user, kept in a Redis of their own, so that they hold over all gateways.
+//! Rate limits per address and per user. A Redis of their own makes them hold over all gateways.
 
 mod local;
 mod shared;
@@ -17,7 +17,6 @@ use crate::metrics;
 use local::Local;
 use shared::Shared;
 
-/// One limit: so many requests a second in the long run, so many at once.
 #[derive(Debug, Clone, Copy)]
 pub struct Quota {
     name: &'static str,
@@ -25,7 +24,7 @@ pub struct Quota {
     burst: u32,
 }
 
-/// What a limit says to one request.
+/// The state of a limit after one request.
 #[derive(Debug, Clone, Copy)]
 pub struct LimitStatus {
     quota: Quota,
@@ -35,7 +34,7 @@ pub struct LimitStatus {
     until_full: Duration,
 }
 
-/// Judges requests. While Redis is away, each gateway judges by itself.
+/// Counts requests. While Redis is away, each gateway counts by itself.
 #[derive(Clone)]
 pub struct Limits {
     shared: Shared,
@@ -52,8 +51,8 @@ impl Limits {
         Ok(Self { shared: Shared::new(config)?, address, user, local: Arc::new(Local::new([address, user])) })
     }
 
-    /// Counts a request from an address at this gateway alone. It waits for nothing, so it comes before all that a
-    /// request costs; whom it refuses, [`count`](Self::count) would refuse, too.
+    /// Counts a request of an address at this gateway alone, before anything expensive happens. It refuses only what
+    /// [`count`](Self::count) would refuse, too.
     ///
     /// # Errors
     /// Fails with [`Code::RateLimited`] when it is one too many.
@@ -84,13 +83,13 @@ impl Limits {
         })
     }
 
-    /// Succeeds when limits hold over all gateways, for readiness.
+    /// Fails when Redis does not count. For readiness.
     pub async fn probe(&self) -> anyhow::Result<()> {
         self.shared.probe().await
     }
 }
 
-/// A request that was counted at this gateway, and not over all yet.
+/// A request that was counted at this gateway, but not over all yet.
 #[derive(Debug)]
 pub struct LocalCount {
     whom: String,
@@ -105,7 +104,7 @@ fn allowed(status: LimitStatus) -> Result<LimitStatus, Limited> {
     Err(Limited(status))
 }
 
-/// What stands for an address: a subscriber has a whole /64 of IPv6 to himself.
+/// Returns the key of an address: for IPv6 its /64, which one subscriber has alone.
 pub(crate) fn subscriber(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
@@ -124,7 +123,6 @@ impl Limited {
         &self.0
     }
 
-    /// Turns it into the problem that clients are answered.
     pub fn into_failure(self) -> Failure {
         let detail = format!("Too many requests from one {}. Wait before the next one.", self.0.quota.name);
         Failure::new(Code::RateLimited, detail).retry_after(self.0.until_next)
@@ -132,12 +130,12 @@ impl Limited {
 }
 
 impl LimitStatus {
-    /// Returns the status that leaves less.
+    /// Returns the one with fewer requests remaining.
     pub const fn tighter(self, other: Self) -> Self {
         if self.remaining <= other.remaining { self } else { other }
     }
 
-    /// Tells the client where it stands (draft-ietf-httpapi-ratelimit-headers, in the widespread form of three fields).
+    /// Sets the three widespread headers of draft-ietf-httpapi-ratelimit-headers.
     pub fn tell(&self, headers: &mut HeaderMap) {
         let seconds = self.until_full.as_millis().div_ceil(1_000);
         for (name, value) in [

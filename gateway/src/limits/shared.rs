@@ -11,11 +11,11 @@ use tokio::time::{sleep, timeout};
 use super::{LimitStatus, Quota};
 use crate::{config, store};
 
-/// How often it is tried whether Redis is back, and how long it may take then. No request waits for that.
+/// How often a Redis that is away is tried, and the timeout of that try. No request waits for it.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 const LOOK_LIMIT: Duration = Duration::from_secs(1);
 
-/// The Redis of the limits. Once it failed or was late, no request asks it until it answers again.
+/// The Redis of the limits. After a failure or timeout, no request asks it until it answers again.
 #[derive(Clone)]
 pub(super) struct Shared(Arc<Inner>);
 
@@ -28,7 +28,6 @@ struct Inner {
 }
 
 impl Shared {
-    /// Prepares the connection, which is made when it is first needed.
     pub(super) fn new(config: &config::Limits) -> anyhow::Result<Self> {
         Ok(Self(Arc::new(Inner {
             connection: store::connect(&config.redis, "limits.redis.url")?,
@@ -39,7 +38,7 @@ impl Shared {
         })))
     }
 
-    /// Takes a token from each bucket, up to the first that has none, in one round trip. Nothing while Redis is away.
+    /// Takes a token from each bucket up to the first empty one, in one round trip. `None` while Redis is away.
     pub(super) async fn count(&self, wanted: &[(Quota, String)]) -> Option<Vec<LimitStatus>> {
         if self.0.is_away.load(Ordering::Relaxed) {
             return None;
@@ -53,12 +52,11 @@ impl Shared {
         }
     }
 
-    /// Succeeds when Redis counts, for readiness.
     pub(super) async fn probe(&self) -> anyhow::Result<()> {
         self.0.look().await
     }
 
-    /// Keeps requests from asking, until Redis answers again.
+    /// Stops requests from asking until Redis answers again.
     fn note_away(&self, error: &anyhow::Error) {
         if self.0.is_away.swap(true, Ordering::Relaxed) {
             return;
@@ -101,7 +99,7 @@ impl Inner {
         Ok(statuses.collect())
     }
 
-    /// Tries whether Redis counts: one that is full answers a ping, too.
+    /// Tries to count, because a full Redis still answers a ping.
     async fn look(&self) -> anyhow::Result<()> {
         let nobody = [(Quota { name: "nobody", per_second: 1, burst: 1 }, "look".to_owned())];
         self.take(&nobody, LOOK_LIMIT).await.map(drop)

@@ -1,4 +1,4 @@
-//! Who did what to a breaker, and why. Written to the log, which is for ever, and to Redis, which is for reading.
+//! The audit log of breakers: written to the log for good, and to Redis for reading.
 
 use axum::extract::State;
 use chassis::http::{Failure, Json};
@@ -13,25 +13,25 @@ use uuid::Uuid;
 use super::Operators;
 use crate::store::Store;
 
-/// How many entries are kept for reading.
+/// How many entries Redis keeps.
 const KEPT: isize = 1_000;
-/// How many are told at once.
+/// How many entries one response has.
 const TOLD: isize = 100;
 
 /// One action of an operator.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(super) struct AuditEntry {
-    /// When.
+    /// When it happened.
     at: DateTime<Utc>,
-    /// Who.
+    /// The operator's user id.
     operator: Uuid,
-    /// To which breaker.
+    /// The name of the breaker.
     breaker: String,
-    /// What: `force_open`, `force_closed`, `reset` or `probe`.
+    /// `force_open`, `force_closed`, `reset` or `probe`.
     action: String,
-    /// Why.
+    /// The operator's reason.
     reason: String,
-    /// For how many seconds.
+    /// The duration of a force, in seconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     ttl_seconds: Option<u64>,
 }
@@ -45,7 +45,7 @@ impl AuditEntry {
 /// The answer to `GET /breakers/audit`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct AuditLog {
-    /// The latest first.
+    /// The entries, latest first.
     entries: Vec<AuditEntry>,
 }
 
@@ -69,7 +69,7 @@ pub(super) async fn append(store: &Store, entry: &AuditEntry) {
         .await;
 }
 
-/// Tells what operators did, the latest first.
+/// Returns what operators did to breakers, latest first.
 #[utoipa::path(get, path = "/breakers/audit", tag = "operators",
     responses((status = 200, body = AuditLog), (status = 503, body = Problem)))]
 pub(crate) async fn list(_: Operator, State(operators): State<Operators>) -> Result<Json<AuditLog>, Failure> {

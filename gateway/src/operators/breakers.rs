@@ -1,4 +1,4 @@
-//! `/breakers`: how they stand, and what an operator does to them.
+//! `/breakers`: the state of breakers, and operators' actions.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::{Operators, audit};
 
-/// The longest that a breaker is held, in seconds: a day.
+/// The longest duration of a force, in seconds: a day.
 const LONGEST_FORCE: u64 = 24 * 60 * 60;
 /// The longest reason, in characters.
 const LONGEST_REASON: usize = 200;
@@ -30,77 +30,77 @@ pub(super) fn routes() -> Router<Operators> {
         .route("/breakers/{name}/probe", post(probe))
 }
 
-/// A breaker as it stands.
+/// The state of a breaker.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct BreakerView {
     /// Its name: the upstream's, or `redis`.
     pub name: String,
-    /// The worst of what calls meet: `closed`, `half_open` or `open`.
+    /// The worst state of its classes: `closed`, `half_open` or `open`.
     pub state: &'static str,
-    /// An operator's order in force.
+    /// The operator's force, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forced: Option<ForcedView>,
-    /// Calls of the last ten seconds that ended well or badly.
+    /// Calls of the last ten seconds that succeeded or failed.
     pub calls: u32,
-    /// Those that found no connection, were late or broken.
+    /// Calls of the last ten seconds that got no connection, were late or broke.
     pub failures: u32,
-    /// Connections in a row that could not be made.
+    /// Failed connections in a row.
     pub consecutive_failures: u32,
-    /// In how many milliseconds the timer moves it.
+    /// Milliseconds until a timer changes the state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moves_in_ms: Option<u64>,
-    /// Each class of calls.
+    /// The state of each class of calls.
     pub classes: Vec<ClassView>,
 }
 
-/// One class of calls at a breaker.
+/// The state of one class of calls.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ClassView {
     /// `read`, `write` or `redirect`; `all` where there is only one.
     pub class: &'static str,
-    /// What its calls meet: `closed`, `half_open` or `open`.
+    /// `closed`, `half_open` or `open`.
     pub state: &'static str,
-    /// Calls of the last ten seconds that ended well or badly.
+    /// Calls of the last ten seconds that succeeded or failed.
     pub calls: u32,
-    /// Those that found no connection, were late or broken.
+    /// Calls of the last ten seconds that got no connection, were late or broke.
     pub failures: u32,
     /// Callers of the last ten seconds.
     pub callers: usize,
-    /// Those whose last call was late or broken.
+    /// Callers whose last call was late or broke.
     pub failing_callers: usize,
     /// How many times in a row it has opened without closing in between.
     pub times_opened: u32,
 }
 
-/// An operator's order.
+/// An operator's force.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ForcedView {
     /// `open` or `closed`.
     pub state: &'static str,
-    /// In how many milliseconds it ends.
+    /// Milliseconds until it ends.
     pub ends_in_ms: u64,
-    /// Why.
+    /// The operator's reason.
     pub reason: String,
 }
 
-/// A move of a breaker.
+/// A transition of a breaker.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct TransitionView {
     /// Its number; also the id of its event.
     pub number: u64,
-    /// When.
+    /// When it happened.
     pub at: DateTime<Utc>,
-    /// Which breaker.
+    /// The name of the breaker.
     pub breaker: String,
-    /// The classes that moved together.
+    /// The classes that changed together.
     pub classes: Vec<&'static str>,
     /// The state before.
     pub from: &'static str,
     /// The state after.
     pub to: &'static str,
-    /// Why.
+    /// The operator's reason.
     pub cause: &'static str,
-    /// The operator's words.
+    /// The operator's reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -111,9 +111,9 @@ pub struct TransitionView {
 pub struct ForceRequest {
     /// `open` or `closed`.
     state: ForcedState,
-    /// For how many seconds: 1 to 86,400.
+    /// The duration in seconds: 1 to 86,400.
     ttl_seconds: u64,
-    /// Why: 1 to 200 characters.
+    /// The reason: 1 to 200 characters.
     reason: String,
 }
 
@@ -128,7 +128,7 @@ enum ForcedState {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReasonRequest {
-    /// Why: 1 to 200 characters.
+    /// The reason: 1 to 200 characters.
     reason: String,
 }
 
@@ -138,13 +138,13 @@ pub(crate) struct BreakerList {
     breakers: Vec<BreakerView>,
 }
 
-/// Tells how every breaker stands.
+/// Returns the state of every breaker.
 #[utoipa::path(get, path = "/breakers", tag = "operators", responses((status = 200, body = BreakerList)))]
 pub(crate) async fn list(_: Operator, Shared(operators): Shared<Operators>) -> Json<BreakerList> {
     Json(BreakerList { breakers: operators.breakers.all().iter().map(BreakerView::of).collect() })
 }
 
-/// Tells how one breaker stands.
+/// Returns the state of one breaker.
 #[utoipa::path(get, path = "/breakers/{name}", tag = "operators", params(("name" = String, Path)),
     responses((status = 200, body = BreakerView), (status = 404, body = Problem)))]
 pub(crate) async fn one(
@@ -178,7 +178,7 @@ pub(crate) async fn force(
     Ok(Json(BreakerView::of(&breaker)))
 }
 
-/// Closes a breaker and forgets what it has counted; lifts a force.
+/// Closes a breaker, clears its counts and ends a force.
 #[utoipa::path(post, path = "/breakers/{name}/reset", tag = "operators", params(("name" = String, Path)),
     request_body = ReasonRequest, responses((status = 200, body = BreakerView), (status = 400, body = Problem)))]
 pub(crate) async fn reset(
@@ -195,7 +195,7 @@ pub(crate) async fn reset(
         .await
 }
 
-/// Half-opens an open breaker before its time.
+/// Half-opens an open breaker early.
 #[utoipa::path(post, path = "/breakers/{name}/probe", tag = "operators", params(("name" = String, Path)),
     request_body = ReasonRequest, responses((status = 200, body = BreakerView), (status = 409, body = Problem)))]
 pub(crate) async fn probe(
@@ -218,7 +218,7 @@ impl Operators {
         self.breakers.get(name).ok_or_else(nothing)
     }
 
-    /// Does to a breaker what needs only a reason, and notes it; a refusal is not noted.
+    /// Carries out an action and writes it to the audit log. Refused actions are not written.
     async fn order(
         &self,
         operator: &Caller,
@@ -253,7 +253,7 @@ impl BreakerView {
     pub(super) fn of(breaker: &Breaker) -> Self {
         let (snapshots, consecutive_failures) = breaker.snapshots();
         let classes: Vec<_> = breaker.classes().iter().zip(&snapshots).map(ClassView::of).collect();
-        // An order holds all classes alike.
+        // A force applies to all classes.
         let force = snapshots.iter().find_map(|class| class.force.as_ref());
         let forced = force.map(|force| ForcedView {
             state: match force.to {

@@ -1,4 +1,4 @@
-//! `/breakers/events`: every move as it happens (`text/event-stream`).
+//! `/breakers/events`: transitions as they happen (`text/event-stream`).
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -22,8 +22,8 @@ pub(super) fn routes() -> Router<Operators> {
     Router::new().route("/breakers/events", get(watch))
 }
 
-/// Tells first how all breakers stand (event `snapshot`), then each move (event `transition`, with its number as id).
-/// With `Last-Event-ID` the moves since then come again, as far as they are kept; the snapshot covers the rest.
+/// Streams the state of all breakers (event `snapshot`), then each transition (event `transition`, with its number as
+/// id). With `Last-Event-ID`, later transitions are sent again as far as they are kept; the snapshot covers the rest.
 #[utoipa::path(get, path = "/breakers/events", tag = "operators",
     params(("Last-Event-ID" = Option<u64>, Header, description = "The number of the last transition that was seen.")),
     responses((status = 200, content_type = "text/event-stream", description = "snapshot, then transition"),
@@ -44,7 +44,7 @@ pub(crate) async fn watch(
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }
 
-/// Reads the number of a move. One that we never told is refused: who sends it would miss moves without noticing.
+/// Reads the number of a transition. Other texts are refused, because their client would miss transitions unnoticed.
 fn number(id: &HeaderValue) -> Result<u64, Failure> {
     let number = id.to_str().ok().and_then(|id| id.parse().ok());
     number.ok_or_else(|| Failure::field("Last-Event-ID", "must be the id of an event of this stream"))

@@ -29,10 +29,10 @@ impl FromRef<Operators> for Verifier {
     }
 }
 
-/// Everything that the operators' address serves. Metrics and health are open: who scrapes them has no token.
+/// The routes of the operators' address. Metrics and health need no token, because scrapers have none.
 pub fn routes(operators: Operators, context: &chassis::Context) -> Router {
     let guarded = breakers::routes().merge(events::routes()).with_state(operators);
-    // What is at no address of theirs is answered by the router that is merged last: with a problem.
+    // The router that is merged last answers unknown addresses.
     chassis::health::routes(context.health.clone())
         .merge(chassis::metrics_route(context.metrics.clone()))
         .merge(full(guarded, &Limits::from(&context.common.http)))

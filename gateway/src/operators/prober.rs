@@ -1,5 +1,5 @@
-//! Asks an upstream how it is, whenever its breaker wants to know. So an open breaker closes by itself where no traffic
-//! would try it, and one caller's bad luck opens nothing as long as the upstream says that it lives.
+//! Probes an upstream when its breaker asks. So an open breaker closes without traffic, and one caller's failures open
+//! nothing while the upstream answers.
 
 use std::time::Duration;
 
@@ -10,18 +10,17 @@ use tokio::time::sleep;
 use crate::upstream::Upstream;
 use crate::upstream::transport::lacks_descriptors;
 
-/// How long between two questions.
+/// The pause between two probes.
 const PAUSE: Duration = Duration::from_millis(250);
-/// How long an answer may take: both are answered from memory.
+/// The timeout of a probe. Services answer both from memory.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Asks one upstream whatever its breaker wants to know, one question at a time. Runs until dropped.
+/// Probes one upstream whenever its breaker asks, one probe at a time. Runs until dropped.
 pub async fn run(upstream: Upstream) {
     let client = chassis::client::new();
     ask_for(upstream.breaker(), |question| ask(&upstream, &client, question)).await;
 }
 
-/// Asks by `ask` whatever a breaker wants to know.
 async fn ask_for<F: Future<Output = Option<Word>>>(breaker: &Breaker, ask: impl Fn(Question) -> F) {
     loop {
         breaker.doubted().await;
@@ -33,7 +32,7 @@ async fn ask_for<F: Future<Output = Option<Word>>>(breaker: &Breaker, ask: impl 
     }
 }
 
-/// Returns nothing when the upstream could not be asked for a reason of our own.
+/// Returns `None` when a probe failed for a reason of our own.
 async fn ask(upstream: &Upstream, client: &reqwest::Client, question: Question) -> Option<Word> {
     let path = match question {
         Question::Live => "/health/live",

@@ -1,4 +1,4 @@
-//! Which headers pass.
+//! Removes headers that must not pass.
 
 use http::HeaderMap;
 use http::header::{
@@ -19,7 +19,7 @@ const HOP_BY_HOP: [HeaderName; 9] = [
     UPGRADE,
 ];
 
-/// Headers of a client that services do not see: those that the gateway decides, and cookies, which no service has.
+/// Headers of clients that services do not see: those that the gateway sets, and cookies, which no service uses.
 const OURS: [HeaderName; 11] = [
     HOST,
     EXPECT,
@@ -34,7 +34,7 @@ const OURS: [HeaderName; 11] = [
     HeaderName::from_static("x-request-id"),
 ];
 
-/// Takes out what must not reach a service; what the gateway says in its place is put in afterwards.
+/// Removes what must not reach a service. The gateway's own headers are added afterwards.
 pub(super) fn strip_request(headers: &mut HeaderMap) {
     strip_hop_by_hop(headers);
     for name in &OURS {
@@ -42,14 +42,14 @@ pub(super) fn strip_request(headers: &mut HeaderMap) {
     }
 }
 
-/// Takes out what must not reach the client.
+/// Removes what must not reach the client.
 pub(super) fn strip_answer(headers: &mut HeaderMap) {
     strip_hop_by_hop(headers);
     headers.remove(SET_COOKIE);
 }
 
 fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    // What `Connection` names is hop-by-hop too.
+    // Headers named in `Connection` are hop-by-hop, too.
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .into_iter()

@@ -1,4 +1,4 @@
-//! What the gateway passes through: REST to the services, and redirects.
+//! Requests that are passed through: REST and redirects.
 
 mod headers;
 pub(crate) mod redirect;
@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
-/// Passes on what a service answered.
+/// Passes on a response of a service.
 fn respond(status: StatusCode, mut headers: HeaderMap, body: Body) -> Response {
     headers::strip_answer(&mut headers);
     let mut response = Response::new(body);

@@ -1,4 +1,4 @@
-//! `/r/{code}` → `/{code}` of shortener. The hottest route there is: no token, no Redis, no log line, no JSON.
+//! `/r/{code}` → `/{code}` of shortener. The busiest route: no token, no Redis, no log line, no JSON.
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -17,24 +17,24 @@ use crate::origin::{FORWARDED_FOR, client_address};
 use crate::upstream::Upstream;
 use crate::upstream::call::{Call, Class, Reply};
 
-/// Addresses of shortener that look like codes and are none.
+/// Paths of shortener that look like codes.
 const NOT_CODES: [&str; 3] = ["metrics", "health", "v1"];
 
-/// `GET` and `HEAD /r/{code}`, and pages for addresses that were cut short or copied with too much.
+/// `GET` and `HEAD /r/{code}`, and a 404 page for incomplete and overlong addresses.
 pub fn routes(shortener: Upstream) -> Router {
     let nowhere = || get(async |headers: HeaderMap| Reader::of(&headers).answer(no_such_link()));
     let routes = Router::new().route("/r/{code}", get(redirect)).with_state(shortener);
     routes.route("/r/{code}/{*more}", nowhere()).route("/r/{code}/", nowhere()).route("/", nowhere())
 }
 
-/// Leads where the short link leads.
+/// Redirects to the target of a short link.
 #[utoipa::path(get, path = "/r/{code}", tag = "public", params(("code" = String, Path)), responses(
     (status = 302, description = "Or the status that the link's owner chose"),
     (status = 404, body = Problem), (status = 410, body = Problem),
     (status = 503, body = Problem, description = "A page for browsers, as 404 and 410.")))]
 pub(crate) async fn redirect(State(shortener): State<Upstream>, request: Request) -> Response {
     let uri = request.uri();
-    // A percent-encoded character that needs no encoding is that character (RFC 3986, 6.2.2.2).
+    // Percent-encoded unreserved characters are equivalent to plain ones (RFC 3986, 6.2.2.2).
     let code = percent_decode_str(uri.path().strip_prefix("/r/").unwrap_or_default()).decode_utf8_lossy();
     if !is_code(&code) || NOT_CODES.contains(&&*code) {
         return Reader::of(request.headers()).answer(no_such_link());
@@ -47,7 +47,7 @@ pub(crate) async fn redirect(State(shortener): State<Upstream>, request: Request
     let method = if parts.method == Method::HEAD { Method::HEAD } else { Method::GET };
     let mut call = Call::new(method, path);
     (call.class, call.reply) = (Class::Redirect, Reply::Stream);
-    // Each redirect answered is a click counted: one that is asked for again is not the same click.
+    // Each redirect counts a click, so a retry could count two.
     call.idempotent = false;
     let address = client_address(&mut parts).await;
     call.caller = subscriber(address).into();

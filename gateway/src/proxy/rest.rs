@@ -24,7 +24,7 @@ use crate::upstream::error::UpstreamError;
 use crate::upstream::upload::Upload;
 use crate::upstream::{Upstream, Upstreams};
 
-/// The largest body that is read whole, in bytes.
+/// The largest body that is read before the call, in bytes.
 const SMALL: usize = 64 * 1024;
 
 #[derive(Clone)]
@@ -54,7 +54,7 @@ async fn forward(State(proxy): State<Proxy>, origin: Origin, request: Request) -
         Ok(payload) => payload,
         Err(error) => return error.into_failure(upstream.name()).into_response(),
     };
-    // A service that has been asked to delete may answer a second request that there is nothing.
+    // The second response to a deletion would be 404.
     call.idempotent &= parts.method != Method::DELETE;
     match upstream.call(call).await {
         Ok(answer) => proxy.respond(answer, &origin).await,
@@ -62,7 +62,7 @@ async fn forward(State(proxy): State<Proxy>, origin: Origin, request: Request) -
     }
 }
 
-/// Takes a small body whole before its call takes a place: whoever sends it slowly waits alone.
+/// Reads a small body before the call, so that a slow client takes no place in the bulkhead.
 async fn receive(body: Body, limit: usize) -> Result<Payload, UpstreamError> {
     if body.is_end_stream() {
         return Ok(Payload::Whole(Bytes::new()));
@@ -78,7 +78,7 @@ async fn receive(body: Body, limit: usize) -> Result<Payload, UpstreamError> {
     }
 }
 
-/// Takes a body whose length was not told: whole if it is small, and else its beginning, which the rest follows.
+/// Reads a body of unknown length: all of it if it is small, or else its beginning, followed by a stream of the rest.
 async fn begin(mut body: Body, limit: usize) -> Result<Payload, UpstreamError> {
     let mut beginning = BytesMut::new();
     while beginning.len() <= SMALL {
@@ -87,7 +87,7 @@ async fn begin(mut body: Body, limit: usize) -> Result<Payload, UpstreamError> {
             return if is_too_large { Err(UpstreamError::TooLarge) } else { Ok(Payload::Whole(beginning.freeze())) };
         };
         let frame = frame.map_err(|_| UpstreamError::NoUpload)?;
-        // Trailers are not passed on.
+        // Trailers are dropped.
         if let Ok(piece) = frame.into_data() {
             beginning.extend_from_slice(&piece);
         }
@@ -98,8 +98,7 @@ async fn begin(mut body: Body, limit: usize) -> Result<Payload, UpstreamError> {
 }
 
 impl Proxy {
-    /// Finds the upstream that a path names, and its path there. Paths that could mean something else to the upstream
-    /// than to us name nothing.
+    /// Finds the upstream and the path there. Paths that the upstream could read differently are refused.
     fn find(&self, uri: &http::Uri) -> Option<(&Upstream, String)> {
         let (name, rest) = uri.path().strip_prefix("/api/")?.split_once('/')?;
         let upstream = self.upstreams.get(name)?;
@@ -118,7 +117,7 @@ impl Proxy {
                 Ok(permit) => permit,
                 Err(failure) => return failure.into_response(),
             };
-            // A live stream has no end of its own. It must outlive neither us nor the token.
+            // A stream of events has no end of its own. It ends with the token, or when the gateway stops.
             let end = self.live.end_of(origin.caller.as_ref()).await;
             let shutdown = self.live.shutdown.clone();
             let over = Box::pin(async move { shutdown.run_until_cancelled(sleep_until(end)).await });
@@ -139,7 +138,7 @@ fn headers(mut headers: HeaderMap, origin: &Origin) -> HeaderMap {
     headers
 }
 
-/// Whether no part of the path is one that URL parsers resolve or decode differently.
+/// Whether all URL parsers read the path in the same way.
 fn is_plain(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
     let has_coded_separator = ["%2f", "%5c", "%00", "\\"].iter().any(|coded| path.contains(coded));

@@ -1,4 +1,4 @@
-//! A call to an upstream and what comes back.
+//! Calls to upstreams, and their responses.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -15,26 +15,26 @@ use tokio::time::Instant;
 use super::error::UpstreamError;
 use super::upload::Upload;
 
-/// What a call is for. Each class of an upstream has a breaker of its own.
+/// The class of a call. Each class of an upstream has its own breaker state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     Read,
     /// It may change something.
     Write,
-    /// It leads a visitor to where a short link leads.
+    /// It redirects a visitor of a short link.
     Redirect,
 }
 
 impl Class {
-    /// The names, each at the class's place.
+    /// The names, by [`index`](Self::index).
     pub const NAMES: &'static [&'static str] = &["read", "write", "redirect"];
 
-    /// Returns the place of the class in a breaker.
+    /// Returns the index of the class in a breaker.
     pub const fn index(self) -> usize {
         self as usize
     }
 
-    /// Judges a request by its method; a POST reads where its path says so.
+    /// Returns the class of a request: a POST to one of [`LOOK_UPS`] only reads.
     pub fn of(method: &Method, path: &str) -> Self {
         let path = path.split('?').next().unwrap_or_default();
         let is_look_up = *method == Method::POST && LOOK_UPS.contains(&path);
@@ -42,7 +42,7 @@ impl Class {
     }
 }
 
-/// The POSTs that read: they ask about more things than an address can name.
+/// The POSTs that only read. They name more things than an address could.
 const LOOK_UPS: [&str; 8] = [
     "/v1/customers/batch",
     "/v1/links/batch",
@@ -54,38 +54,36 @@ const LOOK_UPS: [&str; 8] = [
     "/v1/stats/batch",
 ];
 
-/// A call to an upstream, independent of which one. A copy is the same call, to be made again.
+/// A call to any upstream. A clone is the same call, to be made again.
 #[derive(Debug, Clone)]
 pub struct Call {
     pub class: Class,
     pub method: Method,
     /// Path and query, as the upstream sees them.
     pub path: String,
-    /// The headers, those for the trace and the request id included.
+    /// The headers, with trace context and request id.
     pub headers: HeaderMap,
     pub payload: Payload,
     /// How the answer's body is wanted.
     pub reply: Reply,
-    /// Reads the body of a success, so that it is parsed once. What has another shape is left as it came.
+    /// Parses the body of a success. A body that it cannot parse is returned as bytes.
     pub parser: Option<BodyParser>,
-    /// Whether making the call twice is the same as making it once.
+    /// Whether the call may be made twice.
     pub idempotent: bool,
-    /// Who asks, as far as we know: only calls of the same caller share one flight, and a caller's late or broken calls
-    /// are held against that caller before they are held against the upstream.
+    /// Who asks. Only calls of one caller share a flight. The breaker counts late and broken calls for each caller.
     pub caller: Arc<str>,
-    /// How long the whole may take, where the upstream's own deadline does not fit.
+    /// The deadline of the call, if it is not the upstream's.
     pub patience: Option<Duration>,
-    /// When its caller gives up; known inside the layer of deadlines.
+    /// When the deadline ends. Set by the layer of deadlines.
     pub until: Option<Instant>,
 }
 
-/// What an answer was read as. Callers who share a flight share it.
+/// A parsed body, which callers of one flight share.
 pub type ParsedBody = Arc<dyn Any + Send + Sync>;
 
-/// Reads JSON as the type that a caller wants.
+/// Parses JSON as the type that a caller wants.
 pub type BodyParser = fn(&[u8]) -> serde_json::Result<ParsedBody>;
 
-/// Reads JSON as a `T`.
 pub fn parse_as<T: DeserializeOwned + Send + Sync + 'static>(bytes: &[u8]) -> serde_json::Result<ParsedBody> {
     serde_json::from_slice::<T>(bytes).map(|body| Arc::new(body) as ParsedBody)
 }
@@ -94,16 +92,15 @@ pub fn parse_as<T: DeserializeOwned + Send + Sync + 'static>(bytes: &[u8]) -> se
 pub enum Payload {
     /// All of it, so that it can be sent again.
     Whole(Bytes),
-    /// Passed on as the client sends it, once.
+    /// Streamed as the client sends it, once.
     Stream(Upload),
 }
 
-/// How an answer's body is wanted.
+/// How the caller wants the body of the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply {
-    /// Read to its end, as JSON. An answer of 2xx that isn't JSON is a failure of the upstream.
+    /// Read to its end, as JSON. A 2xx response that is not JSON is a failure of the upstream.
     Json,
-    /// Passed on as it comes.
     Stream,
 }
 
@@ -113,14 +110,13 @@ pub type CallResult = Result<UpstreamResponse, UpstreamError>;
 pub struct UpstreamResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
-    /// The body, as the call wanted it.
     pub body: UpstreamBody,
 }
 
 #[derive(Debug)]
 pub enum UpstreamBody {
     Whole(Bytes),
-    /// All of it, read by the call's own [`BodyParser`].
+    /// Parsed by the call's [`BodyParser`].
     Parsed(ParsedBody),
     Stream(Body),
 }
@@ -146,14 +142,14 @@ impl Call {
 }
 
 impl Call {
-    /// Returns how much time its caller leaves.
+    /// Returns the time until the deadline.
     pub fn left(&self) -> Option<Duration> {
         self.until.map(|until| until.saturating_duration_since(Instant::now()))
     }
 }
 
 impl Payload {
-    /// Whether all of it can still be sent.
+    /// Whether none of it was sent yet.
     pub fn is_unsent(&self) -> bool {
         match self {
             Self::Whole(_) => true,
@@ -162,7 +158,7 @@ impl Payload {
     }
 }
 
-/// A body to be passed on. One that was parsed is not: whoever passes a body on has no parser.
+/// Bodies that are passed on are never parsed.
 impl From<UpstreamBody> for Body {
     fn from(body: UpstreamBody) -> Self {
         match body {
@@ -174,13 +170,13 @@ impl From<UpstreamBody> for Body {
 }
 
 impl UpstreamResponse {
-    /// Whether the service says that it is well and has too much work: a problem with the code `overloaded`.
+    /// Whether the service sheds load: its problem has the code `overloaded`.
     pub fn sheds(&self) -> bool {
         self.is_a(MEDIA_TYPE)
             && serde_json::from_slice::<Problem>(&self.bytes()).is_ok_and(|problem| problem.code == Code::Overloaded)
     }
 
-    /// Whether the body is a live feed, which ends when the service does.
+    /// Whether the body is a stream of events, which breaks when the service stops.
     pub fn is_live(&self) -> bool {
         self.is_a("text/event-stream")
     }
@@ -190,7 +186,7 @@ impl UpstreamResponse {
         told.is_some_and(|told| told.starts_with(media))
     }
 
-    /// Returns the body of an answer that was asked for as a whole and not read yet.
+    /// Returns the bytes of a whole body that was not parsed.
     pub fn bytes(&self) -> Bytes {
         match &self.body {
             UpstreamBody::Whole(bytes) => bytes.clone(),

@@ -1,4 +1,4 @@
-//! Connections to upstreams, which hear an upstream out that has stopped listening.
+//! Connections to upstreams that read a response even when writing fails.
 
 use std::io;
 use std::pin::Pin;
@@ -15,10 +15,10 @@ use tokio::net::TcpStream;
 use tower::Service;
 
 const CONNECT: Duration = Duration::from_secs(1);
-/// Makes connections, encrypted where the address says so.
+/// Makes connections, with TLS for `https`.
 pub type Connector = HttpsConnector<Tcp>;
 
-/// Makes what connects: no proxies, HTTP/1.1.
+/// Creates a connector: HTTP/1.1, no proxies.
 ///
 /// # Panics
 /// Panics when the machine's certificates cannot be read.
@@ -35,7 +35,7 @@ pub fn connector() -> Connector {
     tls.wrap_connector(Tcp(tcp))
 }
 
-/// Makes connections that are not encrypted.
+/// Makes TCP connections.
 #[derive(Clone)]
 pub struct Tcp(HttpConnector);
 
@@ -54,9 +54,9 @@ impl Service<Uri> for Tcp {
     }
 }
 
-/// A connection on which a write that fails is taken for done. A service may answer (401, 413) before it has read the
-/// whole body, and hang up; the answer then lies in our buffer, and hyper, which gives up at the first failed write,
-/// would never read it. Where there is no answer, the next read says so.
+/// A connection whose failed writes look successful. A service may respond (401, 413) and hang up before it has read
+/// the whole body. hyper gives up at the first failed write and would not read that response. Without a response, the
+/// next read fails.
 pub struct Wire(TokioIo<TcpStream>);
 
 impl Wire {

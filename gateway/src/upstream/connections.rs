@@ -1,7 +1,6 @@
 //! Connections to one upstream, each driven by the call that uses it.
 //!
-//! A call waits for one thing only, its connection. So the connection needs no task of its own, which the call would
-//! have to wake and be woken by; ADR 26 says what that saves.
+//! A call waits only for its connection, so the connection needs no task of its own. ADR 26 has the reasons.
 
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
@@ -32,7 +31,7 @@ struct Inner {
     idle: Mutex<Idle>,
 }
 
-/// Connections that nobody uses, the one that was used last at the end.
+/// Idle connections, the most recently used at the end.
 #[derive(Default)]
 struct Idle {
     connections: Vec<(Instant, Driven)>,
@@ -53,8 +52,8 @@ impl Connections {
         Self(Arc::new(Inner { connector, to, idle: Mutex::default() }))
     }
 
-    /// Sends a request and waits for the head of its answer. A connection that turns out to be closed before anything
-    /// of the request was sent is replaced.
+    /// Sends a request and waits for the head of its response. A used connection that was closed before anything was
+    /// sent is replaced.
     pub async fn send(&self, mut request: Request<Body>) -> Result<Response<DrivenBody>, SendError> {
         loop {
             let used = self.0.idle.lock().take();
@@ -94,7 +93,7 @@ impl Connections {
 }
 
 impl Idle {
-    /// Takes the connection that was used last and is still good.
+    /// Takes the most recently used connection that is still open.
     fn take(&mut self) -> Option<Driven> {
         while let Some((since, mut driven)) = self.connections.pop() {
             if since.elapsed() < KEPT && driven.is_free() {
@@ -105,7 +104,7 @@ impl Idle {
     }
 }
 
-/// Closes connections that nobody has used for long, until there is none.
+/// Closes idle connections after [`KEPT`], until none is left.
 async fn sweep(connections: Weak<Inner>) {
     loop {
         let oldest = {
@@ -122,34 +121,33 @@ async fn sweep(connections: Weak<Inner>) {
     }
 }
 
-/// A connection, which does something only while it is driven.
+/// A connection that makes progress only while it is driven.
 struct Driven {
     sender: SendRequest<Body>,
-    /// Nothing once it is closed.
+    /// `None` once it is closed.
     connection: Option<Pin<Box<Open>>>,
 }
 
 type Open = Connection<MaybeHttpsStream<Wire>, Body>;
 
 impl Driven {
-    /// Brings the connection on as far as it goes, and then looks at what it brings. Nothing else can bring that, so
-    /// whoever waits is woken by the connection alone.
+    /// Drives the connection as far as possible, then polls `look`, which depends on the connection alone.
     fn drive<T>(&mut self, context: &mut Context<'_>, mut look: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
-        // Why it was closed is told to whoever looks.
+        // `look` returns the reason.
         if self.connection.as_mut().is_some_and(|connection| connection.as_mut().poll(context).is_ready()) {
             self.connection = None;
         }
         look(&mut Context::from_waker(Waker::noop()))
     }
 
-    /// Whether another request can be sent: it is open, and the last one is over in both directions.
+    /// Whether another request can be sent: it is open, and the last exchange has ended in both directions.
     fn is_free(&mut self) -> bool {
         let _: Poll<()> = self.drive(&mut Context::from_waker(Waker::noop()), |_| Poll::Pending);
         self.connection.is_some() && self.sender.is_ready()
     }
 }
 
-/// The body of an answer. Its connection is kept for others when it has been read to its end, and closed when not.
+/// The body of a response. Its connection is reused if the body is read to its end, and else closed.
 pub struct DrivenBody {
     body: Incoming,
     last: Option<(Driven, Connections)>,

@@ -1,4 +1,4 @@
-//! Why a call to an upstream has no answer.
+//! Why a call to an upstream has no response.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,20 +7,16 @@ use breaker::Refusal;
 use chassis::http::Failure;
 use contracts::problem::Code;
 
-/// Why a call to an upstream has no answer. Clones share the cause: several callers may have waited for one flight.
+/// Why a call to an upstream has no response. Clones share the cause, because several callers may share a flight.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum UpstreamError {
     /// The breaker does not let the call through.
     #[error("the breaker refuses the call: {why:?}")]
-    Refused {
-        why: Refusal,
-        /// When it is worth asking again.
-        retry_after: Duration,
-    },
-    /// Too many calls are under way, or we have no descriptor left for another connection.
+    Refused { why: Refusal, retry_after: Duration },
+    /// Too many calls are under way, or this process has no descriptor left.
     #[error("too many calls are under way")]
     Shed,
-    /// The call cannot be put into HTTP: its address is longer than any may be.
+    /// The address is too long for HTTP.
     #[error("the call cannot be built: {0:#}")]
     Unbuildable(Arc<anyhow::Error>),
     #[error("no answer came in time")]
@@ -36,16 +32,15 @@ pub enum UpstreamError {
     NoUpload,
     #[error("the client's body is too large")]
     TooLarge,
-    /// The connection broke off before the upload was whole, and no answer came: nobody knows why.
+    /// The connection broke off before the upload was complete, without a response.
     #[error("the connection broke off during the upload: {0:#}")]
     UploadCut(Arc<anyhow::Error>),
-    /// A write without an answer: it may have been done.
+    /// A write without a response: it may have been carried out.
     #[error("it may have been done: {0}")]
     OutcomeUnknown(Box<UpstreamError>),
 }
 
 impl UpstreamError {
-    /// Returns the code that clients are told.
     pub fn code(&self) -> Code {
         match self {
             Self::Refused { .. } | Self::Unreachable(_) | Self::Reset(_) | Self::UploadCut(_) => Code::Unavailable,
@@ -58,7 +53,6 @@ impl UpstreamError {
         }
     }
 
-    /// Returns after how long another try may succeed.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused { retry_after, .. } => Some(*retry_after),
@@ -70,7 +64,7 @@ impl UpstreamError {
         }
     }
 
-    /// Returns what clients are told in words. It names the service and nothing behind it.
+    /// Returns the text for clients. It names the service and nothing behind it.
     pub fn detail(&self, service: &str) -> String {
         match self {
             Self::Refused { why: Refusal::Caller, .. } => {
@@ -94,7 +88,7 @@ impl UpstreamError {
         }
     }
 
-    /// Turns it into the problem that REST clients are answered.
+    /// Makes the problem that clients get.
     pub fn into_failure(self, service: &str) -> Failure {
         let failure = Failure::new(self.code(), self.detail(service));
         let failure = match self.retry_after() {

@@ -1,4 +1,4 @@
-//! Server-sent events of an upstream, as the HTML standard says (9.2.6, "interpreting an event stream").
+//! Server-sent events of an upstream, read as in the HTML standard (9.2.6, "interpreting an event stream").
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,11 +9,10 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use tokio::time::timeout;
 
-/// The longest event that is taken, in bytes.
+/// The longest event, in bytes.
 const LONGEST: usize = 1024 * 1024;
 
-/// The data of each event, in order. What says nothing for longer than `silence`, not even a comment, is broken; after
-/// an error nothing follows.
+/// Returns the data of each event, in order. Fails after a silence of `silence`, in which not even a comment came.
 pub fn events(body: Body, silence: Duration) -> impl Stream<Item = io::Result<String>> + Send + use<> {
     let pieces = body.into_data_stream().map_err(io::Error::other).map_ok(|piece| piece.to_vec()).boxed();
     let feed = Feed { pieces, silence, decoder: Decoder::default(), ready: VecDeque::new() };
@@ -42,18 +41,17 @@ impl Feed {
     }
 }
 
-/// Puts pieces together to events.
 #[derive(Default)]
 struct Decoder {
     line: Vec<u8>,
     data: Vec<u8>,
     has_data: bool,
-    /// Whether the last byte was a carriage return: a line feed after it ends no other line.
+    /// Whether the last byte was a carriage return, so that a line feed belongs to it.
     after_return: bool,
 }
 
 impl Decoder {
-    /// Takes a piece; returns the data of the events that it completes.
+    /// Returns the data of the events that a piece completes.
     fn take(&mut self, piece: &[u8]) -> io::Result<Vec<String>> {
         let mut complete = Vec::new();
         for &byte in piece {
@@ -71,7 +69,7 @@ impl Decoder {
         Ok(complete)
     }
 
-    /// Interprets a line; an empty one completes an event. Names and ids are not asked for.
+    /// Interprets a line. An empty one completes an event. Names and ids of events are ignored.
     fn end_line(&mut self) -> io::Result<Option<String>> {
         let line = std::mem::take(&mut self.line);
         if !line.is_empty() {

@@ -21,7 +21,7 @@ use error::UpstreamError;
 use layers::Layer;
 use stack::Stack;
 
-/// The one upstream that redirects.
+/// The upstream that has redirects.
 const REDIRECTS: &str = "shortener";
 
 #[derive(Clone)]
@@ -52,14 +52,11 @@ impl Upstream {
         &self.breaker
     }
 
-    /// Makes a call through the stack.
-    ///
-    /// # Errors
-    /// Fails when there is no answer. An answer of 4xx or 5xx is an answer.
+    /// Makes a call through the stack. A 4xx or 5xx response is a response, not an error.
     pub async fn call(&self, call: Call) -> CallResult {
         let writes = call.class == Class::Write;
         Box::pin(self.stack.call(call)).await.map_err(|error| match error {
-            // It was sent, and may have been done: whoever takes this for a refusal does it twice.
+            // The write may have been carried out. A client that takes this for a refusal would do it twice.
             UpstreamError::Late | UpstreamError::Reset(_) | UpstreamError::BadBody(_) if writes => {
                 UpstreamError::OutcomeUnknown(Box::new(error))
             }
@@ -88,7 +85,7 @@ impl Upstreams {
         self.by_name.get(name)
     }
 
-    /// Returns one of the upstreams that the GraphQL schema needs, which are always configured.
+    /// Returns one of the upstreams that the GraphQL schema needs: they always exist.
     ///
     /// # Panics
     /// Panics on any other name.

@@ -18,9 +18,9 @@ use super::error::UpstreamError;
 use super::layers::Layer;
 use super::upload::Progress;
 
-/// The largest answer that is read as a whole, in bytes: 5,000 links of the longest kind.
+/// The largest body that is read as a whole, in bytes: enough for 5,000 of the longest links.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
-/// The process, or the machine, has no descriptor left (Linux).
+/// `EMFILE` and `ENFILE` of Linux: no descriptor is left.
 const NO_DESCRIPTOR: [i32; 2] = [24, 23];
 
 pub struct Transport {
@@ -29,7 +29,6 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// Creates the transport to the upstream at `base`.
     pub fn new(connector: Connector, base: &url::Url) -> Self {
         let to = Uri::try_from(base.as_str()).expect("what is a URL is a URI");
         let authority = to.authority().expect("the configuration was checked").as_str();
@@ -71,7 +70,7 @@ fn no_answer(failure: SendError, upload: Option<Progress>) -> UpstreamError {
     }
 }
 
-/// Whether a connection could not be made because we have no descriptor left: that is no fault of the upstream.
+/// Whether a connection failed because no descriptor is left, which is not the upstream's fault.
 pub fn lacks_descriptors(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -87,7 +86,7 @@ pub fn lacks_descriptors(error: &(dyn Error + 'static)) -> bool {
 async fn receive(answer: Response<DrivenBody>, reply: Reply, parser: Option<BodyParser>) -> CallResult {
     let (parts, body) = answer.into_parts();
     let (status, headers) = (parts.status, parts.headers);
-    // A problem is read in any case: its code says more than its status.
+    // A problem is always read, because its code says more than the status.
     let is_problem = headers.get(CONTENT_TYPE).is_some_and(|media| media == MEDIA_TYPE);
     if reply == Reply::Stream && !(status.is_server_error() && is_problem) {
         return Ok(UpstreamResponse { status, headers, body: UpstreamBody::Stream(Body::new(body)) });
@@ -97,7 +96,7 @@ async fn receive(answer: Response<DrivenBody>, reply: Reply, parser: Option<Body
         if let Some(Ok(read)) = parser.map(|parser| parser(&bytes)) {
             return Ok(UpstreamResponse { status, headers, body: UpstreamBody::Parsed(read) });
         }
-        // JSON of another shape is an answer; what is no JSON is a failure.
+        // JSON that breaks the contract is a response; a body that is not JSON is a failure.
         serde_json::from_slice::<serde::de::IgnoredAny>(&bytes)
             .map_err(|error| UpstreamError::BadBody(Arc::new(error.into())))?;
     }

@@ -10,13 +10,13 @@ use http_body_util::{LengthLimitError, Limited};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use parking_lot::Mutex;
 
-/// How far an upload has come. While a piece is awaited, the time that passes is the client's: a slow or broken upload
-/// must never look like a slow or broken upstream, or anybody could open a breaker.
+/// How far an upload has come. A slow or broken upload must not look like a slow or broken upstream, or any client
+/// could open a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// There is more, and nobody asks for it: the upstream takes its time.
+    /// The upstream does not ask for more: it is slow.
     UnderWay,
-    /// The client takes its time with the next piece.
+    /// The next piece has not come: the client is slow.
     Awaited,
     /// Everything was passed on.
     Whole,
@@ -25,8 +25,8 @@ pub enum Progress {
     TooLarge,
 }
 
-/// A body that is passed on as it comes, and watched. Clones are the same body: it can be passed on once, but to another
-/// connection when the first was never made.
+/// A body that is streamed and watched. Clones are the same body. It can be sent once; when the first connection was
+/// never made, over another.
 #[derive(Debug, Clone)]
 pub struct Upload {
     body: Arc<Mutex<Option<Body>>>,
@@ -35,7 +35,7 @@ pub struct Upload {
     watch: Watch,
 }
 
-/// Tells how far an [`Upload`] has come, while somebody else reads it.
+/// Shows how far an [`Upload`] has come while another task reads it.
 #[derive(Debug, Clone)]
 pub struct Watch(Arc<Mutex<Progress>>);
 
@@ -65,23 +65,22 @@ impl Upload {
         self.watch.clone()
     }
 
-    /// Whether nobody has begun to pass it on.
+    /// Whether nothing of it was sent yet.
     pub fn is_unsent(&self) -> bool {
         self.body.lock().is_some()
     }
 
-    /// Passes the body on, piece by piece.
     pub fn into_body(self) -> Body {
         Body::new(UploadBody { left: self.size.exact(), upload: self, body: None })
     }
 }
 
-/// An upload that is being passed on.
+/// An upload that is being sent.
 struct UploadBody {
     upload: Upload,
     /// Taken from the upload with the first piece.
     body: Option<Limited<Body>>,
-    /// How many bytes are to come, where that was said.
+    /// How many bytes are to come, if the length is known.
     left: Option<u64>,
 }
 
@@ -109,7 +108,7 @@ impl HttpBody for UploadBody {
             Some(Ok(frame)) => {
                 let length = frame.data_ref().map_or(0, Bytes::len) as u64;
                 this.left = this.left.map(|left| left.saturating_sub(length));
-                // Once all has come that was said, nobody asks for more.
+                // With a known length, the end is never polled.
                 let whole = this.left == Some(0) || body.is_end_stream();
                 this.upload.watch.set(if whole { Progress::Whole } else { Progress::UnderWay });
             }

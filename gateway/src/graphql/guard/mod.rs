@@ -1,10 +1,9 @@
-//! Refuses documents that are too large before anything expensive looks at them.
+//! Refuses documents that are too large, before any expensive step.
 //!
-//! Validation expands fragments: in async-graphql's own one a document of 985 bytes, in which each fragment spreads the
-//! next one twice, takes 26.9 s; apollo-compiler's is better, but looks at every fragment again for each operation.
-//! Here two passes, both linear in the size of the document, come first: [`scan`] counts tokens and brackets before the
-//! parser runs, and [`walk`] weighs the parsed document, each fragment once. What is to be executed is weighed once more,
-//! with its fields merged and its variables known, for what analytics has to count: [`Statistics`]. `docs/adr/0004-linear-query-guard.md` has the reasons.
+//! Validation expands fragments: in async-graphql, a document of 985 bytes whose fragments spread each other twice
+//! takes 26.9 s. So two passes come first, both linear in the size of the document: [`scan`] counts tokens and brackets
+//! before the parser runs, and [`walk`] weighs the parsed document, each fragment once. The planned operation is
+//! weighed again for the work of analytics: [`Statistics`]. ADR 4 has the reasons.
 
 mod scan;
 mod statistics;
@@ -23,10 +22,10 @@ pub use scan::{check as scan, most_tokens};
 pub use statistics::{Statistics, TYPE as STATISTICS};
 pub use walk::length;
 
-/// The values of an operation's variables. One that has no value is not in it.
+/// The values of an operation's variables, without those that have no value.
 pub type Values = HashMap<Name, Value>;
 
-/// Which limit a document breaks.
+/// The limit that a document exceeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooComplex {
     pub limit: &'static str,
@@ -39,7 +38,7 @@ impl fmt::Display for TooComplex {
     }
 }
 
-/// Why a document is not looked at any further.
+/// Why the guard refuses a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GuardError {
     TooComplex(TooComplex),
@@ -53,10 +52,10 @@ impl From<TooComplex> for GuardError {
     }
 }
 
-/// A document as the guard looks at it.
+/// The operations and fragments of a document.
 struct Definitions<'a> {
     operations: Vec<&'a OperationDefinition>,
-    /// In the order in which they are written: a document must always be refused for the same reason.
+    /// In the order of the document, so that it is always refused for the same reason.
     fragments: Vec<&'a FragmentDefinition>,
     by_name: HashMap<&'a str, &'a FragmentDefinition>,
 }
@@ -69,10 +68,10 @@ impl<'a> Definitions<'a> {
                 Definition::OperationDefinition(operation) => parts.operations.push(operation),
                 Definition::FragmentDefinition(fragment) => {
                     parts.fragments.push(fragment);
-                    // The first of several is the one that validation looks at.
+                    // Of several with one name, validation uses the first.
                     parts.by_name.entry(fragment.name.as_str()).or_insert(fragment);
                 }
-                // Validation refuses the rest without looking into it.
+                // Validation refuses other definitions.
                 _ => {}
             }
         }
@@ -84,13 +83,13 @@ impl<'a> Definitions<'a> {
     }
 }
 
-/// Weighs everything in a document: validation looks at all of it, whichever operation is executed. A list whose length
-/// is a variable counts as one value; such a document is to be weighed again by [`check_operation`].
+/// Weighs a whole document, because validation looks at all of it. A list whose length is a variable counts as one
+/// value: [`check_operation`] weighs such a document again.
 pub fn check(document: &Document, guard: &Guard) -> Result<(), GuardError> {
     walk::check(&Definitions::of(document), guard)
 }
 
-/// Weighs an operation with its variables.
+/// Weighs an operation with the values of its variables.
 pub fn check_operation(
     document: &Document,
     name: Option<&str>,
@@ -105,7 +104,7 @@ pub fn check_operation(
     }
 }
 
-/// Whether the length of some list is a variable.
+/// Whether a variable gives the length of a list.
 pub fn depends_on_variables(document: &Document) -> bool {
     let parts = Definitions::of(document);
     let sets = parts.operations.iter().map(|operation| &operation.selection_set);

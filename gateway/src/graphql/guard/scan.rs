@@ -3,20 +3,20 @@
 use super::TooComplex;
 use crate::config::Guard;
 
-/// How deep brackets may nest. The parser recurses on them; so deep it needs a small part of a thread's stack.
+/// How deep brackets may nest: the parser recurses on them.
 const BRACKETS: usize = 60;
-/// How many commas, comments and blanks may stand around a token, on average.
+/// How many commas, comments and runs of blanks a document may have for each token.
 const GAPS: usize = 3;
-/// The longest name or number, in bytes. Validation copies a number for each of its faults.
+/// The longest name or number, in bytes: validation copies a number into each of its errors.
 const LONGEST_WORD: usize = 256;
 
-/// How many tokens the parser may see, gaps and faults included. It takes some bytes for tokens that [`check`] takes for
-/// parts of a word, and goes on behind each of its errors.
+/// How many tokens the parser may see, with gaps and errors. The parser splits some words that [`check`] counts once,
+/// and goes on after an error.
 pub const fn most_tokens(guard: &Guard) -> usize {
     guard.tokens.saturating_mul(GAPS + 2)
 }
 
-/// Checks what the parser's time, memory and stack depend on.
+/// Checks everything that the parser's time, memory and stack depend on.
 pub fn check(query: &str, guard: &Guard) -> Result<(), TooComplex> {
     let mut tokens = Tokens::of(query);
     let (mut count, mut depth) = (0_usize, 0_usize);
@@ -38,7 +38,7 @@ pub fn check(query: &str, guard: &Guard) -> Result<(), TooComplex> {
         ("bytes of comments", tokens.comments, guard.comments),
         ("bytes of strings", tokens.strings, guard.literals),
         ("bytes in one name or number", tokens.longest_word, LONGEST_WORD),
-        // The parser keeps each of them as it keeps a token.
+        // The parser stores a gap like a token.
         ("gaps between tokens", tokens.gaps, guard.tokens.saturating_mul(GAPS)),
     ];
     match limits.into_iter().find(|(_, found, allowed)| found > allowed) {
@@ -47,16 +47,16 @@ pub fn check(query: &str, guard: &Guard) -> Result<(), TooComplex> {
     }
 }
 
-/// The tokens of a document, each as its first byte. Where the document is malformed it is the parser that says so.
+/// The tokens of a document, each as its first byte. The parser finds malformed documents.
 struct Tokens<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// How many bytes of comments and of strings were passed.
+    /// Bytes of comments and strings so far.
     comments: usize,
     strings: usize,
-    /// How many bytes the longest name or number has.
+    /// Bytes of the longest name or number so far.
     longest_word: usize,
-    /// How many commas, comments and runs of blanks were passed.
+    /// Commas, comments and runs of blanks so far.
     gaps: usize,
 }
 
@@ -141,7 +141,7 @@ const fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// Names and numbers; anything beyond ASCII counts as part of one, as it can only stand in strings.
+/// Names and numbers. Other characters than ASCII count as parts of words: they are valid in strings only.
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }

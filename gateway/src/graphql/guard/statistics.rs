@@ -1,5 +1,5 @@
-//! Weighs what statistics cost analytics. It is asked once for each window, whatever the number of fields and links, and
-//! counts each different facet of it once.
+//! Weighs the work of analytics. It gets one call for each time span, whatever the number of fields and links, and
+//! counts each distinct facet once.
 
 use std::borrow::Cow;
 
@@ -12,44 +12,43 @@ use crate::config::Guard;
 
 /// The type whose fields are statistics of one link.
 pub const TYPE: &str = "LinkStats";
-/// What a window costs: a call of its own, and the totals, of which one counting tells several fields.
+/// The cost of a time span: a call, and the totals, which serve several fields.
 const WINDOW: u64 = 10;
 const SERIES: u64 = 5;
-/// What a series of hours costs more: it has up to 744 points for each link.
+/// The additional cost of a series of hours, which has up to 744 points for each link.
 const HOURS: u64 = 10;
-/// What a list of the most frequent values costs.
+/// The cost of a list of the most frequent values.
 const TOP: u64 = 3;
-/// For so many links a window costs as much again. One call is about 100 links; of 10,000 clicks a month each, they took
-/// analytics 3.4 times as long as one of them.
+/// For each so many links, a time span costs the same again. In a measurement, 100 links with 10,000 clicks a month
+/// each took analytics 3.4 times as long as one link.
 const LINKS: u64 = 50;
-/// Fields that the totals tell.
+/// The fields that need only the totals.
 const TOTALS: [&str; 5] = ["clicks", "uniqueVisitors", "asOf", "stale", "__typename"];
 
-/// Values of variables are borrowed: each field may take one that is as large as the request.
+/// Values of variables are borrowed, because each field may use one as large as the request.
 type Arguments<'a> = Vec<(Name, Cow<'a, Value>)>;
 
-/// What one operation asks of analytics.
+/// The work that one operation asks of analytics.
 pub struct Statistics<'a> {
     values: &'a Values,
     windows: Vec<Window<'a>>,
     allowed: u64,
 }
 
-/// A span of time, which is counted at once for all links.
+/// A time span, which analytics counts for all links at once.
 struct Window<'a> {
     arguments: Arguments<'a>,
     links: u64,
-    /// What is counted beside the totals.
+    /// Counted in addition to the totals.
     facets: Vec<(Name, Arguments<'a>)>,
 }
 
 impl<'a> Statistics<'a> {
-    /// Begins with nothing, for an operation whose variables have these values.
     pub const fn within(guard: &Guard, values: &'a Values) -> Self {
         Self { values, windows: Vec::new(), allowed: guard.statistics }
     }
 
-    /// Adds a field of type [`TYPE`], whose own fields are merged, for so many links.
+    /// Adds a field of type [`TYPE`] for so many links. Its own fields have been merged.
     pub fn add(&mut self, field: &Field, links: u64) -> Result<(), TooComplex> {
         let asked = arguments(field, self.values);
         let known = self.windows.iter().position(|window| window.arguments == asked);
@@ -99,13 +98,13 @@ fn cost((name, arguments): &(Name, Arguments<'_>)) -> u64 {
     }
 }
 
-/// The arguments of a field with the values of variables, in one order. What means the same in another form counts as
-/// another: too much, never too little.
+/// Returns the arguments of a field, sorted, with the values of variables. Two forms of the same value count twice, so
+/// the cost is never too low.
 fn arguments<'a>(field: &Field, values: &'a Values) -> Arguments<'a> {
     let read = |(name, argument): &(Positioned<Name>, Positioned<InputValue>)| {
         let value = match &argument.node {
             InputValue::Variable(name) => values.get(name.as_str()).map(Cow::Borrowed).unwrap_or_default(),
-            // None of these arguments holds a variable inside.
+            // No list or object is among these arguments.
             literal => Cow::Owned(literal.clone().into_const().unwrap_or_default()),
         };
         (name.node.clone(), value)

@@ -12,15 +12,15 @@ use contracts::rest::orders::ITEMS_LIMIT;
 use super::{Definitions, GuardError, TooComplex, Values};
 use crate::config::Guard;
 
-/// How far selections may nest while walking, spreads included: the walk recurses, and so does validation.
+/// How deep selections may nest, with spreads: the walk and validation recurse.
 const NESTING: u64 = 64;
-/// How many times the fields of one operation all operations and fragments may have together, and how many times its
-/// tokens the document may have when its fragments are expanded: validation looks at fragments again and again.
+/// The whole document may have so many times the fields of one operation, and, expanded, so many times its tokens:
+/// validation looks at fragments repeatedly.
 const WORK: u64 = 5;
-/// How long a list is taken to be when nothing says so.
+/// The assumed lengths of lists without a length argument.
 const LISTS: &[(&str, u64)] = &[
     ("links", 20),
-    // What a link sold has the same name and is no list: it is weighed as if it were.
+    // A link's `orders` is not a list, but is weighed like one.
     ("orders", 20),
     ("products", 20),
     ("items", ITEMS_LIMIT as u64),
@@ -33,7 +33,7 @@ const LISTS: &[(&str, u64)] = &[
     ("browsers", 10),
     ("devices", 5),
     ("series", 31),
-    // Of the schema itself.
+    // Introspection.
     ("types", 50),
     ("fields", 8),
     ("inputFields", 4),
@@ -41,30 +41,29 @@ const LISTS: &[(&str, u64)] = &[
     ("enumValues", 2),
     ("directives", 5),
 ];
-/// What a list's length is taken for when its argument cannot be known yet; no list of ours is longer.
+/// The longest list that a service returns.
 const LONGEST: u64 = 100;
 
-/// What a selection amounts to with its fragments expanded.
+/// The weight of a selection with its fragments expanded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Weight {
-    /// Fields at its top.
+    /// Fields at the top level.
     pub(super) width: u64,
-    /// Fields at any depth.
     pub(super) fields: u64,
-    /// The longest way down.
+    /// Fields inside fields.
     pub(super) depth: u64,
-    /// The longest way down, with spreads and inline fragments counted too: what recursion costs.
+    /// Like `depth`, but with spreads and inline fragments counted: the depth of recursion.
     pub(super) nesting: u64,
     pub(super) aliases: u64,
     pub(super) directives: u64,
     /// Values in the answer.
     pub(super) cost: u64,
-    /// Everything that validation looks at: fields, fragments, arguments, values and directives.
+    /// Fields, fragments, arguments, values and directives: the work of validation.
     pub(super) parts: u64,
 }
 
 impl Weight {
-    /// Adds a neighbour. Saturates: a count that has no end in a `u64` is too large for any limit.
+    /// Adds the weight of a sibling. All counts saturate.
     fn beside(self, other: Self) -> Self {
         Self {
             width: self.width.saturating_add(other.width),
@@ -78,7 +77,7 @@ impl Weight {
         }
     }
 
-    /// Puts a field around it that yields it `times` times.
+    /// Wraps the weight in a field that yields it `times` times.
     fn under_field(self, times: u64) -> Self {
         Self {
             width: 1,
@@ -93,7 +92,7 @@ impl Weight {
         Self { nesting: self.nesting.saturating_add(1), parts: self.parts.saturating_add(1), ..self }
     }
 
-    /// Adds directives, and what stands in them.
+    /// Adds directives and their arguments.
     fn with_directives(mut self, directives: &DirectiveList) -> Self {
         self.directives = self.directives.saturating_add(directives.len() as u64);
         for directive in directives.iter() {
@@ -118,7 +117,7 @@ impl Weight {
     }
 }
 
-/// Checks every operation and fragment: validation looks at all of them, whichever is executed.
+/// Checks every operation and fragment, because validation looks at all of them.
 pub(super) fn check(parts: &Definitions<'_>, guard: &Guard) -> Result<(), GuardError> {
     check_by(&mut Walk::of(parts, None), guard)
 }
@@ -152,7 +151,6 @@ fn check_by(walk: &mut Walk<'_>, guard: &Guard) -> Result<(), GuardError> {
     Ok(())
 }
 
-/// Checks one operation, with its variables.
 pub(super) fn check_operation(
     parts: &Definitions<'_>,
     operation: &OperationDefinition,
@@ -165,7 +163,7 @@ pub(super) fn check_operation(
 fn check_roots(operation: &OperationDefinition, found: u64, guard: &Guard) -> Result<(), TooComplex> {
     let allowed = match operation.operation_type {
         OperationType::Query => guard.roots,
-        // They run one after another, and each costs a write.
+        // Mutations run one after another, and each is a write.
         OperationType::Mutation => guard.roots.div_ceil(2),
         // GraphQL specification, 5.2.3.1.
         OperationType::Subscription => 1,
@@ -177,7 +175,7 @@ struct Walk<'a> {
     parts: &'a Definitions<'a>,
     /// The variables' values, where they are known.
     values: Option<&'a Values>,
-    /// The weight of each fragment that was met; nothing while it is being weighed.
+    /// The weight of each fragment so far; `None` while it is being weighed.
     known: HashMap<*const FragmentDefinition, Option<Weight>>,
     /// How many selections were looked at.
     #[cfg(test)]
@@ -241,7 +239,7 @@ impl<'a> Walk<'a> {
     fn spread(&mut self, name: &str, nesting: u64) -> Result<Weight, GuardError> {
         match self.parts.fragment(name) {
             Some(fragment) => self.fragment(fragment, nesting),
-            // One that does not exist holds no fields; validation says so.
+            // Validation refuses unknown fragments.
             None => Ok(Weight { parts: 1, ..Weight::default() }),
         }
     }
@@ -261,7 +259,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Returns how many values a field may yield. Without the values of variables, a length that is one counts as one.
+/// Returns how many values a field may yield. A length that is a variable counts as 1 without `values`.
 pub fn length(name: &str, arguments: &[Node<Argument>], values: Option<&Values>) -> u64 {
     let usual = || LISTS.iter().find(|(list, _)| *list == name).map_or(1, |(_, length)| *length);
     let Some(argument) = arguments.iter().find(|argument| tells_length(argument)) else { return usual() };

@@ -24,7 +24,7 @@ use super::prepare::RequestError;
 use super::response::GraphqlResponse;
 use crate::origin::Origin;
 
-/// Executes an operation, and tells its results as they come.
+/// Executes an operation and sends its results as events.
 pub(super) async fn respond(graphql: Arc<Graphql>, plan: Result<Plan, RequestError>, origin: Origin) -> Response {
     let permit = match graphql.live.admit(&origin) {
         Ok(permit) => permit,
@@ -49,14 +49,14 @@ struct Feed {
     pings: Interval,
     shutdown: CancellationToken,
     request_id: Option<RequestId>,
-    /// Whether the last result has been told.
+    /// Whether the last result was sent.
     last: bool,
     _permit: LivePermit,
 }
 
-/// What keeps a quiet connection open: a comment.
+/// A comment, which keeps a quiet connection open.
 const PING: &[u8] = b":\n\n";
-/// A browser's `EventSource` drops an event without a line of data, even an empty one.
+/// With a data line, because a browser's `EventSource` ignores events without one.
 const COMPLETE: &[u8] = b"event: complete\ndata:\n\n";
 
 impl Feed {
@@ -69,7 +69,7 @@ impl Feed {
             }
             let response = tokio::select! {
                 biased;
-                // Without a `complete`: the client may begin again, with another gateway.
+                // No `complete`, so that the client connects to another gateway.
                 () = feed.shutdown.cancelled() => return None,
                 () = &mut feed.end => {
                     feed.last = true;
@@ -95,7 +95,7 @@ impl Feed {
     }
 }
 
-/// JSON has no line breaks of its own: one line of data is all of it.
+/// Serialized JSON is one line.
 fn next(response: &GraphqlResponse) -> Bytes {
     let data = serde_json::to_string(response).unwrap_or_default();
     format!("event: next\ndata: {data}\n\n").into()

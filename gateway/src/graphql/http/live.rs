@@ -1,4 +1,4 @@
-//! What lasts longer than a request: how many at once, and for how long.
+//! Connections and operations that outlast a request: how many there may be, and for how long.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,10 +17,10 @@ use crate::metrics;
 use crate::origin::Origin;
 use crate::permits::{Permit, Permits};
 
-/// How long what has no token may last.
+/// The longest duration without a token.
 const ANONYMOUS: Duration = Duration::from_secs(60);
 
-/// What live connections are kept with.
+/// The limits and the lifetime of live connections. Clones count together.
 #[derive(Clone)]
 pub struct Live {
     pub(super) verifier: Verifier,
@@ -33,7 +33,6 @@ pub struct Live {
 }
 
 impl Live {
-    /// Connections end when the context shuts down, which waits for their last word.
     pub fn new(config: &config::Live, limits: Limits, context: &chassis::Context) -> Self {
         Self {
             verifier: context.verifier.clone(),
@@ -46,17 +45,17 @@ impl Live {
         }
     }
 
-    /// Returns when a connection must end at the latest: with the token.
+    /// Returns when a connection must end: with its token.
     pub(crate) async fn end_of(&self, caller: Option<&Caller>) -> Instant {
         let Some(caller) = caller else { return Instant::now() + ANONYMOUS };
-        // It was verified a moment ago: what is refused now has ended since.
+        // The token was valid a moment ago. If it is refused now, it has expired.
         let claims = self.verifier.verify(caller.token.expose_secret()).await;
         let ends = claims.map_or(0, |claims| claims.exp);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Instant::now() + Duration::from_secs(ends).saturating_sub(now)
     }
 
-    /// Returns what tells when a quiet connection is to show that it is there.
+    /// Returns the timer of pings on a quiet connection.
     pub(super) fn pings(&self) -> Interval {
         let every = Duration::from_millis(self.config.ping_ms);
         let mut pings = interval_at(Instant::now() + every, every);
@@ -64,14 +63,13 @@ impl Live {
         pings
     }
 
-    /// Counts an operation that came over a connection which was counted long ago.
+    /// Counts an operation on an open connection against the rate limits.
     pub(super) async fn count(&self, origin: &Origin) -> Result<(), Limited> {
         let local = self.limits.count_locally(origin.address)?;
         let user = origin.caller.as_ref().map(|caller| caller.user_id);
         self.limits.count(local, user).await.map(drop)
     }
 
-    /// Takes a permit for an operation of a client.
     pub(crate) fn admit(&self, origin: &Origin) -> Result<LivePermit, Failure> {
         let full = || {
             let detail =
@@ -82,7 +80,7 @@ impl Live {
     }
 }
 
-/// Connections or operations that last, each counted for its client and in the metrics under `name`.
+/// Permits that are also counted in the metrics, under `name`.
 #[derive(Clone)]
 pub(super) struct Lasting {
     name: &'static str,
@@ -94,7 +92,6 @@ impl Lasting {
         Self { name, permits: Permits::new(limit) }
     }
 
-    /// Takes one of a client's permits, if there is one left.
     pub(super) fn take(&self, client: &Arc<str>) -> Option<LivePermit> {
         let Some(permit) = self.permits.take(client) else {
             metrics::refused_live(self.name);
@@ -105,7 +102,7 @@ impl Lasting {
     }
 }
 
-/// Free again when dropped.
+/// A permit of [`Lasting`], free again when dropped.
 pub(crate) struct LivePermit {
     name: &'static str,
     _permit: Permit,

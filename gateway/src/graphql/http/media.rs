@@ -1,13 +1,13 @@
-//! Which media type a client sends and accepts.
+//! The media types that a client sends and accepts.
 
 use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_TYPE};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Media {
-    /// `application/graphql-response+json`: the status tells whether the request was one.
+    /// `application/graphql-response+json`: request errors have a 4xx status.
     Graphql,
-    /// `application/json`, as older clients expect it: 200 for every well-formed request.
+    /// `application/json`, for older clients: every well-formed request gets 200.
     Json,
 }
 
@@ -20,15 +20,15 @@ impl Media {
     }
 }
 
-/// Chooses what the client likes best. Without a word, or with a wildcard, it is `application/json`: such clients may
-/// know no other. Nothing where neither of ours is accepted.
+/// Chooses the type that the client prefers. Without `Accept`, or with a wildcard, it is `application/json`, because
+/// older clients know no other. Returns `None` if the client accepts neither.
 pub(super) fn negotiate(headers: &HeaderMap) -> Option<Media> {
     if !headers.contains_key(ACCEPT) {
         return Some(Media::Json);
     }
     let offers = accepted(headers);
     let liking = |names: &[&str]| {
-        // The most specific range speaks for a type (RFC 9110, 12.5.1); `names` begins with it.
+        // The most specific range counts (RFC 9110, 12.5.1): the first of `names`.
         let speaks = names.iter().find_map(|name| offers.iter().find(|(range, _)| range == name));
         speaks.map_or(0.0, |(_, quality)| *quality)
     };
@@ -42,7 +42,7 @@ pub(super) fn negotiate(headers: &HeaderMap) -> Option<Media> {
     Some(if is_better { Media::Graphql } else { Media::Json })
 }
 
-/// Whether the client takes server-sent events, by that name: a wildcard is not meant for them.
+/// Whether the client accepts server-sent events by name. Wildcards do not count.
 pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
     accepted(headers).iter().any(|(range, quality)| range == "text/event-stream" && *quality > 0.0)
 }
@@ -60,7 +60,7 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
     is_json && charset.is_none_or(|name| name == "utf-8" || name == "utf8")
 }
 
-/// The ranges that the client accepts, each with how much it likes them.
+/// Returns the media ranges of `Accept` with their quality values.
 fn accepted(headers: &HeaderMap) -> Vec<(String, f32)> {
     let values = headers.get_all(ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
     let ranges = values.flat_map(|value| value.split(','));

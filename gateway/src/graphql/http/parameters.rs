@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 #[derive(Deserialize)]
 #[serde(try_from = "Raw")]
 pub(super) struct Parameters {
-    /// The document; empty where only its hash came.
+    /// The document; empty if only its hash was sent.
     pub(super) query: String,
     pub(super) operation_name: Option<String>,
     pub(super) variables: Variables,
-    /// How the client names the document.
+    /// The hash of the document, if it was sent.
     pub(super) persisted: Option<PersistedQuery>,
 }
 
@@ -23,7 +23,7 @@ pub(super) struct PersistedQuery {
     pub(super) sha256_hash: String,
 }
 
-/// As they travel. Keys that the specification does not know are ignored, as it asks.
+/// The JSON form. Unknown keys are ignored, as the specification requires.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, expecting = "a JSON object with `query`")]
 struct Raw {
@@ -33,7 +33,7 @@ struct Raw {
     extensions: Option<Extensions>,
 }
 
-/// Extensions that are not ours are ignored. What is not a map is refused.
+/// Unknown extensions are ignored.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, expecting = "a JSON object")]
 struct Extensions {
@@ -69,7 +69,7 @@ impl Parameters {
         })
     }
 
-    /// Reads the query string of a GET, in which maps are JSON.
+    /// Reads the query string of a GET, in which objects are JSON.
     pub(super) fn from_query(text: &str) -> Result<Self, String> {
         let mut raw = Raw::default();
         for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {

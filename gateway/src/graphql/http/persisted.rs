@@ -1,6 +1,6 @@
-//! Documents that clients name by their hash, as Apollo's automatic persisted queries do: a document that was sent once
-//! with its hash is later asked for by the hash alone. Whoever is told that it is not known sends it again, so everything
-//! here may be lost. <https://www.apollographql.com/docs/apollo-server/performance/apq>
+//! Apollo's automatic persisted queries: a client sends a document once with its hash, and later the hash alone. A
+//! client sends an unknown document again, so everything here may be lost.
+//! <https://www.apollographql.com/docs/apollo-server/performance/apq>
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -19,14 +19,14 @@ use crate::store::Store;
 use contracts::problem::Code;
 
 const VERSION: u64 = 1;
-/// How long Redis may take to write a document. Nobody waits for it.
+/// The timeout of a write to Redis, which runs in the background.
 const WRITE_LIMIT: Duration = Duration::from_secs(1);
 
-/// Known documents: in this gateway's memory, and in Redis for the other ones.
+/// Known documents, in memory and, for all gateways, in Redis.
 ///
-/// A stranger can fill neither. Memory keeps what is asked for most often. Redis takes only documents of users, so many an
-/// hour from each, so many in all, none beyond a size, and none that is not valid; those that were in use for the fewest
-/// hours go first.
+/// Nobody can fill them. Memory keeps the documents that are used most often. Redis takes valid documents of users
+/// only, with limits on their size, on their number, and on additions by each user in an hour. Those that were used in
+/// the fewest hours are dropped first.
 #[derive(Clone)]
 pub struct PersistedDocuments {
     memory: Cache<Arc<str>, Arc<CachedDocument>>,
@@ -37,11 +37,11 @@ pub struct PersistedDocuments {
 
 struct CachedDocument {
     text: Arc<str>,
-    /// When its last use was counted in Redis, in milliseconds of Unix time.
+    /// When a use was last counted in Redis, in milliseconds of Unix time.
     counted: AtomicI64,
 }
 
-/// A document that came with its hash, and is kept once it has proved to be valid.
+/// A document that came with its hash. It is kept if it is valid.
 pub(super) struct NewDocument {
     hash: Arc<str>,
     text: Arc<str>,
@@ -56,7 +56,7 @@ impl PersistedDocuments {
         Self { memory, store, script: Arc::new(Script::new(include_str!("persisted.lua"))), bounds }
     }
 
-    /// Puts the document in the place of its hash, or returns the one that came with it.
+    /// Finds the document of a hash, or returns the one that came with it.
     pub(super) async fn complete(&self, parameters: &mut Parameters) -> Result<Option<NewDocument>, RequestError> {
         let Some(named) = parameters.persisted.take() else { return Ok(None) };
         if named.version != VERSION {
@@ -74,7 +74,7 @@ impl PersistedDocuments {
             return Err(RequestError::new(message, Code::ValidationFailed));
         }
         let text = &parameters.query;
-        // A mutation may hold a password where a variable should stand.
+        // A mutation may hold a password in a literal.
         let may_hold_secrets = text.contains("mutation") && text.contains('"');
         let is_kept =
             text.len() <= self.bounds.most_bytes && !may_hold_secrets && !self.memory.contains_key(hash.as_str());
@@ -93,7 +93,7 @@ impl PersistedDocuments {
         }
         let (key, patience) = (self.key(hash), Duration::from_millis(self.bounds.patience_ms));
         let found = self.store.ask_for(patience, async |mut redis| redis.get::<_, Option<String>>(key).await).await??;
-        // Redis is believed no more than a client.
+        // Redis is checked like a client.
         let text = Some(found).filter(|text| hash_of(text) == hash)?;
         let text: Arc<str> = text.into();
         self.memory.insert(hash.into(), CachedDocument::now(&text)).await;
@@ -101,14 +101,14 @@ impl PersistedDocuments {
         Some(text)
     }
 
-    /// Counts a use of a document in Redis, so that it stays there while gateways have it in memory. Nobody waits for it.
+    /// Counts a use of a document in Redis, in the background. Documents in memory must not expire there.
     fn count_use(&self, hash: &str) {
         let (documents, key) = (self.clone(), self.key(hash));
-        // Nothing is added by a use: no sender is counted.
+        // A use adds nothing, so no sender is counted.
         tokio::spawn(async move { documents.write(key, "", "documents:nobody").await });
     }
 
-    /// Keeps a valid document. Nobody waits for Redis.
+    /// Keeps a valid document; in Redis in the background.
     pub(super) async fn keep(&self, sent: NewDocument, sender: &Origin) {
         let NewDocument { hash, text } = sent;
         self.memory.insert(Arc::clone(&hash), CachedDocument::now(&text)).await;
@@ -137,7 +137,7 @@ impl CachedDocument {
         Arc::new(Self { text: Arc::clone(text), counted: Utc::now().timestamp_millis().into() })
     }
 
-    /// Whether a use counts at this moment. Then no other one does for so many seconds.
+    /// Whether a use counts now. After that, none counts for so many seconds.
     fn counts(&self, now: i64, seconds: u32) -> bool {
         let last = self.counted.load(Ordering::Relaxed);
         let is_due = now - last >= i64::from(seconds) * 1_000;
@@ -145,7 +145,7 @@ impl CachedDocument {
     }
 }
 
-/// What Apollo's clients understand as «send it whole».
+/// Apollo's clients answer this code by sending the whole document.
 pub(super) const NOT_FOUND: &str = "PERSISTED_QUERY_NOT_FOUND";
 
 fn hash_of(text: &str) -> String {

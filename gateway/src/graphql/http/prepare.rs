@@ -1,4 +1,4 @@
-//! From parameters to a plan that may be executed.
+//! Makes a plan of the parameters of a request.
 
 use async_graphql::parser::types::OperationType;
 use chassis::http::Failure;
@@ -9,7 +9,7 @@ use super::super::plan::{Fault, Plan, PlanError};
 use super::parameters::Parameters;
 use crate::metrics;
 
-/// Fields of a mutation that get tokens.
+/// Fields of a mutation that return tokens.
 const TOKEN_FIELDS: [&str; 3] = ["login", "register", "refreshSession"];
 
 /// Why a request is not executed: a request error of the GraphQL specification (7.1.3).
@@ -18,7 +18,7 @@ pub(super) struct RequestError {
     pub(super) faults: Vec<Fault>,
     pub(super) code: Code,
     pub(super) retry_after_ms: Option<u64>,
-    /// The code by another protocol's name, which its clients look for.
+    /// The code of another protocol, which its clients expect.
     pub(super) name: Option<&'static str>,
 }
 
@@ -28,7 +28,7 @@ impl RequestError {
         Self { faults: vec![fault], code, retry_after_ms: None, name: None }
     }
 
-    /// Refuses as another protocol says.
+    /// Makes an error with a code of another protocol.
     pub(super) fn named(message: &str, name: &'static str) -> Self {
         Self { name: Some(name), ..Self::new(message, Code::NotFound) }
     }
@@ -59,7 +59,7 @@ pub(super) fn plan(parameters: &Parameters, schema: &GatewaySchema) -> Result<Pl
     })
 }
 
-/// Whether an operation only gets tokens, and does nothing else: then a bad one is no reason to refuse it.
+/// Whether an operation only gets tokens. Such an operation is not refused for a bad token.
 pub(super) fn only_gets_tokens(plan: &Plan) -> bool {
     let mut roots = plan.root_fields().peekable();
     let gets_any = plan.kind() == OperationType::Mutation && roots.peek().is_some();

@@ -1,4 +1,4 @@
-//! What a GraphQL request is answered.
+//! Responses to GraphQL requests.
 
 use std::collections::HashSet;
 
@@ -15,10 +15,10 @@ use super::media::Media;
 use super::persisted;
 use super::prepare::RequestError;
 
-/// What a request came to, with all that clients rely on.
+/// A response whose errors have all the extensions that clients rely on.
 #[derive(Debug, Serialize)]
 pub(super) struct GraphqlResponse {
-    /// Absent, rather than null, where nothing was executed.
+    /// Absent, not null, if nothing was executed.
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -26,9 +26,8 @@ pub(super) struct GraphqlResponse {
 }
 
 impl GraphqlResponse {
-    /// Completes what the execution came to.
     pub(super) fn of(mut response: async_graphql::Response, id: Option<&RequestId>) -> Self {
-        // Errors of fields have a path. What has none is about the document or its variables: nothing was executed.
+        // Errors without a path are request errors: nothing was executed.
         let executed = response.errors.iter().all(|error| !error.path.is_empty());
         for error in &mut response.errors {
             complete(error, Code::ValidationFailed, id);
@@ -53,12 +52,12 @@ impl GraphqlResponse {
         Self { data: None, errors: why.faults.into_iter().map(error).collect() }
     }
 
-    /// The errors of a request of which nothing was executed.
+    /// Returns the request errors; `None` if something was executed.
     pub(super) fn request_errors(&self) -> Option<&[ServerError]> {
         self.data.is_none().then_some(&self.errors)
     }
 
-    /// Notes for the log line what went wrong first.
+    /// Adds the first error to the log line.
     fn note(&self) {
         if let Some(code) = self.errors.first().and_then(|error| error.extensions.as_ref()?.get("code")) {
             log_fields::add("graphql.error", code.to_string().trim_matches('"'));
@@ -67,28 +66,28 @@ impl GraphqlResponse {
     }
 }
 
-/// Answers what the execution came to.
+/// Responds with the result of an execution.
 pub(super) fn reply(media: Media, response: async_graphql::Response) -> Response {
     let response = GraphqlResponse::of(response, RequestId::current().as_ref());
     let status = if response.request_errors().is_some() { status_of_request_error(media) } else { StatusCode::OK };
     send(media, status, &response)
 }
 
-/// Refuses what is not a GraphQL request: 400, whatever the client accepts.
+/// Refuses malformed parameters: 400 for every media type.
 pub(super) fn refuse_parameters(media: Media, message: String) -> Response {
     let error = RequestError::new(message, Code::MalformedRequest);
     send(media, StatusCode::BAD_REQUEST, &GraphqlResponse::refused(error, RequestId::current().as_ref()))
 }
 
-/// Refuses a document, or variables that do not fit it.
+/// Refuses a document or its variables.
 pub(super) fn refuse(media: Media, error: RequestError) -> Response {
-    // Apollo's server says so with 200: the request is in order, and comes again.
+    // Apollo's server responds 200, because the client sends the document next.
     let status = if error.name == Some(persisted::NOT_FOUND) { StatusCode::OK } else { status_of_request_error(media) };
     send(media, status, &GraphqlResponse::refused(error, RequestId::current().as_ref()))
 }
 
-/// Keeps one error of those that made the same object null (GraphQL specification, 6.4.4): twenty links of whose
-/// statistics six fields were asked for are twenty errors, and not 120.
+/// Keeps one of the errors that made the same object null (GraphQL specification, 6.4.4): six failed fields of twenty
+/// links are 20 errors, not 120.
 fn tell_once(response: &mut async_graphql::Response) {
     let mut told = HashSet::new();
     let data = &response.data;
@@ -102,7 +101,7 @@ fn tell_once(response: &mut async_graphql::Response) {
     });
 }
 
-/// Finds what stands at a path; nothing where the path leads through a null.
+/// Finds the value at a path; `None` behind a null.
 fn find<'a>(data: &'a Value, path: &[PathSegment]) -> Option<&'a Value> {
     path.iter().try_fold(data, |value, segment| match (value, segment) {
         (Value::Object(fields), PathSegment::Field(name)) => fields.get(name.as_str()),
@@ -111,7 +110,6 @@ fn find<'a>(data: &'a Value, path: &[PathSegment]) -> Option<&'a Value> {
     })
 }
 
-/// The status of a request that is well-formed HTTP and bad GraphQL.
 const fn status_of_request_error(media: Media) -> StatusCode {
     match media {
         Media::Graphql => StatusCode::BAD_REQUEST,
@@ -119,7 +117,7 @@ const fn status_of_request_error(media: Media) -> StatusCode {
     }
 }
 
-/// Gives an error all the extensions that clients may rely on.
+/// Adds the extensions that clients rely on.
 fn complete(error: &mut ServerError, usual: Code, id: Option<&RequestId>) {
     let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
     for (name, value) in

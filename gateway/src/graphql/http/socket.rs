@@ -1,4 +1,4 @@
-//! GraphQL over a WebSocket, as the protocol `graphql-transport-ws` says:
+//! GraphQL over a WebSocket, by the protocol `graphql-transport-ws`:
 //! <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md>
 
 mod message;
@@ -34,14 +34,13 @@ use threshold::Socket;
 pub(crate) use threshold::Stream;
 
 const PROTOCOL: &str = "graphql-transport-ws";
-/// How many bytes a client may send before it says who it is, and with it.
+/// How many bytes a client may send up to `connection_init`.
 const INTRODUCTION: usize = 16 * 1024;
-/// Why a client is closed that sends more before.
 const TOO_MUCH: Close = Close::new(1009, "Too many bytes before connection_init");
-/// How long a message may take to leave. Who does not read is gone.
+/// The timeout of sending a message. A client that does not read is dropped.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Opens the socket. A token in the request's header, if one came, serves until another comes with the first message.
+/// Opens the socket. A token in the first message replaces one in the request's header.
 pub(super) fn open(upgrade: WebSocketUpgrade, stream: Stream, graphql: Arc<Graphql>, origin: Origin) -> Response {
     let span = tracing::Span::current();
     let upgrade = upgrade.protocols([PROTOCOL]);
@@ -63,15 +62,15 @@ pub(super) fn open(upgrade: WebSocketUpgrade, stream: Stream, graphql: Arc<Graph
 
 struct Connection {
     graphql: Arc<Graphql>,
-    /// The client. Its user is certain once the connection has a permit.
+    /// The client. Its user is known once the connection has a permit.
     origin: Origin,
-    /// Taken when the client has said who it is.
+    /// Taken with `connection_init`.
     permit: Option<LivePermit>,
-    /// How many bytes came before that.
+    /// Bytes received before that.
     heard: usize,
-    /// When the connection ends: the client has to say who it is until then, and later its token expires.
+    /// When the connection ends: first the time for `connection_init`, then the expiry of the token.
     deadline: Instant,
-    /// The results of each operation, and nothing once it is complete.
+    /// The results of each operation, and `None` when it is complete.
     operations: StreamMap<String, BoxStream<'static, Option<GraphqlResponse>>>,
 }
 
@@ -84,12 +83,12 @@ impl Connection {
         };
         if let Err(close) = close {
             let _ = timeout(PATIENCE, socket.send(close.into())).await;
-            // Whoever still sends hears why before it is reset.
+            // A client that is still sending must get the reason before the reset.
             let _ = timeout(PATIENCE, socket.get_mut().shutdown()).await;
         }
     }
 
-    /// Goes on until the client is gone, or has to go.
+    /// Serves the connection until the client leaves, or has to leave.
     async fn converse(&mut self, socket: &mut Socket) -> Result<(), Close> {
         let mut pings = self.graphql.live.pings();
         let shutdown = self.graphql.live.shutdown.clone();
@@ -129,13 +128,13 @@ impl Connection {
 
     fn too_late(&self) -> Close {
         match self.permit {
-            // Not fatal to clients: they come again, with another token.
+            // Clients reconnect after this code, with another token.
             Some(_) => Close::new(4403, "The access token has expired"),
             None => Close::new(4408, "Connection initialisation timeout"),
         }
     }
 
-    /// Reads a message; returns what is answered at once.
+    /// Handles a message. Returns what is sent at once.
     async fn receive(&mut self, message: Message) -> Result<Option<Message>, Close> {
         if self.permit.is_none() {
             self.heard += length(&message);
@@ -147,7 +146,7 @@ impl Connection {
             Message::Text(text) if text.len() > LARGEST => return Err(Close::new(1009, "The message is too large")),
             Message::Text(text) => text,
             Message::Binary(_) => return Err(Close::new(4400, "Send text messages")),
-            // Pings are answered underneath; after a close nothing is received.
+            // The library answers pings. After a close nothing is received.
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => return Ok(None),
         };
         let message = serde_json::from_str(&text).map_err(|_| Close::new(4400, "Invalid message"))?;
@@ -166,7 +165,7 @@ impl Connection {
         }
     }
 
-    /// Finds out who the client is.
+    /// Identifies the client.
     async fn initialise(&mut self, authorization: Option<&Value>) -> Result<(), Close> {
         if self.permit.is_some() {
             return Err(Close::new(4429, "Too many initialisation requests"));
@@ -197,7 +196,7 @@ impl Connection {
         if self.operations.contains_key(&id) {
             return Err(Close::new(4409, "Subscriber for this id already exists"));
         }
-        // A client of its own for each operation: a key in the request's header was meant for one.
+        // A new `Origin`, because an idempotency key in the request's header is not for all operations.
         let origin = Origin::new(self.origin.caller.clone(), self.origin.address);
         let permit = match admit(&self.graphql.live, &origin).await {
             Ok(permit) => permit,
@@ -212,7 +211,7 @@ impl Connection {
         }
         let steps = self.graphql.responses(plan, origin).map(Some);
         let steps = steps.chain(stream::once(std::future::ready(None)));
-        // The permit is the stream's, and is given back with it.
+        // The permit lives as long as the stream.
         let steps = steps.map(move |step| {
             let _held = &permit;
             step
@@ -237,7 +236,7 @@ impl Connection {
     }
 }
 
-/// Finds the token in the first message. Clients write its name as headers are written: in any case of letters.
+/// Finds the token in the first message. Its name may be in upper or lower case.
 fn authorization(payload: &Map<String, Value>) -> Result<Option<&Value>, Close> {
     let mut found = payload.iter().filter(|(name, _)| name.eq_ignore_ascii_case(AUTHORIZATION.as_str()));
     match (found.next(), found.next()) {
@@ -254,13 +253,13 @@ fn length(message: &Message) -> usize {
     }
 }
 
-/// Counts an operation, as a request would be, and takes a permit for it.
+/// Counts an operation against the rate limits, and takes a permit.
 async fn admit(live: &Live, origin: &Origin) -> Result<LivePermit, RequestError> {
     live.count(origin).await.map_err(Limited::into_failure)?;
     Ok(live.admit(origin)?)
 }
 
-/// Refuses a client whom we do not know. Not fatal to clients: they may come again, with another token.
+/// Refuses an unknown client. Clients reconnect after this code, with another token.
 fn forbidden(code: Code) -> Close {
     Close::new(4403, code.as_str())
 }

@@ -1,4 +1,4 @@
-//! What orders, products and links lead to, and what is found by its id alone.
+//! The kinds of things that are loaded in batches.
 
 use contracts::rest::{auth, inventory, orders, payments, shortener};
 use uuid::Uuid;
@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::{Found, Key, Loader, Queue, Queues};
 use crate::clients::ServiceError;
 
-/// Declares kinds of keys: the queue of each, how many the service takes in one call, that call, and how to read the key
-/// and the value from each thing that the call finds.
+/// Declares kinds of keys: the queue of each, how many one call may have, the call, and the key and value of each thing
+/// it returns.
 macro_rules! keys {
     ($(
         $(#[$attribute:meta])+
@@ -52,7 +52,7 @@ keys! {
     |loader, ids| loader.services().orders().orders_by_id(ids) =>
     |order: orders::Order| (order.id, order): orders::Order;
 
-    /// What happened to an order, by the order's id.
+    /// The events of an order, by the order's id.
     HistoryOf(Uuid) in histories, at most orders::BATCH_LIMIT =>
     |loader, ids| loader.services().orders().histories(ids) =>
     |history: orders::OrderHistory| (history.order_id, history.events): Vec<orders::OrderEvent>;
@@ -62,26 +62,25 @@ keys! {
     |loader, ids| loader.services().payments().payments_of(ids) =>
     |payment: payments::Payment| (payment.orders_order_id, payment): payments::Payment;
 
-    /// What a link sold, by its code.
+    /// The sales of a link, by its code.
     SalesOf(String) in sales, at most orders::BATCH_LIMIT =>
     |loader, ids| loader.services().orders().sales(ids) =>
     |sales: orders::LinkSales| (sales.code.clone(), sales): orders::LinkSales;
 
-    /// A link of the user's own, by its code.
+    /// A link of the user, by its code.
     LinkOf(String) in links, at most shortener::BATCH_LIMIT =>
     |loader, ids| loader.services().shortener().links_by_code(ids) =>
     |link: shortener::Link| (link.code.clone(), link): shortener::Link;
 
-    /// A link of the user's own, by its id.
+    /// A link of the user, by its id.
     LinkById(Uuid) in links_by_id, at most shortener::BATCH_LIMIT =>
     |loader, ids| loader.services().shortener().links_by_id(ids) =>
     |link: shortener::Link| (link.id, link): shortener::Link;
 }
 
-/// The payments service takes so many orders in one call.
 const PAYMENTS_AT_ONCE: usize = 200;
 
-/// The account of the user whose token came.
+/// The account of the user.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Me;
 

@@ -1,4 +1,4 @@
-//! Batches by level of a query. Nothing measures time here: the execution itself shows when a level is complete.
+//! Batches by level of a query, without timers: the execution shows when a level is complete.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,14 +12,14 @@ use tokio::task::coop;
 
 use super::Loader;
 
-/// Runs an execution to its end, and makes the calls that its fields wait for.
+/// Runs an execution and the calls that its fields wait for.
 pub async fn drive<T>(loader: Loader, execution: impl Future<Output = T>) -> T {
     let mut driver = LevelDriver::of(loader);
     let mut execution = std::pin::pin!(execution);
     std::future::poll_fn(|context| driver.poll(context, |context| execution.as_mut().poll(context))).await
 }
 
-/// Runs an execution of many results. What was loaded for one result is old at the next, and is loaded again.
+/// Runs an execution of many results. Each result loads everything again.
 pub fn drive_all<T>(loader: Loader, mut results: BoxStream<'static, T>) -> impl Stream<Item = T> + Send + 'static
 where
     T: Send + 'static,
@@ -28,14 +28,13 @@ where
     stream::poll_fn(move |context| driver.poll(context, |context| results.poll_next_unpin(context)))
 }
 
-/// Drives an execution and its calls in one task. When the execution is pending and nobody has woken it meanwhile, all
-/// its fields wait: those that wait for keys are the whole level, and their keys go in one call per kind.
+/// Drives an execution and its calls in one task. When the execution is pending and was not woken meanwhile, all its
+/// fields wait. Then the keys that they wait for are the whole level, and go in one call for each kind.
 struct LevelDriver {
     loader: Loader,
     /// The calls under way.
     calls: FuturesUnordered<BoxFuture<'static, ()>>,
     flag: Arc<WakeFlag>,
-    /// Sets the flag.
     waker: Waker,
 }
 
@@ -63,8 +62,8 @@ impl LevelDriver {
                 self.flag.set.store(true, Ordering::Release);
                 return Poll::Ready(result);
             }
-            // An execution that woke itself may ask for more keys. A field that used up tokio's budget is woken only later:
-            // it counts as woken.
+            // An execution that woke itself may ask for more keys. A field that used up tokio's budget is woken later,
+            // and counts as woken.
             if !coop::has_budget_remaining() {
                 self.waker.wake_by_ref();
             }
@@ -79,7 +78,7 @@ impl LevelDriver {
     }
 }
 
-/// Tells whether an execution was woken, and wakes the task that runs it.
+/// Records that an execution was woken, and wakes its task.
 struct WakeFlag {
     set: AtomicBool,
     task: AtomicWaker,

@@ -1,4 +1,4 @@
-//! Gathers what the fields of one level need, and asks each service once.
+//! Loads what the fields of one level need with one call to each service.
 
 mod keys;
 mod level;
@@ -21,8 +21,7 @@ pub use level::{drive, drive_all};
 pub use queue::Queue;
 pub use stats::{LoadedFacet, StatsOf};
 
-/// Loads what one request needs of the services. Clones share everything. Its keys go to the services while [`drive`] or [`drive_all`] runs the
-/// execution.
+/// The DataLoader of one request. Clones share everything. It makes calls while [`drive`] or [`drive_all`] runs.
 #[derive(Clone)]
 pub struct Loader(Arc<Inner>);
 
@@ -30,13 +29,13 @@ struct Inner {
     services: Services,
     stale_cache: StaleCache,
     queues: Queues,
-    /// How the call of each kind begins that keys wait for.
+    /// The calls to begin for the keys that wait.
     waiting: Mutex<Vec<Begin>>,
 }
 
 type Begin = fn(Loader) -> BoxFuture<'static, ()>;
 
-/// The queue of each kind of key.
+/// Declares the queue of each kind of key.
 macro_rules! queues {
     ($($name:ident: $Key:ty),+ $(,)?) => {
         #[derive(Default)]
@@ -65,46 +64,40 @@ queues! {
     me: Me,
 }
 
-/// What is found of some keys. Each key succeeds or fails by itself; of those that are left out there is nothing.
+/// The results of some keys. Each succeeds or fails by itself. Keys that are left out do not exist.
 pub type Found<K> = Vec<(K, Result<<K as Key>::Value, ServiceError>)>;
 
-/// A thing to load: many of them cost one call.
+/// A key of something to load. One call loads many.
 pub trait Key: Clone + Eq + Hash + Send + Sync + 'static {
     type Value: Clone + Send + Sync + 'static;
-    /// How many the service takes at once.
+    /// How many keys one call may have.
     const LIMIT: usize;
 
-    /// Returns where such keys wait.
     fn queue(queues: &Queues) -> &Queue<Self>;
 
-    /// Asks the service for at most [`LIMIT`](Self::LIMIT) things.
+    /// Loads at most [`LIMIT`](Self::LIMIT) keys in one call.
     fn ask(keys: &[Self], loader: &Loader) -> impl Future<Output = Result<Found<Self>, ServiceError>> + Send;
 }
 
 impl Loader {
-    /// Creates what one request loads with.
     pub fn new(services: Services, stale_cache: StaleCache) -> Self {
         Self(Arc::new(Inner { services, stale_cache, queues: Queues::default(), waiting: Mutex::default() }))
     }
 
-    /// Returns the services, on behalf of the client of the request.
     pub fn services(&self) -> &Services {
         &self.0.services
     }
 
-    /// Begins a call for each kind of which keys wait.
     fn begin(&self) -> impl Iterator<Item = BoxFuture<'static, ()>> {
         let waiting = mem::take(&mut *self.0.waiting.lock());
         waiting.into_iter().map(|begin| begin(self.clone()))
     }
 
-    /// Forgets what was loaded.
     fn forget(&self) {
         self.0.queues.forget();
         self.0.waiting.lock().clear();
     }
 
-    /// Loads one thing.
     async fn one<K: Key>(&self, key: &K) -> Result<Option<K::Value>, ServiceError> {
         let queue = K::queue(&self.0.queues);
         let begin = || self.0.waiting.lock().push(queue::ask::<K>);
@@ -112,12 +105,12 @@ impl Loader {
     }
 }
 
-/// Forgets what was loaded: a service is about to change it.
+/// Forgets everything loaded, before a change.
 pub fn forget(ctx: &Context<'_>) {
     ctx.data_unchecked::<Loader>().forget();
 }
 
-/// Loads one thing, together with what its neighbours load.
+/// Loads one thing, in one call with its siblings.
 pub async fn load<K: Key>(ctx: &Context<'_>, key: K) -> Result<Option<K::Value>, ServiceError> {
     ctx.data_unchecked::<Loader>().one(&key).await
 }

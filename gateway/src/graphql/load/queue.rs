@@ -1,4 +1,4 @@
-//! The keys of one kind: which are wanted, which are under way, and what was found of the others.
+//! The keys of one kind in one request: waiting, under way, or loaded.
 
 use std::collections::HashMap;
 use std::mem;
@@ -10,22 +10,20 @@ use parking_lot::Mutex;
 use super::{Key, Loader};
 use crate::clients::ServiceError;
 
-/// What came of one key: nothing, where the service knows nothing of it.
+/// The result of one key; `None` if it does not exist.
 pub(super) type LoadResult<K> = Result<Option<<K as Key>::Value>, ServiceError>;
 
-/// What one request wants to know of one kind of thing.
 pub struct Queue<K: Key>(Mutex<State<K>>);
 
 struct State<K: Key> {
     known: HashMap<K, KeyState<K>>,
-    /// The keys that no call has taken yet, each once, in the order in which they were asked for.
+    /// The keys that no call has taken yet, each once, in the order of requests.
     wanted: Vec<K>,
-    /// How often everything was forgotten. A call that began before finds what is old.
+    /// How often everything was forgotten. Results of earlier calls are out of date.
     age: u64,
 }
 
 enum KeyState<K: Key> {
-    /// These fields wait for it.
     Awaited(Vec<Waker>),
     Found(LoadResult<K>),
 }
@@ -37,14 +35,14 @@ impl<K: Key> Default for Queue<K> {
 }
 
 impl<K: Key> Queue<K> {
-    /// Looks a key up, or waits for it. `begin` is called for the first key that waits for the next call.
+    /// Looks a key up, or waits for it. Calls `begin` for the first key of the next call.
     pub(super) fn poll(&self, key: &K, waker: &Waker, begin: impl FnOnce()) -> Poll<LoadResult<K>> {
         let mut state = self.0.lock();
         match state.known.get_mut(key) {
             Some(KeyState::Found(outcome)) => return Poll::Ready(outcome.clone()),
             Some(KeyState::Awaited(fields)) => {
-                // The one that asks again and again is mostly the last. To wake a field twice costs little; to look
-                // through all that wait costs their square.
+                // A field that polls again is mostly the last one. Comparing with all would cost the square of their
+                // number; waking one twice costs little.
                 if !fields.last().is_some_and(|field| field.will_wake(waker)) {
                     fields.push(waker.clone());
                 }
@@ -60,8 +58,8 @@ impl<K: Key> Queue<K> {
         Poll::Pending
     }
 
-    /// Forgets all keys, and what calls under way will find. Fields that still wait are never woken: nobody wants to know
-    /// their values any more.
+    /// Forgets all keys and the results of calls under way. Fields that still wait are never woken: their result is not
+    /// needed any more.
     pub(super) fn forget(&self) {
         let mut state = self.0.lock();
         state.known.clear();
@@ -69,13 +67,13 @@ impl<K: Key> Queue<K> {
         state.age += 1;
     }
 
-    /// Takes the keys that wait for a call, and how old the queue is.
+    /// Takes the keys for a call, and the age of the queue.
     fn take(&self) -> (Vec<K>, u64) {
         let mut state = self.0.lock();
         (mem::take(&mut state.wanted), state.age)
     }
 
-    /// Notes what a call found, and wakes the fields that waited for it.
+    /// Stores the results of a call, and wakes the fields that wait for them.
     fn settle(&self, outcomes: Vec<(K, LoadResult<K>)>, age: u64) {
         let mut woken = Vec::with_capacity(outcomes.len());
         let mut state = self.0.lock();
@@ -94,7 +92,7 @@ impl<K: Key> Queue<K> {
     }
 }
 
-/// Asks for all the keys of a kind that wait: in one call, unless there are more than the service takes.
+/// Loads all waiting keys of a kind, in as few calls as the service allows.
 pub(super) fn ask<K: Key>(loader: Loader) -> BoxFuture<'static, ()> {
     Box::pin(async move {
         let queue = K::queue(&loader.0.queues);
@@ -104,7 +102,7 @@ pub(super) fn ask<K: Key>(loader: Loader) -> BoxFuture<'static, ()> {
     })
 }
 
-/// Makes one call. A failure of the whole call is one of each key.
+/// Makes one call. If it fails, so does each key.
 async fn answer<K: Key>(keys: &[K], loader: &Loader) -> Vec<(K, LoadResult<K>)> {
     match K::ask(keys, loader).await {
         Ok(found) => {

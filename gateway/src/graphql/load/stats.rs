@@ -1,4 +1,4 @@
-//! Statistics of links: with copies, for when analytics is away.
+//! Statistics of links, from stale copies when analytics is away.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,7 +12,7 @@ use super::{Found, Key, Loader, Queue, Queues};
 use crate::clients::ServiceError;
 use crate::metrics;
 
-/// One thing to know about one link.
+/// One facet of one link's statistics in a time span.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StatsOf {
     pub code: String,
@@ -20,25 +20,24 @@ pub struct StatsOf {
     pub facet: Facet,
 }
 
-/// What is known of it.
 #[derive(Debug, Clone)]
 pub struct LoadedFacet {
     pub value: FacetValue,
     pub as_of: DateTime<Utc>,
-    /// Whether it is a copy.
+    /// Whether it is a stale copy.
     pub stale: bool,
 }
 
 impl Key for StatsOf {
     type Value = LoadedFacet;
-    /// The contract's limits are on links and facets, each for itself.
+    /// The contract limits links and facets separately: see [`batches`].
     const LIMIT: usize = usize::MAX;
 
     fn queue(queues: &Queues) -> &Queue<Self> {
         &queues.stats
     }
 
-    /// A span of time that analytics refuses costs only the fields that asked for it.
+    /// A time span that analytics refuses fails only its own fields.
     async fn ask(keys: &[Self], loader: &Loader) -> Result<Found<Self>, ServiceError> {
         let mut windows: HashMap<&Window, (BTreeSet<&str>, BTreeSet<&Facet>)> = HashMap::new();
         for key in keys {
@@ -52,7 +51,7 @@ impl Key for StatsOf {
     }
 }
 
-/// Cuts what is wanted of one span of time into as few calls as the contract allows: nearly always one.
+/// Splits the codes and facets of one time span into as few calls as the contract allows: nearly always one.
 fn batches(window: &Window, codes: &BTreeSet<&str>, facets: &BTreeSet<&Facet>) -> Vec<StatsBatchRequest> {
     let codes: Vec<String> = codes.iter().map(|code| (*code).to_owned()).collect();
     let facets: Vec<Facet> = facets.iter().map(|facet| (*facet).clone()).collect();
@@ -74,7 +73,7 @@ impl Loader {
         }
     }
 
-    /// Answers from copies, where there are any.
+    /// Answers from stale copies where there are some, and with the error elsewhere.
     async fn answer_from_copies(&self, request: &StatsBatchRequest, error: &ServiceError) -> Found<StatsOf> {
         let user = self.services().origin().key();
         let mut copies = self.0.stale_cache.find(user, &request.window, &request.codes, &request.facets).await;
@@ -88,7 +87,7 @@ impl Loader {
     }
 }
 
-/// Everything that a batch asks for.
+/// Returns the keys that a batch asks for.
 fn keys(request: &StatsBatchRequest) -> impl Iterator<Item = StatsOf> {
     request.codes.iter().flat_map(|code| {
         request.facets.iter().map(|facet| StatsOf {
@@ -99,8 +98,8 @@ fn keys(request: &StatsBatchRequest) -> impl Iterator<Item = StatsOf> {
     })
 }
 
-/// Takes a batch apart. A link that analytics leaves out has been authorised by shortener a moment ago: it is so new
-/// that nothing has been counted.
+/// Splits a batch by key. Analytics leaves out links that it does not know yet. Shortener has just authorised them, so
+/// they are new, and their counts are zero.
 fn fresh(request: &StatsBatchRequest, batch: &StatsBatch) -> Found<StatsOf> {
     let place = |wanted: &Facet| request.facets.iter().position(|facet| facet == wanted);
     let answer = |key: StatsOf| {

@@ -1,4 +1,4 @@
-//! Values of variables, as the specification coerces them (6.1.2).
+//! Coercion of variables (GraphQL specification, 6.1.2).
 
 use apollo_compiler::Name;
 use apollo_compiler::ast::{self, Type, VariableDefinition};
@@ -14,8 +14,8 @@ use super::error::{Fault, MOST_FAULTS, PlanError};
 use super::literal;
 use super::types::Types;
 
-/// Coerces the variables of an operation. What the operation does not declare is left out; a variable that has neither
-/// a value nor a default is absent.
+/// Coerces the variables of an operation. Undeclared ones are left out, and so are those with neither value nor
+/// default.
 pub(super) fn variables(
     types: &Types,
     document: &Document,
@@ -44,7 +44,7 @@ fn variable(types: &Types, definition: &VariableDefinition, given: Option<&Value
     match (given, default_value) {
         (None, None) if ty.is_non_null() => Err(missing()),
         (None, None) => Ok(None),
-        // It is valid: that was checked with the document.
+        // Defaults were validated with the document.
         (None, Some(default)) => Ok(Some(constant(types, ty, default))),
         (Some(Value::Null), _) if ty.is_non_null() => Err(missing()),
         (Some(value), _) => match coerce(types, ty, value) {
@@ -56,7 +56,7 @@ fn variable(types: &Types, definition: &VariableDefinition, given: Option<&Value
 
 /// Why a value does not fit.
 struct CoercionError {
-    /// Where in the variable, from the end of the path to its beginning while it is being found.
+    /// The path inside the variable.
     at: String,
     why: String,
 }
@@ -145,7 +145,7 @@ pub(super) fn scalar(types: &Types, name: &Name, value: &Value) -> Result<Value,
     }
 }
 
-/// A number that is whole, however it is written.
+/// Reads a whole number, also one like `1.0`.
 fn whole(number: &Number) -> Option<i64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let as_float = || number.as_f64().filter(|number| number.fract() == 0.0 && number.abs() <= EXACT);
@@ -153,7 +153,7 @@ fn whole(number: &Number) -> Option<i64> {
     number.as_i64().or_else(|| as_float().map(|number| number as i64))
 }
 
-/// Reads a literal without variables, which was found valid.
+/// Reads a valid literal without variables.
 fn constant(types: &Types, ty: &Type, literal: &ast::Value) -> Value {
     literal::read(types, ty, literal, &Values::new()).and_then(InputValue::into_const).unwrap_or_default()
 }

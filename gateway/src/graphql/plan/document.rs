@@ -14,21 +14,20 @@ use super::rules;
 use super::types::Types;
 use crate::config::Guard;
 
-/// The estimated memory of a document for each byte of its text, in bytes: that of the worst text, short fields
-/// (`a b c`).
+/// The estimated memory for each byte of a text, in bytes, in the worst case: short fields (`a b c`).
 const BYTES: usize = 120;
 
 /// A valid document that is small enough to be executed.
 pub(super) struct Document {
     pub(super) executable: ExecutableDocument,
     pub(super) lines: LineIndex,
-    /// The document as it was parsed, where what it costs depends on variables.
+    /// The parsed document, if its weight depends on variables.
     pub(super) weighed: Option<ast::Document>,
     length: usize,
 }
 
 impl Document {
-    /// Parses, weighs and validates a text. What each of these steps costs is bounded by the one before.
+    /// Parses, weighs and validates a text. Each step bounds the cost of the next.
     pub(super) fn parse(text: &str, types: &Types, guard: &Guard) -> Result<Self, PlanError> {
         guard::scan(text, guard)?;
         let lines = LineIndex::of(text);
@@ -54,7 +53,7 @@ impl Document {
         if !faults.is_empty() {
             return Err(PlanError::invalid(faults));
         }
-        // The text is needed no more: positions are known without it.
+        // Positions are found without the text.
         executable.sources = Default::default();
         let weighed = guard::depends_on_variables(&parsed).then(|| {
             let mut weighed = parsed;
@@ -64,19 +63,18 @@ impl Document {
         Ok(Self { executable, lines, weighed, length: text.len() })
     }
 
-    /// Where something stands.
     pub(super) fn position(&self, span: Option<SourceSpan>) -> Pos {
         self.lines.position(span).unwrap_or_default()
     }
 
-    /// How many bytes of memory it takes at most, roughly.
+    /// Estimates its memory, in bytes.
     pub(super) fn bytes(&self) -> usize {
         let copies = 1 + usize::from(self.weighed.is_some());
         self.length * (1 + BYTES * copies) + self.lines.bytes()
     }
 }
 
-/// Tells what validation found. An object of which nothing is left after other faults is told last: it is their doing.
+/// Collects the faults of validation. Empty selections come last, because other faults cause them.
 fn faults(errors: &DiagnosticList, lines: &LineIndex) -> Vec<Fault> {
     let (mut causes, mut effects) = (Vec::new(), Vec::new());
     for diagnostic in errors.iter() {
@@ -94,7 +92,7 @@ fn faults(errors: &DiagnosticList, lines: &LineIndex) -> Vec<Fault> {
     causes
 }
 
-/// Tells what the parser stumbled over, in our own words: its messages name its own kinds of tokens.
+/// Makes the fault of a syntax error. The parser's own messages name its internal tokens.
 fn syntax_faults(text: &str, errors: &DiagnosticList, lines: &LineIndex) -> Vec<Fault> {
     let Some(first) = errors.iter().next() else { return vec![Fault::new("The document cannot be parsed.", None)] };
     let span = first.error.location();

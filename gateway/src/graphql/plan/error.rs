@@ -5,9 +5,9 @@ use contracts::problem::Code;
 
 use super::super::guard::TooComplex;
 
-/// How many faults of a document are told. A hostile document may have thousands.
+/// How many faults of a document are reported. A hostile one may have thousands.
 pub(super) const MOST_FAULTS: usize = 10;
-/// The longest message, in bytes. Messages quote names and values of the client's, which may be long.
+/// The longest message, in bytes. Messages quote names and values of the client.
 const LONGEST: usize = 300;
 
 /// Why there is no plan for a request.
@@ -20,7 +20,7 @@ pub struct PlanError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     pub message: String,
-    /// Where in the document, if it is somewhere.
+    /// The position in the document, if there is one.
     pub location: Option<Pos>,
 }
 
@@ -41,7 +41,6 @@ impl PlanError {
         Self { faults, kind: ErrorKind::Invalid }
     }
 
-    /// The code that clients are told.
     pub const fn code(&self) -> Code {
         match self.kind {
             ErrorKind::TooComplex { .. } => Code::QueryTooComplex,
@@ -50,7 +49,7 @@ impl PlanError {
         }
     }
 
-    /// The limit that the document breaks, if that is why.
+    /// The limit that was exceeded.
     pub const fn limit(&self) -> Option<&'static str> {
         match self.kind {
             ErrorKind::TooComplex { limit } => Some(limit),
@@ -59,7 +58,7 @@ impl PlanError {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        // What a cache needs for each entry, and what each fault needs beside its message.
+        // Includes the overhead of a cache entry and of each fault.
         256 + self.faults.iter().map(|fault| 64 + fault.message.len()).sum::<usize>()
     }
 }

@@ -1,4 +1,4 @@
-//! The only way to a schema.
+//! The only way to execute something.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::select::Shape;
 use super::{Plan, PlanError, Planner, ScalarCheck};
 use crate::config::Guard;
 
-/// How deep selections may nest in async-graphql's own view; ours is stricter and comes first.
+/// async-graphql's own limit on nesting. Our stricter one comes first.
 const RECURSION: usize = 256;
 
 /// A schema that executes plans, and nothing else.
@@ -34,7 +34,7 @@ where
     M: ObjectType + 'static,
     S: SubscriptionType + 'static,
 {
-    /// Finishes a schema. `scalars` says which values its own scalars take.
+    /// Builds the schema. `scalars` has the checks of its own scalars.
     pub fn new(
         builder: SchemaBuilder<Q, M, S>,
         scalars: &[(&'static str, ScalarCheck)],
@@ -55,13 +55,13 @@ where
         self.planner.plan(text, operation, variables)
     }
 
-    /// Executes a query or a mutation. `equip` gives the request what resolvers ask for.
+    /// Executes a query or mutation. `equip` adds the data for resolvers.
     pub async fn execute(&self, plan: Plan, equip: impl FnOnce(Request) -> Request) -> Response {
         let (request, shape) = request(plan, equip);
         finished(&shape, self.schema.execute(request).await)
     }
 
-    /// Executes an operation of any kind, with any number of results.
+    /// Executes any operation.
     pub fn stream(&self, plan: Plan, equip: impl FnOnce(Request) -> Request) -> BoxStream<'static, Response> {
         let (request, shape) = request(plan, equip);
         self.schema.execute_stream(request).map(move |response| finished(&shape, response)).boxed()
@@ -75,7 +75,7 @@ fn request(plan: Plan, equip: impl FnOnce(Request) -> Request) -> (Request, Shap
     (request, shape)
 }
 
-/// Puts a result in order. Errors of fields have a path; with others nothing was executed.
+/// Finishes a result. Errors without a path are request errors: nothing was executed.
 fn finished(shape: &Shape, mut response: Response) -> Response {
     if response.errors.iter().all(|error| !error.path.is_empty()) {
         response.data = finish(shape, std::mem::take(&mut response.data), &mut response.errors);

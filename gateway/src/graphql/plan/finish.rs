@@ -1,5 +1,5 @@
-//! From what the executor says to the answer: fields in the order of the selection, a failed field null, and a null where
-//! none may be moved to the nearest parent that may be null (GraphQL specification, 6.4.4).
+//! Completes results of the executor (GraphQL specification, 6.4.4): fields get the order of the selection, failed
+//! fields become null, and a null of a non-null type moves to the nearest nullable parent.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use contracts::problem::Code;
 
 use super::select::{Shape, ShapeField, TYPE};
 
-/// Completes the data of one result. Null is the whole of it where a field at its top failed that may not be null.
+/// Completes the data of one result, which is null if a non-null root field failed.
 pub(super) fn finish(shape: &Shape, data: Value, errors: &mut Vec<ServerError>) -> Value {
     let failed = ErrorPaths::of(errors);
     let mut finish = Finish { path: Vec::new(), missing: Vec::new() };
@@ -20,14 +20,14 @@ pub(super) fn finish(shape: &Shape, data: Value, errors: &mut Vec<ServerError>) 
     data
 }
 
-/// The executor says null for an object of which every field failed.
+/// The executor returns null for an object all of whose fields failed.
 fn fields_of(value: Value) -> Fields {
     if let Value::Object(fields) = value { fields } else { Fields::new() }
 }
 
 type Fields = IndexMap<Name, Value>;
 
-/// Where errors are, as a tree of paths.
+/// The paths of errors, as a tree.
 #[derive(Default)]
 struct ErrorPaths<'e> {
     below: HashMap<Segment<'e>, Self>,
@@ -57,14 +57,14 @@ impl<'e> ErrorPaths<'e> {
 }
 
 struct Finish<'s> {
-    /// Where the walk is.
+    /// The current path.
     path: Vec<Segment<'s>>,
-    /// Errors of fields that are null, may not be, and have no error that says why.
+    /// Errors for non-null fields that are null without an error.
     missing: Vec<ServerError>,
 }
 
 impl<'s> Finish<'s> {
-    /// Completes an object; nothing where it has a null that may not be.
+    /// Completes an object; `None` if a non-null field is null.
     fn object(&mut self, shape: &'s Shape, mut fields: Fields, failed: Option<&ErrorPaths<'_>>) -> Option<Value> {
         let slots = match shape {
             Shape::One(slots) => slots.as_slice(),
@@ -74,7 +74,7 @@ impl<'s> Finish<'s> {
             }
         };
         if fields.len() == slots.len() && fields.keys().zip(slots).all(|(key, slot)| *key == slot.key) {
-            // As it mostly is: nothing has to move.
+            // The usual case: the order is right already.
             for (slot, value) in slots.iter().zip(fields.values_mut()) {
                 *value = self.slot(slot, Some(std::mem::take(value)), failed)?;
             }
@@ -96,7 +96,7 @@ impl<'s> Finish<'s> {
         value
     }
 
-    /// Completes a value; nothing where it is null and may not be. What is absent has failed.
+    /// Completes a value; `None` if it is null and must not be. Absent values have failed.
     fn value(
         &mut self,
         slot: &'s ShapeField,
@@ -107,7 +107,7 @@ impl<'s> Finish<'s> {
         let completed = match (value, &slot.inside) {
             (Some(Value::List(items)), _) if ty.is_list() => self.list(slot, ty.item_type(), items, failed),
             (Some(Value::Object(fields)), Some(shape)) => self.object(shape, fields, failed),
-            // Something inside failed, and not the object: it has fields, and all of them failed.
+            // All fields of the object failed, but not the object itself.
             (Some(Value::Null), Some(shape))
                 if ty.is_named() && failed.is_some_and(|failed| !failed.below.is_empty()) =>
             {
@@ -145,7 +145,7 @@ impl<'s> Finish<'s> {
         Some(Value::List(completed))
     }
 
-    /// Notes that a field is null that may not be, though nobody said that it failed.
+    /// Adds an error for a non-null field that is null without one.
     fn miss(&mut self, slot: &ShapeField) {
         let mut error = ServerError::new("The field cannot be null, but it has no value.", Some(slot.position));
         let path = self.path.iter().map(|segment| match segment {

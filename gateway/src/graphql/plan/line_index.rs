@@ -1,13 +1,13 @@
-//! Lines and columns of a document, found without reading a line again for each of its fields.
+//! Finds lines and columns in logarithmic time.
 
 use apollo_compiler::parser::SourceSpan;
 use async_graphql::Pos;
 
-/// Where lines begin.
+/// The offsets of lines.
 #[derive(Debug)]
 pub(super) struct LineIndex {
     starts: Vec<usize>,
-    /// Bytes that begin no character, each by its offset.
+    /// The offsets of UTF-8 continuation bytes.
     inner: Vec<usize>,
 }
 
@@ -26,7 +26,7 @@ impl LineIndex {
         lines
     }
 
-    /// Returns the line and the column, both from 1, of the character at an offset in bytes.
+    /// Returns line and column, both from 1, of the character at a byte offset.
     pub(super) fn at(&self, offset: usize) -> Pos {
         let line = self.starts.partition_point(|start| *start <= offset);
         let start = self.starts[line - 1];
@@ -34,7 +34,7 @@ impl LineIndex {
         Pos { line, column: offset - start - (inner(offset) - inner(start)) + 1 }
     }
 
-    /// Returns where something begins, if it stands in the document.
+    /// Returns the position of a span.
     pub(super) fn position(&self, span: Option<SourceSpan>) -> Option<Pos> {
         span.map(|span| self.at(span.offset()))
     }

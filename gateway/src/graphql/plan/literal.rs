@@ -1,4 +1,4 @@
-//! Literals in a document, as values for the executor.
+//! Converts literals of a document to values for the executor.
 
 use apollo_compiler::Name;
 use apollo_compiler::ast::{self, Type};
@@ -10,9 +10,8 @@ use async_graphql_value::Value as InputValue;
 use super::super::guard::Values;
 use super::types::Types;
 
-/// Reads a literal that was found valid for its type. Nothing comes of a variable that is absent: then so is the
-/// argument or input field that it stands for (GraphQL specification, 6.4.1 and 3.10). A variable that has a value stays
-/// a variable, so that a large one is not copied for each field that takes it.
+/// Reads a valid literal. Returns `None` for an absent variable: its argument or input field is absent, too (GraphQL
+/// specification, 6.4.1 and 3.10). Other variables stay variables, so that a large value is not copied into each field.
 pub(super) fn read(types: &Types, ty: &Type, literal: &ast::Value, values: &Values) -> Option<InputValue> {
     match literal {
         ast::Value::Null => return Some(InputValue::Null),
@@ -21,7 +20,7 @@ pub(super) fn read(types: &Types, ty: &Type, literal: &ast::Value, values: &Valu
     }
     let name = match ty {
         Type::List(item) | Type::NonNullList(item) => {
-            // In a list there is no absent: it is null (3.11).
+            // In a list, absent means null (3.11).
             let read = |literal: &ast::Value| read(types, item, literal, values).unwrap_or(InputValue::Null);
             return Some(InputValue::List(match literal {
                 ast::Value::List(items) => items.iter().map(|item| read(item)).collect(),
@@ -38,7 +37,7 @@ pub(super) fn read(types: &Types, ty: &Type, literal: &ast::Value, values: &Valu
             };
             InputValue::Object(fields.iter().filter_map(read).collect())
         }
-        // However long the number is: an id is not counted with.
+        // An id may be a number of any length.
         (_, ast::Value::Int(number)) if name == "ID" => InputValue::String(number.as_str().to_owned()),
         _ => untyped(literal, values),
     })
@@ -64,7 +63,7 @@ pub(super) fn untyped(literal: &ast::Value, values: &Values) -> InputValue {
     }
 }
 
-/// A number of any length. One that no type of numbers holds is null, which every scalar refuses that takes numbers.
+/// Reads a number. One that fits no type becomes null, which numeric scalars refuse.
 fn number_of(text: &str) -> InputValue {
     let whole = || text.parse::<i64>().map(Number::from).ok();
     let large = || text.parse::<u64>().map(Number::from).ok();

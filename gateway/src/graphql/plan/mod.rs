@@ -1,13 +1,13 @@
-//! The pass in front of the executor.
+//! Validation and planning, in front of the executor.
 //!
-//! async-graphql executes a valid document well, but takes some that are not valid, runs a field again that two
-//! fragments select, says null for an object of which nothing is told, and tells fields as they come. So it gets no
-//! document of a client's: a [`Planner`] parses and validates each distinct text once with apollo-compiler against our
-//! own SDL ([`document`], [`rules`]), behind the guard; for each request it coerces the variables ([`coerce`]) and makes
-//! a document of its own, in which everything is decided ([`select`]). What comes back is put in order ([`finish`]).
+//! async-graphql executes some invalid documents, resolves a field twice that two fragments select, returns null for an
+//! empty selection, and orders fields by completion. So it never gets a client's document. A [`Planner`] parses, weighs
+//! and validates each distinct text once, with apollo-compiler and our SDL ([`document`], [`rules`]). For each request
+//! it coerces the variables ([`coerce`]) and makes a document in which everything is decided ([`select`]). Results are
+//! completed ([`finish`]).
 //!
-//! An [`Executor`] holds a schema and gives it only what was planned: no entry can go round the pass, and the schema
-//! itself validates nothing (`ValidationMode::Fast`). `docs/adr/0021-a-plan-for-every-graphql-request.md` has the reasons.
+//! An [`Executor`] gives its schema only plans, so the schema itself validates nothing (`ValidationMode::Fast`). ADR 21
+//! has the reasons.
 
 mod coerce;
 mod document;
@@ -40,15 +40,15 @@ pub use error::{Fault, PlanError};
 pub use executor::Executor;
 pub use types::ScalarCheck;
 
-/// How much memory documents are kept in, in bytes.
+/// The memory for documents, in bytes.
 const KEPT: u64 = 64 * 1024 * 1024;
-/// The largest document that is kept, in bytes of memory: one that takes more is parsed again each time.
+/// The largest document that is kept, in bytes of memory. Larger ones are parsed each time.
 const LARGEST: usize = 2 * 1024 * 1024;
-/// How much memory refused texts are kept in, in bytes.
+/// The memory for refused texts, in bytes.
 const REFUSED: u64 = 1024 * 1024;
-/// The longest text that is kept as refused, in bytes.
+/// The longest refused text that is kept, in bytes.
 const LARGEST_REFUSED: usize = 16 * 1024;
-/// A plan may have this many times `guard.fields`: below an interface each type gets its own copy of the fields.
+/// A plan may have this many times `guard.fields`, because each type of an interface gets its own fields.
 const OBJECTS: u64 = 10;
 
 /// Makes plans for the requests of one schema.
@@ -56,17 +56,16 @@ pub struct Planner {
     types: Types,
     guard: Guard,
     introspection: bool,
-    /// Valid documents by their text. What one client sends once does not drive out what is asked for again and again.
+    /// Valid documents by their text. Documents that come once do not displace those that come often.
     documents: TextCache<Arc<Document>>,
-    /// Texts that are refused whatever their variables, and why: what a broken client sends again and again. A cache of
-    /// its own, so that nonsense drives out nothing that is valid.
+    /// Texts that are refused for any variables. A cache of their own, so that they displace no valid document.
     refused: TextCache<PlanError>,
 }
 
-/// A cache by text. It prefers what comes often (TinyLFU).
+/// A cache by text, which prefers frequent entries (TinyLFU).
 type TextCache<V> = moka::sync::Cache<Arc<str>, V>;
 
-/// Creates a cache of so many bytes; `size` tells how many a value takes beside its text.
+/// Creates a cache of so many bytes. `size` returns the bytes of a value.
 fn text_cache<V: Clone + Send + Sync + 'static>(bytes: u64, size: fn(&V) -> usize) -> TextCache<V> {
     let weigh = move |text: &Arc<str>, value: &V| u32::try_from(text.len() + size(value)).unwrap_or(u32::MAX);
     moka::sync::Cache::builder().max_capacity(bytes).weigher(weigh).build()
@@ -79,12 +78,12 @@ pub struct Plan {
     roots: Vec<Name>,
     document: ExecutableDocument,
     variables: Variables,
-    /// What an answer must look like.
+    /// The shape of the response.
     shape: Shape,
 }
 
 impl Planner {
-    /// Reads a schema. `scalars` says which values its own scalars take.
+    /// Reads a schema. `scalars` has the checks of its own scalars.
     pub fn new(
         sdl: &str,
         scalars: &[(&'static str, ScalarCheck)],
@@ -96,7 +95,7 @@ impl Planner {
         Ok(Self { types, guard, introspection, documents, refused: text_cache(REFUSED, PlanError::bytes) })
     }
 
-    /// Plans the operation of a document that is named, or its only one.
+    /// Plans the named operation of a document, or its only one.
     pub fn plan(&self, text: &str, operation: Option<&str>, variables: &Variables) -> Result<Plan, PlanError> {
         let document = self.document(text)?;
         let operation = document.executable.operations.get(operation).map_err(|_| unknown(operation))?;
@@ -127,7 +126,7 @@ impl Planner {
         Ok(Plan::new(kind, selection_set, shape, values, position))
     }
 
-    /// The document of a text, from memory if it came before.
+    /// Returns the document of a text, from the cache if possible.
     fn document(&self, text: &str) -> Result<Arc<Document>, PlanError> {
         if let Some(document) = self.documents.get(text) {
             return Ok(document);
@@ -160,7 +159,7 @@ impl Plan {
         position: Pos,
     ) -> Self {
         let at = |name: &str| Positioned::new(Name::new(name), position);
-        // The executor only looks for their names: they are coerced.
+        // The executor needs only their names, because they are coerced.
         let declared = |name: &apollo_compiler::Name| VariableDefinition {
             name: at(name),
             var_type: Positioned::new(Type { base: BaseType::Named(Name::new("Any")), nullable: true }, position),
@@ -194,7 +193,7 @@ impl Plan {
         self.kind
     }
 
-    /// The names of the fields at the top, as the schema calls them.
+    /// Returns the names of the root fields in the schema.
     pub fn root_fields(&self) -> impl Iterator<Item = &str> {
         self.roots.iter().map(Name::as_str)
     }

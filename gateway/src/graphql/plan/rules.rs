@@ -1,5 +1,5 @@
-//! What the specification asks of a document beyond what apollo-compiler 1.33 checks: variables inside lists and input
-//! objects (5.8.5), input fields that come twice (5.6.3), and values of our own scalars (5.6.1).
+//! Rules of the specification that apollo-compiler 1.33 does not check: variables inside lists and input objects
+//! (5.8.5), duplicate input fields (5.6.3), and values of our own scalars (5.6.1).
 
 use std::collections::HashSet;
 
@@ -15,7 +15,7 @@ use super::line_index::LineIndex;
 use super::literal;
 use super::types::{Types, nullable};
 
-/// Checks a document that apollo-compiler found valid. Each fragment is looked at once for each operation.
+/// Checks a document that apollo-compiler found valid. Each fragment is checked once for each operation.
 pub(super) fn check(document: &ExecutableDocument, types: &Types, lines: &LineIndex) -> Vec<Fault> {
     let mut faults = Vec::new();
     for operation in document.operations.iter() {
@@ -34,10 +34,10 @@ struct Check<'a> {
     faults: &'a mut Vec<Fault>,
 }
 
-/// A place where a value stands: a location in the specification's words.
+/// The location of a value.
 struct Location<'a> {
     ty: &'a Type,
-    /// Whether something else is taken where no value comes.
+    /// Whether a default replaces an absent value.
     has_default: bool,
 }
 
@@ -131,7 +131,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Checks that a variable may stand in a location (5.8.5).
+    /// Checks that a variable is allowed in a location (5.8.5).
     fn variable(&mut self, location: &Location<'_>, name: &Name, value: &Node<Value>) {
         let Some(variable) = self.operation.variables.iter().find(|variable| variable.name == *name) else { return };
         if !location.takes(variable) {

@@ -1,4 +1,4 @@
-//! One walk from a valid document and coerced variables to what the executor gets, and to what its answer must look like.
+//! Makes the executor's document, and the shape of its result, of a valid document and coerced variables.
 
 use std::collections::HashSet;
 
@@ -15,18 +15,17 @@ use super::error::{Fault, PlanError};
 use super::literal;
 use super::types::Types;
 
-/// The key under which the executor tells which object an interface or union turned out to be. No client can ask for
-/// it: it is no name.
+/// The response key of the concrete type of an interface or union. It is not a GraphQL name, so no client can select
+/// it.
 pub(super) const TYPE: &str = "$type";
-/// The field that tells it.
 const TYPENAME: &str = "__typename";
 /// How deep selections may nest: the guard allows less.
 const DEEPEST: usize = 128;
 
-/// What an object in the answer holds, in this order.
+/// The fields of an object in the response, in order.
 #[derive(Debug)]
 pub(super) enum Shape {
-    /// Whatever the object is.
+    /// The same for every type.
     One(Vec<ShapeField>),
     /// By the object's type.
     ByType(Vec<(Key, Vec<ShapeField>)>),
@@ -36,7 +35,7 @@ pub(super) enum Shape {
 pub(super) struct ShapeField {
     pub(super) key: Key,
     pub(super) definition: Node<FieldDefinition>,
-    /// What is inside, for objects.
+    /// The shape of its value, for objects.
     pub(super) inside: Option<Shape>,
     pub(super) position: Pos,
 }
@@ -46,33 +45,32 @@ pub(super) struct Select<'a> {
     pub(super) document: &'a Document,
     pub(super) values: &'a Values,
     pub(super) introspection: bool,
-    /// How many more fields may be selected: below abstract types, each object has its own.
+    /// How many more fields may be selected. Below an abstract type, each object has its own.
     pub(super) left: u64,
     pub(super) allowed: u64,
-    /// How many values the answer may hold where the walk is.
+    /// How many values the response may have at the current place.
     pub(super) values_here: u64,
-    /// What is asked of analytics so far.
+    /// The cost of statistics so far.
     pub(super) statistics: Statistics<'a>,
 }
 
 type Fields<'a> = IndexMap<&'a str, Vec<&'a Node<Field>>>;
 
-/// What was collected of one selection.
+/// The fields of one selection.
 #[derive(Default)]
 struct Collected<'a> {
     fields: Fields<'a>,
-    /// Fragments that were spread.
+    /// The fragments that were spread.
     seen: HashSet<&'a str>,
-    /// Whether some fragment applies to some objects only.
+    /// Whether a fragment applies to some types only.
     splits: bool,
 }
 
 impl<'a> Select<'a> {
-    /// Selects what a value of a type must tell.
+    /// Selects the fields of a value of type `ty`.
     ///
     /// # Errors
-    /// Refuses what becomes too large, introspection where it is switched off, and `null` for the condition of a
-    /// directive.
+    /// Refuses selections that are too large, disabled introspection, and null as the condition of a directive.
     pub(super) fn set(
         &mut self,
         ty: &Name,
@@ -120,8 +118,7 @@ impl<'a> Select<'a> {
         self.fields(collected.fields, depth)
     }
 
-    /// Collects fields by their keys (GraphQL specification, 6.3.2): those of an object, or those that stand directly in
-    /// a selection on an abstract type.
+    /// Collects fields by response key (GraphQL specification, 6.3.2): of an object, or directly of an abstract type.
     fn collect(
         &self,
         object: Option<&Name>,
@@ -170,14 +167,14 @@ impl<'a> Select<'a> {
             slots.push(slot);
         }
         if items.is_empty() {
-            // The executor takes an object of which nothing is told for null.
+            // The executor returns null for an empty selection.
             items.push(hidden(None));
         }
         Ok((executor::SelectionSet { items }, slots))
     }
 
-    /// Merges the fields of one key. They are the same field with the same arguments: validation has seen to that, but for
-    /// the lengths of lists.
+    /// Merges the fields of one key. Validation has checked that they have the same name and arguments, except the
+    /// lengths of lists.
     fn field(
         &mut self,
         key: &str,
@@ -210,7 +207,7 @@ impl<'a> Select<'a> {
         Ok((Positioned::new(merged, position), slot))
     }
 
-    /// Selects what is inside a field; nothing, for leaves.
+    /// Selects the fields inside a field; `None` for leaves.
     fn inside(
         &mut self,
         field: &Field,
@@ -239,7 +236,7 @@ impl<'a> Select<'a> {
         field.arguments.iter().filter_map(read).collect()
     }
 
-    /// Whether `@skip` and `@include` leave a selection in.
+    /// Evaluates `@skip` and `@include`.
     fn is_included(&self, directives: &DirectiveList) -> Result<bool, PlanError> {
         for directive in directives.iter() {
             let wanted = match directive.name.as_str() {
@@ -271,8 +268,8 @@ impl<'a> Select<'a> {
     }
 }
 
-/// Whether lists in the arguments of two fields, which are equal otherwise, have the same lengths: apollo-compiler 1.33
-/// compares them as far as the shorter one goes.
+/// Whether lists in the otherwise equal arguments of two fields have the same lengths. apollo-compiler 1.33 ignores the
+/// rest of a longer list.
 fn has_same_lengths(one: &Field, other: &Field) -> bool {
     one.arguments.iter().all(|argument| {
         let same = other.arguments.iter().find(|other| other.name == argument.name);
@@ -293,7 +290,7 @@ fn same_lengths(one: &Literal, other: &Literal) -> bool {
     }
 }
 
-/// Asks for the type, though the client did not.
+/// Selects the type, although the client did not.
 fn hidden(alias: Option<&str>) -> Positioned<executor::Selection> {
     let field = executor::Field {
         alias: alias.map(|alias| here(Key::new(alias))),
@@ -305,7 +302,7 @@ fn hidden(alias: Option<&str>) -> Positioned<executor::Selection> {
     here(executor::Selection::Field(here(field)))
 }
 
-/// Something of our own, which stands nowhere in the document.
+/// Wraps a node of ours, which has no position in the document.
 fn here<T>(node: T) -> Positioned<T> {
     Positioned::new(node, Pos::default())
 }

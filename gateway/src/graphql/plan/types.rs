@@ -1,4 +1,4 @@
-//! The schema as the pass needs it: parsed once from our own SDL.
+//! The schema, parsed once from our own SDL.
 
 use std::collections::HashMap;
 
@@ -9,19 +9,18 @@ use apollo_compiler::validation::Valid;
 use apollo_compiler::{Name, Node, Schema};
 use async_graphql::Value;
 
-/// Judges a value of a scalar of our own, from a variable or a literal; says what is wrong with it.
+/// Checks a value of a scalar of ours. The error says what is wrong.
 pub type ScalarCheck = fn(&Value) -> Result<(), String>;
 
-/// The schema, and which values its own scalars take.
+/// The schema, and the checks of its own scalars.
 pub(super) struct Types {
     pub(super) schema: Valid<Schema>,
-    /// The objects that an interface or union may turn out to be.
+    /// The object types of each interface and union.
     objects: HashMap<Name, Vec<Name>>,
     scalars: HashMap<&'static str, ScalarCheck>,
 }
 
 impl Types {
-    /// Reads an SDL document.
     pub(super) fn parse(sdl: &str, scalars: &[(&'static str, ScalarCheck)]) -> anyhow::Result<Self> {
         let schema = Schema::parse_and_validate(sdl, "schema.graphql");
         let schema = schema.map_err(|invalid| anyhow::anyhow!("{}", invalid.errors)).context("reading our own SDL")?;
@@ -37,7 +36,7 @@ impl Types {
         Ok(Self { schema, objects, scalars: scalars.iter().copied().collect() })
     }
 
-    /// The objects that a value of an abstract type may be; nothing for a type that is not abstract.
+    /// Returns the object types of an abstract type; `None` for other types.
     pub(super) fn objects_of(&self, ty: &Name) -> Option<&[Name]> {
         let is_abstract = matches!(self.get(ty), Some(ExtendedType::Interface(_) | ExtendedType::Union(_)));
         is_abstract.then(|| self.objects.get(ty).map_or(&[][..], Vec::as_slice))
@@ -52,24 +51,22 @@ impl Types {
         self.schema.types.get(name)
     }
 
-    /// Judges a value of a scalar of our own. One that is not in the table takes everything.
+    /// Checks a value of a scalar of ours. One without a check accepts everything.
     pub(super) fn check(&self, scalar: &Name, value: &Value) -> Result<(), String> {
         self.scalars.get(scalar.as_str()).map_or(Ok(()), |check| check(value))
     }
 
-    /// The fields of an input object.
     pub(super) fn input_field(&self, ty: &Name, field: &Name) -> Option<&Node<InputValueDefinition>> {
         self.get(ty)?.as_input_object()?.fields.get(field).map(|field| &field.node)
     }
 }
 
-/// The order of a hash map is different each time; that of our documents is not.
+/// Hash maps have a random order; plans must not.
 fn sorted(mut names: Vec<Name>) -> Vec<Name> {
     names.sort();
     names
 }
 
-/// The type without its `!`.
 pub(super) fn nullable(ty: &Type) -> Type {
     ty.clone().nullable()
 }

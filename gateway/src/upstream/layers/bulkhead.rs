@@ -8,10 +8,11 @@ use crate::permits::Permits;
 use crate::upstream::call::{Call, CallResult};
 use crate::upstream::error::UpstreamError;
 
-/// The part of the places that one caller may have, so that none has them all.
+/// One caller may have this fraction of the places.
 const SHARE: usize = 4;
 
-/// Sheds calls beyond a number at once, without a queue: a slow upstream must not fill the gateway with waiting calls.
+/// Sheds calls beyond a number under way. There is no queue, because a slow upstream would fill the gateway with
+/// waiting calls.
 pub struct Bulkhead<L> {
     upstream: String,
     places: Semaphore,

@@ -10,7 +10,7 @@ use super::Layer;
 use crate::upstream::call::{Call, CallResult, Class, UpstreamBody, UpstreamResponse};
 use crate::upstream::error::UpstreamError;
 
-/// An answer of 5xx that takes so long costs its caller time, like one that does not come.
+/// A 5xx response that takes so long counts like a late one.
 const SLOW: Duration = Duration::from_secs(1);
 
 /// Refuses calls while the breaker is open, and tells it how calls end.
@@ -39,14 +39,14 @@ impl<L: Layer> Layer for Circuit<L> {
     }
 }
 
-/// What the end of a call says about the upstream. What the client or we ourselves caused says nothing.
+/// Judges the upstream by the end of a call. What the client or the gateway caused is neutral.
 fn judge(class: Class, outcome: &CallResult, took: Duration) -> Outcome {
     match outcome {
         Ok(answer) => match answer.status.as_u16() {
             100..=399 => Outcome::Success,
             500 | 502 | 503 if answer.sheds() => Outcome::Neutral,
             500 | 502 | 503 if took >= SLOW => Outcome::Broken,
-            // Links that are in a cache are answered while those that are not get a 503: none is refused for another.
+            // Shortener still redirects links in its cache while it answers 503 for others.
             500 | 502 | 503 if class == Class::Redirect => Outcome::Neutral,
             500 | 502 | 503 => Outcome::Unable,
             504 => Outcome::Broken,
@@ -58,8 +58,8 @@ fn judge(class: Class, outcome: &CallResult, took: Duration) -> Outcome {
     }
 }
 
-/// A stream's call has ended with its headers (a live feed would hold a half-open permit for hours); a body that breaks
-/// off afterwards is broken all the same. A live feed is not: every one breaks off when the service restarts.
+/// A streamed call ends with its headers, or it would hold a half-open permit for hours. A body that breaks off later
+/// still counts as broken. Streams of events do not: they all break when the service restarts.
 fn watch(answer: UpstreamResponse, afterwards: Afterwards) -> UpstreamResponse {
     let is_live = answer.is_live();
     let body = match answer.body {

@@ -8,11 +8,11 @@ use super::Layer;
 use crate::upstream::call::{Call, CallResult};
 use crate::upstream::error::UpstreamError;
 
-/// How much later than the deadline the call is cut off from outside. The innermost limit ends a try at the deadline
-/// itself and calls it failed; cut off from outside it would look like a caller who went away.
+/// The call is cancelled so much later than its deadline. [`TryTimeout`](super::TryTimeout) ends the try at the
+/// deadline, which the breaker counts; cancelled from here, it would look as if the caller had left.
 const GRACE: Duration = Duration::from_millis(20);
 
-/// Answers [`UpstreamError::Late`] when the time is over.
+/// Ends a call with [`UpstreamError::Late`] at its deadline.
 pub struct Deadline<L> {
     limit: Duration,
     inner: L,

@@ -6,7 +6,7 @@ use super::Layer;
 use crate::metrics;
 use crate::upstream::call::{Call, CallResult};
 
-/// Measures how long calls take and how they end, and logs those that have no answer.
+/// Measures how long calls take and how they end. Logs those without a response.
 pub struct Measure<L> {
     upstream: String,
     inner: L,
@@ -27,7 +27,7 @@ impl<L: Layer> Layer for Measure<L> {
             Ok(answer) if answer.status.is_client_error() => "client_error",
             Ok(_) => "ok",
             Err(error) => {
-                // The path stays out of the log: it may hold what a person searched for.
+                // The path is not logged: it may hold what a person searched for.
                 tracing::warn!(upstream = self.upstream, error = format!("{error:#}"), "A call has no answer.");
                 error.code().as_str()
             }

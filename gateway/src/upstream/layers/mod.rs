@@ -1,4 +1,4 @@
-//! The layers of the stack, each by itself. [`super::stack`] says in which order they stand, and why.
+//! The layers of the stack. [`super::stack`] has their order and its reasons.
 
 mod bulkhead;
 mod circuit;
@@ -18,8 +18,7 @@ pub use try_timeout::TryTimeout;
 
 use super::call::{Call, CallResult};
 
-/// One layer: it may answer itself, or pass the call on to the layer inside it, and look at what comes back. Each layer
-/// holds the next, so that a call is one future, however many layers it passes.
+/// One layer. Each holds the next as a type, so that a call is one future.
 pub trait Layer: Send + Sync + 'static {
     fn call(&self, call: Call) -> impl Future<Output = CallResult> + Send;
 }

@@ -1,4 +1,4 @@
-//! Tries once more.
+//! Retries.
 
 use std::time::Duration;
 
@@ -13,18 +13,18 @@ use crate::metrics;
 use crate::upstream::call::{Call, CallResult, Payload};
 use crate::upstream::error::UpstreamError;
 
-/// The share of calls that may be retried.
+/// The fraction of calls that may be retried.
 const SHARE: f64 = 0.2;
-/// How many retries can be saved up; a quiet upstream begins with so many.
+/// The largest budget of retries, which is also the first one.
 const SAVINGS: f64 = 10.0;
-/// The pause before the second try, in milliseconds: it spreads those that failed together.
+/// The pause before the second try, in milliseconds. It is random, so that calls that failed together are spread.
 const PAUSE: std::ops::Range<u64> = 5..25;
 
 /// The pause before another try to connect.
 const RECONNECT: Duration = Duration::from_millis(50);
 
-/// Tries to connect for as long as the call may take. Repeats an idempotent call once when the upstream failed, as long as
-/// retries are at most a fifth of the calls: when everything fails, twice the load is the last thing that helps.
+/// Tries to connect until the deadline. Repeats an idempotent call once when the upstream failed, as long as retries
+/// are at most a fifth of the calls: more would double the load on a failing upstream.
 pub struct Retry<L> {
     upstream: String,
     try_timeout: Duration,
@@ -52,8 +52,7 @@ impl<L> Retry<L> {
         enough
     }
 
-    /// Whether a second try can still be worth its while: one with hardly any time is a failure foretold, and the
-    /// breaker would count it.
+    /// Whether enough time is left for a second try. One that cannot succeed in time would count against the upstream.
     fn has_time(&self, call: &Call) -> bool {
         call.left().is_none_or(|left| left >= self.try_timeout / 4)
     }
@@ -63,7 +62,7 @@ impl<L: Layer> Layer for Retry<L> {
     async fn call(&self, call: Call) -> CallResult {
         self.deposit();
         let mut outcome = self.inner.call(call.clone()).await;
-        // What found no connection was never sent: anything may be tried again, as long as its caller waits.
+        // Without a connection nothing was sent, so any call may be tried again until its deadline.
         while matches!(outcome, Err(UpstreamError::Unreachable(_)))
             && call.payload.is_unsent()
             && call.left().is_some_and(|left| left > RECONNECT)
@@ -82,8 +81,8 @@ impl<L: Layer> Layer for Retry<L> {
     }
 }
 
-/// Whether another try may end differently. Never when we refused ourselves, and never when the upstream has said
-/// when to come back.
+/// Whether another try may succeed: not when the gateway refused the call, and not when the upstream sent
+/// `Retry-After`.
 fn is_worth_repeating(outcome: &CallResult) -> bool {
     match outcome {
         Ok(answer) => {

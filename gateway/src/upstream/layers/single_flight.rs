@@ -1,4 +1,4 @@
-//! Makes one call of many equal ones.
+//! Shares one call among equal ones.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,19 +17,17 @@ use crate::upstream::error::UpstreamError;
 
 type Shareable = Result<(StatusCode, HeaderMap, Body), UpstreamError>;
 type Flight = BoxFuture<'static, Shareable>;
-/// A body that can be shared: whole, or read already.
+/// A body that can be shared: parsed, or whole.
 type Body = Result<ParsedBody, Bytes>;
 type Key = (Arc<str>, String, Option<Vec<u8>>);
 
-/// Lets equal GETs of one caller that overlap in time share one call. It goes on as long as anybody waits for it.
-/// Streams are never shared: their readers have paces of their own. After a write, its caller joins no read that began
-/// before: that one may tell how things were.
+/// Lets equal GETs of one caller share a call while it is under way. Streams are never shared. After a write, its
+/// caller joins no read that began earlier, because that read may show the old state.
 pub struct SingleFlight<L> {
     flights: Arc<Mutex<Flights>>,
     inner: Arc<L>,
 }
 
-/// The flights under way, each with a number.
 #[derive(Default)]
 struct Flights {
     by_key: HashMap<Key, (u64, WeakShared<Flight>)>,
@@ -67,7 +65,7 @@ impl<L: Layer> SingleFlight<L> {
     }
 }
 
-/// Forgets the flight when it has ended, or when everybody has left it.
+/// Forgets the flight when it has ended, or when all its callers have left.
 struct FlightGuard {
     flights: Arc<Mutex<Flights>>,
     key: Key,
@@ -77,7 +75,7 @@ struct FlightGuard {
 impl Drop for FlightGuard {
     fn drop(&mut self) {
         let mut flights = self.flights.lock();
-        // A flight that everybody left may have been replaced before it was dropped: the new one stays.
+        // An abandoned flight may have been replaced before it was dropped: the new one stays.
         if flights.by_key.get(&self.key).is_some_and(|(number, _)| *number == self.number) {
             flights.by_key.remove(&self.key);
         }

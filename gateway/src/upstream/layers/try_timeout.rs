@@ -9,8 +9,7 @@ use crate::upstream::call::{Call, CallResult, Payload};
 use crate::upstream::error::UpstreamError;
 use crate::upstream::upload::Progress;
 
-/// Ends a try that takes too long, or that would outlive the deadline. A call with a patience of its own may use it up in
-/// one try.
+/// Ends a try at its timeout or at the deadline. A call with its own deadline may use all of it in one try.
 pub struct TryTimeout<L> {
     limit: Duration,
     inner: L,
@@ -31,7 +30,7 @@ impl<L: Layer> Layer for TryTimeout<L> {
             Payload::Whole(_) => None,
         };
         timeout(limit, self.inner.call(call)).await.unwrap_or_else(|_| {
-            // The upstream cannot answer what it has not got: then it was the client who was late.
+            // While the upstream waits for the client's body, the client is late, not the upstream.
             let waits_for_client = upload.is_some_and(|upload| upload.progress() == Progress::Awaited);
             Err(if waits_for_client { UpstreamError::NoUpload } else { UpstreamError::Late })
         })

@@ -1,4 +1,4 @@
-//! GraphiQL, for developers: a page of ours, and GraphiQL's own files from a folder. Nothing is loaded from elsewhere.
+//! GraphiQL for developers: a page of ours with GraphiQL's files from a folder. Nothing is loaded from elsewhere.
 
 use anyhow::Context as _;
 use axum::{
@@ -17,7 +17,7 @@ const FILES: [(&str, &str); 4] = [
     ("graphiql.css", "text/css; charset=utf-8"),
 ];
 const SCRIPT: &str = "text/javascript; charset=utf-8";
-/// GraphiQL's editor sets styles as it goes; its icons and fonts are in its style sheet.
+/// GraphiQL's editor sets inline styles, and its style sheet holds icons and fonts.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data:; font-src 'self' data:; connect-src 'self' ws: wss:";
 
@@ -25,7 +25,7 @@ pub(super) fn page() -> Response {
     ([(CONTENT_SECURITY_POLICY, POLICY)], Html(include_str!("page.html"))).into_response()
 }
 
-/// The files that the page asks for, read from `folder` once.
+/// Serves the page's files, which are read from `folder` once.
 pub(super) fn files(folder: &Path) -> anyhow::Result<Router> {
     let start = ("start.js", SCRIPT, Bytes::from_static(include_bytes!("start.js")));
     let mut router = Router::new().merge(file(start));

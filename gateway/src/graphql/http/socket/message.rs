@@ -36,7 +36,7 @@ pub(super) enum Incoming {
     },
 }
 
-/// Reads an operation's id, which is not empty.
+/// Reads the id of an operation, which must not be empty.
 fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let id = String::deserialize(deserializer)?;
     if id.is_empty() { Err(D::Error::custom("an id must not be empty")) } else { Ok(id) }
@@ -64,7 +64,7 @@ pub(super) enum Outgoing<'a> {
 }
 
 impl<'a> Outgoing<'a> {
-    /// A result, or the errors of a request of which nothing was executed.
+    /// Makes a result, or the message of request errors.
     pub(super) fn of(id: &'a str, response: &'a GraphqlResponse) -> Self {
         match response.request_errors() {
             Some(errors) => Self::Error { id, payload: errors },
@@ -75,7 +75,7 @@ impl<'a> Outgoing<'a> {
 
 impl From<Outgoing<'_>> for Message {
     fn from(message: Outgoing<'_>) -> Self {
-        // Nothing in a message is a map whose keys are no strings: it is always JSON.
+        // Serializing cannot fail: all keys are strings.
         Self::Text(serde_json::to_string(&message).unwrap_or_default().into())
     }
 }

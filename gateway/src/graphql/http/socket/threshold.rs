@@ -1,4 +1,4 @@
-//! The stream under a WebSocket, on which little may come until its client has said who it is.
+//! The stream of a WebSocket, with a limit on bytes until `connection_init`.
 
 use std::io;
 use std::pin::Pin;
@@ -16,8 +16,8 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use super::super::LARGEST;
 use super::INTRODUCTION;
 
-/// The request's stream, once the handshake is done. Taken before axum's own extractor, which would read whole messages
-/// from it before anybody can look at them.
+/// The request's stream after the handshake. It is taken from axum, whose WebSocket would buffer whole messages of
+/// unknown clients.
 pub(crate) struct Stream(Option<OnUpgrade>);
 
 impl<S: Sync> FromRequestParts<S> for Stream {
@@ -26,21 +26,21 @@ impl<S: Sync> FromRequestParts<S> for Stream {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let stream = parts.extensions.remove::<OnUpgrade>();
         if stream.is_some() {
-            // axum still does the handshake, on a stream that never comes.
+            // axum still does the handshake, with a stream that never comes.
             parts.extensions.insert(hyper::upgrade::on(Request::new(())));
         }
         Ok(Self(stream))
     }
 }
 
-/// A WebSocket whose client is not known at first.
+/// A WebSocket whose client is unknown at first.
 pub(super) type Socket = WebSocketStream<Threshold>;
 
 impl Stream {
-    /// Waits for the end of the handshake; nothing when it fails.
+    /// Waits for the end of the handshake; `None` if it fails.
     pub(super) async fn open(self) -> Option<Socket> {
         let stream = self.0?.await.ok()?;
-        // Twice what is taken, so that what is too large can be told so.
+        // Twice the limit, so that too large messages get a reason.
         let config = WebSocketConfig::default().read_buffer_size(INTRODUCTION);
         let config = config.max_message_size(Some(2 * LARGEST)).max_frame_size(Some(2 * LARGEST));
         let stream = Threshold { stream: TokioIo::new(stream), left: Some(2 * INTRODUCTION) };
@@ -48,20 +48,19 @@ impl Stream {
     }
 }
 
-/// Counts bytes that come, frames included, and fails when there are too many.
+/// Counts the bytes received, with frames, and fails when there are too many.
 pub(super) struct Threshold {
     stream: TokioIo<Upgraded>,
-    /// How many may still come; nothing once the client is known.
+    /// How many bytes may still come; `None` once the client is known.
     left: Option<usize>,
 }
 
 impl Threshold {
-    /// Lets everything pass: the client is known.
+    /// Lifts the limit: the client is known.
     pub(super) const fn open(&mut self) {
         self.left = None;
     }
 
-    /// Whether more came than may.
     pub(super) const fn is_exceeded(&self) -> bool {
         matches!(self.left, Some(0))
     }
