@@ -8,9 +8,6 @@ pub mod orders;
 mod payments;
 pub mod shortener;
 
-pub use error::ServiceError;
-pub(crate) use error::argument;
-
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +29,9 @@ use crate::upstream::call::{Call, Class, Payload, Reply, UpstreamBody, UpstreamR
 use crate::upstream::error::UpstreamError;
 use crate::upstream::events::events;
 use crate::upstream::{Upstream, Upstreams};
+
+pub use error::ServiceError;
+pub(crate) use error::argument;
 
 /// The largest problem that is read when a stream was expected, in bytes.
 const LARGEST_PROBLEM: usize = 64 * 1024;

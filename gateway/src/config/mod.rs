@@ -2,13 +2,13 @@
 
 mod upstreams;
 
-pub use upstreams::{Upstream, Upstreams};
-
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use garde::Validate;
 use serde::Deserialize;
+
+pub use upstreams::{Upstream, Upstreams};
 
 #[derive(Debug, Clone, Deserialize, Validate)]
 #[garde(allow_unvalidated)]

@@ -1,10 +1,11 @@
 //! Amounts of money.
 
-use super::immediate::Immediate;
-use super::long::Long;
 use async_graphql::{InputObject, Object};
 use chassis::http::Fields;
 use contracts::money::{self, Currency};
+
+use super::immediate::Immediate;
+use super::long::Long;
 
 /// An amount of money.
 pub struct Money(money::Money);

@@ -13,6 +13,7 @@ use chassis::jwt::Verifier;
 use tokio_util::sync::CancellationToken;
 
 use crate::store::Store;
+
 pub use breakers::{BreakerView, ForceRequest, ForcedView, ReasonRequest, TransitionView};
 
 #[derive(Clone)]

@@ -4,12 +4,12 @@ mod headers;
 pub(crate) mod redirect;
 mod rest;
 
-pub use redirect::routes as redirect_routes;
-pub use rest::routes as rest_routes;
-
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
+
+pub use redirect::routes as redirect_routes;
+pub use rest::routes as rest_routes;
 
 /// Passes on a response of a service.
 fn respond(status: StatusCode, mut headers: HeaderMap, body: Body) -> Response {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use chrono::Utc;
+use contracts::problem::Code;
 use moka::future::Cache;
 use redis::{AsyncCommands, Script};
 use sha2::{Digest, Sha256};
@@ -16,7 +17,6 @@ use super::prepare::RequestError;
 use crate::config;
 use crate::origin::Origin;
 use crate::store::Store;
-use contracts::problem::Code;
 
 const VERSION: u64 = 1;
 /// The timeout of a write to Redis, which runs in the background.

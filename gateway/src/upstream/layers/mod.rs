@@ -8,6 +8,8 @@ mod retry;
 mod single_flight;
 mod try_timeout;
 
+use super::call::{Call, CallResult};
+
 pub use bulkhead::Bulkhead;
 pub use circuit::Circuit;
 pub use deadline::Deadline;
@@ -15,8 +17,6 @@ pub use measure::Measure;
 pub use retry::Retry;
 pub use single_flight::SingleFlight;
 pub use try_timeout::TryTimeout;
-
-use super::call::{Call, CallResult};
 
 /// One layer. Each holds the next as a type, so that a call is one future.
 pub trait Layer: Send + Sync + 'static {
