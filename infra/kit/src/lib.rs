@@ -10,7 +10,7 @@
 //! - [`answer`] is what tests of one service look at.
 //! - [`operation`] reads what a service describes, so that every operation is tried.
 //! - [`Issuer`] stands in for auth: tokens, and the key set that verifies them.
-//! - [`eventually`] waits for a condition. Tests never sleep.
+//! - [`eventually`] waits for a condition. Tests never sleep. [`round_trips`] counts a use case's statements.
 //!
 //! Invariants: nothing outside `.dev/` is written (but for packages that are missing), no process is killed
 //! unless its id *and* its start time are those written down when it was started, and no login of one unit
@@ -38,6 +38,7 @@ mod proxy;
 mod sandbox;
 pub mod secrets;
 pub mod stack;
+mod statements;
 mod sweeper;
 pub mod trouble;
 pub mod units;
@@ -51,5 +52,6 @@ pub use operation::Operation;
 pub use proxy::{Pace, Proxy};
 pub use sandbox::Sandbox;
 pub use stack::{Builder, Stack};
+pub use statements::round_trips;
 pub use trouble::Trouble;
 pub use wait::eventually;

@@ -17,10 +17,10 @@ pub mod store;
 
 pub use error::Error;
 
-use app::{Shop, checkout::Checkout};
+use app::{Customers, Orders, PlaceOrders, checkout::Checkout};
 use axum::Router;
 use changes::Changes;
-use chassis::{App, Service};
+use chassis::App;
 use config::Config;
 use messaging::AppMessaging as _;
 use postgres::AppPostgres as _;
@@ -28,9 +28,9 @@ use saga::AppSagas as _;
 use std::{sync::Arc, time::Duration};
 
 /// The service.
-pub struct Orders;
+pub struct Service;
 
-impl Service for Orders {
+impl chassis::Service for Service {
     const NAME: &'static str = "orders";
     const BIND: &'static str = "127.0.0.1:3003";
     type Config = Config;
@@ -43,17 +43,20 @@ impl Service for Orders {
         let db = app.postgres(&config.postgres, &sqlx::migrate!()).await?;
         let broker = app.broker(&config.amqp);
         let sagas = app.sagas(&db, &broker, |sagas| sagas.with(Checkout(config.checkout))).await?;
-        let customers = &config.customers;
-        let keyring = sealing::config::keyring(&customers.encryption_key, customers.previous_encryption_key.as_ref())?;
-        let changes = Changes::default();
-        let shop = Shop::new(db.clone(), Arc::new(keyring), sagas, changes.clone());
+        let keys = &config.customers;
+        let keyring = sealing::config::keyring(&keys.encryption_key, keys.previous_encryption_key.as_ref())?;
+        let (keyring, changes) = (Arc::new(keyring), Changes::default());
+        let customers = Customers::new(db.clone(), Arc::clone(&keyring));
+        let places = PlaceOrders::new(db.clone(), keyring, sagas.clone());
+        let orders = Orders::new(db.clone(), customers.clone(), sagas, changes.clone());
         app.consume(&broker, &db, events::copies::consumer(db.clone()));
-        app.consume(&broker, &db, events::commands::consumer(db.clone(), shop.clone()));
+        app.consume(&broker, &db, events::commands::consumer(db.clone(), customers.clone()));
         app.background("changes", (changes, db), |(changes, db)| changes.look(db));
-        app.every("purge", Duration::from_mins(10), shop.clone(), Shop::purge);
-        if customers.previous_encryption_key.is_some() {
-            app.every("data keys", Duration::from_hours(24), shop.clone(), Shop::rewrap);
+        app.every("purge", Duration::from_mins(10), places.clone(), PlaceOrders::purge);
+        if keys.previous_encryption_key.is_some() {
+            app.every("data keys", Duration::from_hours(24), customers.clone(), Customers::rewrap);
         }
-        Ok(http::routes(http::State { shop, verifier: app.verifier(), shutdown: app.shutdown() }))
+        let (verifier, shutdown) = (app.verifier(), app.shutdown());
+        Ok(http::routes(http::State { orders, places, customers, verifier, shutdown }))
     }
 }

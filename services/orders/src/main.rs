@@ -4,5 +4,5 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    chassis::run::<orders::Orders>()
+    chassis::run::<orders::Service>()
 }

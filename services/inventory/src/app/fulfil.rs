@@ -19,11 +19,8 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 impl Inventory {
-    /// Turns the reservations of confirmed orders into decreases, but for messages that were handled before. A reservation that has expired takes its pieces again; where they are gone it is
-    /// short, and somebody must see to it.
-    ///
-    /// # Errors
-    /// Fails when the database does.
+    /// Turns the reservations of confirmed orders into decreases, except for messages that were handled before. A
+    /// reservation that has expired takes its pieces again; where they are gone it is short, and somebody must see to it.
     pub async fn fulfil(&self, confirmed: &[(Uuid, &Message)], inbox: &Inbox) -> Result<(), Error> {
         let at = now();
         let mut tx = self.db.begin().await?;

@@ -73,7 +73,7 @@ async fn find_or_bury(
             updated_at: at,
         };
         // It may have come meanwhile: then it is to be undone after all.
-        if reservations::insert(connection, slice::from_ref(&tombstone)).await? {
+        if !reservations::insert(connection, slice::from_ref(&tombstone)).await?.is_empty() {
             failpoint!("inventory.release.after_tombstone");
             return Ok(None);
         }

@@ -12,7 +12,7 @@ use crate::{
     },
 };
 use anyhow::Context as _;
-use chassis::failpoint;
+use chassis::{Scope, failpoint};
 use chrono::{DateTime, Utc};
 use contracts::{
     command::{
@@ -21,19 +21,19 @@ use contracts::{
     },
     rest::inventory::ReservationStatus as Status,
 };
-use messaging::{Message, Outgoing};
+use messaging::Outgoing;
 use postgres::Tx;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// What became of a command.
-struct Settled {
+/// What was decided on a command.
+struct Decision {
     records: Vec<Record>,
     outcome: Outcome,
     metric: &'static str,
 }
 
-impl Settled {
+impl Decision {
     /// What is told of it: events of products, and the reply.
     fn messages(&self, step: StepRef, at: DateTime<Utc>) -> serde_json::Result<Vec<Outgoing>> {
         let mut messages = tell::events(&self.records, at)?;
@@ -49,50 +49,34 @@ impl Settled {
 }
 
 impl Inventory {
-    /// Sets all items aside, or none, and replies.
+    /// Sets all items of each command aside, or none of it, in the order of the commands, and replies.
     ///
-    /// The reservation's row, unique by saga and step, is what makes the command idempotent: one that
+    /// The reservation's row, unique by saga and step, is what makes a command idempotent: one that
     /// comes again finds it and is told what was told before. So commands have no entries in the inbox.
     ///
     /// # Errors
-    /// [`Error::Malformed`] when nothing is wanted; fails when the database does.
-    pub async fn reserve(&self, command: ReserveStock) -> Result<(), Error> {
+    /// [`Error::Malformed`] when nothing is wanted. When the database fails some commands may have had their effect: all
+    /// of them can come again.
+    pub async fn reserve(&self, commands: &[(ReserveStock, Scope)]) -> Result<(), Error> {
         let at = now();
-        let wanted = [self.opened(&command, at)?];
+        let wanted = commands.iter().map(|(command, _)| self.opened(command, at)).collect::<Result<Vec<_>, _>>()?;
         let mut tx = self.db.begin().await?;
-        let settled = if reservations::insert(&mut tx, &wanted).await? {
-            failpoint!("inventory.reserve.after_claim");
-            set_aside(&mut tx, &wanted, at).await?
-        } else {
-            let earlier = reservations::lock(&mut tx, command.step.saga_id, &command.step.step).await?;
-            vec![repeated(earlier.context("a reservation that was there is gone")?)?]
-        };
-        let told = settled.iter().map(|settled| settled.messages(command.step.clone(), at));
-        let told: Vec<_> = told.collect::<Result<_, _>>()?;
-        conclude(tx, told.into_iter().flatten().collect(), settled).await
-    }
-
-    /// Does what [`reserve`](Self::reserve) does for several commands, in their order; `false` when one of them came
-    /// before, and nothing was done.
-    ///
-    /// # Errors
-    /// As [`reserve`](Self::reserve).
-    pub async fn reserve_together(&self, commands: Vec<(&Message, ReserveStock)>) -> Result<bool, Error> {
-        let at = now();
-        let wanted = commands.iter().map(|(_, command)| self.opened(command, at)).collect::<Result<Vec<_>, _>>()?;
-        let mut tx = self.db.begin().await?;
-        if !reservations::insert(&mut tx, &wanted).await? {
-            tx.rollback().await?;
-            return Ok(false);
-        }
+        let added = reservations::insert(&mut tx, &wanted).await?;
         failpoint!("inventory.reserve.after_claim");
-        let settled = set_aside(&mut tx, &wanted, at).await?;
-        let mut told = Vec::new();
-        for ((message, command), settled) in commands.into_iter().zip(&settled) {
-            told.extend(message.scope(async { settled.messages(command.step, at) }).await?);
+        let (new, repeated): (Vec<_>, Vec<_>) =
+            commands.iter().zip(wanted).partition(|(_, reservation)| added.contains(&reservation.id));
+        let (new, opened): (Vec<_>, Vec<_>) = new.into_iter().unzip();
+        let decided = set_aside(&mut tx, &opened, at).await?;
+        conclude(tx, new.into_iter().zip(decided), at).await?;
+        // Each in a transaction of its own: whoever holds stock waits for no reservation.
+        for (command, _) in repeated {
+            let mut tx = self.db.begin().await?;
+            let StepRef { saga_id, step, .. } = &command.0.step;
+            let earlier = reservations::lock(&mut tx, *saga_id, step).await?;
+            let decided = decided_before(earlier.context("a reservation that was there is gone")?)?;
+            conclude(tx, [(command, decided)], at).await?;
         }
-        conclude(tx, told, settled).await?;
-        Ok(true)
+        Ok(())
     }
 
     /// The reservation that a command is to make.
@@ -112,10 +96,20 @@ impl Inventory {
     }
 }
 
-async fn conclude(mut tx: Tx, told: Vec<Outgoing>, settled: Vec<Settled>) -> Result<(), Error> {
+/// Tells what was decided on commands, each on whose behalf it came, and commits.
+async fn conclude<'a>(
+    mut tx: Tx,
+    decided: impl IntoIterator<Item = (&'a (ReserveStock, Scope), Decision)>,
+    at: DateTime<Utc>,
+) -> Result<(), Error> {
+    let (mut told, mut decisions) = (Vec::new(), Vec::new());
+    for ((command, scope), decision) in decided {
+        told.extend(scope.run(async { decision.messages(command.step.clone(), at) }).await?);
+        decisions.push(decision);
+    }
     tx.enqueue_all(told).await?;
     failpoint!("inventory.reserve.after_outbox");
-    tx.on_commit(move || settled.iter().for_each(Settled::count));
+    tx.on_commit(move || decisions.iter().for_each(Decision::count));
     tx.commit().await?;
     failpoint!("inventory.reserve.after_commit");
     Ok(())
@@ -126,10 +120,10 @@ async fn set_aside(
     connection: &mut PgConnection,
     wanted: &[Reservation],
     at: DateTime<Utc>,
-) -> Result<Vec<Settled>, Error> {
+) -> Result<Vec<Decision>, Error> {
     let products: Vec<_> = wanted.iter().flat_map(|reservation| reservation.items.products()).collect();
     let mut shelf = stock::lock(connection, &products).await?;
-    let (mut settled, mut refused) = (Vec::with_capacity(wanted.len()), Vec::new());
+    let (mut decided, mut refused) = (Vec::with_capacity(wanted.len()), Vec::new());
     for reservation in wanted {
         let decision = shelf.reserve(&reservation.items);
         let records = cause(reservation, "reserved for an order").of(shelf.take_changes());
@@ -141,19 +135,19 @@ async fn set_aside(
                 (Outcome::Refused { code, message }, metric)
             }
         };
-        settled.push(Settled { records, outcome, metric });
+        decided.push(Decision { records, outcome, metric });
     }
-    stock::write(connection, settled.iter().flat_map(|settled| &settled.records), at).await?;
+    stock::write(connection, decided.iter().flat_map(|decided| &decided.records), at).await?;
     failpoint!("inventory.reserve.after_stock");
     for (id, refusal) in &refused {
         reservations::refuse(connection, *id, refusal).await?;
         failpoint!("inventory.reserve.after_refusal");
     }
-    Ok(settled)
+    Ok(decided)
 }
 
 /// What was told before, or that it was undone.
-fn repeated(earlier: Reservation) -> Result<Settled, Error> {
+fn decided_before(earlier: Reservation) -> Result<Decision, Error> {
     let (outcome, metric) = match (earlier.status, earlier.refusal) {
         (Status::Refused, Some((code, message))) => (Outcome::Refused { code, message }, "repeated"),
         (Status::Tombstone | Status::Released, _) => {
@@ -162,7 +156,7 @@ fn repeated(earlier: Reservation) -> Result<Settled, Error> {
         }
         _ => (reserved(earlier.id)?, "repeated"),
     };
-    Ok(Settled { records: Vec::new(), outcome, metric })
+    Ok(Decision { records: Vec::new(), outcome, metric })
 }
 
 fn reserved(reservation_id: Uuid) -> Result<Outcome, Error> {

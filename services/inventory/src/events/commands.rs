@@ -2,6 +2,7 @@
 
 use super::fail;
 use crate::app::Inventory;
+use chassis::Scope;
 use contracts::{
     command::checkout::{ReleaseStock, ReserveStock},
     envelope::EventData,
@@ -28,23 +29,27 @@ pub fn consumer(inventory: Inventory) -> Registration<Commands> {
 pub struct Commands(Inventory);
 
 impl Handler for Commands {
+    /// Commands to reserve that follow one another go together: the others are rare. What a failure leaves done is found
+    /// done when the commands come again.
     async fn handle(&self, batch: &[Message]) -> Result<(), HandleError> {
-        let [message] = batch else { return self.reserve_all(batch).await };
-        match message.kind.as_str() {
-            ReserveStock::TYPE => self.0.reserve(message.decode::<ReserveStock>()?.data).await.map_err(fail),
-            ReleaseStock::TYPE => self.0.release(message.decode::<ReleaseStock>()?.data).await.map_err(fail),
-            other => Err(HandleError::permanent(format!("there is no command {other}"))),
-        }
-    }
-}
-
-impl Commands {
-    /// Only commands to reserve go together: the others are rare.
-    async fn reserve_all(&self, batch: &[Message]) -> Result<(), HandleError> {
-        let command = |message| Message::decode::<ReserveStock>(message).map(|event| (message, event.data));
-        let commands = batch.iter().map(command).collect::<Result<Vec<_>, _>>()?;
-        if !self.0.reserve_together(commands).await.map_err(fail)? {
-            return Err(HandleError::permanent("a command of the batch came before"));
+        for alike in batch.chunk_by(|one, next| one.kind == next.kind) {
+            match alike[0].kind.as_str() {
+                ReserveStock::TYPE => {
+                    let mut commands = Vec::with_capacity(alike.len());
+                    for message in alike {
+                        let command = message.decode::<ReserveStock>()?.data;
+                        commands.push((command, message.scope(async { Scope::current() }).await));
+                    }
+                    Box::pin(self.0.reserve(&commands)).await.map_err(fail)?;
+                }
+                ReleaseStock::TYPE => {
+                    for message in alike {
+                        let command = message.decode::<ReleaseStock>()?.data;
+                        message.scope(Box::pin(self.0.release(command))).await.map_err(fail)?;
+                    }
+                }
+                other => return Err(HandleError::permanent(format!("there is no command {other}"))),
+            }
         }
         Ok(())
     }

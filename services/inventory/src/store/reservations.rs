@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use contracts::rest::inventory::{Reservation as Seen, ReservationItem, ReservationStatus as Status};
 use postgres::column;
 use sqlx::{PgConnection, PgPool};
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// What one step of an order's saga set aside.
@@ -87,17 +88,17 @@ impl From<Reservation> for Seen {
     }
 }
 
-/// Adds reservations, except those whose step has one; says whether all were added. One that is being added by another
-/// transaction is waited for.
+/// Adds reservations, except those whose step has one; tells the ids of those that it added. One that is being added by
+/// another transaction is waited for.
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn insert(connection: &mut PgConnection, reservations: &[Reservation]) -> sqlx::Result<bool> {
+pub async fn insert(connection: &mut PgConnection, reservations: &[Reservation]) -> sqlx::Result<HashSet<Uuid>> {
     // An array in an array has one length for all, so each reservation's come as text.
     let array = |members: Vec<String>| format!("{{{}}}", members.join(","));
     let products = |it: &Reservation| array(it.items.iter().map(|(product, _)| product.to_string()).collect());
     let quantities = |it: &Reservation| array(it.items.iter().map(|(_, quantity)| quantity.to_string()).collect());
-    let inserted = sqlx::query(
+    let added: Vec<Uuid> = sqlx::query_scalar(
         "INSERT INTO reservations (id, saga_id, step, orders_order_id, status, product_ids, quantities, expires_at,
              created_at, updated_at)
          SELECT id, saga_id, step, orders_order_id, status, product_ids::uuid[], quantities::bigint[], expires_at,
@@ -105,7 +106,7 @@ pub async fn insert(connection: &mut PgConnection, reservations: &[Reservation])
          FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[],
                      $8::timestamptz[], $9::timestamptz[])
               AS new (id, saga_id, step, orders_order_id, status, product_ids, quantities, expires_at, created_at)
-         ON CONFLICT ON CONSTRAINT reservations_saga_step_key DO NOTHING",
+         ON CONFLICT ON CONSTRAINT reservations_saga_step_key DO NOTHING RETURNING id",
     )
     .bind(column(reservations, |it| it.id))
     .bind(column(reservations, |it| it.saga_id))
@@ -116,9 +117,9 @@ pub async fn insert(connection: &mut PgConnection, reservations: &[Reservation])
     .bind(column(reservations, quantities))
     .bind(column(reservations, |it| it.expires_at))
     .bind(column(reservations, |it| it.created_at))
-    .execute(connection)
+    .fetch_all(connection)
     .await?;
-    Ok(inserted.rows_affected() == reservations.len() as u64)
+    Ok(HashSet::from_iter(added))
 }
 
 /// The reservation of a saga's step, locked.

@@ -5,6 +5,7 @@ use crate::{
     world::{PATIENCE, World},
 };
 use axum::http::StatusCode;
+use chassis::Scope;
 use contracts::{command::Outcome, rest::inventory::StockChanged};
 use futures::future::join_all;
 use std::collections::BTreeSet;
@@ -79,9 +80,9 @@ async fn undoing_and_doing_at_the_same_moment_leaves_nothing_held() {
         let repeated = command.clone();
         let undo = saga::release(*saga, 1);
         [
-            tokio::spawn(async move { doing.reserve(command).await }),
+            tokio::spawn(async move { doing.reserve(&[(command, Scope::current())]).await }),
             tokio::spawn(async move { undoing.release(undo).await }),
-            tokio::spawn(async move { again.reserve(repeated).await }),
+            tokio::spawn(async move { again.reserve(&[(repeated, Scope::current())]).await }),
         ]
     });
     let tasks: Vec<_> = each.flatten().collect();

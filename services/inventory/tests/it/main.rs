@@ -10,6 +10,7 @@ mod isolation;
 mod operations;
 mod products;
 mod rebuild;
+mod round_trips;
 mod saga;
 mod stock;
 mod world;

@@ -2,6 +2,7 @@
 
 use crate::{saga, world::World};
 use axum::http::StatusCode;
+use chassis::Scope;
 use contracts::rest::inventory::{StockDifference, StockRebuilt};
 use uuid::Uuid;
 
@@ -17,7 +18,7 @@ fn told(differences: &[StockDifference]) -> Vec<(&str, i64, i64, bool)> {
 async fn what_was_changed_by_hand_is_told_and_mended() {
     let world = World::new().await;
     let (shirt, cap) = (world.stocked("SHIRT", 5).await.id, world.stocked("CAP", 3).await.id);
-    world.inventory().reserve(saga::reserve(Uuid::now_v7(), 1, &[(shirt, 2)])).await.unwrap();
+    world.inventory().reserve(&[(saga::reserve(Uuid::now_v7(), 1, &[(shirt, 2)]), Scope::current())]).await.unwrap();
     assert_eq!(rebuild(&world, "").await, StockRebuilt { products: 2, differences: vec![] });
 
     let spoiled =

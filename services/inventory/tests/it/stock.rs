@@ -2,6 +2,7 @@
 
 use crate::world::{World, request};
 use axum::http::StatusCode;
+use chassis::Scope;
 use contracts::{
     problem::Code,
     rest::inventory::{Stock, StockChanged, StockOperationKind, StockOperationPage},
@@ -95,7 +96,7 @@ async fn state_and_event_are_written_together_or_not_at_all() {
     world.execute("ALTER TABLE outbox ADD CONSTRAINT closed CHECK (false) NOT VALID").await.unwrap();
     world.change(product, "increase", 5, "lost").await.problem(Code::Internal);
     let reserve = crate::saga::reserve(Uuid::now_v7(), 1, &[(product, 1)]);
-    world.inventory().reserve(reserve).await.unwrap_err();
+    world.inventory().reserve(&[(reserve, Scope::current())]).await.unwrap_err();
     assert_eq!(world.stock(product).await, (5, 0));
     assert_eq!(world.count("SELECT count(*) FROM product_stock_operations").await, 1);
     assert_eq!(world.count("SELECT count(*) FROM reservations").await, 0);

@@ -7,7 +7,7 @@
 use super::record::{Recorded, load, record};
 use crate::{
     config, domain,
-    domain::{Means, order::Event},
+    domain::{PaymentMethod, order::Event},
     metrics as names,
     store::{events, sales},
 };
@@ -58,8 +58,8 @@ impl std::fmt::Debug for Payment {
     }
 }
 
-impl From<Means> for Payment {
-    fn from(means: Means) -> Self {
+impl From<PaymentMethod> for Payment {
+    fn from(means: PaymentMethod) -> Self {
         Self { provider_token: means.provider_token, method: means.kind, last_four: means.last_four }
     }
 }
@@ -150,7 +150,7 @@ async fn confirm_orders(lot: Batch<'_, CheckoutData>) -> anyhow::Result<Vec<Verd
             Err(refused) => Verdict::refused("conflict", refused.to_string()),
         });
     }
-    let orders = Recorded::store(tx, confirmed).await?;
+    let orders = Recorded::store(tx, confirmed, &[]).await?;
     chassis::failpoint!("orders.confirm.after_order");
     sales::count(tx, &orders, 1).await?;
     chassis::failpoint!("orders.confirm.after_sales");

@@ -1,23 +1,49 @@
-//! Reads customers.
+//! Reads and erases customers.
 
-use super::{Shop, sees};
+use super::owner;
 use crate::{
-    domain::Means,
+    domain::PaymentMethod,
     error::Error,
-    store::{customers, payment_methods},
+    metrics as names,
+    store::{customers, orders, payment_methods},
 };
 use anyhow::Context as _;
 use chassis::jwt::Caller;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use contracts::{
+    envelope::Event,
+    event::orders::CustomerErased,
     person::Person,
     rest::orders::{Customer, CustomerKey},
 };
-use sealing::DataKey;
+use postgres::{Db, Tx};
+use sealing::{DataKey, Keyring};
 use sqlx::PgConnection;
+use std::{collections::HashMap, sync::Arc};
 use uuid::Uuid;
 
-impl Shop {
+/// Customers, and what opens their data. Clones are the same.
+#[derive(Clone)]
+pub struct Customers {
+    pub(super) db: Db,
+    pub(super) keyring: Arc<Keyring>,
+}
+
+/// What came of an erasure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Erased {
+    /// Nobody can read the data any more, if there ever were any.
+    Done,
+    /// An order of the customer is under way.
+    OpenOrders,
+}
+
+impl Customers {
+    #[must_use]
+    pub fn new(db: Db, keyring: Arc<Keyring>) -> Self {
+        Self { db, keyring }
+    }
+
     /// The user's customer.
     ///
     /// # Errors
@@ -34,7 +60,7 @@ impl Shop {
     /// [`Error::NotFound`]; [`Error::Erased`].
     pub async fn customer(&self, caller: &Caller, id: Uuid) -> Result<Customer, Error> {
         let mut connection = self.db.pool().acquire().await?;
-        let rows = customers::by_ids(&mut connection, &[id], sees(caller)).await?;
+        let rows = customers::by_ids(&mut connection, &[id], owner(caller)).await?;
         if rows.is_empty() {
             return Err(Error::NotFound);
         }
@@ -47,7 +73,7 @@ impl Shop {
     /// Fails when the database does.
     pub async fn customers(&self, caller: &Caller, ids: &[Uuid]) -> Result<Vec<Customer>, Error> {
         let mut connection = self.db.pool().acquire().await?;
-        let rows = customers::by_ids(&mut connection, ids, sees(caller)).await?;
+        let rows = customers::by_ids(&mut connection, ids, owner(caller)).await?;
         self.show(&mut connection, rows).await
     }
 
@@ -75,7 +101,7 @@ impl Shop {
         &self,
         connection: &mut PgConnection,
         keys: &[&DataKey],
-    ) -> Result<Vec<(Uuid, Means)>, Error> {
+    ) -> Result<Vec<(Uuid, PaymentMethod)>, Error> {
         Ok(self.means_of(connection, keys).await?.into_iter().map(|(_, id, means)| (id, means)).collect())
     }
 
@@ -83,7 +109,7 @@ impl Shop {
         &self,
         connection: &mut PgConnection,
         keys: &[&DataKey],
-    ) -> Result<Vec<(Uuid, Uuid, Means)>, Error> {
+    ) -> Result<Vec<(Uuid, Uuid, PaymentMethod)>, Error> {
         let ids: Vec<_> = keys.iter().map(|key| key.person).collect();
         let opened = payment_methods::of(connection, &ids).await?.into_iter().map(|row| {
             let key = keys.iter().find(|key| key.person == row.customer_id).context("a means of nobody's")?;
@@ -113,13 +139,55 @@ impl Shop {
         };
         Ok(opened.into_iter().map(customer).collect())
     }
+
+    /// The keys of those of these customers who were not erased.
+    pub(super) async fn keys(
+        &self,
+        connection: &mut PgConnection,
+        ids: &[Uuid],
+    ) -> Result<HashMap<Uuid, DataKey>, Error> {
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut keys = HashMap::new();
+        for row in customers::by_ids(connection, ids, None).await? {
+            match self.open(&row) {
+                Ok((key, _)) => keys.insert(row.id, key),
+                Err(Error::Erased) => None,
+                Err(error) => return Err(error),
+            };
+        }
+        Ok(keys)
+    }
+
+    /// Erases the user's customer, in the transaction `tx`. Once erased, for ever erased.
+    pub(crate) async fn erase(&self, tx: &mut Tx, user: Uuid) -> Result<Erased, Error> {
+        let now = Utc::now().trunc_subsecs(6);
+        let mut row = customers::lock_by_user(tx, user).await?;
+        if row.is_none() && !customers::refuse(tx, user, now).await? {
+            row = customers::lock_by_user(tx, user).await?;
+        }
+        let Some(row) = row.filter(|row| row.person.is_some()) else { return Ok(Erased::Done) };
+        if orders::any_open(tx, row.id).await? {
+            return Ok(Erased::OpenOrders);
+        }
+        let now = now.max(row.updated_at);
+        customers::erase(tx, row.id, now).await?;
+        chassis::failpoint!("orders.erase.after_rows");
+        let version = u64::try_from(row.version).unwrap_or_default() + 1;
+        let data = CustomerErased { customer_id: row.id, auth_user_id: user, erased_at: now };
+        tx.enqueue(Event::new(row.id.to_string(), version, data)).await?;
+        chassis::failpoint!("orders.erase.after_outbox");
+        tx.on_commit(|| metrics::counter!(names::CUSTOMERS, "what" => "erased").increment(1));
+        Ok(Erased::Done)
+    }
 }
 
 /// A customer as it is answered.
 pub(super) fn shown(
     id: Uuid,
     person: Person,
-    means: &[(Uuid, Means)],
+    means: &[(Uuid, PaymentMethod)],
     (created_at, updated_at): (DateTime<Utc>, DateTime<Utc>),
     version: u64,
 ) -> Customer {

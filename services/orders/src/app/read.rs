@@ -1,34 +1,62 @@
-//! Reads orders.
+//! Reads orders, and opens what stands sealed in them.
 
-use super::{Shop, sees};
+use super::{Customers, owner};
 use crate::{
+    changes::{Changes, Watch},
     domain::{
-        Refusals,
+        self, Refusals,
         order::{Event, Stored},
     },
     error::Error,
-    store::{events, orders},
+    store::{events, orders, sales},
 };
 use chassis::{
     jwt::Caller,
     page::{PageRequest, cursor, read_cursor},
 };
 use chrono::{DateTime, Utc};
-use contracts::rest::orders::{ListOrders, Order, OrderEdge, OrderEvent, OrderHistory, OrderPage};
+use contracts::{
+    person::Sealed,
+    rest::orders::{LinkSales, ListOrders, Order, OrderEdge, OrderEvent, OrderHistory, OrderPage},
+};
+use postgres::Db;
+use sealing::DataKey;
 use serde_json::Value;
+use sqlx::PgConnection;
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// What cursors of this list are told from others by.
 const LIST: &str = "orders";
 
-impl Shop {
+/// Orders, read and changed. Clones are the same.
+#[derive(Clone)]
+pub struct Orders {
+    pub(super) db: Db,
+    pub(super) customers: Customers,
+    pub(super) sagas: saga::Engine,
+    changes: Changes,
+}
+
+impl Orders {
+    #[must_use]
+    pub fn new(db: Db, customers: Customers, sagas: saga::Engine, changes: Changes) -> Self {
+        Self { db, customers, sagas, changes }
+    }
+
+    /// Watches an order; what changes from now on is heard.
+    #[must_use]
+    pub fn watch(&self, id: Uuid) -> Watch {
+        self.changes.watch(id)
+    }
+
     /// The order of this id, if the caller may see it: as it is now, or was at a moment.
     ///
     /// # Errors
     /// [`Error::NotFound`], also when it was placed after that moment.
     pub async fn order(&self, caller: &Caller, id: Uuid, at: Option<DateTime<Utc>>) -> Result<Order, Error> {
         let mut connection = self.db.pool().acquire().await?;
-        let now = orders::by_ids(&mut connection, &[id], sees(caller)).await?.pop().ok_or(Error::NotFound)?;
+        let now = orders::by_ids(&mut connection, &[id], owner(caller)).await?.pop().ok_or(Error::NotFound)?;
         let order = match at {
             None => now,
             Some(_) => events::load(&mut connection, id, at).await?.ok_or(Error::NotFound)?,
@@ -42,7 +70,7 @@ impl Shop {
     /// Fails when the database does.
     pub async fn orders(&self, caller: &Caller, ids: &[Uuid]) -> Result<Vec<Order>, Error> {
         let mut connection = self.db.pool().acquire().await?;
-        let found = orders::by_ids(&mut connection, ids, sees(caller)).await?;
+        let found = orders::by_ids(&mut connection, ids, owner(caller)).await?;
         self.all_shown(&mut connection, &found).await
     }
 
@@ -68,7 +96,7 @@ impl Shop {
     /// Fails when the database does.
     pub async fn histories(&self, caller: &Caller, ids: &[Uuid]) -> Result<Vec<OrderHistory>, Error> {
         let mut connection = self.db.pool().acquire().await?;
-        let seen = orders::by_ids(&mut connection, ids, sees(caller)).await?;
+        let seen = orders::by_ids(&mut connection, ids, owner(caller)).await?;
         let ids: Vec<_> = seen.iter().map(|order| order.id).collect();
         let reasons = self.reasons(&mut connection, &seen).await?;
         let mut histories: Vec<OrderHistory> = Vec::new();
@@ -88,6 +116,72 @@ impl Shop {
     /// [`Error::NotFound`].
     pub async fn history(&self, caller: &Caller, id: Uuid) -> Result<OrderHistory, Error> {
         self.histories(caller, &[id]).await?.pop().ok_or(Error::NotFound)
+    }
+
+    /// What those of these links sold that are the owner's.
+    ///
+    /// # Errors
+    /// Fails when the database does.
+    pub async fn sales(&self, owner: Uuid, codes: &[String]) -> Result<Vec<LinkSales>, Error> {
+        let mut connection = self.db.pool().acquire().await?;
+        let mut links: Vec<LinkSales> = Vec::new();
+        for sold in sales::of(&mut connection, owner, codes).await? {
+            let revenue = sold.revenue.filter(|_| sold.orders > 0);
+            match links.last_mut().filter(|link| link.code == sold.code) {
+                Some(link) => {
+                    link.count += sold.orders;
+                    link.revenue.extend(revenue);
+                }
+                None => {
+                    let revenue = revenue.into_iter().collect();
+                    links.push(LinkSales { code: sold.code, count: sold.orders, revenue });
+                }
+            }
+        }
+        Ok(links)
+    }
+
+    /// Seals why an order is called off. An erased buyer's orders get no words.
+    pub(super) async fn seal_reason(
+        &self,
+        connection: &mut PgConnection,
+        order: &domain::Order,
+        reason: Option<String>,
+    ) -> Result<Option<Sealed>, Error> {
+        let Some(reason) = reason else { return Ok(None) };
+        let keys = self.customers.keys(connection, &[order.customer_id]).await?;
+        let seal = |key: &DataKey| anyhow::Ok(key.travelling(&key.seal_item(order.id, &reason)?));
+        Ok(keys.get(&order.customer_id).map(seal).transpose()?)
+    }
+
+    /// An order as it is answered.
+    pub(super) async fn shown(&self, connection: &mut PgConnection, order: &domain::Order) -> Result<Order, Error> {
+        let mut reasons = self.reasons(connection, std::slice::from_ref(order)).await?;
+        Ok(order.shown(reasons.remove(&order.id)))
+    }
+
+    /// Orders as they are answered.
+    async fn all_shown(&self, connection: &mut PgConnection, orders: &[domain::Order]) -> Result<Vec<Order>, Error> {
+        let mut reasons = self.reasons(connection, orders).await?;
+        Ok(orders.iter().map(|order| order.shown(reasons.remove(&order.id))).collect())
+    }
+
+    /// Why these orders were called off, where somebody said so and the buyer was not erased.
+    async fn reasons(
+        &self,
+        connection: &mut PgConnection,
+        orders: &[domain::Order],
+    ) -> Result<HashMap<Uuid, String>, Error> {
+        let sealed =
+            |order: &domain::Order| Some((order.id, order.customer_id, order.cancellation.as_ref()?.reason.clone()?));
+        let sealed: Vec<_> = orders.iter().filter_map(sealed).collect();
+        let customers: Vec<_> = sealed.iter().map(|(_, customer, _)| *customer).collect();
+        let keys = self.customers.keys(connection, &customers).await?;
+        let open = |(order, customer, sealed): (Uuid, Uuid, Sealed)| {
+            let key = keys.get(&customer)?;
+            Some(key.arrived(&sealed).and_then(|sealed| Ok((order, key.open_item(order, &sealed)?))))
+        };
+        Ok(sealed.into_iter().filter_map(open).collect::<anyhow::Result<_>>()?)
     }
 }
 

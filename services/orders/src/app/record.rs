@@ -7,7 +7,7 @@ use crate::{
     },
     error::Error,
     metrics as names,
-    store::{events, orders},
+    store::{events, placing::Request},
 };
 use chassis::http::RequestId;
 use chrono::{DateTime, SubsecRound, Utc};
@@ -17,6 +17,7 @@ use contracts::{
 };
 use messaging::Outgoing;
 use postgres::Tx;
+use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -34,7 +35,7 @@ pub(crate) async fn load(connection: &mut PgConnection, id: Uuid) -> Result<Orde
 /// [`Error::Conflict`] when something else happened meanwhile.
 pub(crate) async fn record(tx: &mut Tx, before: Order, event: Event) -> Result<Order, Error> {
     let recorded = Recorded::new(Some(before), &event)?;
-    Ok(Recorded::store(tx, vec![recorded]).await?.swap_remove(0))
+    Ok(Recorded::store(tx, vec![recorded], &[]).await?.swap_remove(0))
 }
 
 /// Something that happened to an order and is not stored yet.
@@ -71,19 +72,23 @@ impl Recorded {
         &self.order
     }
 
-    /// Stores what happened to several orders: the events, the states after them, the news. Gives the orders.
+    /// Stores what happened to several orders: the events, the states after them, the messages; and what is answered to
+    /// requests. Gives the orders.
     ///
     /// # Errors
     /// [`Error::Conflict`] when something else happened to one of them meanwhile.
-    pub(crate) async fn store(tx: &mut Tx, all: Vec<Self>) -> Result<Vec<Order>, Error> {
+    pub(crate) async fn store(
+        tx: &mut Tx,
+        all: Vec<Self>,
+        answers: &[(Request<'_>, Value)],
+    ) -> Result<Vec<Order>, Error> {
         let stored: Vec<_> = all.iter().map(|one| (one.order.id, &one.event)).collect();
-        events::append(tx, &stored).await?;
-        chassis::failpoint!("orders.record.after_event");
         let states: Vec<_> = all.iter().map(Self::order).collect();
+        events::append(tx, &stored, &states, answers).await?;
+        chassis::failpoint!("orders.record.after_event");
         for order in states.iter().filter(|order| order.version.is_multiple_of(events::SNAPSHOT_EVERY)) {
             events::keep(tx, order).await?;
         }
-        orders::save(tx, &states).await?;
         chassis::failpoint!("orders.record.after_state");
         let kinds: Vec<_> = all.iter().map(|one| one.event.kind.clone()).collect();
         tx.on_commit(move || {

@@ -1,13 +1,13 @@
 //! Wraps customers' data keys anew when the wrapping key is replaced.
 
-use super::Shop;
+use super::Customers;
 use crate::{error::Error, store::customers};
 use uuid::Uuid;
 
 /// How many keys are read at once.
 const BATCH: i64 = 500;
 
-impl Shop {
+impl Customers {
     /// Wraps every data key under the key in force that the key before it wrapped. Afterwards
     /// `customers.previous_encryption_key` can go, and the log says so.
     ///

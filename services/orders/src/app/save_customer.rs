@@ -1,8 +1,8 @@
 //! Makes the caller a customer, or changes the customer's data.
 
-use super::{Shop, customers::shown};
+use super::customers::{Customers, shown};
 use crate::{
-    domain::{Means, Refusals, Wish, WishedMeans, changed},
+    domain::{PaymentMethod, Refusals, WantedPaymentMethod, Wish, changed},
     error::Error,
     metrics as names,
     store::{customers, payment_methods},
@@ -21,9 +21,9 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// A means of payment with its id.
-type Owned = (Uuid, Means);
+type Owned = (Uuid, PaymentMethod);
 
-impl Shop {
+impl Customers {
     /// Makes the user's customer as wished; tells whether it is new. Nothing is written, and nobody told,
     /// when it is so already.
     ///
@@ -110,7 +110,7 @@ async fn replace(tx: &mut PgConnection, key: &DataKey, means: &[Owned]) -> Resul
 
 /// Gives each wished means of payment its id: that of the one that is kept, or of one that is the same,
 /// so that a request that comes again changes nothing.
-fn resolve(wished: Vec<WishedMeans>, had: &[Owned]) -> Result<Vec<Owned>, Refusals> {
+fn resolve(wished: Vec<WantedPaymentMethod>, had: &[Owned]) -> Result<Vec<Owned>, Refusals> {
     let mut fields = Refusals::default();
     let mut free: Vec<_> = had.iter().filter(|(id, _)| wished.iter().all(|wish| wish.id != Some(*id))).collect();
     let mut resolved = Vec::new();
@@ -120,7 +120,7 @@ fn resolve(wished: Vec<WishedMeans>, had: &[Owned]) -> Result<Vec<Owned>, Refusa
             fields.refuse(format!("payment_methods[{index}].id"), "is none of yours");
             continue;
         }
-        let Some(means) = wish.into_means(kept.map(|(_, means)| means)) else { continue };
+        let Some(means) = wish.into_payment_method(kept.map(|(_, means)| means)) else { continue };
         let id = kept.map(|(id, _)| *id).unwrap_or_else(|| {
             let same = free.iter().position(|(_, other)| *other == means);
             same.map_or_else(Uuid::now_v7, |same| free.remove(same).0)

@@ -6,10 +6,11 @@ use contracts::{
     money::{Money, MoneyError},
     rest::orders::{ITEMS_LIMIT, PlaceItem, QUANTITY_LIMIT},
 };
+use serde::Deserialize;
 use uuid::Uuid;
 
 /// A product as our copy has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Product {
     /// Its id.
     pub id: Uuid,

@@ -1,6 +1,6 @@
 //! What a customer wants to be, parsed, and what changed.
 
-use super::{Document, Email, FullName, Phone, Refusals, WishedMeans, address};
+use super::{Document, Email, FullName, Phone, Refusals, WantedPaymentMethod, address};
 use chrono::{DateTime, Utc};
 use contracts::{person::Person, rest::orders::SaveCustomer};
 
@@ -13,7 +13,7 @@ pub struct Wish {
     /// The personal data.
     pub person: Person,
     /// The means of payment; nothing when they stay.
-    pub means: Option<Vec<WishedMeans>>,
+    pub means: Option<Vec<WantedPaymentMethod>>,
 }
 
 impl Wish {
@@ -53,7 +53,7 @@ impl Wish {
     }
 }
 
-fn read_means(fields: &mut Refusals, request: &SaveCustomer, now: DateTime<Utc>) -> Option<Vec<WishedMeans>> {
+fn read_means(fields: &mut Refusals, request: &SaveCustomer, now: DateTime<Utc>) -> Option<Vec<WantedPaymentMethod>> {
     let wished = request.payment_methods.as_ref()?;
     if wished.len() > MOST_MEANS {
         fields.refuse("payment_methods", format!("must be {MOST_MEANS} at most"));
@@ -65,7 +65,7 @@ fn read_means(fields: &mut Refusals, request: &SaveCustomer, now: DateTime<Utc>)
         if wish.id.is_some() && wished[..index].iter().any(|other| other.id == wish.id) {
             fields.refuse(format!("{name}.id"), "is there twice");
         }
-        read.extend(WishedMeans::read(fields, &name, wish, now));
+        read.extend(WantedPaymentMethod::read(fields, &name, wish, now));
     }
     Some(read)
 }

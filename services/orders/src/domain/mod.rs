@@ -15,6 +15,6 @@ pub use contracts::person::{Email, FullName};
 pub use customer::{Wish, changed};
 pub use document::Document;
 pub use order::Order;
-pub use payment_method::{Means, WishedMeans};
+pub use payment_method::{PaymentMethod, WantedPaymentMethod};
 pub use phone::Phone;
 pub use refusals::Refusals;

@@ -1,10 +1,10 @@
-//! Means of payment: what stands for them at the payment provider, never their numbers.
+//! PaymentMethod of payment: what stands for them at the payment provider, never their numbers.
 
 use super::Refusals;
 use chrono::{DateTime, Datelike, Utc};
 use contracts::{
     command::checkout::PaymentMethodKind,
-    rest::orders::{PaymentMethod, SavePaymentMethod},
+    rest::orders::{self as rest, SavePaymentMethod},
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -14,7 +14,7 @@ const LONGEST_TOKEN: usize = 255;
 
 /// A means of payment, as it is sealed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Means {
+pub struct PaymentMethod {
     /// The provider's token.
     pub provider_token: String,
     /// What kind it is.
@@ -25,24 +25,24 @@ pub struct Means {
     pub expiry: Option<String>,
 }
 
-impl Means {
+impl PaymentMethod {
     /// As its owner sees it.
     #[must_use]
-    pub fn shown(&self, id: Uuid) -> PaymentMethod {
-        PaymentMethod { id, kind: self.kind, last_four: self.last_four.clone(), expiry: self.expiry.clone() }
+    pub fn shown(&self, id: Uuid) -> rest::PaymentMethod {
+        rest::PaymentMethod { id, kind: self.kind, last_four: self.last_four.clone(), expiry: self.expiry.clone() }
     }
 }
 
 /// Shows no token.
-impl std::fmt::Debug for Means {
+impl std::fmt::Debug for PaymentMethod {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Means({})", self.kind.as_str())
+        write!(f, "PaymentMethod({})", self.kind.as_str())
     }
 }
 
 /// A means of payment that a customer wants to have.
 #[derive(Debug, Clone)]
-pub struct WishedMeans {
+pub struct WantedPaymentMethod {
     /// One of those that there are.
     pub id: Option<Uuid>,
     /// Nothing when that of `id` is to be kept.
@@ -52,7 +52,7 @@ pub struct WishedMeans {
     expiry: Option<String>,
 }
 
-impl WishedMeans {
+impl WantedPaymentMethod {
     /// Reads the one in the field `name`.
     pub(super) fn read(
         fields: &mut Refusals,
@@ -78,9 +78,9 @@ impl WishedMeans {
 
     /// What it is to be, where `kept` is what it was.
     #[must_use]
-    pub fn into_means(self, kept: Option<&Means>) -> Option<Means> {
+    pub fn into_payment_method(self, kept: Option<&PaymentMethod>) -> Option<PaymentMethod> {
         let provider_token = self.provider_token.or_else(|| kept.map(|means| means.provider_token.clone()))?;
-        Some(Means { provider_token, kind: self.kind, last_four: self.last_four, expiry: self.expiry })
+        Some(PaymentMethod { provider_token, kind: self.kind, last_four: self.last_four, expiry: self.expiry })
     }
 }
 
@@ -145,7 +145,7 @@ mod tests {
     fn refused(wish: &SavePaymentMethod) -> Vec<String> {
         let mut fields = Refusals::default();
         let now = "2026-11-21T00:00:00Z".parse().unwrap();
-        let read = WishedMeans::read(&mut fields, "m", wish, now);
+        let read = WantedPaymentMethod::read(&mut fields, "m", wish, now);
         let refused: Vec<_> = fields.into_iter().map(|(field, _)| field).collect();
         assert_eq!(read.is_none(), !refused.is_empty());
         refused
@@ -186,10 +186,14 @@ mod tests {
     fn one_that_is_kept_needs_no_token_and_keeps_its_own() {
         let mut fields = Refusals::default();
         let kept = SavePaymentMethod { id: Some(Uuid::nil()), provider_token: None, ..wish(PaymentMethodKind::Pix) };
-        let read = WishedMeans::read(&mut fields, "m", &kept, Utc::now()).unwrap();
-        assert!(read.clone().into_means(None).is_none());
-        let was =
-            Means { provider_token: "tok".to_owned(), kind: PaymentMethodKind::Pix, last_four: None, expiry: None };
-        assert_eq!(read.into_means(Some(&was)).unwrap(), was);
+        let read = WantedPaymentMethod::read(&mut fields, "m", &kept, Utc::now()).unwrap();
+        assert!(read.clone().into_payment_method(None).is_none());
+        let was = PaymentMethod {
+            provider_token: "tok".to_owned(),
+            kind: PaymentMethodKind::Pix,
+            last_four: None,
+            expiry: None,
+        };
+        assert_eq!(read.into_payment_method(Some(&was)).unwrap(), was);
     }
 }

@@ -1,7 +1,7 @@
 //! What sagas of other services tell orders to do.
 
 use crate::{
-    app::{Erased, Shop},
+    app::{Customers, Erased},
     store::commands,
 };
 use contracts::{
@@ -17,15 +17,15 @@ pub const CONSUMER: &str = "orders.commands";
 
 /// The consumer: of commands only; replies to our own sagas go another way.
 #[must_use]
-pub fn consumer(db: Db, shop: Shop) -> Registration<Commands> {
+pub fn consumer(db: Db, customers: Customers) -> Registration<Commands> {
     let inbox = postgres::Inbox::new(CONSUMER);
-    Subscription::to_commands(CONSUMER, [EraseCustomer::TYPE]).handled_by(Commands { db, shop, inbox })
+    Subscription::to_commands(CONSUMER, [EraseCustomer::TYPE]).handled_by(Commands { db, customers, inbox })
 }
 
 /// Carries commands out.
 pub struct Commands {
     db: Db,
-    shop: Shop,
+    customers: Customers,
     inbox: postgres::Inbox,
 }
 
@@ -47,7 +47,7 @@ impl Commands {
             // A saga that was refused has turned back: a late attempt of it must not erase after all.
             Some(outcome) => outcome,
             None => {
-                let outcome = erased(self.shop.erase(tx, command.auth_user_id).await?);
+                let outcome = erased(self.customers.erase(tx, command.auth_user_id).await?);
                 commands::note(tx, command.step(), &outcome).await?;
                 outcome
             }

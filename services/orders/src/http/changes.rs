@@ -1,7 +1,7 @@
 //! Changes of an order, as server-sent events.
 
 use super::{Unknown, Usual};
-use crate::{app::Shop, changes::Watch, metrics as names};
+use crate::{app::Orders, changes::Watch, metrics as names};
 use axum::{
     extract,
     http::HeaderMap,
@@ -48,10 +48,10 @@ pub(super) async fn watch(
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Failure> {
     // Before the order is read: what changes from then on is heard.
-    let watch = state.shop.changes().watch(id);
-    state.shop.order(&caller, id, None).await?;
+    let watch = state.orders.watch(id);
+    state.orders.order(&caller, id, None).await?;
     let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok()).unwrap_or(0);
-    let watcher = Watcher { shop: state.shop, caller, id, watch, seen, is_over: false, _counted: Counted::new() };
+    let watcher = Watcher { orders: state.orders, caller, id, watch, seen, is_over: false, _counted: Counted::new() };
     let shutdown = state.shutdown.clone();
     let end = async move {
         tokio::select! {
@@ -65,7 +65,7 @@ pub(super) async fn watch(
 
 /// One client, and what it has seen.
 struct Watcher {
-    shop: Shop,
+    orders: Orders,
     caller: Caller,
     id: Uuid,
     watch: Watch,
@@ -79,7 +79,7 @@ impl Watcher {
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
         while !self.is_over {
             // While the database is away there is nothing to tell.
-            if let Ok(order) = self.shop.order(&self.caller, self.id, None).await {
+            if let Ok(order) = self.orders.order(&self.caller, self.id, None).await {
                 self.is_over = order.status.is_final();
                 if order.version > self.seen {
                     self.seen = order.version;

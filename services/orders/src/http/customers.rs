@@ -1,14 +1,14 @@
 //! `/v1/customer` and `/v1/customers`.
 
 use super::{Gone, Services, Unknown, Unread, Usual, bounded, screen::Screened};
-use crate::{app::Shop, domain::Wish, error::Error};
+use crate::{app::Customers, domain::Wish, error::Error};
 use axum::{extract::State, http::StatusCode};
 use chassis::{
     http::{Failure, Json, Path},
     jwt::{Admits, Caller, FromService},
 };
 use chrono::Utc;
-use contracts::rest::orders::{Customer, CustomerKey, Customers, Ids, SaveCustomer};
+use contracts::rest::orders::{self as rest, Customer, CustomerKey, Ids, SaveCustomer};
 use uuid::Uuid;
 
 /// Makes the caller a customer, or changes the customer's data. The same data again change nothing.
@@ -21,12 +21,12 @@ use uuid::Uuid;
     ),
 )]
 pub(super) async fn save(
-    State(shop): State<Shop>,
+    State(customers): State<Customers>,
     caller: Caller,
     Screened(body): Screened<SaveCustomer>,
 ) -> Result<(StatusCode, Json<Customer>), Failure> {
     let wish = Wish::parse(&body, Utc::now()).map_err(Error::Refused)?;
-    let (customer, is_new) = shop.save_customer(caller.user_id, wish).await?;
+    let (customer, is_new) = customers.save_customer(caller.user_id, wish).await?;
     Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, Json(customer)))
 }
 
@@ -35,8 +35,8 @@ pub(super) async fn save(
     get, path = "/v1/customer", tag = "customers", security(("bearer" = [])),
     responses((status = 200, description = "The caller's data.", body = Customer), Usual, Unknown, Gone),
 )]
-pub(super) async fn own(State(shop): State<Shop>, caller: Caller) -> Result<Json<Customer>, Failure> {
-    Ok(Json(shop.customer_of(caller.user_id).await?))
+pub(super) async fn own(State(customers): State<Customers>, caller: Caller) -> Result<Json<Customer>, Failure> {
+    Ok(Json(customers.customer_of(caller.user_id).await?))
 }
 
 /// Tells a customer: the caller's own, or for operators anybody.
@@ -46,25 +46,25 @@ pub(super) async fn own(State(shop): State<Shop>, caller: Caller) -> Result<Json
     responses((status = 200, description = "The customer.", body = Customer), Usual, Unknown, Gone),
 )]
 pub(super) async fn read(
-    State(shop): State<Shop>,
+    State(customers): State<Customers>,
     caller: Caller,
     Path(id): Path<Uuid>,
 ) -> Result<Json<Customer>, Failure> {
-    Ok(Json(shop.customer(&caller, id).await?))
+    Ok(Json(customers.customer(&caller, id).await?))
 }
 
 /// Tells up to 100 customers, as far as the caller may see them.
 #[utoipa::path(
     post, path = "/v1/customers/batch", tag = "customers", security(("bearer" = [])), request_body = Ids,
-    responses((status = 200, description = "Those that the caller may see.", body = Customers), Usual, Unread),
+    responses((status = 200, description = "Those that the caller may see.", body = rest::Customers), Usual, Unread),
 )]
 pub(super) async fn batch(
-    State(shop): State<Shop>,
+    State(customers): State<Customers>,
     caller: Caller,
     Screened(body): Screened<Ids>,
-) -> Result<Json<Customers>, Failure> {
-    let customers = shop.customers(&caller, &bounded("ids", body.ids)?).await?;
-    Ok(Json(Customers { customers }))
+) -> Result<Json<rest::Customers>, Failure> {
+    let customers = customers.customers(&caller, &bounded("ids", body.ids)?).await?;
+    Ok(Json(rest::Customers { customers }))
 }
 
 /// The services that keep copies of customers.
@@ -81,11 +81,11 @@ impl Admits for Copies {
     responses((status = 200, description = "The key.", body = CustomerKey), Usual, Services, Unknown, Gone),
 )]
 pub(super) async fn key(
-    State(shop): State<Shop>,
+    State(customers): State<Customers>,
     service: FromService<Copies>,
     Path(id): Path<Uuid>,
 ) -> Result<Json<CustomerKey>, Failure> {
-    let key = shop.customer_key(id).await?;
+    let key = customers.customer_key(id).await?;
     tracing::info!(customer.id = %id, audit.actor = service.name, "A customer's data key was handed out.");
     Ok(Json(key))
 }

@@ -6,7 +6,7 @@ mod orders;
 mod sales;
 mod screen;
 
-use crate::app::Shop;
+use crate::app::{Customers, Orders, PlaceOrders};
 use axum::{
     Router,
     extract::FromRef,
@@ -26,8 +26,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 /// What handlers work with.
 #[derive(Clone, FromRef)]
 pub struct State {
-    /// The use cases.
-    pub shop: Shop,
+    pub orders: Orders,
+    pub places: PlaceOrders,
+    pub customers: Customers,
     /// Verifies tokens.
     pub verifier: Verifier,
     /// Ends streams that would otherwise never end.

@@ -4,7 +4,7 @@ use super::{
     Elsewhere, Gone, Operators, Unknown, Unread, Usual, bounded,
     screen::{self, Screened},
 };
-use crate::app::Shop;
+use crate::app::{Orders, PlaceOrders};
 use axum::{
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header::LOCATION},
@@ -17,8 +17,8 @@ use chassis::{
 use contracts::{
     problem::Problem,
     rest::orders::{
-        CancelOrder, Ids, ListOrders, Order, OrderHistories, OrderHistory, OrderPage, Orders, PlaceOrder, ReadOrder,
-        ShipOrder,
+        self as rest, CancelOrder, Ids, ListOrders, Order, OrderHistories, OrderHistory, OrderPage, PlaceOrder,
+        ReadOrder, ShipOrder,
     },
 };
 use uuid::Uuid;
@@ -35,12 +35,12 @@ use uuid::Uuid;
     ),
 )]
 pub(super) async fn place(
-    State(shop): State<Shop>,
+    State(places): State<PlaceOrders>,
     caller: Caller,
     headers: HeaderMap,
     Screened(body): Screened<PlaceOrder>,
 ) -> Result<Response, Failure> {
-    let order = shop.place(caller.user_id, screen::key(&headers), body).await?;
+    let order = places.place(caller.user_id, screen::key(&headers), body).await?;
     let location = HeaderValue::from_str(&format!("/v1/orders/{}", order.id)).map_err(Failure::internal)?;
     Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(order)).into_response())
 }
@@ -55,24 +55,24 @@ pub(super) async fn place(
     ),
 )]
 pub(super) async fn list(
-    State(shop): State<Shop>,
+    State(orders): State<Orders>,
     caller: Caller,
     Query(wanted): Query<ListOrders>,
 ) -> Result<Json<OrderPage>, Failure> {
-    Ok(Json(shop.list(&caller, &wanted).await?))
+    Ok(Json(orders.list(&caller, &wanted).await?))
 }
 
 /// Tells up to 100 orders, as far as the caller may see them.
 #[utoipa::path(
     post, path = "/v1/orders/batch", tag = "orders", security(("bearer" = [])), request_body = Ids,
-    responses((status = 200, description = "Those that the caller may see.", body = Orders), Usual, Unread),
+    responses((status = 200, description = "Those that the caller may see.", body = rest::Orders), Usual, Unread),
 )]
 pub(super) async fn batch(
-    State(shop): State<Shop>,
+    State(orders): State<Orders>,
     caller: Caller,
     Screened(body): Screened<Ids>,
-) -> Result<Json<Orders>, Failure> {
-    Ok(Json(Orders { orders: shop.orders(&caller, &bounded("ids", body.ids)?).await? }))
+) -> Result<Json<rest::Orders>, Failure> {
+    Ok(Json(rest::Orders { orders: orders.orders(&caller, &bounded("ids", body.ids)?).await? }))
 }
 
 /// Tells what happened to up to 100 orders, as far as the caller may see them.
@@ -84,11 +84,11 @@ pub(super) async fn batch(
     ),
 )]
 pub(super) async fn histories(
-    State(shop): State<Shop>,
+    State(orders): State<Orders>,
     caller: Caller,
     Screened(body): Screened<Ids>,
 ) -> Result<Json<OrderHistories>, Failure> {
-    Ok(Json(OrderHistories { histories: shop.histories(&caller, &bounded("ids", body.ids)?).await? }))
+    Ok(Json(OrderHistories { histories: orders.histories(&caller, &bounded("ids", body.ids)?).await? }))
 }
 
 /// Tells an order, as it is now or was at a moment: the caller's own, or for operators any.
@@ -102,12 +102,12 @@ pub(super) async fn histories(
     ),
 )]
 pub(super) async fn read(
-    State(shop): State<Shop>,
+    State(orders): State<Orders>,
     caller: Caller,
     Path(id): Path<Uuid>,
     Query(wanted): Query<ReadOrder>,
 ) -> Result<Json<Order>, Failure> {
-    Ok(Json(shop.order(&caller, id, wanted.at).await?))
+    Ok(Json(orders.order(&caller, id, wanted.at).await?))
 }
 
 /// Tells everything that happened to an order.
@@ -117,11 +117,11 @@ pub(super) async fn read(
     responses((status = 200, description = "From the first event on.", body = OrderHistory), Usual, Unknown),
 )]
 pub(super) async fn history(
-    State(shop): State<Shop>,
+    State(orders): State<Orders>,
     caller: Caller,
     Path(id): Path<Uuid>,
 ) -> Result<Json<OrderHistory>, Failure> {
-    Ok(Json(shop.history(&caller, id).await?))
+    Ok(Json(orders.history(&caller, id).await?))
 }
 
 /// Calls off an order that has not left the warehouse. It is cancelled when everything is undone; calling it
@@ -135,12 +135,12 @@ pub(super) async fn history(
     ),
 )]
 pub(super) async fn cancel(
-    State(shop): State<Shop>,
+    State(orders): State<Orders>,
     caller: Caller,
     Path(id): Path<Uuid>,
     Screened(body): Screened<CancelOrder>,
 ) -> Result<(StatusCode, Json<Order>), Failure> {
-    Ok((StatusCode::ACCEPTED, Json(shop.cancel(&caller, id, body.reason).await?)))
+    Ok((StatusCode::ACCEPTED, Json(orders.cancel(&caller, id, body.reason).await?)))
 }
 
 /// Ships a confirmed order: from now on it only goes forward. One that is shipped gets the right number.
@@ -153,12 +153,12 @@ pub(super) async fn cancel(
     ),
 )]
 pub(super) async fn ship(
-    State(shop): State<Shop>,
+    State(orders): State<Orders>,
     _: Operator,
     Path(id): Path<Uuid>,
     Json(body): Json<ShipOrder>,
 ) -> Result<Json<Order>, Failure> {
-    Ok(Json(shop.ship(id, body.tracking_number).await?))
+    Ok(Json(orders.ship(id, body.tracking_number).await?))
 }
 
 /// Notes that a shipped order reached its buyer.
@@ -171,9 +171,9 @@ pub(super) async fn ship(
     ),
 )]
 pub(super) async fn deliver(
-    State(shop): State<Shop>,
+    State(orders): State<Orders>,
     _: Operator,
     Path(id): Path<Uuid>,
 ) -> Result<Json<Order>, Failure> {
-    Ok(Json(shop.deliver(id).await?))
+    Ok(Json(orders.deliver(id).await?))
 }

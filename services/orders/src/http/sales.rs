@@ -1,7 +1,7 @@
 //! `/v1/links/sales`.
 
 use super::{Unread, Usual, bounded, screen::Screened};
-use crate::app::Shop;
+use crate::app::Orders;
 use axum::extract::State;
 use chassis::{
     http::{Failure, Json},
@@ -15,9 +15,9 @@ use contracts::rest::orders::{LinksSales, SalesOf};
     responses((status = 200, description = "One per link of the caller's.", body = LinksSales), Usual, Unread),
 )]
 pub(super) async fn batch(
-    State(shop): State<Shop>,
+    State(orders): State<Orders>,
     caller: Caller,
     Screened(body): Screened<SalesOf>,
 ) -> Result<Json<LinksSales>, Failure> {
-    Ok(Json(LinksSales { links: shop.sales(caller.user_id, &bounded("codes", body.codes)?).await? }))
+    Ok(Json(LinksSales { links: orders.sales(caller.user_id, &bounded("codes", body.codes)?).await? }))
 }

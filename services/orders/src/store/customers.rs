@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection, PgPool};
-use std::collections::HashMap;
 use uuid::Uuid;
 
 /// A customer, with the key that opens what is sealed.
@@ -67,54 +66,6 @@ pub async fn by_ids(connection: &mut PgConnection, ids: &[Uuid], of: Option<Uuid
     .bind(of)
     .fetch_all(connection)
     .await
-}
-
-/// What an order needs of its buyer.
-#[derive(FromRow)]
-pub struct Buyer {
-    /// The customer.
-    pub id: Uuid,
-    /// Whether nothing may be done any more with what else stands here.
-    pub is_erased: bool,
-    /// The data key; nothing once erased.
-    pub key_id: Option<Uuid>,
-    /// The key itself, wrapped.
-    pub wrapped: Option<Vec<u8>>,
-    /// The means of payment that was asked for, sealed; nothing when it is not the buyer's.
-    pub means: Option<Vec<u8>>,
-}
-
-/// Buyers by user and means of payment; holds off an erasure until the transaction ends.
-///
-/// Where it has waited for one, key and means are still those from before: only the customer's own row is read again.
-///
-/// # Errors
-/// Fails when the database does.
-pub async fn buyers(
-    connection: &mut PgConnection,
-    payers: &[(Uuid, Uuid)],
-) -> sqlx::Result<HashMap<(Uuid, Uuid), Buyer>> {
-    #[derive(FromRow)]
-    struct Of {
-        payer: Uuid,
-        way: Uuid,
-        #[sqlx(flatten)]
-        buyer: Buyer,
-    }
-    let (users, means): (Vec<Uuid>, Vec<Uuid>) = payers.iter().copied().unzip();
-    let rows: Vec<Of> = sqlx::query_as(
-        "SELECT payer, way, c.id, c.erased_at IS NOT NULL AS is_erased, k.id AS key_id, k.wrapped, m.sealed AS means
-         FROM unnest($1::uuid[], $2::uuid[]) AS asked (payer, way)
-         JOIN customers c ON c.auth_user_id = payer
-         LEFT JOIN customer_keys k ON k.customer_id = c.id
-         LEFT JOIN payment_methods m ON m.customer_id = c.id AND m.id = way
-         FOR KEY SHARE OF c",
-    )
-    .bind(users)
-    .bind(means)
-    .fetch_all(connection)
-    .await?;
-    Ok(rows.into_iter().map(|Of { payer, way, buyer }| ((payer, way), buyer)).collect())
 }
 
 /// Adds a customer with its key; `false` when the user is one already.

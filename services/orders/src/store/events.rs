@@ -1,5 +1,6 @@
 //! The event store: tables `order_events` and `order_snapshots`.
 
+use super::placing::Request;
 use crate::{
     domain::{
         Order,
@@ -53,16 +54,38 @@ impl From<Row> for Stored {
     }
 }
 
-/// Appends events to orders. Each says by its version how many the order has before it.
+/// Appends events to orders, and writes the states after them and what is answered to requests: one statement. Each event
+/// says by its version how many the order has before it.
 ///
 /// # Errors
-/// [`Error::Conflict`] when one of the orders has more by now.
-pub async fn append(connection: &mut PgConnection, events: &[(Uuid, &Stored)]) -> Result<(), Error> {
+/// [`Error::Conflict`] when one of the orders has more by now. [`Error::IdempotencyInProgress`] when another transaction
+/// has answered one of the requests: it committed between our look at the table and our lock. The next time its answer is
+/// found.
+pub async fn append(
+    connection: &mut PgConnection,
+    events: &[(Uuid, &Stored)],
+    states: &[&Order],
+    answers: &[(Request<'_>, Value)],
+) -> Result<(), Error> {
+    let written = states.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
     sqlx::query(
-        "INSERT INTO order_events (order_id, version, type, schema_version, data, at, causation_id, correlation_id)
-         SELECT order_id, version, type, schema_version, data::jsonb, at, causation_id, correlation_id
-         FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::int[], $5::text[], $6::timestamptz[], $7::uuid[], $8::text[])
-              AS new (order_id, version, type, schema_version, data, at, causation_id, correlation_id)",
+        "WITH events AS (
+             INSERT INTO order_events (order_id, version, type, schema_version, data, at, causation_id, correlation_id)
+             SELECT order_id, version, type, schema_version, data::jsonb, at, causation_id, correlation_id
+             FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::int[], $5::text[], $6::timestamptz[], $7::uuid[],
+                     $8::text[])
+                 AS new (order_id, version, type, schema_version, data, at, causation_id, correlation_id)),
+         states AS (
+             INSERT INTO orders (id, customer_id, auth_user_id, status, version, state)
+             SELECT id, customer_id, auth_user_id, status, version, state::jsonb
+             FROM unnest($9::uuid[], $10::uuid[], $11::uuid[], $12::text[], $13::bigint[], $14::text[])
+                 AS now (id, customer_id, auth_user_id, status, version, state)
+             ON CONFLICT (id) DO UPDATE
+                 SET status = excluded.status, version = excluded.version, state = excluded.state)
+         INSERT INTO idempotency_keys (auth_user_id, operation, key, fingerprint, answer)
+         SELECT auth_user_id, 'place-order', key, fingerprint, answer
+         FROM unnest($15::uuid[], $16::text[], $17::bytea[], $18::jsonb[])
+             AS answered (auth_user_id, key, fingerprint, answer)",
     )
     .bind(column(events, |(order_id, _)| *order_id))
     .bind(column(events, |(_, event)| signed(event.version)))
@@ -72,10 +95,24 @@ pub async fn append(connection: &mut PgConnection, events: &[(Uuid, &Stored)]) -
     .bind(column(events, |(_, event)| event.at))
     .bind(column(events, |(_, event)| event.causation_id))
     .bind(column(events, |(_, event)| event.correlation_id.as_deref()))
+    .bind(column(states, |order| order.id))
+    .bind(column(states, |order| order.customer_id))
+    .bind(column(states, |order| order.auth_user_id))
+    .bind(column(states, |order| order.status.as_str()))
+    .bind(column(states, |order| signed(order.version)))
+    .bind(written)
+    .bind(column(answers, |(request, _)| request.user))
+    .bind(column(answers, |(request, _)| request.key))
+    .bind(column(answers, |(request, _)| request.fingerprint))
+    .bind(column(answers, |(_, answer)| answer))
     .execute(connection)
     .await
     .map(drop)
-    .map_err(|error| if is_violation_of(&error, "order_events_pkey") { Error::Conflict } else { error.into() })
+    .map_err(|error| match error {
+        error if is_violation_of(&error, "order_events_pkey") => Error::Conflict,
+        error if is_violation_of(&error, "idempotency_keys_pkey") => Error::IdempotencyInProgress,
+        error => error.into(),
+    })
 }
 
 /// Keeps the state beside the events up to its version.

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
-use std::collections::HashSet;
 use uuid::Uuid;
 
 /// A link.
@@ -34,17 +33,4 @@ pub async fn save(connection: &mut PgConnection, link: &Link) -> sqlx::Result<()
     .execute(connection)
     .await
     .map(drop)
-}
-
-/// Those of these codes that are or were a link's. One that was deleted still brought its buyers.
-///
-/// # Errors
-/// Fails when the database does.
-pub async fn known(connection: &mut PgConnection, codes: &[String]) -> sqlx::Result<HashSet<String>> {
-    if codes.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let known: Vec<String> =
-        sqlx::query_scalar("SELECT code FROM links WHERE code = ANY($1)").bind(codes).fetch_all(connection).await?;
-    Ok(known.into_iter().collect())
 }

@@ -1,34 +1,9 @@
 //! Table `orders`: the state now.
 
-use crate::{domain::Order, error::Error};
+use crate::domain::Order;
 use contracts::rest::orders::OrderStatus;
-use postgres::column;
 use sqlx::{PgConnection, PgPool, types::Json};
 use uuid::Uuid;
-
-/// Writes the states of orders after the events that were appended in the same transaction.
-///
-/// # Errors
-/// Fails when the database does.
-pub async fn save(connection: &mut PgConnection, orders: &[&Order]) -> Result<(), Error> {
-    let states = orders.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
-    sqlx::query(
-        "INSERT INTO orders (id, customer_id, auth_user_id, status, version, state)
-         SELECT id, customer_id, auth_user_id, status, version, state::jsonb
-         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::text[])
-              AS now (id, customer_id, auth_user_id, status, version, state)
-         ON CONFLICT (id) DO UPDATE SET status = excluded.status, version = excluded.version, state = excluded.state",
-    )
-    .bind(column(orders, |order| order.id))
-    .bind(column(orders, |order| order.customer_id))
-    .bind(column(orders, |order| order.auth_user_id))
-    .bind(column(orders, |order| order.status.as_str()))
-    .bind(column(orders, |order| i64::try_from(order.version).unwrap_or(i64::MAX)))
-    .bind(states)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
 
 /// The orders with these ids: all of them, or those of one buyer.
 ///

@@ -1,34 +1,7 @@
 //! Table `products`: a copy of inventory's.
 
 use crate::domain::Product;
-use contracts::money::{Currency, Money};
-use sqlx::{FromRow, PgConnection};
-use uuid::Uuid;
-
-#[derive(FromRow)]
-struct Row {
-    id: Uuid,
-    name: String,
-    minor: i64,
-    currency: String,
-    active: bool,
-}
-
-/// Those of these products that are known.
-///
-/// # Errors
-/// Fails when the database does.
-pub async fn by_ids(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<Vec<Product>> {
-    let rows: Vec<Row> = sqlx::query_as("SELECT id, name, minor, currency, active FROM products WHERE id = ANY($1)")
-        .bind(ids)
-        .fetch_all(connection)
-        .await?;
-    let product = |row: Row| {
-        let currency = Currency::from_code(&row.currency)?;
-        Some(Product { id: row.id, name: row.name, price: Money::new(row.minor, currency), active: row.active })
-    };
-    Ok(rows.into_iter().filter_map(product).collect())
-}
+use sqlx::PgConnection;
 
 /// Takes over a version of a product. Whether it is the newest is for the caller to know.
 ///

@@ -84,7 +84,7 @@ async fn keys_are_forgotten_after_72_hours() {
         let age = "UPDATE idempotency_keys SET created_at = now() - make_interval(hours => $2) WHERE key = $1";
         sqlx::query(age).bind(key).bind(hours).execute(&world.pool).await.unwrap();
     }
-    let purged = orders::store::idempotency::purge(&world.pool, 10).await.unwrap();
+    let purged = orders::store::placing::purge(&world.pool, 10).await.unwrap();
     assert_eq!(purged, 1);
     let again: Order = world.place(&buyer, "old", cart(&buyer)).await.json(StatusCode::ACCEPTED);
     assert_ne!(again.id, placed.id);

@@ -15,6 +15,7 @@ mod participants;
 mod placing;
 mod races;
 mod reading;
+mod round_trips;
 mod sales;
 mod shipping;
 mod store;

@@ -78,7 +78,7 @@ async fn without_the_role_every_operators_operation_answers_403() {
     for operation in operators {
         world.send(of(operation, Some(&token))).await.problem(Code::Forbidden);
     }
-    for operation in Operation::all(&<orders::Orders as chassis::Service>::openapi()) {
+    for operation in Operation::all(&<orders::Service as chassis::Service>::openapi()) {
         world.send(of(&operation, None)).await.problem(Code::Unauthenticated);
     }
     for path in ["/v1/dead-letters", "/v1/dead-letters/audit?consumer=orders.sagas"] {

@@ -29,7 +29,7 @@ async fn of_writers_that_expect_the_same_version_one_wins() {
     let shipped = [stored(3, "shipped", 1, json!({"tracking_number": null}), Utc::now())];
     let write = async |_| {
         let mut tx = postgres::Db::from(world.pool.clone()).begin().await.unwrap();
-        let outcome = events::append(&mut tx, &of(order.id, &shipped)).await;
+        let outcome = events::append(&mut tx, &of(order.id, &shipped), &[], &[]).await;
         tx.commit().await.unwrap();
         outcome
     };
@@ -80,7 +80,7 @@ async fn an_order_of_the_first_schema_lives_on() {
     let payment = json!({"payments_payment_id": Uuid::from_u128(9)});
     let mut connection = world.pool.acquire().await.unwrap();
     let old = [stored(1, "placed", 1, placed, at), stored(2, "confirmed", 1, payment, at)];
-    events::append(&mut connection, &of(id, &old)).await.unwrap();
+    events::append(&mut connection, &of(id, &old), &[], &[]).await.unwrap();
     let order = events::load(&mut connection, id, None).await.unwrap().unwrap();
     assert_eq!((order.status, order.total.to_string()), (OrderStatus::Confirmed, "48.70 BRL".to_owned()));
     let history = events::history(&mut connection, &[id]).await.unwrap();
@@ -88,11 +88,11 @@ async fn an_order_of_the_first_schema_lives_on() {
     // The words of old cancellations were not sealed: nobody is told them any more.
     let words = json!({"by": "buyer", "reason": "Ana is ill"});
     let called_off = [stored(3, "cancellation_requested", 1, words, at)];
-    events::append(&mut connection, &of(id, &called_off)).await.unwrap();
+    events::append(&mut connection, &of(id, &called_off), &[], &[]).await.unwrap();
     let order = events::load(&mut connection, id, None).await.unwrap().unwrap();
     assert_eq!(order.cancellation.unwrap().reason, None);
     let newer = [stored(4, "shipped", 7, json!({}), at)];
-    events::append(&mut connection, &of(id, &newer)).await.unwrap();
+    events::append(&mut connection, &of(id, &newer), &[], &[]).await.unwrap();
     assert!(events::load(&mut connection, id, None).await.is_err(), "nobody guesses at a schema");
 }
 

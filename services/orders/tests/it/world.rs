@@ -17,7 +17,7 @@ use contracts::{
     rest::orders::{Customer, Order, OrderStatus},
 };
 use kit::{Issuer, Sandbox};
-use orders::{Orders, config::Config};
+use orders::{Service, config::Config};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool};
@@ -73,7 +73,7 @@ impl World {
         common.jwt.jwks_url = issuer.jwks_url().parse().unwrap();
         let context =
             Context::new(common, metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle());
-        let served = App::serve::<Orders>(config(&sandbox, &changes), context.clone()).await.unwrap();
+        let served = App::serve::<Service>(config(&sandbox, &changes), context.clone()).await.unwrap();
         let router = chassis::http::full(served.router, &Limits::from(&context.common.http));
         let pool = PgPool::connect(sandbox.postgres("orders")).await.unwrap();
         let operator = issuer.token(Uuid::now_v7(), &["user", "operator"]);
@@ -88,7 +88,7 @@ impl World {
         let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
         let mut context = Context::new(Common::default(), recorder.handle());
         context.shutdown = self.shutdown.child_token();
-        App::serve::<Orders>(config(&self.sandbox, &changes), context).await.unwrap();
+        App::serve::<Service>(config(&self.sandbox, &changes), context).await.unwrap();
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

@@ -11,6 +11,7 @@ mod processes;
 mod provider;
 mod reading;
 mod refunds;
+mod round_trips;
 mod stores;
 mod undoing;
 mod webhooks;

@@ -140,7 +140,7 @@ impl Drop for World {
     }
 }
 
-fn config(sandbox: &Sandbox, provider: &Provider, changes: &Value) -> Config {
+pub(crate) fn config(sandbox: &Sandbox, provider: &Provider, changes: &Value) -> Config {
     let mut config = json!({
         "postgres": {"url": sandbox.postgres("payments")},
         "amqp": {"url": sandbox.amqp("payments")},
