@@ -1,7 +1,7 @@
 //! What can go wrong in a use case, and what the client is told of it.
 
 use crate::domain::{
-    Refusals,
+    FieldErrors,
     order::{Broken, Refused, Unreadable},
 };
 use chassis::{http::Failure, page::InvalidCursor};
@@ -13,7 +13,7 @@ use std::time::Duration;
 pub enum Error {
     /// Fields are not acceptable.
     #[error("some fields are not acceptable")]
-    Refused(Refusals),
+    Refused(FieldErrors),
     /// The cursor is not one of ours.
     #[error(transparent)]
     Cursor(#[from] InvalidCursor),
@@ -43,8 +43,8 @@ pub enum Error {
     Internal(#[from] anyhow::Error),
 }
 
-impl From<Refusals> for Error {
-    fn from(refusals: Refusals) -> Self {
+impl From<FieldErrors> for Error {
+    fn from(refusals: FieldErrors) -> Self {
         Self::Refused(refusals)
     }
 }

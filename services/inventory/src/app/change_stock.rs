@@ -5,10 +5,9 @@ use crate::{
     domain::{Kind, What},
     error::Error,
     store::{
+        idempotency::{self, Answered, RequestKey},
         operations::{Cause, Record},
-        products,
-        replays::{self, Place, Replay},
-        stock, unsigned,
+        products, stock, unsigned,
     },
 };
 use anyhow::Context as _;
@@ -35,9 +34,9 @@ impl Inventory {
         key: &IdempotencyKey,
     ) -> Result<StockChanged, Error> {
         let asked = serde_json::to_string(&(product, request))?;
-        let place = Place { user: actor, operation: OPERATION, key };
+        let place = RequestKey { user: actor, operation: OPERATION, key };
         let mut tx = self.db.begin().await?;
-        if let Some(replay) = replays::take_turn(&mut tx, place).await? {
+        if let Some(replay) = idempotency::take_turn(&mut tx, place).await? {
             return if replay.request == asked {
                 Ok(serde_json::from_str(&replay.answer)?)
             } else {
@@ -45,8 +44,8 @@ impl Inventory {
             };
         }
         let (changed, records) = operate(&mut tx, actor, product, request).await?;
-        let replay = Replay { request: asked, answer: serde_json::to_string(&changed)? };
-        replays::insert(&mut tx, place, &replay).await?;
+        let replay = Answered { request: asked, answer: serde_json::to_string(&changed)? };
+        idempotency::insert(&mut tx, place, &replay).await?;
         tx.on_commit(move || stock::count(&records));
         tx.commit().await?;
         Ok(changed)

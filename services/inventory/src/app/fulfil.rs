@@ -12,7 +12,7 @@ use crate::{
 };
 use chassis::failpoint;
 use chrono::{DateTime, Utc};
-use contracts::rest::inventory::{Reservation as Seen, ReservationStatus as Status};
+use contracts::rest::inventory::{self as rest, ReservationStatus as Status};
 use messaging::{Message, Outgoing};
 use postgres::Inbox;
 use sqlx::PgConnection;
@@ -34,13 +34,13 @@ impl Inventory {
         let left = leave(&mut tx, reservations, at).await?;
         let mut told = Vec::new();
         for (order, message) in confirmed {
-            for Left { records, .. } in left.iter().filter(|left| left.reservation.saga_id == *order) {
+            for Departure { records, .. } in left.iter().filter(|left| left.reservation.saga_id == *order) {
                 told.extend(message.scope(async { events(records, at) }).await?);
             }
         }
         tx.enqueue_all(told).await?;
         failpoint!("inventory.fulfil.after_outbox");
-        tx.on_commit(move || left.iter().for_each(Left::report));
+        tx.on_commit(move || left.iter().for_each(Departure::report));
         tx.commit().await?;
         failpoint!("inventory.fulfil.after_commit");
         Ok(())
@@ -51,7 +51,7 @@ impl Inventory {
     ///
     /// # Errors
     /// [`Error::UnknownReservation`]; [`Error::NotShort`]; [`Error::StillShort`].
-    pub async fn fulfil_short(&self, id: Uuid) -> Result<Seen, Error> {
+    pub async fn fulfil_short(&self, id: Uuid) -> Result<rest::Reservation, Error> {
         let at = now();
         let mut tx = self.db.begin().await?;
         let mut reservation = reservations::lock_id(&mut tx, id).await?.ok_or(Error::UnknownReservation)?;
@@ -61,19 +61,19 @@ impl Inventory {
             status => return Err(Error::NotShort(status)),
         }
         let left = leave(&mut tx, vec![reservation.clone()], at).await?;
-        let Some(Left { status: Status::Fulfilled, records, .. }) = left.first() else {
+        let Some(Departure { status: Status::Fulfilled, records, .. }) = left.first() else {
             return Err(Error::StillShort);
         };
         (reservation.status, reservation.updated_at) = (Status::Fulfilled, at);
         tx.enqueue_all(tell::events(records, at)?).await?;
-        tx.on_commit(move || left.iter().for_each(Left::report));
+        tx.on_commit(move || left.iter().for_each(Departure::report));
         tx.commit().await?;
         Ok(reservation.into())
     }
 }
 
 /// A reservation whose pieces were to leave.
-struct Left {
+struct Departure {
     /// As it was.
     reservation: Reservation,
     /// Where it stands now.
@@ -81,7 +81,7 @@ struct Left {
     records: Vec<Record>,
 }
 
-impl Left {
+impl Departure {
     /// Counts it, once it is committed.
     fn report(&self) {
         stock::count(&self.records);
@@ -104,14 +104,14 @@ async fn leave(
     connection: &mut PgConnection,
     reservations: Vec<Reservation>,
     at: DateTime<Utc>,
-) -> Result<Vec<Left>, Error> {
+) -> Result<Vec<Departure>, Error> {
     let products: Vec<_> = reservations.iter().flat_map(|reservation| reservation.items.products()).collect();
     let mut shelf = stock::lock(connection, &products).await?;
     let mut left = Vec::with_capacity(reservations.len());
     for reservation in reservations {
         let status = shelf.fulfil(reservation.status, &reservation.items)?;
         let records = cause(&reservation, "left with the confirmed order").of(shelf.take_changes());
-        left.push(Left { reservation, status, records });
+        left.push(Departure { reservation, status, records });
     }
     stock::write(connection, left.iter().flat_map(|left| &left.records), at).await?;
     failpoint!("inventory.fulfil.after_stock");

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 /// What was asked and answered the first time.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct Replay {
+pub struct Answered {
     /// The request, as it was read.
     pub request: String,
     /// The answer's body.
@@ -15,7 +15,7 @@ pub struct Replay {
 
 /// Whose request it is, what it is for, and its key.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub struct RequestKey<'a> {
     /// The user.
     pub user: Uuid,
     /// The operation's name.
@@ -29,7 +29,7 @@ pub struct Place<'a> {
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn take_turn(connection: &mut PgConnection, place: Place<'_>) -> sqlx::Result<Option<Replay>> {
+pub async fn take_turn(connection: &mut PgConnection, place: RequestKey<'_>) -> sqlx::Result<Option<Answered>> {
     let lock = format!("{}/{}/{}", place.user, place.operation, place.key.as_str());
     sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))").bind(lock).execute(&mut *connection).await?;
     sqlx::query_as("SELECT request, answer FROM idempotency_keys WHERE user_id = $1 AND operation = $2 AND key = $3")
@@ -44,7 +44,7 @@ pub async fn take_turn(connection: &mut PgConnection, place: Place<'_>) -> sqlx:
 ///
 /// # Errors
 /// Fails when the database does.
-pub async fn insert(connection: &mut PgConnection, place: Place<'_>, replay: &Replay) -> sqlx::Result<()> {
+pub async fn insert(connection: &mut PgConnection, place: RequestKey<'_>, replay: &Answered) -> sqlx::Result<()> {
     sqlx::query("INSERT INTO idempotency_keys (user_id, operation, key, request, answer) VALUES ($1, $2, $3, $4, $5)")
         .bind(place.user)
         .bind(place.operation)

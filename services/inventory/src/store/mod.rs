@@ -1,9 +1,9 @@
 //! The queries, by table.
 
+pub mod idempotency;
 pub mod operations;
 pub mod products;
 pub mod rebuild;
-pub mod replays;
 pub mod reservations;
 pub mod stock;
 

@@ -6,7 +6,7 @@ use super::{
     saga_error,
 };
 use crate::{
-    domain::{Refusals, card},
+    domain::{FieldErrors, card},
     error::Error,
     store::orders,
 };
@@ -100,8 +100,8 @@ impl Orders {
     }
 }
 
-fn read_reason(reason: Option<String>) -> Result<Option<String>, Refusals> {
-    let mut fields = Refusals::default();
+fn read_reason(reason: Option<String>) -> Result<Option<String>, FieldErrors> {
+    let mut fields = FieldErrors::default();
     let reason = reason.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     if reason.as_ref().is_some_and(|text| text.chars().count() > LONGEST_REASON) {
         fields.refuse("reason", format!("must have at most {LONGEST_REASON} characters"));
@@ -113,14 +113,14 @@ fn read_reason(reason: Option<String>) -> Result<Option<String>, Refusals> {
 }
 
 /// A carrier's number may look like a card's, and comes from operators: it is not searched for those.
-fn read_number(number: Option<String>) -> Result<Option<String>, Refusals> {
+fn read_number(number: Option<String>) -> Result<Option<String>, FieldErrors> {
     let number = number.map(|text| text.trim().to_owned());
     let is_good =
         |text: &String| (1..=LONGEST_NUMBER).contains(&text.chars().count()) && !text.chars().any(char::is_control);
     if number.as_ref().is_none_or(is_good) {
         return Ok(number);
     }
-    let mut fields = Refusals::default();
+    let mut fields = FieldErrors::default();
     fields.refuse("tracking_number", format!("must have 1 to {LONGEST_NUMBER} characters"));
     Err(fields)
 }

@@ -59,8 +59,8 @@ impl std::fmt::Debug for Payment {
 }
 
 impl From<PaymentMethod> for Payment {
-    fn from(means: PaymentMethod) -> Self {
-        Self { provider_token: means.provider_token, method: means.kind, last_four: means.last_four }
+    fn from(method: PaymentMethod) -> Self {
+        Self { provider_token: method.provider_token, method: method.kind, last_four: method.last_four }
     }
 }
 

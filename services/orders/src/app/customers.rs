@@ -96,23 +96,23 @@ impl Customers {
         }
     }
 
-    /// The means of payment of the keys' customers, each customer's in order.
-    pub(super) async fn means(
+    /// The payment methods of the keys' customers, each customer's in order.
+    pub(super) async fn payment_methods(
         &self,
         connection: &mut PgConnection,
         keys: &[&DataKey],
     ) -> Result<Vec<(Uuid, PaymentMethod)>, Error> {
-        Ok(self.means_of(connection, keys).await?.into_iter().map(|(_, id, means)| (id, means)).collect())
+        Ok(self.payment_methods_of(connection, keys).await?.into_iter().map(|(_, id, method)| (id, method)).collect())
     }
 
-    async fn means_of(
+    async fn payment_methods_of(
         &self,
         connection: &mut PgConnection,
         keys: &[&DataKey],
     ) -> Result<Vec<(Uuid, Uuid, PaymentMethod)>, Error> {
         let ids: Vec<_> = keys.iter().map(|key| key.person).collect();
         let opened = payment_methods::of(connection, &ids).await?.into_iter().map(|row| {
-            let key = keys.iter().find(|key| key.person == row.customer_id).context("a means of nobody's")?;
+            let key = keys.iter().find(|key| key.person == row.customer_id).context("a payment method has no owner")?;
             Ok((row.customer_id, row.id, key.open_item(row.id, &row.sealed)?))
         });
         Ok(opened.collect::<anyhow::Result<_>>()?)
@@ -130,12 +130,12 @@ impl Customers {
             opened.push((row, person));
         }
         let keys: Vec<_> = opened.iter().map(|(_, (key, _))| key).collect();
-        let all = self.means_of(connection, &keys).await?;
+        let all = self.payment_methods_of(connection, &keys).await?;
         let customer = |(row, (_, person)): (customers::Row, (DataKey, Person))| {
             let own = all.iter().filter(|(owner, ..)| *owner == row.id);
-            let means: Vec<_> = own.map(|(_, id, means)| (*id, means.clone())).collect();
+            let methods: Vec<_> = own.map(|(_, id, method)| (*id, method.clone())).collect();
             let version = u64::try_from(row.version).unwrap_or_default();
-            shown(row.id, person, &means, (row.created_at, row.updated_at), version)
+            shown(row.id, person, &methods, (row.created_at, row.updated_at), version)
         };
         Ok(opened.into_iter().map(customer).collect())
     }
@@ -187,7 +187,7 @@ impl Customers {
 pub(super) fn shown(
     id: Uuid,
     person: Person,
-    means: &[(Uuid, PaymentMethod)],
+    methods: &[(Uuid, PaymentMethod)],
     (created_at, updated_at): (DateTime<Utc>, DateTime<Utc>),
     version: u64,
 ) -> Customer {
@@ -199,7 +199,7 @@ pub(super) fn shown(
         phone: person.phone,
         shipping_address: person.shipping_address,
         billing_address: person.billing_address,
-        payment_methods: means.iter().map(|(id, means)| means.shown(*id)).collect(),
+        payment_methods: methods.iter().map(|(id, method)| method.shown(*id)).collect(),
         created_at,
         updated_at,
         version,

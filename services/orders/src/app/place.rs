@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Cart, Order, PaymentMethod, Product, Refusals,
+        Cart, FieldErrors, Order, PaymentMethod, Product,
         order::{Event, Placed},
     },
     error::Error,
@@ -104,8 +104,8 @@ impl PlaceOrders {
     }
 
     /// Everything that is wrong with an order whose key is not acceptable.
-    async fn refuse(&self, user: Uuid, why: String, order: &PlaceOrder) -> Result<Refusals, Error> {
-        let mut fields = Refusals::default();
+    async fn refuse(&self, user: Uuid, why: String, order: &PlaceOrder) -> Result<FieldErrors, Error> {
+        let mut fields = FieldErrors::default();
         fields.refuse("Idempotency-Key", why);
         let mut connection = self.db.pool().acquire().await?;
         let request = Request { user, key: "", fingerprint: &[], order };
@@ -200,7 +200,7 @@ impl PlaceOrders {
         context: &PlacementContext,
         products: &[Product],
     ) -> Result<(Uuid, PaymentMethod, Cart), Error> {
-        let mut fields = Refusals::default();
+        let mut fields = FieldErrors::default();
         let payer = fields.take("payment_method_id", self.payer(order.payment_method_id, context)?);
         let cart = fields.hold(Cart::read(&order.items, products, order.expected_total));
         if order.link_code.is_some() && !context.is_link_known {

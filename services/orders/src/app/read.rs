@@ -4,7 +4,7 @@ use super::{Customers, owner};
 use crate::{
     changes::{Changes, Watch},
     domain::{
-        self, Refusals,
+        self, FieldErrors,
         order::{Event, Stored},
     },
     error::Error,
@@ -79,7 +79,7 @@ impl Orders {
     /// # Errors
     /// Fails when a field is not acceptable, or the cursor is not ours.
     pub async fn list(&self, caller: &Caller, wanted: &ListOrders) -> Result<OrderPage, Error> {
-        let mut fields = Refusals::default();
+        let mut fields = FieldErrors::default();
         let Some(page) = fields.take("first", PageRequest::parse(wanted.first)) else { return Err(fields.into()) };
         let after = read_cursor(LIST, wanted.after.as_deref())?.map(Uuid::from_bytes);
         let mut connection = self.db.pool().acquire().await?;

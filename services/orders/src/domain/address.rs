@@ -1,6 +1,6 @@
 //! Postal addresses.
 
-use super::Refusals;
+use super::FieldErrors;
 use contracts::{
     person::{Address, is_deceptive},
     text::is_blank,
@@ -21,7 +21,7 @@ const WITHOUT_POSTAL_CODES: &str = "AE AG AO AW BF BI BJ BO BQ BS BW BZ CD CF CG
     GY HK JM KI KM KN KP LY ML MO MR MW NR NU QA RW SB SC SL SR SS ST SX SY TD TG TK TL TO TV UG VU YE ZW";
 
 /// Reads the address in the field `name`, with white space around and within tidied.
-pub(super) fn read(fields: &mut Refusals, name: &str, address: &Address) -> Option<Address> {
+pub(super) fn read(fields: &mut FieldErrors, name: &str, address: &Address) -> Option<Address> {
     let mut text = |part: &str, value: &str, least: usize, most: usize| {
         fields.take(format!("{name}.{part}"), line(value, least, most))
     };
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn an_address_is_tidied() {
-        let mut fields = Refusals::default();
+        let mut fields = FieldErrors::default();
         let read = read(&mut fields, "shipping_address", &address()).unwrap();
         assert!(fields.is_empty());
         assert_eq!((&*read.street, &*read.country), ("Rua Augusta", "BR"));
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn every_part_that_is_wrong_is_named() {
-        let mut fields = Refusals::default();
+        let mut fields = FieldErrors::default();
         let long = |length| "x".repeat(length);
         let wrong = Address {
             street: long(201),
@@ -110,7 +110,7 @@ mod tests {
     fn countries_without_postal_codes_or_states_need_none() {
         let named = |country: &str, state: &str, zip_code: &str| {
             let [country, state, zip_code] = [country, state, zip_code].map(str::to_owned);
-            let mut fields = Refusals::default();
+            let mut fields = FieldErrors::default();
             read(&mut fields, "a", &Address { country, state, zip_code, ..address() });
             fields.into_iter().map(|(field, _)| field).collect::<Vec<_>>()
         };

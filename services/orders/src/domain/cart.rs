@@ -1,6 +1,6 @@
 //! What a buyer wants, with the prices of now.
 
-use super::Refusals;
+use super::FieldErrors;
 use contracts::{
     event::orders::OrderItem,
     money::{Money, MoneyError},
@@ -37,8 +37,8 @@ impl Cart {
     /// # Errors
     /// Tells every quantity that cannot be; every product that is there twice, unknown, inactive, or priced in another
     /// currency than the first; and when the total does not fit, is nothing, or is not what was expected.
-    pub fn read(wanted: &[PlaceItem], products: &[Product], expected: Option<Money>) -> Result<Self, Refusals> {
-        let mut fields = Refusals::default();
+    pub fn read(wanted: &[PlaceItem], products: &[Product], expected: Option<Money>) -> Result<Self, FieldErrors> {
+        let mut fields = FieldErrors::default();
         if !(1..=ITEMS_LIMIT).contains(&wanted.len()) {
             fields.refuse("items", format!("must be 1 to {ITEMS_LIMIT}"));
             return Err(fields);
@@ -126,7 +126,7 @@ mod tests {
         PlaceItem { product_id: Uuid::from_u128(n), quantity }
     }
 
-    fn named(refusals: Refusals) -> Vec<String> {
+    fn named(refusals: FieldErrors) -> Vec<String> {
         refusals.into_iter().map(|(field, _)| field).collect()
     }
 

@@ -1,28 +1,28 @@
 //! What a customer wants to be, parsed, and what changed.
 
-use super::{Document, Email, FullName, Phone, Refusals, WantedPaymentMethod, address};
+use super::{Document, Email, FieldErrors, FullName, Phone, WantedPaymentMethod, address};
 use chrono::{DateTime, Utc};
 use contracts::{person::Person, rest::orders::SaveCustomer};
 
-/// The most means of payment of one customer.
-const MOST_MEANS: usize = 20;
+/// The most payment methods of one customer.
+const MOST_PAYMENT_METHODS: usize = 20;
 
 /// A customer's data as they shall be.
 #[derive(Debug, Clone)]
-pub struct Wish {
+pub struct CustomerData {
     /// The personal data.
     pub person: Person,
-    /// The means of payment; nothing when they stay.
-    pub means: Option<Vec<WantedPaymentMethod>>,
+    /// The payment methods; nothing when they stay.
+    pub payment_methods: Option<Vec<WantedPaymentMethod>>,
 }
 
-impl Wish {
+impl CustomerData {
     /// Reads a request.
     ///
     /// # Errors
     /// Tells every field that is not acceptable.
-    pub fn parse(request: &SaveCustomer, now: DateTime<Utc>) -> Result<Self, Refusals> {
-        let mut fields = Refusals::default();
+    pub fn parse(request: &SaveCustomer, now: DateTime<Utc>) -> Result<Self, FieldErrors> {
+        let mut fields = FieldErrors::default();
         let email = fields.take("email", Email::parse(&request.email));
         let document = fields.take("document", Document::parse(&request.document));
         let full_name = fields.take("full_name", FullName::parse(&request.full_name));
@@ -35,7 +35,7 @@ impl Wish {
             Some(billing) => address::read(&mut fields, "billing_address", billing),
             None => shipping.clone(),
         };
-        let means = read_means(&mut fields, request, now);
+        let payment_methods = read_payment_methods(&mut fields, request, now);
         let person = (|| {
             Some(Person {
                 email: email?.as_str().to_owned(),
@@ -47,25 +47,29 @@ impl Wish {
             })
         })();
         match person {
-            Some(person) if fields.is_empty() => Ok(Self { person, means }),
+            Some(person) if fields.is_empty() => Ok(Self { person, payment_methods }),
             _ => Err(fields),
         }
     }
 }
 
-fn read_means(fields: &mut Refusals, request: &SaveCustomer, now: DateTime<Utc>) -> Option<Vec<WantedPaymentMethod>> {
-    let wished = request.payment_methods.as_ref()?;
-    if wished.len() > MOST_MEANS {
-        fields.refuse("payment_methods", format!("must be {MOST_MEANS} at most"));
+fn read_payment_methods(
+    fields: &mut FieldErrors,
+    request: &SaveCustomer,
+    now: DateTime<Utc>,
+) -> Option<Vec<WantedPaymentMethod>> {
+    let wanted = request.payment_methods.as_ref()?;
+    if wanted.len() > MOST_PAYMENT_METHODS {
+        fields.refuse("payment_methods", format!("must be {MOST_PAYMENT_METHODS} at most"));
         return None;
     }
     let mut read = Vec::new();
-    for (index, wish) in wished.iter().enumerate() {
+    for (index, method) in wanted.iter().enumerate() {
         let name = format!("payment_methods[{index}]");
-        if wish.id.is_some() && wished[..index].iter().any(|other| other.id == wish.id) {
+        if method.id.is_some() && wanted[..index].iter().any(|other| other.id == method.id) {
             fields.refuse(format!("{name}.id"), "is there twice");
         }
-        read.extend(WantedPaymentMethod::read(fields, &name, wish, now));
+        read.extend(WantedPaymentMethod::read(fields, &name, method, now));
     }
     Some(read)
 }

@@ -2,9 +2,9 @@
 
 /// Fields that are not acceptable, each with the reason for a person.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Refusals(Vec<(String, String)>);
+pub struct FieldErrors(Vec<(String, String)>);
 
-impl Refusals {
+impl FieldErrors {
     /// Takes the value out of `parsed`, or notes what is wrong with `field`.
     pub fn take<T, E: ToString>(&mut self, field: impl Into<String>, parsed: Result<T, E>) -> Option<T> {
         parsed.map_err(|error| self.refuse(field, error.to_string())).ok()
@@ -34,7 +34,7 @@ impl Refusals {
     }
 }
 
-impl IntoIterator for Refusals {
+impl IntoIterator for FieldErrors {
     type Item = (String, String);
     type IntoIter = std::vec::IntoIter<(String, String)>;
 

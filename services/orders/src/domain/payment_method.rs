@@ -1,6 +1,6 @@
-//! PaymentMethod of payment: what stands for them at the payment provider, never their numbers.
+//! Payment methods: what stands for them at the payment provider, never their numbers.
 
-use super::Refusals;
+use super::FieldErrors;
 use chrono::{DateTime, Datelike, Utc};
 use contracts::{
     command::checkout::PaymentMethodKind,
@@ -12,7 +12,7 @@ use uuid::Uuid;
 /// How long a token may be, in bytes.
 const LONGEST_TOKEN: usize = 255;
 
-/// A means of payment, as it is sealed.
+/// A payment method, as it is sealed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaymentMethod {
     /// The provider's token.
@@ -40,7 +40,7 @@ impl std::fmt::Debug for PaymentMethod {
     }
 }
 
-/// A means of payment that a customer wants to have.
+/// A payment method that a customer wants to have.
 #[derive(Debug, Clone)]
 pub struct WantedPaymentMethod {
     /// One of those that there are.
@@ -55,31 +55,31 @@ pub struct WantedPaymentMethod {
 impl WantedPaymentMethod {
     /// Reads the one in the field `name`.
     pub(super) fn read(
-        fields: &mut Refusals,
+        fields: &mut FieldErrors,
         name: &str,
-        wish: &SavePaymentMethod,
+        wanted: &SavePaymentMethod,
         now: DateTime<Utc>,
     ) -> Option<Self> {
-        let mut of = Refusals::default();
-        let provider_token = match &wish.provider_token {
+        let mut of = FieldErrors::default();
+        let provider_token = match &wanted.provider_token {
             Some(token) => of.take("provider_token", token_of(token)).map(Some),
-            None if wish.id.is_some() => Some(None),
+            None if wanted.id.is_some() => Some(None),
             None => of.take("provider_token", Err("must be given, or the id of one that is kept")),
         };
-        let is_card = wish.kind != PaymentMethodKind::Pix;
-        let last_four = of.take("last_four", read_last_four(wish.last_four.as_deref(), is_card));
-        let expiry = of.take("expiry", read_expiry(wish.expiry.as_deref(), is_card, now));
+        let is_card = wanted.kind != PaymentMethodKind::Pix;
+        let last_four = of.take("last_four", read_last_four(wanted.last_four.as_deref(), is_card));
+        let expiry = of.take("expiry", read_expiry(wanted.expiry.as_deref(), is_card, now));
         for (field, why) in of {
             fields.refuse(format!("{name}.{field}"), why);
         }
-        let kind = wish.kind;
-        Some(Self { id: wish.id, provider_token: provider_token?, kind, last_four: last_four?, expiry: expiry? })
+        let kind = wanted.kind;
+        Some(Self { id: wanted.id, provider_token: provider_token?, kind, last_four: last_four?, expiry: expiry? })
     }
 
     /// What it is to be, where `kept` is what it was.
     #[must_use]
     pub fn into_payment_method(self, kept: Option<&PaymentMethod>) -> Option<PaymentMethod> {
-        let provider_token = self.provider_token.or_else(|| kept.map(|means| means.provider_token.clone()))?;
+        let provider_token = self.provider_token.or_else(|| kept.map(|method| method.provider_token.clone()))?;
         Some(PaymentMethod { provider_token, kind: self.kind, last_four: self.last_four, expiry: self.expiry })
     }
 }
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
-    fn wish(kind: PaymentMethodKind) -> SavePaymentMethod {
+    fn wanted(kind: PaymentMethodKind) -> SavePaymentMethod {
         let card = kind != PaymentMethodKind::Pix;
         SavePaymentMethod {
             id: None,
@@ -142,10 +142,10 @@ mod tests {
         }
     }
 
-    fn refused(wish: &SavePaymentMethod) -> Vec<String> {
-        let mut fields = Refusals::default();
+    fn refused(wanted: &SavePaymentMethod) -> Vec<String> {
+        let mut fields = FieldErrors::default();
         let now = "2026-11-21T00:00:00Z".parse().unwrap();
-        let read = WantedPaymentMethod::read(&mut fields, "m", wish, now);
+        let read = WantedPaymentMethod::read(&mut fields, "m", wanted, now);
         let refused: Vec<_> = fields.into_iter().map(|(field, _)| field).collect();
         assert_eq!(read.is_none(), !refused.is_empty());
         refused
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn every_kind_is_read() {
         for kind in PaymentMethodKind::ALL {
-            assert!(refused(&wish(kind)).is_empty());
+            assert!(refused(&wanted(kind)).is_empty());
         }
     }
 
@@ -165,8 +165,8 @@ mod tests {
     #[case::over("2026-10")]
     #[case::far("2099-01")]
     fn expiries_that_cannot_be_are_refused(#[case] expiry: &str) {
-        let wish = SavePaymentMethod { expiry: Some(expiry.to_owned()), ..wish(PaymentMethodKind::CreditCard) };
-        assert_eq!(refused(&wish), ["m.expiry"]);
+        let wanted = SavePaymentMethod { expiry: Some(expiry.to_owned()), ..wanted(PaymentMethodKind::CreditCard) };
+        assert_eq!(refused(&wanted), ["m.expiry"]);
     }
 
     #[test]
@@ -175,17 +175,17 @@ mod tests {
             provider_token: None,
             last_four: Some("12a4".to_owned()),
             expiry: None,
-            ..wish(PaymentMethodKind::DebitCard)
+            ..wanted(PaymentMethodKind::DebitCard)
         };
         assert_eq!(refused(&card), ["m.provider_token", "m.last_four", "m.expiry"]);
-        let pix = SavePaymentMethod { kind: PaymentMethodKind::Pix, ..wish(PaymentMethodKind::CreditCard) };
+        let pix = SavePaymentMethod { kind: PaymentMethodKind::Pix, ..wanted(PaymentMethodKind::CreditCard) };
         assert_eq!(refused(&pix), ["m.last_four", "m.expiry"]);
     }
 
     #[test]
     fn one_that_is_kept_needs_no_token_and_keeps_its_own() {
-        let mut fields = Refusals::default();
-        let kept = SavePaymentMethod { id: Some(Uuid::nil()), provider_token: None, ..wish(PaymentMethodKind::Pix) };
+        let mut fields = FieldErrors::default();
+        let kept = SavePaymentMethod { id: Some(Uuid::nil()), provider_token: None, ..wanted(PaymentMethodKind::Pix) };
         let read = WantedPaymentMethod::read(&mut fields, "m", &kept, Utc::now()).unwrap();
         assert!(read.clone().into_payment_method(None).is_none());
         let was = PaymentMethod {

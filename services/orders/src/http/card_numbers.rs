@@ -17,9 +17,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 /// A JSON body without a card number anywhere: in no text, number or name, known to us or not.
-pub(super) struct Screened<T>(pub(super) T);
+pub(super) struct NoCardNumbers<T>(pub(super) T);
 
-impl<S, T> FromRequest<S> for Screened<T>
+impl<S, T> FromRequest<S> for NoCardNumbers<T>
 where
     T: DeserializeOwned,
     S: Send + Sync,

@@ -1,7 +1,7 @@
 //! `/v1/customer` and `/v1/customers`.
 
-use super::{Gone, Services, Unknown, Unread, Usual, bounded, screen::Screened};
-use crate::{app::Customers, domain::Wish, error::Error};
+use super::{Gone, Services, Unknown, Unread, Usual, bounded, card_numbers::NoCardNumbers};
+use crate::{app::Customers, domain::CustomerData, error::Error};
 use axum::{extract::State, http::StatusCode};
 use chassis::{
     http::{Failure, Json, Path},
@@ -23,10 +23,10 @@ use uuid::Uuid;
 pub(super) async fn save(
     State(customers): State<Customers>,
     caller: Caller,
-    Screened(body): Screened<SaveCustomer>,
+    NoCardNumbers(body): NoCardNumbers<SaveCustomer>,
 ) -> Result<(StatusCode, Json<Customer>), Failure> {
-    let wish = Wish::parse(&body, Utc::now()).map_err(Error::Refused)?;
-    let (customer, is_new) = customers.save_customer(caller.user_id, wish).await?;
+    let wanted = CustomerData::parse(&body, Utc::now()).map_err(Error::Refused)?;
+    let (customer, is_new) = customers.save_customer(caller.user_id, wanted).await?;
     Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, Json(customer)))
 }
 
@@ -61,7 +61,7 @@ pub(super) async fn read(
 pub(super) async fn batch(
     State(customers): State<Customers>,
     caller: Caller,
-    Screened(body): Screened<Ids>,
+    NoCardNumbers(body): NoCardNumbers<Ids>,
 ) -> Result<Json<rest::Customers>, Failure> {
     let customers = customers.customers(&caller, &bounded("ids", body.ids)?).await?;
     Ok(Json(rest::Customers { customers }))

@@ -1,10 +1,10 @@
 //! The routes: REST as `contracts::rest::orders` says, described in OpenAPI. Every one needs a token.
 
+mod card_numbers;
 mod changes;
 mod customers;
 mod orders;
 mod sales;
-mod screen;
 
 use crate::app::{Customers, Orders, PlaceOrders};
 use axum::{

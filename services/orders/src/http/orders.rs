@@ -2,7 +2,7 @@
 
 use super::{
     Elsewhere, Gone, Operators, Unknown, Unread, Usual, bounded,
-    screen::{self, Screened},
+    card_numbers::{self, NoCardNumbers},
 };
 use crate::app::{Orders, PlaceOrders};
 use axum::{
@@ -38,9 +38,9 @@ pub(super) async fn place(
     State(places): State<PlaceOrders>,
     caller: Caller,
     headers: HeaderMap,
-    Screened(body): Screened<PlaceOrder>,
+    NoCardNumbers(body): NoCardNumbers<PlaceOrder>,
 ) -> Result<Response, Failure> {
-    let order = places.place(caller.user_id, screen::key(&headers), body).await?;
+    let order = places.place(caller.user_id, card_numbers::key(&headers), body).await?;
     let location = HeaderValue::from_str(&format!("/v1/orders/{}", order.id)).map_err(Failure::internal)?;
     Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(order)).into_response())
 }
@@ -70,7 +70,7 @@ pub(super) async fn list(
 pub(super) async fn batch(
     State(orders): State<Orders>,
     caller: Caller,
-    Screened(body): Screened<Ids>,
+    NoCardNumbers(body): NoCardNumbers<Ids>,
 ) -> Result<Json<rest::Orders>, Failure> {
     Ok(Json(rest::Orders { orders: orders.orders(&caller, &bounded("ids", body.ids)?).await? }))
 }
@@ -86,7 +86,7 @@ pub(super) async fn batch(
 pub(super) async fn histories(
     State(orders): State<Orders>,
     caller: Caller,
-    Screened(body): Screened<Ids>,
+    NoCardNumbers(body): NoCardNumbers<Ids>,
 ) -> Result<Json<OrderHistories>, Failure> {
     Ok(Json(OrderHistories { histories: orders.histories(&caller, &bounded("ids", body.ids)?).await? }))
 }
@@ -138,7 +138,7 @@ pub(super) async fn cancel(
     State(orders): State<Orders>,
     caller: Caller,
     Path(id): Path<Uuid>,
-    Screened(body): Screened<CancelOrder>,
+    NoCardNumbers(body): NoCardNumbers<CancelOrder>,
 ) -> Result<(StatusCode, Json<Order>), Failure> {
     Ok((StatusCode::ACCEPTED, Json(orders.cancel(&caller, id, body.reason).await?)))
 }

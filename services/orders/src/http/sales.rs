@@ -1,6 +1,6 @@
 //! `/v1/links/sales`.
 
-use super::{Unread, Usual, bounded, screen::Screened};
+use super::{Unread, Usual, bounded, card_numbers::NoCardNumbers};
 use crate::app::Orders;
 use axum::extract::State;
 use chassis::{
@@ -17,7 +17,7 @@ use contracts::rest::orders::{LinksSales, SalesOf};
 pub(super) async fn batch(
     State(orders): State<Orders>,
     caller: Caller,
-    Screened(body): Screened<SalesOf>,
+    NoCardNumbers(body): NoCardNumbers<SalesOf>,
 ) -> Result<Json<LinksSales>, Failure> {
     Ok(Json(LinksSales { links: orders.sales(caller.user_id, &bounded("codes", body.codes)?).await? }))
 }

@@ -3,7 +3,7 @@
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-/// A means of payment, sealed.
+/// A payment method, sealed.
 #[derive(FromRow)]
 pub struct Row {
     /// Its id.

@@ -50,7 +50,7 @@ async fn a_user_becomes_a_customer_and_changes_what_is_told() {
         world.ask("PUT", "/v1/customer", &buyer.token, Some(changed.clone())).await.json(StatusCode::OK);
     assert_eq!((now.version, now.phone, &*now.full_name), (2, None, "Ana M. Souza"));
     assert_eq!(now.payment_methods.iter().map(|means| means.id).collect::<Vec<_>>(), [buyer.card]);
-    // What is not said of means of payment leaves them.
+    // What is not said of payment methods leaves them.
     changed.as_object_mut().unwrap().remove("payment_methods");
     let same: Customer = world.ask("PUT", "/v1/customer", &buyer.token, Some(changed)).await.json(StatusCode::OK);
     assert_eq!(same.version, 2);

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
-/// What nobody may read of Ana any more: data, and her means of payment.
+/// What nobody may read of Ana any more: data, and her payment methods.
 /// Without white space and quotes.
 const PERSONAL: &[&str] = &[
     "exemplo",

@@ -70,7 +70,7 @@ pub struct Placed {
     pub items: Vec<OrderItem>,
     /// The price of everything.
     pub total: Money,
-    /// The means of payment.
+    /// The payment method.
     pub payment_method_id: Uuid,
     /// The link that brought the buyer.
     pub shortener_short_code: Option<String>,

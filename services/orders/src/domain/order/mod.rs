@@ -35,7 +35,7 @@ pub struct Order {
     pub total: Money,
     /// The link that brought the buyer.
     pub shortener_short_code: Option<String>,
-    /// The means of payment.
+    /// The payment method.
     pub payment_method_id: Uuid,
     /// The payment, once confirmed.
     pub payments_payment_id: Option<Uuid>,
