@@ -62,10 +62,10 @@ impl From<Error> for Failure {
             Error::UnknownProduct => Self::new(Code::NotFound, "There is no such product."),
             Error::UnknownReservation => Self::new(Code::NotFound, "There is no such reservation."),
             Error::NotShort(status) => {
-                Self::new(Code::Conflict, format!("The reservation is {}, not short.", status.as_str()))
+                Self::new(Code::Conflict, format!("The reservation is {}: only a short one needs this.", status.as_str()))
             }
-            Error::StillShort => Self::new(Code::Conflict, "Too few pieces are there: restock, or cancel the order."),
-            Error::SkuTaken => Self::new(Code::SkuTaken, "Another product has this SKU."),
+            Error::StillShort => Self::new(Code::Conflict, "There are too few pieces: restock, or cancel the order."),
+            Error::SkuTaken => Self::new(Code::SkuTaken, "Another product has this SKU. Choose another one."),
             Error::Field { field, message } => Self::field(field, message),
             Error::Cursor(refused) => refused.into(),
             Error::Stock(cause @ (StockError::NotEnough { .. } | StockError::TooMany)) => {
@@ -73,7 +73,7 @@ impl From<Error> for Failure {
             }
             Error::Stock(cause) => postgres::failure(cause),
             Error::IdempotencyMismatch => {
-                Self::new(Code::IdempotencyMismatch, "This Idempotency-Key came before, with another request.")
+                Self::new(Code::IdempotencyMismatch, "This Idempotency-Key was used with another request. Use a new key.")
             }
             Error::Store(cause) => postgres::failure(cause),
             Error::Malformed(cause) => Self::internal(anyhow::anyhow!(cause)),

@@ -46,16 +46,16 @@ impl From<Error> for Failure {
                 Self::new(Code::Conflict, "Only a captured payment that is not being undone can be refunded.")
             }
             Error::TooMuch { left } => {
-                Self::new(Code::Conflict, format!("Of this payment {left} are left, refunds under way counted."))
+                Self::new(Code::Conflict, format!("At most {left} can be refunded: the rest was refunded, or is being refunded."))
             }
-            Error::OtherCurrency => Self::field("amount.currency", "must be the payment's"),
+            Error::OtherCurrency => Self::field("amount.currency", "must be the currency of the payment"),
             Error::IdempotencyMismatch => {
-                Self::new(Code::IdempotencyMismatch, "This Idempotency-Key came before, with another request.")
+                Self::new(Code::IdempotencyMismatch, "This Idempotency-Key was used with another request. Use a new key.")
             }
-            Error::BadSignature => Self::new(Code::Unauthenticated, "The signature is not the provider's."),
-            Error::TooOld => Self::field("Provider-Signature", "is too old, or of the future"),
+            Error::BadSignature => Self::new(Code::Unauthenticated, "The signature does not match. Sign the body with the shared secret."),
+            Error::TooOld => Self::field("Provider-Signature", "must be of the last minutes: sign again"),
             Error::Unreadable(cause) => {
-                Self::new(Code::MalformedRequest, "This is not an event of the provider.").caused_by(cause)
+                Self::new(Code::MalformedRequest, "The body is not an event of the provider.").caused_by(cause)
             }
             Error::Store(cause) => postgres::failure(cause),
         }

@@ -151,7 +151,7 @@ fn decided_before(earlier: Reservation) -> Result<Decision, Error> {
     let (outcome, metric) = match (earlier.status, earlier.refusal) {
         (Status::Refused, Some((code, message))) => (Outcome::Refused { code, message }, "repeated"),
         (Status::Tombstone | Status::Released, _) => {
-            let message = "The step was undone.".to_owned();
+            let message = "The reservation was cancelled before it came.".to_owned();
             (Outcome::Refused { code: "undone".to_owned(), message }, "undone")
         }
         _ => (reserved(earlier.id)?, "repeated"),

@@ -114,7 +114,7 @@ impl Shelf {
         let unknown: Vec<_> = items.products().into_iter().filter(|product| !is_for_sale(*product)).collect();
         if !unknown.is_empty() {
             let ids: Vec<_> = unknown.iter().map(Uuid::to_string).collect();
-            let message = format!("These products are not for sale: {}.", ids.join(", "));
+            let message = format!("Not for sale: {}. Order without them.", ids.join(", "));
             return Err(Refusal { code: "unknown_product", message });
         }
         let lacks = self.lacks(items);
@@ -192,7 +192,7 @@ impl Shelf {
             let what = What::Unavailable { wanted, available };
             self.changes.push(Change { product_id, version: product.version, what });
         }
-        Refusal { code: "out_of_stock", message: format!("Not enough is there of: {}.", told.join(", ")) }
+        Refusal { code: "out_of_stock", message: format!("Not enough in stock: {}. Order fewer.", told.join(", ")) }
     }
 }
 

@@ -23,22 +23,22 @@ pub struct Stock {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StockError {
     /// Fewer pieces are free.
-    #[error("only {available} are free")]
+    #[error("only {available} pieces are free")]
     NotEnough {
         /// How many are.
         available: i64,
     },
     /// Fewer pieces are reserved than would be released.
-    #[error("only {reserved} are reserved")]
+    #[error("only {reserved} pieces are reserved")]
     NotReserved {
         /// How many are.
         reserved: i64,
     },
     /// There would be more than can be counted.
-    #[error("there would be more than {MOST}")]
+    #[error("there can be at most {MOST} pieces")]
     TooMany,
     /// The product is not among those that were locked.
-    #[error("the product is not at hand")]
+    #[error("the product is not locked")]
     Unknown,
 }
 

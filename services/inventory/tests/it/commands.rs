@@ -33,7 +33,7 @@ async fn what_is_not_there_is_refused_by_name_and_told() {
     let (shirt, cap) = (world.stocked("SHIRT", 5).await.id, world.stocked("CAP", 2).await.id);
     let saga = Uuid::now_v7();
     let outcome = orders.reserve(saga, 1, &[(shirt, 1), (cap, 3)]).await;
-    let told = "Not enough is there of: Camiseta CAP (3 wanted, 2 available).";
+    let told = "Not enough in stock: Camiseta CAP (3 wanted, 2 available). Order fewer.";
     assert_eq!(refused(&outcome), ("out_of_stock", told));
     assert_eq!((world.stock(shirt).await, world.stock(cap).await), ((5, 0), (2, 0)));
     assert_eq!(orders.log(cap, 3).await[2], ("inventory.stock.unavailable".to_owned(), 3));

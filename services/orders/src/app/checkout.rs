@@ -193,7 +193,10 @@ fn ending(order: &domain::Order, cause: Option<&Cause>) -> anyhow::Result<Event>
         _ if code == Cause::CANCELLED || order.status == OrderStatus::Confirmed => {
             order.cancel(CancelledBy::Operator, None)?
         }
-        "declined" => order.reject("payment_declined".to_owned(), message.to_owned())?,
+        "declined" => {
+            let detail = format!("The payment was declined ({message}). Order again with another payment method.");
+            order.reject("payment_declined".to_owned(), detail)?
+        }
         other => order.reject(other.to_owned(), message.to_owned())?,
     };
     Ok(event)

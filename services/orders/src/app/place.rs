@@ -204,7 +204,7 @@ impl PlaceOrders {
         let payer = fields.take("payment_method_id", self.payer(order.payment_method_id, context)?);
         let cart = fields.hold(Cart::read(&order.items, products, order.expected_total));
         if order.link_code.is_some() && !context.is_link_known {
-            fields.refuse("link_code", "is no link's");
+            fields.refuse("link_code", "unknown link code");
         }
         match (payer, cart) {
             (Some((customer, payment_method)), Some(cart)) if fields.is_empty() => Ok((customer, payment_method, cart)),
@@ -219,17 +219,17 @@ impl PlaceOrders {
         context: &PlacementContext,
     ) -> Result<Result<(Uuid, PaymentMethod), &'static str>, Error> {
         let Some(buyer) = &context.buyer else {
-            return Ok(Err("is none of yours: save your data first"));
+            return Ok(Err("unknown payment method: save your customer data with one first"));
         };
         let (false, Some((key_id, wrapped))) = (buyer.is_erased, &buyer.key) else {
             return Err(Error::Erased);
         };
-        let Some(sealed) = &buyer.payment_method else { return Ok(Err("is none of yours")) };
+        let Some(sealed) = &buyer.payment_method else { return Ok(Err("unknown payment method")) };
         let found: PaymentMethod =
             self.keyring.unwrap(buyer.id, *key_id, wrapped)?.open_item(payment_method, sealed)?;
         let this_month = Utc::now().format("%Y-%m").to_string();
         if found.expiry.as_ref().is_some_and(|expiry| *expiry < this_month) {
-            return Ok(Err("is over"));
+            return Ok(Err("has expired: choose another payment method"));
         }
         Ok(Ok((buyer.id, found)))
     }

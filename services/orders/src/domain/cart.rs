@@ -56,20 +56,20 @@ impl Cart {
                     total = Some(sum);
                 }
                 Err(MoneyError::MixedCurrencies) => {
-                    fields.refuse(name, format!("is priced in {}, unlike those before", product.price.currency));
+                    fields.refuse(name, format!("is priced in {}: order it apart from the items before", product.price.currency));
                 }
-                Err(MoneyError::Overflow) => fields.refuse("items", "amount to more than can be charged"),
+                Err(MoneyError::Overflow) => fields.refuse("items", "must cost less: the total cannot be charged"),
             }
         }
         match total {
             // A gift may go along with what is paid: alone there would be nothing to charge.
             Some(total) if fields.is_empty() && total.minor == 0 => {
-                fields.refuse("items", "cost nothing: an order needs something to pay");
+                fields.refuse("items", "must cost something: add an item that is not free");
                 Err(fields)
             }
             Some(total) if fields.is_empty() => match expected {
                 Some(expected) if expected != total => {
-                    fields.refuse("expected_total", format!("is not the total any more: that is {total}"));
+                    fields.refuse("expected_total", format!("has changed: the total is {total} now"));
                     Err(fields)
                 }
                 _ => Ok(Self { items, total }),
@@ -93,10 +93,10 @@ fn product_of<'a>(
     products: &'a [Product],
 ) -> Result<&'a Product, &'static str> {
     if before.iter().any(|other| other.product_id == item.product_id) {
-        return Err("is there twice");
+        return Err("must not be repeated: raise the quantity");
     }
     let known = products.iter().find(|product| product.id == item.product_id && product.active);
-    known.ok_or("is no product that can be ordered")
+    known.ok_or("unknown product, or not for sale")
 }
 
 fn add(before: Option<Money>, product: &Product, quantity: u32) -> Result<(OrderItem, Money), MoneyError> {

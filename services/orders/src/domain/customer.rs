@@ -67,7 +67,7 @@ fn read_payment_methods(
     for (index, method) in wanted.iter().enumerate() {
         let name = format!("payment_methods[{index}]");
         if method.id.is_some() && wanted[..index].iter().any(|other| other.id == method.id) {
-            fields.refuse(format!("{name}.id"), "is there twice");
+            fields.refuse(format!("{name}.id"), "must not be repeated");
         }
         read.extend(WantedPaymentMethod::read(fields, &name, method, now));
     }

@@ -29,7 +29,7 @@ impl Document {
         let first = body.first();
         let is_monotonous = bare.bytes().all(|byte| Some(&byte) == first);
         if is_monotonous || check != check_digits(body) {
-            return Err("has wrong check digits");
+            return Err("must have the right check digits");
         }
         Ok(Self(bare))
     }

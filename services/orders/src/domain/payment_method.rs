@@ -64,7 +64,7 @@ impl WantedPaymentMethod {
         let provider_token = match &wanted.provider_token {
             Some(token) => of.take("provider_token", token_of(token)).map(Some),
             None if wanted.id.is_some() => Some(None),
-            None => of.take("provider_token", Err("must be given, or the id of one that is kept")),
+            None => of.take("provider_token", Err("is required, or the id of a saved payment method")),
         };
         let is_card = wanted.kind != PaymentMethodKind::Pix;
         let last_four = of.take("last_four", read_last_four(wanted.last_four.as_deref(), is_card));
@@ -121,9 +121,9 @@ fn read_expiry(text: Option<&str>, is_card: bool, now: DateTime<Utc>) -> Result<
         return Err(malformed);
     }
     if (year, month) < (now.year(), now.month()) {
-        return Err("is over");
+        return Err("has expired");
     }
-    if year > now.year() + 30 { Err("is too far away") } else { Ok(Some(text.to_owned())) }
+    if year > now.year() + 30 { Err("must be at most 30 years ahead") } else { Ok(Some(text.to_owned())) }
 }
 
 #[cfg(test)]

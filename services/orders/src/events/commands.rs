@@ -63,7 +63,7 @@ fn erased(erased: Erased) -> Outcome {
         Erased::Done => Outcome::Done { answer: Value::Null },
         Erased::OpenOrders => Outcome::Refused {
             code: "open_orders".to_owned(),
-            message: "An order of the customer is under way.".to_owned(),
+            message: "The customer has an open order: wait until it is delivered, or cancel it.".to_owned(),
         },
     }
 }

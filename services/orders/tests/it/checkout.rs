@@ -72,7 +72,8 @@ async fn a_declined_payment_frees_the_stock_and_rejects_the_order() {
     let buyer = world.buyer().await;
     let order = world.buy(&buyer).await;
     let order = world.becomes(&buyer, order.id, OrderStatus::Rejected).await;
-    assert_eq!(order.rejection.unwrap().reason, "payment_declined");
+    let detail = "The payment was declined (Not today.). Order again with another payment method.".to_owned();
+    assert_eq!(order.rejection, Some(Rejection { reason: "payment_declined".to_owned(), detail }));
     assert_eq!(world.played.kinds(order.id), [RESERVE, CHARGE, RELEASE]);
     // Another order is another checkout.
     world.played.act("charge_payment", Act::Done);

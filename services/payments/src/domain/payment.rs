@@ -185,7 +185,7 @@ impl KnownStep {
 }
 
 fn undone() -> Outcome {
-    Outcome::Refused { code: "undone".to_owned(), message: "The step was undone before.".to_owned() }
+    Outcome::Refused { code: "undone".to_owned(), message: "The charge was cancelled before it came.".to_owned() }
 }
 
 #[cfg(test)]
@@ -241,7 +241,7 @@ mod tests {
         let answer = serde_json::json!({ "payment_id": Uuid::nil() });
         assert_eq!(told(Status::Captured), Some(Outcome::Done { answer }));
         assert_eq!(told(Status::Declined), refused("declined", "no"));
-        let undone = refused("undone", "The step was undone before.");
+        let undone = refused("undone", "The charge was cancelled before it came.");
         assert_eq!((told(Status::Undone), KnownStep::Tombstone.outcome()), (undone.clone(), undone));
         let known = KnownStep::Payment(Box::new(payment(100, 0)));
         assert_eq!(known.outcome(), payment(100, 0).outcome());

@@ -128,7 +128,7 @@ async fn a_compensation_that_came_first_is_remembered_although_it_died() {
     scene.dies("payments.undo.after_tombstone", async |_| scene.wire.command(&back).await).await;
     let _stack = scene.start("").await;
     is_done(&scene.wire.reply(&back.step).await);
-    is_refused(&scene.wire.ask(&command).await, "undone", "The step was undone before.");
+    is_refused(&scene.wire.ask(&command).await, "undone", "The charge was cancelled before it came.");
     assert!(scene.provider.ledger().await.charges.is_empty());
 }
 

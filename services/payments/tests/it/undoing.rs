@@ -38,7 +38,7 @@ async fn undone_before_it_came_a_charge_is_refused() {
     let command = charge("tok_visa_ok", 900);
     let back = undo(&command);
     is_done(&world.wire.ask(&back).await);
-    is_refused(&world.charged(&command).await, "undone", "The step was undone before.");
+    is_refused(&world.charged(&command).await, "undone", "The charge was cancelled before it came.");
     assert!(world.provider.ledger().await.charges.is_empty());
     let path = format!("/v1/orders/{}/payment", command.orders_order_id);
     world.ask("GET", &path, &world.operator(), None).await.problem(Code::NotFound);
@@ -66,7 +66,7 @@ async fn undone_while_the_provider_was_never_reached_it_is_never_charged() {
     is_done(&world.wire.ask(&back).await);
     assert_eq!(world.payment(&command).await.status, PaymentStatus::Undone);
     world.provider.come_back(None).await;
-    is_refused(&world.charged(&attempt(&command, 2)).await, "undone", "The step was undone before.");
+    is_refused(&world.charged(&attempt(&command, 2)).await, "undone", "The charge was cancelled before it came.");
     assert!(world.provider.ledger().await.charges.is_empty());
 }
 
