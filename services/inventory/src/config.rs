@@ -12,7 +12,6 @@ use std::time::Duration;
 pub struct Config {
     /// The database. Its connections are for requests; commands and events have some of their own.
     pub postgres: Postgres,
-    /// The broker.
     pub amqp: Amqp,
     /// How long pieces are held for orders.
     #[serde(default)]

@@ -25,7 +25,6 @@ pub enum Error {
     /// A field is not acceptable.
     #[error("{field} {message}")]
     Field {
-        /// The field's name.
         field: &'static str,
         /// What is wrong with it, for a person.
         message: String,
@@ -42,7 +41,6 @@ pub enum Error {
     /// A command that no sender of ours makes.
     #[error("the command is malformed: {0}")]
     Malformed(&'static str),
-    /// The database failed.
     #[error("the database failed")]
     Store(#[from] sqlx::Error),
     /// Something that must not happen.

@@ -31,7 +31,6 @@ use std::time::Duration;
 /// Connections of background tasks: one for each message in hand, and some for the relay and the sweep.
 const WORKERS: u32 = commands::PARTITIONS as u32 + orders::PARTITIONS as u32 + 4;
 
-/// The service.
 pub struct Service;
 
 impl chassis::Service for Service {

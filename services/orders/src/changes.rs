@@ -29,7 +29,6 @@ pub struct Changes {
 pub struct Watch(watch::Receiver<u64>);
 
 impl Changes {
-    /// Watches an order.
     #[must_use]
     pub fn watch(&self, order: Uuid) -> Watch {
         let receiver = self.watched.lock().entry(order).or_default().subscribe();

@@ -10,9 +10,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Deserialize, Validate)]
 #[garde(allow_unvalidated)]
 pub struct Config {
-    /// The database.
     pub postgres: Postgres,
-    /// The broker.
     pub amqp: Amqp,
     /// How customers' data are kept.
     #[garde(dive)]

@@ -11,7 +11,6 @@ use std::time::Duration;
 /// Why a use case failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Fields are not acceptable.
     #[error("some fields are not acceptable")]
     Refused(FieldErrors),
     /// The cursor is not one of ours.
@@ -20,7 +19,6 @@ pub enum Error {
     /// There is no such thing, or it is another's.
     #[error("there is no such thing")]
     NotFound,
-    /// The customer was erased.
     #[error("the customer was erased")]
     Erased,
     /// The order stands where this cannot be.
@@ -35,7 +33,6 @@ pub enum Error {
     /// A request with the same key is under way.
     #[error("a request with this key is under way")]
     IdempotencyInProgress,
-    /// The database failed.
     #[error("the database failed")]
     Store(#[from] sqlx::Error),
     /// Something that must not happen.

@@ -27,7 +27,6 @@ use postgres::AppPostgres as _;
 use saga::AppSagas as _;
 use std::{sync::Arc, time::Duration};
 
-/// The service.
 pub struct Service;
 
 impl chassis::Service for Service {

@@ -10,11 +10,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, Deserialize, Validate)]
 #[garde(allow_unvalidated)]
 pub struct Config {
-    /// The database.
     pub postgres: Postgres,
-    /// The broker.
     pub amqp: Amqp,
-    /// The payment provider.
     #[garde(dive)]
     pub provider: Provider,
     /// The workers that call it.
@@ -27,7 +24,6 @@ pub struct Config {
     pub webhooks: Webhooks,
 }
 
-/// The payment provider.
 #[derive(Debug, Clone, Deserialize, Validate)]
 #[garde(allow_unvalidated)]
 pub struct Provider {

@@ -15,7 +15,6 @@ pub enum Error {
     /// More than is left of the payment, refunds under way counted.
     #[error("more than the {left} that are left")]
     TooMuch {
-        /// What is left.
         left: Money,
     },
     /// The amount is of another currency than the payment.
@@ -33,7 +32,6 @@ pub enum Error {
     /// The webhook is signed, and cannot be read.
     #[error("the webhook cannot be read")]
     Unreadable(#[source] serde_json::Error),
-    /// The database failed.
     #[error("the database failed")]
     Store(#[from] sqlx::Error),
 }

@@ -28,7 +28,6 @@ use postgres::AppPostgres as _;
 use provider::Provider;
 use std::time::Duration;
 
-/// The service.
 pub struct PaymentsService;
 
 impl Service for PaymentsService {

@@ -21,11 +21,8 @@ use uuid::Uuid;
 pub struct NewProduct {
     /// The merchant's number for it.
     pub sku: Sku,
-    /// Its name.
     pub name: Name,
-    /// What it is.
     pub description: Option<Description>,
-    /// The price of one.
     pub price: Price,
     /// Whether it can be ordered.
     pub active: bool,
@@ -36,11 +33,9 @@ pub struct NewProduct {
 pub struct ProductChange {
     /// The merchant's number for it.
     pub sku: Option<Sku>,
-    /// Its name.
     pub name: Option<Name>,
     /// What it is, or that there is nothing to say.
     pub description: Option<Option<Description>>,
-    /// The price of one.
     pub price: Option<Price>,
     /// Whether it can be ordered.
     pub active: Option<bool>,

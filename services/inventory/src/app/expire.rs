@@ -21,9 +21,6 @@ impl Inventory {
     ///
     /// Their time counts only while an order's confirmation could have come: those from before `reached`, since when the
     /// broker has been there, have it anew from then.
-    ///
-    /// # Errors
-    /// Fails when the database does.
     pub async fn expire(&self, now: DateTime<Utc>, reached: DateTime<Utc>) -> Result<usize, Error> {
         let earliest = if now - reached < self.reservations.life() { reached } else { DateTime::UNIX_EPOCH };
         let mut all = 0;
@@ -67,9 +64,6 @@ impl Inventory {
     }
 
     /// Expires reservations until `shutdown`, but none while `broker` is away; a background task.
-    ///
-    /// # Errors
-    /// Fails when the database does; to be started again.
     pub async fn keep_expiring(self, broker: Broker, shutdown: CancellationToken) -> anyhow::Result<()> {
         // A restart is no reason to hold pieces for longer.
         let mut reach = broker.reach().trusting();

@@ -74,9 +74,7 @@ impl Inventory {
 
 /// A reservation whose pieces were to leave.
 struct Departure {
-    /// As it was.
     reservation: Reservation,
-    /// Where it stands now.
     status: Status,
     records: Vec<Record>,
 }

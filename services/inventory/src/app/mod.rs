@@ -25,7 +25,6 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Works on a database.
     #[must_use]
     pub fn new(db: Db, reservations: Reservations) -> Self {
         Self { db, reservations }

@@ -5,9 +5,6 @@ use crate::{error::Error, metrics as names, store::idempotency};
 
 impl Inventory {
     /// Forgets answers that nobody may ask for again.
-    ///
-    /// # Errors
-    /// Fails when the database does.
     pub async fn purge(self) -> Result<(), Error> {
         let purged = idempotency::purge(self.db.pool()).await?;
         metrics::counter!(names::KEYS_PURGED).increment(purged);

@@ -26,9 +26,6 @@ impl Inventory {
     }
 
     /// Those of the products that exist and that the caller may see.
-    ///
-    /// # Errors
-    /// Fails when the database does.
     pub async fn products(&self, ids: &[Uuid], by_operator: bool) -> Result<rest::Products, Error> {
         let found = products::by_ids(self.db.pool(), ids, by_operator).await?;
         Ok(rest::Products { items: found.into_iter().map(|product| product.seen(by_operator)).collect() })

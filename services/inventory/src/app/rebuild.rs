@@ -15,9 +15,6 @@ use uuid::Uuid;
 impl Inventory {
     /// Tells where the projection, the snapshots or the open reservations are not what the operations
     /// say, and mends the first two. Stock may change meanwhile.
-    ///
-    /// # Errors
-    /// Fails when the database does.
     pub async fn rebuild(&self, from_snapshots: bool) -> Result<StockRebuilt, Error> {
         let mut found = Vec::new();
         if !from_snapshots {
@@ -60,7 +57,6 @@ impl Inventory {
     }
 }
 
-/// The numbers that differ.
 fn differences(compared: &Compared) -> Vec<StockDifference> {
     let Compared { product_id, on_hand, reserved, operations, version, .. } = *compared;
     let mut found = Vec::new();

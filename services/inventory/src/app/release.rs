@@ -23,9 +23,6 @@ impl Inventory {
     /// done. A step that has not come yet is refused when it does.
     ///
     /// The reservation's status makes the command idempotent, as it does [`reserve`](Self::reserve).
-    ///
-    /// # Errors
-    /// Fails when the database does.
     pub async fn release(&self, command: ReleaseStock) -> Result<(), Error> {
         let at = now();
         let mut tx = self.db.begin().await?;

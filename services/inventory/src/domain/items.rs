@@ -36,7 +36,6 @@ impl Items {
         self.0.iter().map(|(product, quantity)| (*product, *quantity))
     }
 
-    /// The products.
     #[must_use]
     pub fn products(&self) -> Vec<Uuid> {
         self.0.keys().copied().collect()

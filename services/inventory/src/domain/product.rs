@@ -9,7 +9,6 @@ macro_rules! text {
         pub struct $name(String);
 
         impl $name {
-            /// The text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -32,10 +31,6 @@ text! {
 }
 
 impl Sku {
-    /// Reads a SKU.
-    ///
-    /// # Errors
-    /// Tells, for a person, what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let is_good = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         if (1..=64).contains(&text.len()) && text.bytes().all(is_good) {
@@ -47,10 +42,6 @@ impl Sku {
 }
 
 impl Name {
-    /// Reads a name.
-    ///
-    /// # Errors
-    /// Tells, for a person, what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         if text.chars().any(char::is_control) {
             return Err("must not hold control characters");
@@ -65,9 +56,6 @@ impl Name {
 
 impl Description {
     /// Reads a description; an empty one is none.
-    ///
-    /// # Errors
-    /// Tells, for a person, what is wrong with it.
     pub fn parse(text: &str) -> Result<Option<Self>, &'static str> {
         if text.chars().any(|character| character.is_control() && !"\n\r\t".contains(character)) {
             return Err("must not hold control characters but line breaks and tabs");
@@ -89,10 +77,6 @@ impl Price {
     /// The highest price, in minor units.
     const HIGHEST: i64 = 100_000_000_000;
 
-    /// Reads a price.
-    ///
-    /// # Errors
-    /// Tells, for a person, what is wrong with it.
     pub fn parse(money: Money) -> Result<Self, &'static str> {
         match money.minor {
             0..=Self::HIGHEST => Ok(Self(money)),
@@ -101,7 +85,6 @@ impl Price {
         }
     }
 
-    /// The amount.
     #[must_use]
     pub fn money(self) -> Money {
         self.0

@@ -8,10 +8,8 @@ use contracts::rest::inventory::ReservationStatus as Status;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// One product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shelved {
-    /// Its name.
     pub name: String,
     /// Whether it can be ordered.
     pub active: bool,
@@ -26,24 +24,18 @@ pub struct Shelved {
 /// One thing that happened to a product: one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// The product.
     pub product_id: Uuid,
     /// The product's version after it.
     pub version: i64,
-    /// What happened.
     pub what: What,
 }
 
 /// What happened to a product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
-    /// Its stock changed.
     Operation {
-        /// How.
         kind: Kind,
-        /// By how many pieces.
         quantity: u32,
-        /// The stock after it.
         stock: Stock,
         /// Which of the product's operations it is, from 1.
         number: i64,
@@ -52,17 +44,13 @@ pub enum What {
     Unavailable {
         /// How many pieces were wanted.
         wanted: u32,
-        /// How many are free.
         available: i64,
     },
 }
 
-/// Why nothing was reserved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// For a program.
     pub code: &'static str,
-    /// For a person.
     pub message: String,
 }
 

@@ -22,16 +22,13 @@ pub struct Stock {
 /// Why something cannot happen to stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StockError {
-    /// Fewer pieces are free.
     #[error("only {available} pieces are free")]
     NotEnough {
-        /// How many are.
         available: i64,
     },
     /// Fewer pieces are reserved than would be released.
     #[error("only {reserved} pieces are reserved")]
     NotReserved {
-        /// How many are.
         reserved: i64,
     },
     /// There would be more than can be counted.

@@ -22,7 +22,6 @@ pub fn consumer(inventory: Inventory) -> Registration<Orders> {
         .handled_by(Orders { inventory, inbox: Inbox::new(CONSUMER) })
 }
 
-/// Follows the orders.
 pub struct Orders {
     inventory: Inventory,
     inbox: Inbox,

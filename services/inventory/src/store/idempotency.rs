@@ -9,26 +9,19 @@ use uuid::Uuid;
 pub struct Answered {
     /// The request, as it was read.
     pub request: String,
-    /// The answer's body.
     pub answer: String,
 }
 
 /// Whose request it is, what it is for, and its key.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestKey<'a> {
-    /// The user.
     pub user: Uuid,
-    /// The operation's name.
     pub operation: &'static str,
-    /// The key.
     pub key: &'a IdempotencyKey,
 }
 
 /// What was answered before, if the request came before. One that is under way is waited for: the
 /// requests with one key take turns until their transactions end.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn take_turn(connection: &mut PgConnection, place: RequestKey<'_>) -> sqlx::Result<Option<Answered>> {
     let lock = format!("{}/{}/{}", place.user, place.operation, place.key.as_str());
     sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))").bind(lock).execute(&mut *connection).await?;
@@ -41,9 +34,6 @@ pub async fn take_turn(connection: &mut PgConnection, place: RequestKey<'_>) -> 
 }
 
 /// Writes the answer down, in the transaction of what it tells of.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn insert(connection: &mut PgConnection, place: RequestKey<'_>, replay: &Answered) -> sqlx::Result<()> {
     sqlx::query("INSERT INTO idempotency_keys (user_id, operation, key, request, answer) VALUES ($1, $2, $3, $4, $5)")
         .bind(place.user)
@@ -57,9 +47,6 @@ pub async fn insert(connection: &mut PgConnection, place: RequestKey<'_>, replay
 }
 
 /// Drops answers after 72 hours. Says how many there were.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn purge(pool: &PgPool) -> sqlx::Result<u64> {
     let purged = sqlx::query("DELETE FROM idempotency_keys WHERE created_at < now() - interval '72 hours'");
     Ok(purged.execute(pool).await?.rows_affected())

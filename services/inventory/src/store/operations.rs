@@ -10,18 +10,14 @@ use uuid::Uuid;
 /// A change with its cause, to be stored and told.
 #[derive(Debug, Clone)]
 pub struct Record {
-    /// The operation's id.
     pub id: Uuid,
-    /// What happened.
     pub change: Change,
-    /// Why.
     pub cause: Cause,
 }
 
 /// Why something happened to stock.
 #[derive(Debug, Clone)]
 pub struct Cause {
-    /// For a person.
     pub reason: String,
     /// The saga that it was done for, where there is one.
     pub saga: Option<SagaCause>,
@@ -32,9 +28,7 @@ pub struct Cause {
 /// The place in a saga that something happened for.
 #[derive(Debug, Clone)]
 pub struct SagaCause {
-    /// The saga.
     pub saga_id: Uuid,
-    /// Its step.
     pub step: String,
     /// The reservation of that step.
     pub reservation_id: Uuid,
@@ -104,9 +98,6 @@ impl From<Row> for StockOperation {
 }
 
 /// A product's operations before the given version, newest first.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn list(pool: &PgPool, product: Uuid, before: Option<i64>, limit: i64) -> sqlx::Result<Vec<StockOperation>> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT id, product_id, product_version, kind, quantity, reason, saga_id, step, reservation_id, actor, at

@@ -15,15 +15,11 @@ use uuid::Uuid;
 /// A product with its stock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Product {
-    /// Its id.
     pub id: Uuid,
     /// The merchant's number for it.
     pub sku: String,
-    /// Its name.
     pub name: String,
-    /// What it is.
     pub description: Option<String>,
-    /// The price of one.
     pub price: Money,
     /// Whether it can be ordered.
     pub active: bool,
@@ -31,7 +27,6 @@ pub struct Product {
     pub stock: Stock,
     /// Grows by one with every event about it.
     pub version: i64,
-    /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it was changed last.
     pub updated_at: DateTime<Utc>,
@@ -183,9 +178,6 @@ pub async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<Product, Er
 }
 
 /// Those of the products that exist; only active ones, unless all are to be seen.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn by_ids(pool: &PgPool, ids: &[Uuid], all: bool) -> Result<Vec<Product>, Error> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT p.id, p.sku, p.name, p.description, p.price_minor, p.currency, p.active, s.on_hand, s.reserved,
@@ -200,7 +192,6 @@ pub async fn by_ids(pool: &PgPool, ids: &[Uuid], all: bool) -> Result<Vec<Produc
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
-/// Which products to list.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Only those that are older than this one.
@@ -212,9 +203,6 @@ pub struct Filter {
 }
 
 /// Lists products, newest first.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn list(pool: &PgPool, filter: &Filter, limit: i64) -> Result<Vec<Product>, Error> {
     // The greatest id, and a statement of their own for searches, not `$2 IS NULL OR …`: so an index leads to either.
     let all = "SELECT p.id, p.sku, p.name, p.description, p.price_minor, p.currency, p.active, s.on_hand, s.reserved,

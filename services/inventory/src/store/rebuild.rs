@@ -10,15 +10,11 @@ pub const WHOLE: &str = "BEGIN; SET LOCAL plan_cache_mode = force_custom_plan;
 /// What is stored of a product's stock, and what its operations come to.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Compared {
-    /// The product.
     pub product_id: Uuid,
     /// The projection's version, operations, pieces on hand and pieces reserved.
     pub version: i64,
-    /// See `version`.
     pub operations: i64,
-    /// See `version`.
     pub on_hand: i64,
-    /// See `version`.
     pub reserved: i64,
     /// The version of the newest operation.
     pub newest: i64,
@@ -34,9 +30,6 @@ pub struct Compared {
 
 /// Compares one product, or all: in one statement, which sees one moment. With snapshots, sums begin
 /// at each product's newest one; without, at its first operation.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn compare(
     connection: &mut PgConnection,
     product: Option<Uuid>,
@@ -75,9 +68,6 @@ pub async fn compare(
 }
 
 /// Stores what the operations say; the product's row is locked.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn mend(connection: &mut PgConnection, compared: &Compared) -> sqlx::Result<()> {
     sqlx::query(
         "UPDATE product_stock
@@ -96,7 +86,6 @@ pub async fn mend(connection: &mut PgConnection, compared: &Compared) -> sqlx::R
 /// A snapshot that is not what the operations up to it come to.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct WrongSnapshot {
-    /// The product.
     pub product_id: Uuid,
     /// The pieces that it held: on hand, or reserved where only those differ.
     pub stored: i64,
@@ -105,9 +94,6 @@ pub struct WrongSnapshot {
 }
 
 /// Mends the snapshots that are wrong, and tells which ones were.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn mend_snapshots(connection: &mut PgConnection) -> sqlx::Result<Vec<WrongSnapshot>> {
     sqlx::query_as(
         "WITH running AS (

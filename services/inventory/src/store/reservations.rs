@@ -12,23 +12,16 @@ use uuid::Uuid;
 /// What one step of an order's saga set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {
-    /// Its id.
     pub id: Uuid,
-    /// The saga.
     pub saga_id: Uuid,
-    /// The saga's step.
     pub step: String,
-    /// The order.
     pub orders_order_id: Uuid,
-    /// Where it stands.
     pub status: Status,
-    /// What was wanted.
     pub items: Items,
     /// What was answered, where it was refused: for a program, and for a person.
     pub refusal: Option<(String, String)>,
     /// When it expires, if it is open.
     pub expires_at: Option<DateTime<Utc>>,
-    /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When its status changed last.
     pub updated_at: DateTime<Utc>,
@@ -90,9 +83,6 @@ impl From<Reservation> for Seen {
 
 /// Adds reservations, except those whose step has one; tells the ids of those that it added. One that is being added by
 /// another transaction is waited for.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn insert(connection: &mut PgConnection, reservations: &[Reservation]) -> sqlx::Result<HashSet<Uuid>> {
     // An array in an array has one length for all, so each reservation's come as text.
     let array = |members: Vec<String>| format!("{{{}}}", members.join(","));
@@ -123,9 +113,6 @@ pub async fn insert(connection: &mut PgConnection, reservations: &[Reservation])
 }
 
 /// The reservation of a saga's step, locked.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn lock(connection: &mut PgConnection, saga: Uuid, step: &str) -> sqlx::Result<Option<Reservation>> {
     let row: Option<Row> =
         sqlx::query_as("SELECT * FROM reservations WHERE saga_id = $1 AND step = $2 FOR NO KEY UPDATE")
@@ -137,9 +124,6 @@ pub async fn lock(connection: &mut PgConnection, saga: Uuid, step: &str) -> sqlx
 }
 
 /// The reservation with this id, locked.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn lock_id(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Reservation>> {
     let row: Option<Row> = sqlx::query_as("SELECT * FROM reservations WHERE id = $1 FOR NO KEY UPDATE")
         .bind(id)
@@ -149,9 +133,6 @@ pub async fn lock_id(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Op
 }
 
 /// All reservations of some sagas, locked.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn lock_sagas(connection: &mut PgConnection, sagas: &[Uuid]) -> sqlx::Result<Vec<Reservation>> {
     let rows: Vec<Row> =
         sqlx::query_as("SELECT * FROM reservations WHERE saga_id = ANY($1) ORDER BY saga_id, step FOR NO KEY UPDATE")
@@ -163,9 +144,6 @@ pub async fn lock_sagas(connection: &mut PgConnection, sagas: &[Uuid]) -> sqlx::
 
 /// Some open reservations made at `earliest` or later whose time is over, locked; those that others work on are left to
 /// them.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn lock_expired(
     connection: &mut PgConnection,
     now: DateTime<Utc>,
@@ -185,9 +163,6 @@ pub async fn lock_expired(
 }
 
 /// Stores where reservations stand now.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn move_to(
     connection: &mut PgConnection,
     ids: &[Uuid],
@@ -204,9 +179,6 @@ pub async fn move_to(
 }
 
 /// Stores that a reservation was refused, and what was answered.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn refuse(connection: &mut PgConnection, id: Uuid, refusal: &Refusal) -> sqlx::Result<()> {
     sqlx::query(
         "UPDATE reservations SET status = 'refused', refusal_code = $2, refusal_message = $3, expires_at = NULL
@@ -220,7 +192,6 @@ pub async fn refuse(connection: &mut PgConnection, id: Uuid, refusal: &Refusal) 
     .map(drop)
 }
 
-/// Which reservations to list.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Filter {
     /// Only those that stand there.
@@ -232,9 +203,6 @@ pub struct Filter {
 }
 
 /// Lists reservations, newest first.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn list(pool: &PgPool, filter: Filter, limit: i64) -> sqlx::Result<Vec<Reservation>> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT * FROM reservations
@@ -252,9 +220,6 @@ pub async fn list(pool: &PgPool, filter: Filter, limit: i64) -> sqlx::Result<Vec
 }
 
 /// How many are open, and how many are short.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn count(pool: &PgPool) -> sqlx::Result<(i64, i64)> {
     sqlx::query_as(
         "SELECT (SELECT count(*) FROM reservations WHERE status = 'open'),

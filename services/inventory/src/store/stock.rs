@@ -23,9 +23,6 @@ struct Row {
 
 /// Locks products for a change, until the transaction ends. Everybody does so in the order of ids,
 /// and so nobody waits for somebody who waits for him.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn lock(connection: &mut PgConnection, products: &[Uuid]) -> sqlx::Result<Shelf> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT s.product_id, p.name, p.active, s.version, s.operations, s.on_hand, s.reserved
@@ -44,9 +41,6 @@ pub async fn lock(connection: &mut PgConnection, products: &[Uuid]) -> sqlx::Res
 
 /// Writes what happened: the operations, the projection, and snapshots where they are due. One
 /// statement but for those.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn write<'a>(
     connection: &mut PgConnection,
     records: impl IntoIterator<Item = &'a Record>,
@@ -194,9 +188,6 @@ pub fn count(records: &[Record]) {
 }
 
 /// Grows a product's version by one, for an event about the product itself.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn next_version(connection: &mut PgConnection, product: Uuid) -> sqlx::Result<i64> {
     sqlx::query_scalar("UPDATE product_stock SET version = version + 1 WHERE product_id = $1 RETURNING version")
         .bind(product)
@@ -205,9 +196,6 @@ pub async fn next_version(connection: &mut PgConnection, product: Uuid) -> sqlx:
 }
 
 /// Adds the row of a new product, of which nothing is there.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn insert(connection: &mut PgConnection, product: Uuid) -> sqlx::Result<()> {
     sqlx::query("INSERT INTO product_stock (product_id, version) VALUES ($1, 1)")
         .bind(product)

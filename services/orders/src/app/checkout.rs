@@ -30,7 +30,6 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Copy)]
 pub struct Checkout(pub config::Checkout);
 
-/// What a checkout knows.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CheckoutData {
     order_id: Uuid,
@@ -43,7 +42,6 @@ pub struct CheckoutData {
     payment_id: Option<Uuid>,
 }
 
-/// How it is paid.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Payment {
     provider_token: String,

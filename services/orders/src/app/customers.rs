@@ -68,9 +68,6 @@ impl Customers {
     }
 
     /// Those of these customers that the caller may see and that were not erased.
-    ///
-    /// # Errors
-    /// Fails when the database does.
     pub async fn customers(&self, caller: &Caller, ids: &[Uuid]) -> Result<Vec<Customer>, Error> {
         let mut connection = self.db.pool().acquire().await?;
         let rows = customers::by_ids(&mut connection, ids, owner(caller)).await?;

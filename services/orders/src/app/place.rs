@@ -250,9 +250,6 @@ impl PlaceOrders {
     }
 
     /// Forgets requests that are older than 72 hours.
-    ///
-    /// # Errors
-    /// Fails when the database does.
     pub async fn purge(self) -> Result<(), Error> {
         loop {
             let count = placing::purge(self.db.pool(), i64::from(PURGED_AT_ONCE)).await?;

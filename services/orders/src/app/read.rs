@@ -65,9 +65,6 @@ impl Orders {
     }
 
     /// Those of these orders that the caller may see.
-    ///
-    /// # Errors
-    /// Fails when the database does.
     pub async fn orders(&self, caller: &Caller, ids: &[Uuid]) -> Result<Vec<Order>, Error> {
         let mut connection = self.db.pool().acquire().await?;
         let found = orders::by_ids(&mut connection, ids, owner(caller)).await?;
@@ -91,9 +88,6 @@ impl Orders {
     }
 
     /// Everything that happened to those of these orders that the caller may see.
-    ///
-    /// # Errors
-    /// Fails when the database does.
     pub async fn histories(&self, caller: &Caller, ids: &[Uuid]) -> Result<Vec<OrderHistory>, Error> {
         let mut connection = self.db.pool().acquire().await?;
         let seen = orders::by_ids(&mut connection, ids, owner(caller)).await?;
@@ -111,17 +105,11 @@ impl Orders {
     }
 
     /// Everything that happened to an order.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`].
     pub async fn history(&self, caller: &Caller, id: Uuid) -> Result<OrderHistory, Error> {
         self.histories(caller, &[id]).await?.pop().ok_or(Error::NotFound)
     }
 
     /// What those of these links sold that are the owner's.
-    ///
-    /// # Errors
-    /// Fails when the database does.
     pub async fn sales(&self, owner: Uuid, codes: &[String]) -> Result<Vec<LinkSales>, Error> {
         let mut connection = self.db.pool().acquire().await?;
         let mut links: Vec<LinkSales> = Vec::new();

@@ -109,9 +109,6 @@ fn moment(before: Option<&Order>) -> DateTime<Utc> {
 }
 
 /// The message that tells of an event, where others are told: about the order, in the version that they know.
-///
-/// # Errors
-/// Fails when it cannot be written as JSON.
 fn message(order: &Order, event: &Event, was_confirmed: bool) -> serde_json::Result<Option<Outgoing>> {
     let (order_id, customer_id, at) = (order.id, order.customer_id, order.updated_at);
     let (total, code) = (order.total, order.shortener_short_code.clone());

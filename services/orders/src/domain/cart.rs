@@ -12,11 +12,8 @@ use uuid::Uuid;
 /// A product as our copy has it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Product {
-    /// Its id.
     pub id: Uuid,
-    /// Its name.
     pub name: String,
-    /// The price of one.
     pub price: Money,
     /// Whether it can be ordered.
     pub active: bool,
@@ -27,7 +24,6 @@ pub struct Product {
 pub struct Cart {
     /// The items, in the order of the request.
     pub items: Vec<OrderItem>,
-    /// The price of everything.
     pub total: Money,
 }
 

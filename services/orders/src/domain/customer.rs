@@ -10,7 +10,6 @@ const MOST_PAYMENT_METHODS: usize = 20;
 /// A customer's data as they shall be.
 #[derive(Debug, Clone)]
 pub struct CustomerData {
-    /// The personal data.
     pub person: Person,
     /// The payment methods; nothing when they stay.
     pub payment_methods: Option<Vec<WantedPaymentMethod>>,

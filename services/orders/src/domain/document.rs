@@ -13,9 +13,6 @@ const CNPJ: usize = 14;
 
 impl Document {
     /// Reads a number, dropping the usual punctuation and regard to case.
-    ///
-    /// # Errors
-    /// Tells, for a person, what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let bare: String = text.trim().chars().filter(|c| !matches!(c, '.' | '-' | '/' | ' ')).collect();
         let bare = bare.to_ascii_uppercase();
@@ -34,7 +31,6 @@ impl Document {
         Ok(Self(bare))
     }
 
-    /// The number, without punctuation.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -27,7 +27,6 @@ impl FieldErrors {
         self.0.push((field.into(), message.into()));
     }
 
-    /// Whether nothing was refused.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -15,9 +15,7 @@ const LONGEST_TOKEN: usize = 255;
 /// A payment method, as it is sealed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaymentMethod {
-    /// The provider's token.
     pub provider_token: String,
-    /// What kind it is.
     pub kind: PaymentMethodKind,
     /// The last four digits, for cards.
     pub last_four: Option<String>,

@@ -9,9 +9,6 @@ pub struct Phone(String);
 impl Phone {
     /// Reads a number, dropping blanks, hyphens, dots and parentheses. A zero in parentheses is dropped, too: it is
     /// dialled within the country only, as in `+44 (0)20 7946 0958`.
-    ///
-    /// # Errors
-    /// Tells, for a person, what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let is_punctuation = |c: char| matches!(c, ' ' | '-' | '.' | '(' | ')');
         let text = text.replace("(0)", "");

@@ -22,7 +22,6 @@ pub fn consumer(db: Db, customers: Customers) -> Registration<Commands> {
     Subscription::to_commands(CONSUMER, [EraseCustomer::TYPE]).handled_by(Commands { db, customers, inbox })
 }
 
-/// Carries commands out.
 pub struct Commands {
     db: Db,
     customers: Customers,

@@ -4,9 +4,6 @@ use contracts::command::{Outcome, StepRef};
 use sqlx::{PgConnection, types::Json};
 
 /// What came of this step's command, whichever attempt it was.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn outcome(connection: &mut PgConnection, step: &StepRef) -> sqlx::Result<Option<Outcome>> {
     let found: Option<Json<Outcome>> =
         sqlx::query_scalar("SELECT outcome FROM commands WHERE saga_id = $1 AND step = $2")

@@ -7,9 +7,7 @@ use uuid::Uuid;
 /// A customer, with the key that opens what is sealed.
 #[derive(FromRow)]
 pub struct Row {
-    /// The customer.
     pub id: Uuid,
-    /// The user.
     pub auth_user_id: Uuid,
     /// The sealed person; nothing once erased.
     pub person: Option<Vec<u8>>,
@@ -26,9 +24,6 @@ pub struct Row {
 }
 
 /// The customer of a user.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn by_user(connection: &mut PgConnection, user: Uuid) -> sqlx::Result<Option<Row>> {
     sqlx::query_as(
         "SELECT c.id, auth_user_id, person, version, c.created_at, updated_at, k.id AS key_id, wrapped
@@ -40,9 +35,6 @@ pub async fn by_user(connection: &mut PgConnection, user: Uuid) -> sqlx::Result<
 }
 
 /// Like [`by_user`], and nobody else changes or erases it until the transaction ends.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn lock_by_user(connection: &mut PgConnection, user: Uuid) -> sqlx::Result<Option<Row>> {
     sqlx::query("SELECT FROM customers WHERE auth_user_id = $1 FOR UPDATE")
         .bind(user)
@@ -53,9 +45,6 @@ pub async fn lock_by_user(connection: &mut PgConnection, user: Uuid) -> sqlx::Re
 }
 
 /// The customers with these ids: all of them, or those of one user.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn by_ids(connection: &mut PgConnection, ids: &[Uuid], of: Option<Uuid>) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as(
         "SELECT c.id, auth_user_id, person, version, c.created_at, updated_at, k.id AS key_id, wrapped
@@ -69,9 +58,6 @@ pub async fn by_ids(connection: &mut PgConnection, ids: &[Uuid], of: Option<Uuid
 }
 
 /// Adds a customer with its key; `false` when the user is one already.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn insert(
     connection: &mut PgConnection,
     (id, user): (Uuid, Uuid),
@@ -103,9 +89,6 @@ pub async fn insert(
 }
 
 /// Writes a customer's next version.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn update(
     connection: &mut PgConnection,
     id: Uuid,
@@ -158,9 +141,6 @@ pub async fn rewrap(pool: &PgPool, key_id: Uuid, wrapped: &[u8]) -> sqlx::Result
 }
 
 /// Destroys a customer's key and everything that is sealed with it.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn erase(connection: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> sqlx::Result<()> {
     sqlx::query("DELETE FROM customer_keys WHERE customer_id = $1").bind(id).execute(&mut *connection).await?;
     chassis::failpoint!("orders.erase.after_key");
@@ -177,9 +157,6 @@ pub async fn erase(connection: &mut PgConnection, id: Uuid, now: DateTime<Utc>) 
 
 /// Notes that a user who is no customer never becomes one: a request that is on its way would leave data
 /// behind that nobody erases. `false` when the user is one meanwhile.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn refuse(connection: &mut PgConnection, user: Uuid, now: DateTime<Utc>) -> sqlx::Result<bool> {
     let added = sqlx::query(
         "INSERT INTO customers (id, auth_user_id, version, created_at, updated_at, erased_at)

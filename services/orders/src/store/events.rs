@@ -116,9 +116,6 @@ pub async fn append(
 }
 
 /// Keeps the state beside the events up to its version.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn keep(connection: &mut PgConnection, order: &Order) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO order_snapshots (order_id, version, schema_version, state, at) VALUES ($1, $2, $3, $4, $5)
@@ -150,9 +147,6 @@ const LOAD: &str = "
     WHERE $2 IS NULL OR e.at <= $2";
 
 /// The state of an order, now or at a moment; nothing when there was none.
-///
-/// # Errors
-/// Fails when the database does, or its events cannot be read.
 pub async fn load(
     connection: &mut PgConnection,
     order_id: Uuid,
@@ -203,9 +197,6 @@ fn replay(mut rows: Vec<Row>) -> Result<Option<Order>, Error> {
 }
 
 /// Everything that happened to these orders, each order's events in order.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn history(connection: &mut PgConnection, orders: &[Uuid]) -> sqlx::Result<Vec<(Uuid, Stored)>> {
     let rows: Vec<Of> = sqlx::query_as(
         "SELECT order_id, version, type AS kind, schema_version, data, at, causation_id, correlation_id

@@ -3,7 +3,6 @@
 use messaging::History;
 use postgres::Db;
 
-/// The table.
 #[derive(Clone)]
 pub struct Histories(pub Db);
 

@@ -4,23 +4,15 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// A link.
 #[derive(Debug, Clone)]
 pub struct Link {
-    /// The code.
     pub code: String,
-    /// The link's id.
     pub url_id: Uuid,
-    /// Whose it is.
     pub owner: Uuid,
-    /// When it was deleted.
     pub deleted_at: Option<DateTime<Utc>>,
 }
 
 /// Takes over a version of a link. Whether it is the newest is for the caller to know.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn save(connection: &mut PgConnection, link: &Link) -> sqlx::Result<()> {
     sqlx::query(
         "INSERT INTO links (code, shortener_url_id, auth_user_id, deleted_at) VALUES ($1, $2, $3, $4)

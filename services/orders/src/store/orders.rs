@@ -6,9 +6,6 @@ use sqlx::{PgConnection, PgPool, types::Json};
 use uuid::Uuid;
 
 /// The orders with these ids: all of them, or those of one buyer.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn by_ids(connection: &mut PgConnection, ids: &[Uuid], of: Option<Uuid>) -> sqlx::Result<Vec<Order>> {
     let states: Vec<Json<Order>> =
         sqlx::query_scalar("SELECT state FROM orders WHERE id = ANY($1) AND ($2 IS NULL OR auth_user_id = $2)")
@@ -20,9 +17,6 @@ pub async fn by_ids(connection: &mut PgConnection, ids: &[Uuid], of: Option<Uuid
 }
 
 /// How many events each of these orders has.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn versions(pool: &PgPool, ids: &[Uuid]) -> sqlx::Result<Vec<(Uuid, u64)>> {
     let rows: Vec<(Uuid, i64)> =
         sqlx::query_as("SELECT id, version FROM orders WHERE id = ANY($1)").bind(ids).fetch_all(pool).await?;
@@ -30,9 +24,6 @@ pub async fn versions(pool: &PgPool, ids: &[Uuid]) -> sqlx::Result<Vec<(Uuid, u6
 }
 
 /// A buyer's orders, newest first, those before `after`.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn page(
     connection: &mut PgConnection,
     buyer: Uuid,
@@ -57,9 +48,6 @@ pub async fn page(
 }
 
 /// Whether an order of the customer is under way.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn any_open(connection: &mut PgConnection, customer: Uuid) -> sqlx::Result<bool> {
     sqlx::query_scalar(
         "SELECT EXISTS (SELECT FROM orders WHERE customer_id = $1 AND status IN ('pending', 'confirmed', 'shipped'))",

@@ -3,21 +3,15 @@
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-/// A payment method, sealed.
 #[derive(FromRow)]
 pub struct Row {
-    /// Its id.
     pub id: Uuid,
-    /// Whose it is.
     pub customer_id: Uuid,
     /// Token, kind, last four digits and expiry.
     pub sealed: Vec<u8>,
 }
 
 /// Those of these customers, each customer's in order.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn of(connection: &mut PgConnection, customers: &[Uuid]) -> sqlx::Result<Vec<Row>> {
     sqlx::query_as(
         "SELECT id, customer_id, sealed FROM payment_methods WHERE customer_id = ANY($1) ORDER BY position, id",
@@ -28,9 +22,6 @@ pub async fn of(connection: &mut PgConnection, customers: &[Uuid]) -> sqlx::Resu
 }
 
 /// Replaces all of a customer's.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn replace(connection: &mut PgConnection, customer: Uuid, all: &[(Uuid, Vec<u8>)]) -> sqlx::Result<()> {
     sqlx::query("DELETE FROM payment_methods WHERE customer_id = $1").bind(customer).execute(&mut *connection).await?;
     let (ids, sealed): (Vec<_>, Vec<_>) = all.iter().cloned().unzip();

@@ -29,7 +29,6 @@ pub struct PlacementContext {
     pub is_link_known: bool,
 }
 
-/// The user's customer.
 pub struct Buyer {
     pub id: Uuid,
     /// Whether nothing may be done any more with what else stands here.

@@ -4,9 +4,6 @@ use crate::domain::Product;
 use sqlx::PgConnection;
 
 /// Takes over a version of a product. Whether it is the newest is for the caller to know.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn save(connection: &mut PgConnection, product: &Product, version: u64) -> sqlx::Result<()> {
     sqlx::query(
         "INSERT INTO products (id, name, minor, currency, active, version) VALUES ($1, $2, $3, $4, $5, $6)

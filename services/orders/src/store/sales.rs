@@ -11,9 +11,6 @@ const SLOTS: i32 = 64;
 
 /// Counts orders for the links that brought them, or takes them back: in rows that this connection has nearly for
 /// itself. So transactions that count several orders do not wait for each other, let alone crosswise.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn count(connection: &mut PgConnection, orders: &[Order], sign: i64) -> sqlx::Result<()> {
     let sold: Vec<_> = orders.iter().filter_map(|order| Some((order.shortener_short_code.as_ref()?, order))).collect();
     if sold.is_empty() {
@@ -39,18 +36,12 @@ pub async fn count(connection: &mut PgConnection, orders: &[Order], sign: i64) -
 
 /// What one link sold in one currency; no currency when it sold nothing.
 pub struct Sold {
-    /// The link's code.
     pub code: String,
-    /// Orders.
     pub orders: u64,
-    /// What they amount to.
     pub revenue: Option<Money>,
 }
 
 /// What these links sold, as far as they are the owner's; by code and currency.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn of(connection: &mut PgConnection, owner: Uuid, codes: &[String]) -> sqlx::Result<Vec<Sold>> {
     #[derive(FromRow)]
     struct Row {

@@ -24,9 +24,6 @@ const TRIALS: usize = 3;
 
 impl Payments {
     /// Makes the calls that are due; a background task.
-    ///
-    /// # Errors
-    /// Fails when the database does; to be started again.
     pub async fn make_calls(self) -> anyhow::Result<()> {
         loop {
             if !self.make_due_calls().await? {
@@ -146,9 +143,6 @@ impl Payments {
     }
 
     /// Counts the calls that have no outcome.
-    ///
-    /// # Errors
-    /// Fails when the database does.
     pub async fn measure(self) -> anyhow::Result<()> {
         let (count, oldest) = calls::unsettled(self.db.pool()).await?;
         #[allow(clippy::cast_precision_loss)]

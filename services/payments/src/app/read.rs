@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 /// A payment with its refunds.
 pub struct PaymentWithRefunds {
-    /// The payment.
     pub payment: Payment,
     /// Its refunds, the oldest first.
     pub refunds: Vec<Refund>,

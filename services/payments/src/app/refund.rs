@@ -21,13 +21,10 @@ use uuid::Uuid;
 
 /// What an operator asks for.
 pub struct RefundRequest {
-    /// The payment.
     pub payment_id: Uuid,
     /// How much, from 1.
     pub amount: Money,
-    /// Why.
     pub reason: String,
-    /// The operator.
     pub requested_by: Uuid,
     /// What tells a repeated request from another.
     pub key: String,

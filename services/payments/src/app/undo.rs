@@ -20,9 +20,6 @@ const REASON: &str = "undone by the saga";
 impl Payments {
     /// Undoes a charge: what is captured is given back, what has not begun never will, and of what may have reached
     /// the provider the outcome is settled first. A step that has not come leaves a tombstone.
-    ///
-    /// # Errors
-    /// Fails when the database does.
     pub async fn undo(&self, command: &RefundPayment) -> Result<(), Error> {
         let step = &command.step;
         let mut tx = self.db.begin().await?;
@@ -45,9 +42,6 @@ impl Payments {
 
     /// Ends a charge that is being undone and that the provider never heard of: it was in a worker's hands when the
     /// compensation came.
-    ///
-    /// # Errors
-    /// Fails when the database does.
     pub(super) async fn withdraw(&self, call: &Call) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
         let held = payments::hold(&mut tx, call.payment_id).await?;

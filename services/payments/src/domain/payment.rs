@@ -18,21 +18,17 @@ pub mod reason {
     pub const INVALID_AMOUNT: &str = "invalid_amount";
 }
 
-/// How a payment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// The provider's answer is not known.
     Pending,
-    /// The money was taken.
     Captured,
-    /// The provider refused.
     Declined,
     /// Undone before the provider was called.
     Undone,
 }
 
 impl Status {
-    /// Every status.
     pub const ALL: [Self; 4] = [Self::Pending, Self::Captured, Self::Declined, Self::Undone];
 
     /// The status as it is stored.
@@ -52,28 +48,19 @@ impl Status {
 pub enum KnownStep {
     /// It was undone before it came.
     Tombstone,
-    /// It came.
     Payment(Box<Payment>),
 }
 
-/// A payment.
 #[derive(Debug, Clone)]
 pub struct Payment {
-    /// Identifies it.
     pub id: Uuid,
     /// The saga that it is a step of.
     pub saga_id: Uuid,
-    /// The step.
     pub step: String,
-    /// How it stands.
     pub status: Status,
-    /// The order.
     pub orders_order_id: Uuid,
-    /// The buyer.
     pub orders_customer_id: Uuid,
-    /// The buyer's account.
     pub auth_user_id: Uuid,
-    /// How much.
     pub amount: Money,
     /// The kind of means of payment.
     pub method: PaymentMethodKind,
@@ -81,19 +68,15 @@ pub struct Payment {
     pub last_four: Option<String>,
     /// The provider's id of the charge.
     pub provider_charge_id: Option<String>,
-    /// Why it was declined.
     pub decline_reason: Option<String>,
     /// How much was given back, in minor units.
     pub refunded_minor: i64,
     /// Of its last event.
     pub version: i64,
-    /// The newest command.
     pub charge_step: StepRef,
-    /// The newest compensation.
     pub undo_step: Option<StepRef>,
     /// Where its outcome comes from.
     pub origin: Origin,
-    /// When the command came.
     pub created_at: DateTime<Utc>,
     /// When the outcome was known.
     pub settled_at: Option<DateTime<Utc>>,
@@ -102,14 +85,12 @@ pub struct Payment {
 /// What the provider made of a charge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChargeOutcome {
-    /// The money was taken.
     Captured {
         /// The provider's id of the charge.
         charge_id: String,
     },
     /// It was not, and never will be.
     Declined {
-        /// Why.
         reason: String,
     },
 }
@@ -121,7 +102,6 @@ pub enum Undo {
     Wait,
     /// So much is to be given back.
     Refund(Money),
-    /// All was given back.
     Done,
 }
 

@@ -9,18 +9,15 @@ use uuid::Uuid;
 pub enum RefundKind {
     /// The saga, which undoes the charge.
     Compensation,
-    /// An operator.
     Operator,
 }
 
-/// How a refund stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefundStatus {
     /// The provider's answer is not known.
     Pending,
     /// The money was given back.
     Succeeded,
-    /// The provider refused.
     Failed,
 }
 
@@ -36,7 +33,6 @@ impl RefundKind {
 }
 
 impl RefundStatus {
-    /// Every status.
     pub const ALL: [Self; 3] = [Self::Pending, Self::Succeeded, Self::Failed];
 
     /// The status as it is stored.
@@ -50,18 +46,13 @@ impl RefundStatus {
     }
 }
 
-/// A refund.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refund {
-    /// Identifies it.
     pub id: Uuid,
     /// The payment that it is of.
     pub payment_id: Uuid,
-    /// Who wants it.
     pub kind: RefundKind,
-    /// How it stands.
     pub status: RefundStatus,
-    /// How much.
     pub amount: Money,
     /// Why; empty where an operator said so and the customer was erased.
     pub reason: String,

@@ -19,7 +19,6 @@ pub enum SignatureError {
 }
 
 impl Signature {
-    /// Reads the header's value.
     #[must_use]
     pub fn parse(header: &str) -> Option<Self> {
         let (mut time, mut tag) = (None, None);

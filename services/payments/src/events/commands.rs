@@ -17,7 +17,6 @@ const PARTITIONS: u16 = 2;
 /// How many commands a batch holds at most.
 const BATCH: u16 = 32;
 
-/// The consumer.
 #[must_use]
 pub fn consumer(payments: Payments) -> Registration<Commands> {
     Subscription::to_commands(CONSUMER, [ChargePayment::TYPE, RefundPayment::TYPE])
@@ -26,7 +25,6 @@ pub fn consumer(payments: Payments) -> Registration<Commands> {
         .handled_by(Commands(payments))
 }
 
-/// Does what sagas command.
 pub struct Commands(Payments);
 
 impl Handler for Commands {

@@ -8,13 +8,11 @@ use postgres::Inbox;
 /// The consumer's name: its queues are named after it.
 pub const CONSUMER: &str = "payments.customers";
 
-/// The consumer.
 #[must_use]
 pub fn consumer(payments: Payments) -> Registration<Customers> {
     Subscription::new(CONSUMER, [CustomerErased::TYPE]).handled_by(Customers { payments, inbox: Inbox::new(CONSUMER) })
 }
 
-/// Forgets erased customers.
 pub struct Customers {
     payments: Payments,
     inbox: Inbox,

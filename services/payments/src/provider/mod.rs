@@ -47,15 +47,10 @@ pub enum CallError {
 /// Asks for one charge. Not `Debug`: it holds the token.
 #[derive(Clone, Copy)]
 pub struct ChargeRequest<'a> {
-    /// The idempotency key.
     pub key: &'a str,
-    /// How much.
     pub amount: Money,
-    /// The means of payment.
     pub token: &'a SecretString,
-    /// The kind of means.
     pub method: &'a str,
-    /// What it is for.
     pub reference: uuid::Uuid,
 }
 
@@ -80,9 +75,6 @@ impl Provider {
     }
 
     /// Moves the breaker when its time has come; a background task.
-    ///
-    /// # Errors
-    /// None: it runs until it is dropped.
     pub async fn drive(self) -> anyhow::Result<()> {
         self.breakers.drive().await;
         Ok(())
@@ -111,9 +103,6 @@ impl Provider {
     }
 
     /// Charges, once per key.
-    ///
-    /// # Errors
-    /// See [`CallError`].
     pub async fn charge(&self, request: ChargeRequest<'_>) -> Result<Charge, CallError> {
         let body = wire::NewCharge {
             amount: request.amount,
@@ -128,9 +117,6 @@ impl Provider {
     }
 
     /// The charge that was made with this key.
-    ///
-    /// # Errors
-    /// See [`CallError`].
     pub async fn find_charge(&self, key: &str, amount: Money) -> Result<Option<Charge>, CallError> {
         let get = self.client.get(self.at("charges")).query(&[("idempotency_key", key)]);
         let found: Option<Charge> = self.answer("find_charge", get).await?;
@@ -139,9 +125,6 @@ impl Provider {
     }
 
     /// Gives back some of a charge, once per key.
-    ///
-    /// # Errors
-    /// See [`CallError`].
     pub async fn refund(&self, key: &str, charge_id: &str, amount: Money) -> Result<Refund, CallError> {
         let post = self.client.post(self.at(&format!("charges/{charge_id}/refunds"))).header("idempotency-key", key);
         let answer = self.answer("refund", post.json(&wire::NewRefund { amount })).await?;
@@ -151,9 +134,6 @@ impl Provider {
     }
 
     /// The refund that was made with this key.
-    ///
-    /// # Errors
-    /// See [`CallError`].
     pub async fn find_refund(&self, key: &str, amount: Money) -> Result<Option<Refund>, CallError> {
         let get = self.client.get(self.at("refunds")).query(&[("idempotency_key", key)]);
         let found: Option<Refund> = self.answer("find_refund", get).await?;

@@ -14,13 +14,11 @@ pub(super) struct NewCharge<'a> {
     pub(super) reference: String,
 }
 
-/// Asks for a refund.
 #[derive(Serialize)]
 pub(super) struct NewRefund {
     pub(super) amount: Money,
 }
 
-/// A charge.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Charge {
     /// The provider's id of it.
@@ -29,11 +27,8 @@ pub struct Charge {
     /// The key that it was asked for with.
     #[serde(deserialize_with = "text")]
     pub idempotency_key: String,
-    /// How much.
     pub amount: Money,
-    /// What came of it.
     pub status: ChargeStatus,
-    /// Why it was declined.
     #[serde(default, deserialize_with = "text_or_none")]
     pub decline_reason: Option<String>,
 }
@@ -42,9 +37,7 @@ pub struct Charge {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChargeStatus {
-    /// The money was taken.
     Captured,
-    /// It was not.
     Declined,
 }
 
@@ -57,7 +50,6 @@ pub struct Refund {
     /// The key that it was asked for with.
     #[serde(deserialize_with = "text")]
     pub idempotency_key: String,
-    /// How much.
     pub amount: Money,
 }
 
@@ -70,9 +62,7 @@ pub struct Event {
     /// `charge.captured`, `charge.declined`, `refund.succeeded`, or what we do not know yet.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The charge or refund.
     pub data: Value,
-    /// When it happened.
     pub created_at: DateTime<Utc>,
 }
 

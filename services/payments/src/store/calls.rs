@@ -11,13 +11,10 @@ use uuid::Uuid;
 pub struct Call {
     /// The payment's id for a charge, the refund's for a refund.
     pub id: Uuid,
-    /// The payment.
     pub payment_id: Uuid,
-    /// The provider's idempotency key.
     pub key: String,
     /// What is to be done.
     pub kind: CallKind,
-    /// How much.
     pub amount: Money,
     /// Whether an earlier call may have reached the provider.
     pub begun: bool,
@@ -33,16 +30,12 @@ pub struct Call {
 
 /// What is to be done.
 pub enum CallKind {
-    /// Take money.
     Charge {
         /// The means; none when the customer was erased.
         token: Option<SecretString>,
-        /// The kind of means.
         method: &'static str,
-        /// The order.
         reference: Uuid,
     },
-    /// Give money back.
     Refund {
         /// The provider's id of the charge.
         charge_id: String,
@@ -81,9 +74,6 @@ impl Call {
 }
 
 /// Adds the call that makes a refund.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn insert_refund(connection: &mut PgConnection, refund_id: Uuid, payment_id: Uuid) -> sqlx::Result<()> {
     sqlx::query("INSERT INTO provider_calls (id, payment_id, kind, begun, tries) VALUES ($1, $2, 'refund', false, 0)")
         .bind(refund_id)
@@ -94,9 +84,6 @@ pub async fn insert_refund(connection: &mut PgConnection, refund_id: Uuid, payme
 }
 
 /// Claims up to `most` calls that are due and that nobody holds. From then on each counts as begun.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn claim(pool: &PgPool, most: usize, lease: Lease) -> sqlx::Result<Vec<Call>> {
     let rows = sqlx::query(
         "WITH picked AS (
@@ -134,9 +121,6 @@ fn read(row: &PgRow, lease: Uuid) -> sqlx::Result<Call> {
 }
 
 /// Hands a claim back, to be due again after `pause`; nothing when the claim is not ours any more.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn put_off(pool: &PgPool, call: &Call, begun: bool, pause: Duration) -> sqlx::Result<()> {
     sqlx::query(
         "UPDATE provider_calls SET begun = $3, due_at = clock_timestamp() + make_interval(secs => $4),
@@ -158,18 +142,12 @@ pub async fn delete(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<()>
 }
 
 /// Deletes a call that has not begun; `false` when the provider may have heard of it.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn withdraw(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<bool> {
     let query = sqlx::query("DELETE FROM provider_calls WHERE id = $1 AND NOT begun").bind(id);
     Ok(query.execute(connection).await?.rows_affected() == 1)
 }
 
 /// Deletes a call that its holder has not made; `false` when the claim is not ours any more.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn drop_claimed(connection: &mut PgConnection, call: &Call) -> sqlx::Result<bool> {
     let query = sqlx::query("DELETE FROM provider_calls WHERE id = $1 AND lease = $2").bind(call.id).bind(call.lease);
     Ok(query.execute(connection).await?.rows_affected() == 1)
@@ -177,9 +155,6 @@ pub async fn drop_claimed(connection: &mut PgConnection, call: &Call) -> sqlx::R
 
 /// Forgets the tokens of a customer's charges that have not begun, and makes them due: they are declined. One that
 /// has begun keeps its token until its outcome is known, which settling may need it for.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn forget_customer(connection: &mut PgConnection, customer: Uuid) -> sqlx::Result<()> {
     sqlx::query(
         "UPDATE provider_calls SET provider_token = NULL, due_at = clock_timestamp()
@@ -193,9 +168,6 @@ pub async fn forget_customer(connection: &mut PgConnection, customer: Uuid) -> s
 }
 
 /// How many calls have no outcome, and the age of the oldest in seconds.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn unsettled(pool: &PgPool) -> sqlx::Result<(i64, f64)> {
     sqlx::query_as(
         "SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8

@@ -5,9 +5,6 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 /// Notes that nothing may be kept of a customer, from now on and for good.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn insert(pool: &PgPool, customer: Uuid, at: DateTime<Utc>) -> sqlx::Result<()> {
     sqlx::query("INSERT INTO erased_customers (orders_customer_id, erased_at) VALUES ($1, $2) ON CONFLICT DO NOTHING")
         .bind(customer)

@@ -94,9 +94,7 @@ fn all_whole(rows: Vec<Row>) -> sqlx::Result<Vec<Payment>> {
 
 /// What a command wants charged, and where it comes from.
 pub struct Intent {
-    /// The command.
     pub command: ChargePayment,
-    /// Where it comes from.
     pub origin: Origin,
 }
 
@@ -178,9 +176,6 @@ pub async fn record(
 }
 
 /// Leaves word that a step was undone before it came; `false` when it had come meanwhile.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn insert_tombstone(
     connection: &mut PgConnection,
     step: &StepRef,
@@ -201,9 +196,6 @@ pub async fn insert_tombstone(
 }
 
 /// What is known of a saga's step; holds off its other changes until the transaction ends.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn hold_step(connection: &mut PgConnection, saga_id: Uuid, step: &str) -> sqlx::Result<Option<KnownStep>> {
     let row: Option<Row> = sqlx::query_as("SELECT * FROM payments WHERE saga_id = $1 AND step = $2 FOR UPDATE")
         .bind(saga_id)
@@ -215,18 +207,12 @@ pub async fn hold_step(connection: &mut PgConnection, saga_id: Uuid, step: &str)
 }
 
 /// The payment; holds off its other changes until the transaction ends.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn hold(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Payment>> {
     let query = sqlx::query_as("SELECT * FROM payments WHERE id = $1 FOR UPDATE").bind(id);
     whole(query.fetch_optional(connection).await?)
 }
 
 /// The payments of sagas' steps, in no order; steps without one are left out.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn by_steps(pool: &PgPool, steps: &[impl AsRef<(Uuid, String)>]) -> sqlx::Result<Vec<Payment>> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT p.* FROM unnest($1::uuid[], $2::text[]) AS asked (saga_id, step) JOIN payments p USING (saga_id, step)",
@@ -239,18 +225,12 @@ pub async fn by_steps(pool: &PgPool, steps: &[impl AsRef<(Uuid, String)>]) -> sq
 }
 
 /// The payment with this id, nothing but `owner`'s, where one is given.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn by_id(pool: &PgPool, id: Uuid, owner: Option<Uuid>) -> sqlx::Result<Option<Payment>> {
     let query = sqlx::query_as("SELECT * FROM payments WHERE id = $1 AND ($2 IS NULL OR auth_user_id = $2)");
     whole(query.bind(id).bind(owner).fetch_optional(pool).await?)
 }
 
 /// The newest payment of each of these orders, nothing but `owner`'s, where one is given.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn by_orders(pool: &PgPool, orders: &[Uuid], owner: Option<Uuid>) -> sqlx::Result<Vec<Payment>> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT DISTINCT ON (orders_order_id) * FROM payments
@@ -265,18 +245,12 @@ pub async fn by_orders(pool: &PgPool, orders: &[Uuid], owner: Option<Uuid>) -> s
 }
 
 /// Notes a newer command for a payment that is pending.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn note_charge_step(connection: &mut PgConnection, id: Uuid, step: &StepRef) -> sqlx::Result<()> {
     let query = sqlx::query("UPDATE payments SET charge_step = $2 WHERE id = $1").bind(id).bind(Json(step));
     query.execute(connection).await.map(drop)
 }
 
 /// Notes a newer compensation, whose origin the outcome has from now on.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn note_undo_step(
     connection: &mut PgConnection,
     id: Uuid,
@@ -297,9 +271,6 @@ pub async fn note_undo_step(
 }
 
 /// Ends a payment that the provider never heard of.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn undo(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<()> {
     let query = sqlx::query("UPDATE payments SET status = 'undone', settled_at = now() WHERE id = $1").bind(id);
     query.execute(connection).await.map(drop)
@@ -307,9 +278,6 @@ pub async fn undo(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<()> {
 
 /// Writes the outcomes of those payments that are pending, and holds off their other changes; tells which. What an
 /// erased customer's payment must not keep goes with it, and so do the calls with their tokens.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn settle(connection: &mut PgConnection, outcomes: &[(Uuid, ChargeOutcome)]) -> sqlx::Result<Vec<Payment>> {
     let (mut ids, mut statuses, mut charges, mut reasons) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (id, outcome) in outcomes {
@@ -354,9 +322,6 @@ pub async fn add_refunded(connection: &mut PgConnection, id: Uuid, minor: i64) -
 }
 
 /// Holds a customer's payments: until the transaction ends nobody changes them or adds refunds.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn hold_customer(connection: &mut PgConnection, customer: Uuid) -> sqlx::Result<()> {
     sqlx::query("SELECT FROM payments WHERE orders_customer_id = $1 ORDER BY id FOR UPDATE")
         .bind(customer)
@@ -366,9 +331,6 @@ pub async fn hold_customer(connection: &mut PgConnection, customer: Uuid) -> sql
 }
 
 /// Forgets the last digits of a customer's means of payment.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn forget_customer(connection: &mut PgConnection, customer: Uuid) -> sqlx::Result<()> {
     sqlx::query("UPDATE payments SET last_four = NULL WHERE orders_customer_id = $1 AND last_four IS NOT NULL")
         .bind(customer)

@@ -46,9 +46,7 @@ impl Row {
 /// Who asked for a refund over HTTP, with which key.
 #[derive(Debug, Clone, Copy)]
 pub struct Requested<'a> {
-    /// The operator.
     pub by: Uuid,
-    /// The idempotency key.
     pub key: &'a str,
 }
 
@@ -86,9 +84,6 @@ pub async fn insert(
 }
 
 /// How many minor units of a payment are being given back. Exact while the payment is held.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn under_way(connection: &mut PgConnection, payment_id: Uuid) -> sqlx::Result<i64> {
     sqlx::query_scalar(
         "SELECT coalesce(sum(amount_minor), 0)::bigint FROM refunds WHERE payment_id = $1 AND status = 'pending'",
@@ -99,18 +94,12 @@ pub async fn under_way(connection: &mut PgConnection, payment_id: Uuid) -> sqlx:
 }
 
 /// The refund with this id.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn by_id(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Refund>> {
     let query = sqlx::query_as(sqlx::AssertSqlSafe(format!("{SELECT} WHERE r.id = $1"))).bind(id);
     query.fetch_optional(connection).await?.map(Row::refund).transpose()
 }
 
 /// The refund that an operator asked for with this key.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn by_request(connection: &mut PgConnection, requested: Requested<'_>) -> sqlx::Result<Option<Refund>> {
     let text = format!("{SELECT} WHERE r.requested_by = $1 AND r.idempotency_key = $2");
     let query = sqlx::query_as(sqlx::AssertSqlSafe(text)).bind(requested.by).bind(requested.key);
@@ -118,9 +107,6 @@ pub async fn by_request(connection: &mut PgConnection, requested: Requested<'_>)
 }
 
 /// The refunds of these payments, the oldest first.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn of_payments(pool: &PgPool, payments: &[Uuid]) -> sqlx::Result<Vec<Refund>> {
     let text = format!("{SELECT} WHERE r.payment_id = ANY($1) ORDER BY r.created_at, r.id");
     let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(text)).bind(payments).fetch_all(pool).await?;
@@ -128,9 +114,6 @@ pub async fn of_payments(pool: &PgPool, payments: &[Uuid]) -> sqlx::Result<Vec<R
 }
 
 /// Writes the outcome of a refund that is pending; `false` when it has one. The provider's id when it was made.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn settle(connection: &mut PgConnection, id: Uuid, made: Option<&str>) -> sqlx::Result<bool> {
     let status = if made.is_some() { RefundStatus::Succeeded } else { RefundStatus::Failed };
     let settled = sqlx::query(
@@ -146,9 +129,6 @@ pub async fn settle(connection: &mut PgConnection, id: Uuid, made: Option<&str>)
 }
 
 /// Forgets why operators gave money back to a customer: people write about people.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn forget_customer(connection: &mut PgConnection, customer: Uuid) -> sqlx::Result<()> {
     sqlx::query(
         "UPDATE refunds SET reason = '' WHERE kind = 'operator' AND reason <> ''

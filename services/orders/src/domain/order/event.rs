@@ -15,62 +15,46 @@ use uuid::Uuid;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data", rename_all = "snake_case")]
 pub enum Event {
-    /// It was placed.
     Placed(Placed),
     /// Somebody called it off; what was done for it is being undone.
     CancellationRequested {
-        /// Who.
         by: CancelledBy,
         /// Why, in their words: sealed for the buyer, because people write about people.
         reason: Option<Sealed>,
     },
     /// Its stock is reserved and its payment taken.
     Confirmed {
-        /// The payment.
         payments_payment_id: Uuid,
     },
     /// It could not be fulfilled; what was done for it is undone.
     Rejected {
-        /// Why, for a program.
         reason: String,
-        /// Why, for a person.
         detail: String,
     },
     /// It was called off; what was done for it is undone.
     Cancelled {
-        /// By whom.
         by: CancelledBy,
         /// Why, in their words: sealed for the buyer, because people write about people.
         reason: Option<Sealed>,
     },
-    /// It left the warehouse.
     Shipped {
-        /// The carrier's number.
         tracking_number: Option<String>,
     },
     /// The carrier's number was another.
     TrackingCorrected {
-        /// The right one.
         tracking_number: String,
     },
-    /// It reached the buyer.
     Delivered {},
 }
 
 /// What an order begins with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placed {
-    /// The order.
     pub order_id: Uuid,
-    /// The buyer.
     pub customer_id: Uuid,
-    /// The buyer's account.
     pub auth_user_id: Uuid,
-    /// What was ordered.
     pub items: Vec<OrderItem>,
-    /// The price of everything.
     pub total: Money,
-    /// The payment method.
     pub payment_method_id: Uuid,
     /// The link that brought the buyer.
     pub shortener_short_code: Option<String>,
@@ -81,13 +65,10 @@ pub struct Placed {
 pub struct Stored {
     /// The order's version after it, from 1.
     pub version: u64,
-    /// What happened.
     pub kind: String,
     /// The version of the data's schema.
     pub schema: u32,
-    /// The particulars.
     pub data: Value,
-    /// When.
     pub at: DateTime<Utc>,
     /// The message that caused it.
     pub causation_id: Option<Uuid>,

@@ -21,33 +21,22 @@ use uuid::Uuid;
 /// The state of an order: nothing but what its events say. Snapshots and the projection hold it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
-    /// The order.
     pub id: Uuid,
-    /// The buyer.
     pub customer_id: Uuid,
-    /// The buyer's account.
     pub auth_user_id: Uuid,
-    /// Where it stands.
     pub status: OrderStatus,
-    /// What was ordered.
     pub items: Vec<OrderItem>,
-    /// The price of everything.
     pub total: Money,
     /// The link that brought the buyer.
     pub shortener_short_code: Option<String>,
-    /// The payment method.
     pub payment_method_id: Uuid,
     /// The payment, once confirmed.
     pub payments_payment_id: Option<Uuid>,
-    /// Why it was rejected.
     pub rejection: Option<Rejection>,
     /// Who called it off: asked for while the status is another, done when it is cancelled.
     pub cancellation: Option<Cancellation>,
-    /// The carrier's number.
     pub tracking_number: Option<String>,
-    /// When it was placed.
     pub placed_at: DateTime<Utc>,
-    /// When it changed last.
     pub updated_at: DateTime<Utc>,
     /// How many events it has.
     pub version: u64,
@@ -58,16 +47,13 @@ pub struct Order {
 /// Why an order was rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejection {
-    /// For a program.
     pub reason: String,
-    /// For a person.
     pub detail: String,
 }
 
 /// Who called an order off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cancellation {
-    /// Who.
     pub by: CancelledBy,
     /// Why, in their words, sealed.
     pub reason: Option<Sealed>,

@@ -8,11 +8,9 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an order that is {} cannot be {wanted}", if *.cancelling { "being cancelled" } else { status.as_str() })]
 pub struct Refused {
-    /// Where the order stands.
     pub status: OrderStatus,
     /// Whether it is being cancelled.
     pub cancelling: bool,
-    /// What was wanted.
     pub wanted: &'static str,
 }
 

@@ -11,19 +11,14 @@ pub enum Unreadable {
     /// Nobody knows how to read this schema.
     #[error("there is no {kind} of schema {schema}")]
     Unknown {
-        /// The event's type.
         kind: String,
-        /// Its schema's version.
         schema: u32,
     },
     /// The data do not fit their schema.
     #[error("{kind} of schema {schema}: {cause}")]
     Data {
-        /// The event's type.
         kind: String,
-        /// Its schema's version.
         schema: u32,
-        /// What does not fit.
         cause: serde_json::Error,
     },
 }
