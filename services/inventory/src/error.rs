@@ -59,9 +59,10 @@ impl From<Error> for Failure {
         match error {
             Error::UnknownProduct => Self::new(Code::NotFound, "There is no such product."),
             Error::UnknownReservation => Self::new(Code::NotFound, "There is no such reservation."),
-            Error::NotShort(status) => {
-                Self::new(Code::Conflict, format!("The reservation is {}: only a short one needs this.", status.as_str()))
-            }
+            Error::NotShort(status) => Self::new(
+                Code::Conflict,
+                format!("The reservation is {}: only a short one needs this.", status.as_str()),
+            ),
             Error::StillShort => Self::new(Code::Conflict, "There are too few pieces: restock, or cancel the order."),
             Error::SkuTaken => Self::new(Code::SkuTaken, "Another product has this SKU. Choose another one."),
             Error::Field { field, message } => Self::field(field, message),
@@ -70,9 +71,10 @@ impl From<Error> for Failure {
                 Self::new(Code::Conflict, format!("The stock does not allow it: {cause}."))
             }
             Error::Stock(cause) => postgres::failure(cause),
-            Error::IdempotencyMismatch => {
-                Self::new(Code::IdempotencyMismatch, "This Idempotency-Key was used with another request. Use a new key.")
-            }
+            Error::IdempotencyMismatch => Self::new(
+                Code::IdempotencyMismatch,
+                "This Idempotency-Key was used with another request. Use a new key.",
+            ),
             Error::Store(cause) => postgres::failure(cause),
             Error::Malformed(cause) => Self::internal(anyhow::anyhow!(cause)),
             Error::Internal(cause) => postgres::failure(cause),

@@ -75,14 +75,17 @@ impl From<Error> for Failure {
             Error::NotFound => Self::new(Code::NotFound, "There is no such order or customer among yours."),
             Error::Erased => Self::new(Code::Erased, "The customer's data was erased, which cannot be undone."),
             Error::Transition(refused) => Self::new(Code::Conflict, capitalised(&refused.to_string())),
-            Error::Conflict => Self::new(Code::Conflict, "Another request changed the order meanwhile. Read it and try again."),
+            Error::Conflict => {
+                Self::new(Code::Conflict, "Another request changed the order meanwhile. Read it and try again.")
+            }
             Error::IdempotencyMismatch => {
                 Self::new(Code::IdempotencyMismatch, "This Idempotency-Key was used with another body. Use a new key.")
             }
-            Error::IdempotencyInProgress => {
-                Self::new(Code::IdempotencyInProgress, "The first request with this Idempotency-Key is still running. Try again in a second.")
-                    .retry_after(Duration::from_secs(1))
-            }
+            Error::IdempotencyInProgress => Self::new(
+                Code::IdempotencyInProgress,
+                "The first request with this Idempotency-Key is still running. Try again in a second.",
+            )
+            .retry_after(Duration::from_secs(1)),
             Error::Store(cause) => postgres::failure(cause),
             Error::Internal(cause) => postgres::failure(cause),
         }

@@ -14,9 +14,7 @@ pub enum Error {
     NotRefundable,
     /// More than is left of the payment, refunds under way counted.
     #[error("more than the {left} that are left")]
-    TooMuch {
-        left: Money,
-    },
+    TooMuch { left: Money },
     /// The amount is of another currency than the payment.
     #[error("another currency")]
     OtherCurrency,
@@ -43,14 +41,18 @@ impl From<Error> for Failure {
             Error::NotRefundable => {
                 Self::new(Code::Conflict, "Only a captured payment that is not being undone can be refunded.")
             }
-            Error::TooMuch { left } => {
-                Self::new(Code::Conflict, format!("At most {left} can be refunded: the rest was refunded, or is being refunded."))
-            }
+            Error::TooMuch { left } => Self::new(
+                Code::Conflict,
+                format!("At most {left} can be refunded: the rest was refunded, or is being refunded."),
+            ),
             Error::OtherCurrency => Self::field("amount.currency", "must be the currency of the payment"),
-            Error::IdempotencyMismatch => {
-                Self::new(Code::IdempotencyMismatch, "This Idempotency-Key was used with another request. Use a new key.")
+            Error::IdempotencyMismatch => Self::new(
+                Code::IdempotencyMismatch,
+                "This Idempotency-Key was used with another request. Use a new key.",
+            ),
+            Error::BadSignature => {
+                Self::new(Code::Unauthenticated, "The signature does not match. Sign the body with the shared secret.")
             }
-            Error::BadSignature => Self::new(Code::Unauthenticated, "The signature does not match. Sign the body with the shared secret."),
             Error::TooOld => Self::field("Provider-Signature", "must be of the last minutes: sign again"),
             Error::Unreadable(cause) => {
                 Self::new(Code::MalformedRequest, "The body is not an event of the provider.").caused_by(cause)

@@ -23,14 +23,10 @@ pub struct Stock {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StockError {
     #[error("only {available} pieces are free")]
-    NotEnough {
-        available: i64,
-    },
+    NotEnough { available: i64 },
     /// Fewer pieces are reserved than would be released.
     #[error("only {reserved} pieces are reserved")]
-    NotReserved {
-        reserved: i64,
-    },
+    NotReserved { reserved: i64 },
     /// There would be more than can be counted.
     #[error("there can be at most {MOST} pieces")]
     TooMany,

@@ -66,6 +66,17 @@ pub fn seen(stock: Stock, by_operator: bool) -> rest::Stock {
     }
 }
 
+macro_rules! select {
+    ($condition:literal) => {
+        concat!(
+            "SELECT p.id, p.sku, p.name, p.description, p.price_minor, p.currency, p.active, s.on_hand, s.reserved,
+                 s.version, p.created_at, p.updated_at
+             FROM products p JOIN product_stock s ON s.product_id = p.id ",
+            $condition
+        )
+    };
+}
+
 #[derive(sqlx::FromRow)]
 struct Row {
     id: Uuid,
@@ -166,29 +177,17 @@ pub async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<Product, Er
         .bind(id)
         .execute(&mut *connection)
         .await?;
-    let row: Option<Row> = sqlx::query_as(
-        "SELECT p.id, p.sku, p.name, p.description, p.price_minor, p.currency, p.active, s.on_hand, s.reserved,
-                s.version, p.created_at, p.updated_at
-         FROM products p JOIN product_stock s ON s.product_id = p.id WHERE p.id = $1",
-    )
-    .bind(id)
-    .fetch_optional(connection)
-    .await?;
+    let row: Option<Row> = sqlx::query_as(select!("WHERE p.id = $1")).bind(id).fetch_optional(connection).await?;
     row.ok_or(Error::UnknownProduct)?.try_into()
 }
 
 /// Those of the products that exist; only active ones, unless all are to be seen.
 pub async fn by_ids(pool: &PgPool, ids: &[Uuid], all: bool) -> Result<Vec<Product>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT p.id, p.sku, p.name, p.description, p.price_minor, p.currency, p.active, s.on_hand, s.reserved,
-                s.version, p.created_at, p.updated_at
-         FROM products p JOIN product_stock s ON s.product_id = p.id
-         WHERE p.id = ANY($1) AND (p.active OR $2)",
-    )
-    .bind(ids)
-    .bind(all)
-    .fetch_all(pool)
-    .await?;
+    let rows: Vec<Row> = sqlx::query_as(select!("WHERE p.id = ANY($1) AND (p.active OR $2)"))
+        .bind(ids)
+        .bind(all)
+        .fetch_all(pool)
+        .await?;
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
@@ -205,17 +204,15 @@ pub struct Filter {
 /// Lists products, newest first.
 pub async fn list(pool: &PgPool, filter: &Filter, limit: i64) -> Result<Vec<Product>, Error> {
     // The greatest id, and a statement of their own for searches, not `$2 IS NULL OR …`: so an index leads to either.
-    let all = "SELECT p.id, p.sku, p.name, p.description, p.price_minor, p.currency, p.active, s.on_hand, s.reserved,
-                      s.version, p.created_at, p.updated_at
-               FROM products p JOIN product_stock s ON s.product_id = p.id
-               WHERE (p.active OR $1) AND p.id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-               ORDER BY p.id DESC LIMIT $3";
-    let found = "SELECT p.id, p.sku, p.name, p.description, p.price_minor, p.currency, p.active, s.on_hand, s.reserved,
-                        s.version, p.created_at, p.updated_at
-                 FROM products p JOIN product_stock s ON s.product_id = p.id
-                 WHERE (p.active OR $1) AND p.id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+    let all = select!(
+        "WHERE (p.active OR $1) AND p.id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+               ORDER BY p.id DESC LIMIT $3"
+    );
+    let found = select!(
+        "WHERE (p.active OR $1) AND p.id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
                    AND p.search LIKE $4
-                 ORDER BY p.id DESC LIMIT $3";
+                 ORDER BY p.id DESC LIMIT $3"
+    );
     let statement = if filter.search.is_some() { found } else { all };
     let query = sqlx::query_as(statement).bind(filter.all).bind(filter.before).bind(limit);
     let query = match &filter.search {

@@ -3,6 +3,7 @@
 use crate::domain::{Shelf, Shelved, Stock, What};
 use crate::store::operations::{Record, kind_name};
 use chrono::{DateTime, Utc};
+use postgres::column;
 use sqlx::PgConnection;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -50,7 +51,19 @@ pub async fn write<'a>(
     if records.is_empty() {
         return Ok(());
     }
-    let (projected, added) = (Projected::after(&records), Added::of(&records));
+    // Of each product its version then, and its last operation's number with the stock after it.
+    let mut newest = BTreeMap::<Uuid, (i64, Option<(i64, Stock)>)>::new();
+    let mut added = Vec::new();
+    for record in &records {
+        let row = newest.entry(record.change.product_id).or_default();
+        row.0 = record.change.version;
+        if let What::Operation { stock, number, kind, quantity } = record.change.what {
+            row.1 = Some((number, stock));
+            added.push((*record, kind, quantity));
+        }
+    }
+    let newest = Vec::from_iter(newest);
+    let saga = |(record, ..): &(&'a Record, _, _)| record.cause.saga.as_ref();
     sqlx::query(
         "WITH projected AS (
              UPDATE product_stock s
@@ -66,93 +79,25 @@ pub async fn write<'a>(
                      $13::text[], $14::uuid[], $15::uuid[])
               AS new (id, product_id, product_version, kind, quantity, reason, saga_id, step, reservation_id, actor)",
     )
-    .bind(projected.products)
-    .bind(projected.versions)
-    .bind(projected.operations)
-    .bind(projected.on_hand)
-    .bind(projected.reserved)
-    .bind(added.ids)
-    .bind(added.products)
-    .bind(added.versions)
-    .bind(added.kinds)
-    .bind(added.quantities)
-    .bind(added.reasons)
-    .bind(added.sagas)
-    .bind(added.steps)
-    .bind(added.reservations)
-    .bind(added.actors)
+    .bind(column(&newest, |(product, _)| *product))
+    .bind(column(&newest, |(_, (version, _))| *version))
+    .bind(column(&newest, |(_, (_, last))| last.map(|(number, _)| number)))
+    .bind(column(&newest, |(_, (_, last))| last.map(|(_, stock)| stock.on_hand)))
+    .bind(column(&newest, |(_, (_, last))| last.map(|(_, stock)| stock.reserved)))
+    .bind(column(&added, |(record, ..)| record.id))
+    .bind(column(&added, |(record, ..)| record.change.product_id))
+    .bind(column(&added, |(record, ..)| record.change.version))
+    .bind(column(&added, |(_, kind, _)| kind_name(*kind)))
+    .bind(column(&added, |(_, _, quantity)| i64::from(*quantity)))
+    .bind(column(&added, |(record, ..)| record.cause.reason.as_str()))
+    .bind(column(&added, |added| saga(added).map(|saga| saga.saga_id)))
+    .bind(column(&added, |added| saga(added).map(|saga| saga.step.as_str())))
+    .bind(column(&added, |added| saga(added).map(|saga| saga.reservation_id)))
+    .bind(column(&added, |(record, ..)| record.cause.actor))
     .bind(at)
     .execute(&mut *connection)
     .await?;
     snapshot(connection, &records, at).await
-}
-
-/// The projection's rows after some changes, in columns.
-#[derive(Default)]
-struct Projected {
-    products: Vec<Uuid>,
-    versions: Vec<i64>,
-    /// Nothing, where no operation was among the changes; so are the next two.
-    operations: Vec<Option<i64>>,
-    on_hand: Vec<Option<i64>>,
-    reserved: Vec<Option<i64>>,
-}
-
-impl Projected {
-    fn after(records: &[&Record]) -> Self {
-        let mut newest = BTreeMap::<Uuid, (i64, Option<(i64, Stock)>)>::new();
-        for Record { change, .. } in records {
-            let row = newest.entry(change.product_id).or_default();
-            row.0 = change.version;
-            if let What::Operation { stock, number, .. } = change.what {
-                row.1 = Some((number, stock));
-            }
-        }
-        let mut columns = Self::default();
-        for (product, (version, last)) in newest {
-            columns.products.push(product);
-            columns.versions.push(version);
-            columns.operations.push(last.map(|(number, _)| number));
-            columns.on_hand.push(last.map(|(_, stock)| stock.on_hand));
-            columns.reserved.push(last.map(|(_, stock)| stock.reserved));
-        }
-        columns
-    }
-}
-
-/// New operations, in columns.
-#[derive(Default)]
-struct Added<'a> {
-    ids: Vec<Uuid>,
-    products: Vec<Uuid>,
-    versions: Vec<i64>,
-    kinds: Vec<&'static str>,
-    quantities: Vec<i64>,
-    reasons: Vec<&'a str>,
-    sagas: Vec<Option<Uuid>>,
-    steps: Vec<Option<&'a str>>,
-    reservations: Vec<Option<Uuid>>,
-    actors: Vec<Option<Uuid>>,
-}
-
-impl<'a> Added<'a> {
-    fn of(records: &[&'a Record]) -> Self {
-        let mut columns = Self::default();
-        for Record { id, change, cause } in records {
-            let What::Operation { kind, quantity, .. } = change.what else { continue };
-            columns.ids.push(*id);
-            columns.products.push(change.product_id);
-            columns.versions.push(change.version);
-            columns.kinds.push(kind_name(kind));
-            columns.quantities.push(quantity.into());
-            columns.reasons.push(&cause.reason);
-            columns.sagas.push(cause.saga.as_ref().map(|saga| saga.saga_id));
-            columns.steps.push(cause.saga.as_ref().map(|saga| &*saga.step));
-            columns.reservations.push(cause.saga.as_ref().map(|saga| saga.reservation_id));
-            columns.actors.push(cause.actor);
-        }
-        columns
-    }
 }
 
 /// Takes the snapshots that are due.

@@ -39,7 +39,8 @@ impl Orders {
         let reason = self.seal_reason(&mut tx, &seen, reason).await?;
         seen.request_cancellation(by, reason.clone())?;
         // Why is the order's to know: a saga is not forgotten with its customer.
-        let cancel = saga::Cancel { by: caller.user_id.to_string(), reason: "The order was cancelled by request.".to_owned() };
+        let cancel =
+            saga::Cancel { by: caller.user_id.to_string(), reason: "The order was cancelled by request.".to_owned() };
         // First the saga, then the order: that is the order in which the checkout locks them, too.
         self.sagas.cancel(&mut tx, id, cancel).await.map_err(saga_error)?;
         chassis::failpoint!("orders.cancel.after_saga");

@@ -117,7 +117,8 @@ fn resolve(wanted: Vec<WantedPaymentMethod>, had: &[Owned]) -> Result<Vec<Owned>
     for (index, wanted) in wanted.into_iter().enumerate() {
         let kept = had.iter().find(|(id, _)| Some(*id) == wanted.id);
         if wanted.id.is_some() && kept.is_none() {
-            fields.refuse(format!("payment_methods[{index}].id"), "unknown payment method: leave the id out to add one");
+            fields
+                .refuse(format!("payment_methods[{index}].id"), "unknown payment method: leave the id out to add one");
             continue;
         }
         let Some(method) = wanted.into_payment_method(kept.map(|(_, method)| method)) else { continue };

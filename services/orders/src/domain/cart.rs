@@ -52,7 +52,10 @@ impl Cart {
                     total = Some(sum);
                 }
                 Err(MoneyError::MixedCurrencies) => {
-                    fields.refuse(name, format!("is priced in {}: order it apart from the items before", product.price.currency));
+                    fields.refuse(
+                        name,
+                        format!("is priced in {}: order it apart from the items before", product.price.currency),
+                    );
                 }
                 Err(MoneyError::Overflow) => fields.refuse("items", "must cost less: the total cannot be charged"),
             }

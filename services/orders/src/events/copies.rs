@@ -22,25 +22,25 @@ const AT_ONCE: usize = 4;
 
 /// The consumer. It begins with the products and links that were made before its queues existed.
 #[must_use]
-pub fn consumer(db: Db) -> Registration<Copies> {
+pub fn consumer(db: Db) -> Registration<ProductsAndLinks> {
     Subscription::new(CONSUMER, [ProductCreated::TYPE, ProductUpdated::TYPE, UrlCreated::TYPE, UrlDeleted::TYPE])
-        .handled_by(Copies { db: db.clone(), inbox: postgres::Inbox::new(CONSUMER) })
+        .handled_by(ProductsAndLinks { db: db.clone(), inbox: postgres::Inbox::new(CONSUMER) })
         .copying(AT_ONCE, Histories(db))
 }
 
 /// Writes versions of products and links.
-pub struct Copies {
+pub struct ProductsAndLinks {
     db: Db,
     inbox: postgres::Inbox,
 }
 
 /// One version of one thing.
-enum Copy {
+enum Copied {
     Product(Product),
     Link(links::Link),
 }
 
-impl Handler for Copies {
+impl Handler for ProductsAndLinks {
     async fn handle(&self, batch: &[Message]) -> Result<(), HandleError> {
         let mut tx = self.db.begin().await?;
         for message in batch {
@@ -54,7 +54,7 @@ impl Handler for Copies {
     }
 }
 
-impl Copy {
+impl Copied {
     async fn save(&self, connection: &mut PgConnection, version: u64) -> sqlx::Result<()> {
         match self {
             Self::Product(product) => products::save(connection, product, version).await,
@@ -64,33 +64,25 @@ impl Copy {
 }
 
 /// What a message tells; nothing when it tells of something else.
-fn read(message: &Message) -> Result<Option<Copy>, HandleError> {
+fn read(message: &Message) -> Result<Option<Copied>, HandleError> {
+    let product = |id, name, price, active| Copied::Product(Product { id, name, price, active });
+    let link = |code, url_id, owner, deleted_at| Copied::Link(links::Link { code, url_id, owner, deleted_at });
     Ok(Some(match message.kind.as_str() {
         ProductCreated::TYPE => {
             let data = message.decode::<ProductCreated>()?.data;
-            Copy::Product(Product { id: data.product_id, name: data.name, price: data.price, active: data.active })
+            product(data.product_id, data.name, data.price, data.active)
         }
         ProductUpdated::TYPE => {
             let data = message.decode::<ProductUpdated>()?.data;
-            Copy::Product(Product { id: data.product_id, name: data.name, price: data.price, active: data.active })
+            product(data.product_id, data.name, data.price, data.active)
         }
         UrlCreated::TYPE => {
             let data = message.decode::<UrlCreated>()?.data;
-            Copy::Link(links::Link {
-                code: data.short_code,
-                url_id: data.url_id,
-                owner: data.auth_user_id,
-                deleted_at: None,
-            })
+            link(data.short_code, data.url_id, data.auth_user_id, None)
         }
         UrlDeleted::TYPE => {
             let data = message.decode::<UrlDeleted>()?.data;
-            Copy::Link(links::Link {
-                code: data.short_code,
-                url_id: data.url_id,
-                owner: data.auth_user_id,
-                deleted_at: Some(data.deleted_at),
-            })
+            link(data.short_code, data.url_id, data.auth_user_id, Some(data.deleted_at))
         }
         _ => return Ok(None),
     }))

@@ -90,9 +90,7 @@ pub enum ChargeOutcome {
         charge_id: String,
     },
     /// It was not, and never will be.
-    Declined {
-        reason: String,
-    },
+    Declined { reason: String },
 }
 
 /// What is next for a captured payment that is to be undone.

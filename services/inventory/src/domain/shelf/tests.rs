@@ -110,7 +110,8 @@ fn an_order_is_set_aside_as_a_whole_or_not_at_all() {
     let mut shelf = shelf(5);
     let refusal = shelf.reserve(&items(&[(0, 2), (1, 6), (2, 9)])).unwrap_err();
     assert_eq!(refusal.code, "out_of_stock");
-    let told = "Not enough in stock: product 1 (6 wanted, 5 available), product 2 (9 wanted, 5 available). Order fewer.";
+    let told =
+        "Not enough in stock: product 1 (6 wanted, 5 available), product 2 (9 wanted, 5 available). Order fewer.";
     assert_eq!(refusal.message, told);
     assert!(shelf.take_changes().iter().all(|change| matches!(change.what, What::Unavailable { .. })));
     assert_eq!(shelf.reserve(&items(&[(0, 2), (7, 1)])).unwrap_err().code, "unknown_product");

@@ -10,17 +10,10 @@ use serde_json::{Value, json};
 pub enum Unreadable {
     /// Nobody knows how to read this schema.
     #[error("there is no {kind} of schema {schema}")]
-    Unknown {
-        kind: String,
-        schema: u32,
-    },
+    Unknown { kind: String, schema: u32 },
     /// The data do not fit their schema.
     #[error("{kind} of schema {schema}: {cause}")]
-    Data {
-        kind: String,
-        schema: u32,
-        cause: serde_json::Error,
-    },
+    Data { kind: String, schema: u32, cause: serde_json::Error },
 }
 
 type Upcaster = fn(Value) -> Option<Value>;
