@@ -109,7 +109,7 @@ impl Definition for Checkout {
                 .undone_by(|step, data| RefundPayment { step, orders_order_id: data.order_id })
                 .timeout(patience.charge())
                 .tries(patience.tries),
-            Step::local_batched("confirm_order", |lot| Box::pin(confirm_orders(lot))),
+            Step::local_batched("confirm_order", |batch| Box::pin(confirm_orders(batch))),
         ]
     }
 }
@@ -131,8 +131,8 @@ fn charge(step: contracts::command::StepRef, data: &CheckoutData) -> ChargePayme
     }
 }
 
-async fn confirm_orders(lot: Batch<'_, CheckoutData>) -> anyhow::Result<Vec<Verdict>> {
-    let Batch { tx, sagas } = lot;
+async fn confirm_orders(batch: Batch<'_, CheckoutData>) -> anyhow::Result<Vec<Verdict>> {
+    let Batch { tx, sagas } = batch;
     let ids: Vec<_> = sagas.iter().map(|saga| saga.data.order_id).collect();
     let mut orders = events::load_all(tx, &ids, None).await?;
     let (mut confirmed, mut verdicts) = (Vec::new(), Vec::new());

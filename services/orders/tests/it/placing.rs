@@ -214,6 +214,6 @@ async fn orders_that_come_at_once_are_placed_together_and_answered_each_for_itse
     }
     assert_eq!(world.count("SELECT count(*) FROM orders").await, 12);
     assert_eq!(world.count("SELECT count(*) FROM sagas").await, 12);
-    let lots = world.count("SELECT count(DISTINCT xmin::text) FROM orders").await;
-    assert!(lots <= 4, "{lots} transactions for 12 orders");
+    let batches = world.count("SELECT count(DISTINCT xmin::text) FROM orders").await;
+    assert!(batches <= 4, "{batches} transactions for 12 orders");
 }

@@ -11,7 +11,7 @@ use messaging::Message;
 use postgres::Inbox;
 
 impl Payments {
-    /// Forgets the tokens and last digits of a customer's means of payment, and why operators gave money back.
+    /// Forgets the tokens and last digits of a customer's payment methods, and why operators gave money back.
     pub async fn forget(&self, inbox: &Inbox, message: &Message, erased: &CustomerErased) -> Result<(), Error> {
         // Committed before the rest begins: a payment that is being recorded meanwhile either sees this, or is seen
         // below, or sees it when it is settled. A refund, whose payment is held, sees this or is seen.

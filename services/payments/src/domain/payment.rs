@@ -62,7 +62,7 @@ pub struct Payment {
     pub orders_customer_id: Uuid,
     pub auth_user_id: Uuid,
     pub amount: Money,
-    /// The kind of means of payment.
+    /// The kind of payment method.
     pub method: PaymentMethodKind,
     /// The last digits of its number.
     pub last_four: Option<String>,

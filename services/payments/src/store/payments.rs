@@ -330,7 +330,7 @@ pub async fn hold_customer(connection: &mut PgConnection, customer: Uuid) -> sql
         .map(drop)
 }
 
-/// Forgets the last digits of a customer's means of payment.
+/// Forgets the last digits of a customer's payment methods.
 pub async fn forget_customer(connection: &mut PgConnection, customer: Uuid) -> sqlx::Result<()> {
     sqlx::query("UPDATE payments SET last_four = NULL WHERE orders_customer_id = $1 AND last_four IS NOT NULL")
         .bind(customer)
