@@ -4,6 +4,7 @@ use crate::{
     saga::{self, Orders, done, refused, reserved},
     world::World,
 };
+use chassis::Scope;
 use contracts::{command::Outcome, envelope::Event};
 use messaging::Outgoing;
 use uuid::Uuid;
@@ -148,4 +149,20 @@ async fn a_command_that_wants_nothing_is_a_dead_letter_that_operators_see() {
     assert!(listed.contains(&id.to_string()) && listed.contains(&foreign_id.to_string()), "{listed}");
     assert_eq!(world.count("SELECT count(*) FROM reservations").await, 0);
     assert!(orders.replies().iter().all(|reply| !matches!(reply.outcome, Outcome::Done { .. })));
+}
+
+#[tokio::test]
+async fn of_a_batch_that_repeats_a_command_each_is_reserved_once_and_every_attempt_is_replied_to() {
+    let world = World::new().await;
+    let orders = Orders::new(&world.sandbox).await;
+    let shirt = world.stocked("SHIRT", 5).await.id;
+    let (saga, other) = (Uuid::now_v7(), Uuid::now_v7());
+    let commands = [(saga, 1, 3), (saga, 2, 3), (other, 1, 1)]
+        .map(|(saga, attempt, pieces)| (saga::reserve(saga, attempt, &[(shirt, pieces)]), Scope::current()));
+    world.inventory().reserve(&commands).await.unwrap();
+    for (command, _) in &commands {
+        reserved(&orders.reply(&command.step).await);
+    }
+    assert_eq!(world.stock(shirt).await, (5, 4));
+    world.adds_up().await;
 }

@@ -1,9 +1,10 @@
-//! How often payments goes to its database and back, which is what a database far away costs.
+//! Charges without the broker: a batch of them, and how often they go to the database and back.
 
 use crate::{
-    wire::charge,
-    world::{SOON, World, config},
+    wire::{attempt, charge},
+    world::{SOON, World, config, is_done, is_refused},
 };
+use contracts::{command::checkout::ChargePayment, rest::payments::PaymentStatus};
 use payments::{
     app::{Payments, WorkerPool},
     domain::Origin,
@@ -12,6 +13,30 @@ use payments::{
 };
 use serde_json::json;
 use sqlx::PgPool;
+
+/// The use cases on the same database, to be called without the broker.
+async fn payments(world: &World) -> Payments {
+    let config = config(&world.sandbox, &world.provider, &json!({}));
+    let db = PgPool::connect(world.sandbox.postgres("payments")).await.unwrap();
+    let workers = WorkerPool::new(config.worker, Default::default(), Default::default());
+    Payments::new(db.into(), Provider::new(&config.provider), workers, config.webhooks)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_batch_that_repeats_a_command_each_is_charged_once_and_the_newest_attempt_is_replied_to() {
+    let world = World::new().await;
+    let (first, other, zero) = (charge("tok_visa_ok", 700), charge("tok_visa_ok", 100), charge("tok_visa_ok", 0));
+    let again = attempt(&first, 2);
+    let intent = |command: &ChargePayment| Intent { command: command.clone(), origin: Origin::default() };
+    payments(&world).await.charge(&[&first, &again, &zero, &other].map(intent)).await.unwrap();
+    for command in [&again, &other] {
+        is_done(&world.wire.reply(&command.step).await);
+        world.reaches(command, PaymentStatus::Captured).await;
+    }
+    is_refused(&world.wire.reply(&zero.step).await, "declined", "invalid_amount");
+    world.has_one_charge(&first).await;
+    world.has_one_charge(&other).await;
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_charge_is_recorded_and_settled_in_seven_round_trips() {
