@@ -55,7 +55,7 @@ async fn appends(connection: &mut PgConnection) -> anyhow::Result<()> {
     let events = events(order, APPENDS)?;
     let began = Instant::now();
     for event in &events {
-        append(connection, &[(order, event)]).await?;
+        append(connection, &[(order, event)], &[], &[]).await?;
     }
     let ours = began.elapsed().as_secs_f64();
     sqlx::query("CREATE TABLE bench (id bigserial PRIMARY KEY, note text NOT NULL)").execute(&mut *connection).await?;
@@ -75,7 +75,7 @@ async fn appends(connection: &mut PgConnection) -> anyhow::Result<()> {
 async fn history(connection: &mut PgConnection, length: u64) -> anyhow::Result<Uuid> {
     let order = Uuid::now_v7();
     for chunk in events(order, length)?.chunks(CHUNK) {
-        append(connection, &chunk.iter().map(|event| (order, event)).collect::<Vec<_>>()).await?;
+        append(connection, &chunk.iter().map(|event| (order, event)).collect::<Vec<_>>(), &[], &[]).await?;
     }
     sqlx::query("ANALYZE order_events").execute(connection).await?;
     Ok(order)
