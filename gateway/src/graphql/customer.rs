@@ -7,7 +7,7 @@ use contracts::person;
 use contracts::rest::orders;
 
 use super::immediate::Immediate;
-use super::moment::Moment;
+use super::scalars::Moment;
 use super::uuid;
 
 /// A customer.

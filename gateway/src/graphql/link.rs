@@ -7,9 +7,9 @@ use contracts::rest::{orders, shortener};
 
 use super::immediate::Immediate;
 use super::load::{SalesOf, load};
-use super::moment::Moment;
 use super::money::Money;
 use super::patch;
+use super::scalars::Moment;
 use super::stats::LinkStats;
 use crate::clients::{ServiceError, argument};
 

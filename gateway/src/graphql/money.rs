@@ -5,7 +5,7 @@ use chassis::http::Fields;
 use contracts::money::{self, Currency};
 
 use super::immediate::Immediate;
-use super::long::Long;
+use super::scalars::Long;
 
 /// An amount of money.
 pub struct Money(money::Money);

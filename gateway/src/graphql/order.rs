@@ -6,13 +6,12 @@ use contracts::rest::orders;
 
 use super::customer::Customer;
 use super::immediate::Immediate;
-use super::json::Json;
 use super::link::Link;
 use super::load::{CustomerOf, HistoryOf, LinkOf, PaymentOf, load};
-use super::moment::Moment;
 use super::money::Money;
 use super::payment::Payment;
 use super::product::{Product, product};
+use super::scalars::{Json, Moment};
 
 /// An order. Its items keep names and prices as they were when it was placed.
 pub struct Order(pub(super) orders::Order);

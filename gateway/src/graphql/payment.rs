@@ -5,8 +5,8 @@ use contracts::rest::payments;
 
 use super::customer::PaymentMethodKind;
 use super::immediate::Immediate;
-use super::moment::Moment;
 use super::money::Money;
+use super::scalars::Moment;
 
 /// The payment of an order.
 #[derive(SimpleObject)]

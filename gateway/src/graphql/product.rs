@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::immediate::Immediate;
 use super::load::{ProductOf, load};
-use super::moment::Moment;
 use super::money::{Money, MoneyInput};
 use super::patch;
+use super::scalars::Moment;
 
 /// A product.
 #[derive(SimpleObject)]

@@ -3,7 +3,7 @@
 use async_graphql::{ID, InputObject, SimpleObject};
 use contracts::rest::auth;
 
-use super::moment::Moment;
+use super::scalars::Moment;
 
 /// An account.
 #[derive(SimpleObject)]

@@ -6,7 +6,7 @@ use contracts::rest::analytics::{self, Dimension, Facet, FacetValue, Totals, Win
 
 use super::immediate::Immediate;
 use super::load::{LoadedFacet, StatsOf, load};
-use super::moment::Moment;
+use super::scalars::Moment;
 use crate::clients::ServiceError;
 
 /// How many browsers and devices are listed: more than there are.

@@ -164,18 +164,19 @@ pub(crate) async fn force(
     Path(name): Path<String>,
     Json(request): Json<ForceRequest>,
 ) -> Result<Json<BreakerView>, Failure> {
-    let breaker = operators.find(&name)?;
-    let reason = checked(&request.reason)?;
-    if !(1..=LONGEST_FORCE).contains(&request.ttl_seconds) {
+    let ttl = request.ttl_seconds;
+    if !(1..=LONGEST_FORCE).contains(&ttl) {
         return Err(Failure::field("ttl_seconds", format!("must be 1 to {LONGEST_FORCE}")));
     }
     let (to, action) = match request.state {
         ForcedState::Open => (Forced::Open, "force_open"),
         ForcedState::Closed => (Forced::Closed, "force_closed"),
     };
-    breaker.force(&Force { to, ttl: Duration::from_secs(request.ttl_seconds), reason: reason.clone() });
-    operators.audit(&operator, &name, action, reason, Some(request.ttl_seconds)).await;
-    Ok(Json(BreakerView::of(&breaker)))
+    let hold = |breaker: &Breaker, reason| {
+        breaker.force(&Force { to, ttl: Duration::from_secs(ttl), reason });
+        Ok(())
+    };
+    operators.order(&operator, &name, action, &request.reason, Some(ttl), hold).await
 }
 
 /// Closes a breaker, clears its counts and ends a force.
@@ -187,12 +188,11 @@ pub(crate) async fn reset(
     Path(name): Path<String>,
     Json(request): Json<ReasonRequest>,
 ) -> Result<Json<BreakerView>, Failure> {
-    operators
-        .order(&operator, &name, "reset", &request, |breaker, reason| {
-            breaker.reset(&reason);
-            Ok(())
-        })
-        .await
+    let reset = |breaker: &Breaker, reason: String| {
+        breaker.reset(&reason);
+        Ok(())
+    };
+    operators.order(&operator, &name, "reset", &request.reason, None, reset).await
 }
 
 /// Half-opens an open breaker early.
@@ -205,11 +205,8 @@ pub(crate) async fn probe(
     Json(request): Json<ReasonRequest>,
 ) -> Result<Json<BreakerView>, Failure> {
     let refused = || Failure::new(Code::Conflict, "Only a breaker that opened by itself can be probed.");
-    operators
-        .order(&operator, &name, "probe", &request, |breaker, reason| {
-            breaker.probe(&reason).then_some(()).ok_or_else(refused)
-        })
-        .await
+    let probe = |breaker: &Breaker, reason: String| breaker.probe(&reason).then_some(()).ok_or_else(refused);
+    operators.order(&operator, &name, "probe", &request.reason, None, probe).await
 }
 
 impl Operators {
@@ -223,20 +220,17 @@ impl Operators {
         &self,
         operator: &Caller,
         name: &str,
-        action: &'static str,
-        request: &ReasonRequest,
+        action: &str,
+        reason: &str,
+        ttl_seconds: Option<u64>,
         act: impl FnOnce(&Breaker, String) -> Result<(), Failure>,
     ) -> Result<Json<BreakerView>, Failure> {
         let breaker = self.find(name)?;
-        let reason = checked(&request.reason)?;
+        let reason = checked(reason)?;
         act(&breaker, reason.clone())?;
-        self.audit(operator, name, action, reason, None).await;
-        Ok(Json(BreakerView::of(&breaker)))
-    }
-
-    async fn audit(&self, operator: &Caller, breaker: &str, action: &'static str, reason: String, ttl: Option<u64>) {
-        let entry = audit::AuditEntry::now(operator.user_id, breaker, action, reason, ttl);
+        let entry = audit::AuditEntry::now(operator.user_id, name, action, reason, ttl_seconds);
         audit::append(&self.store, &entry).await;
+        Ok(Json(BreakerView::of(&breaker)))
     }
 }
 
