@@ -11,7 +11,7 @@ use contracts::rest::analytics::{FacetValue, NamedCount, Totals};
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// The values of facets, by link and in the order of the counts: what nobody clicked has none.
+/// The values of facets, by link and in the order of the counts: links without clicks have no rows.
 pub struct FacetCounts {
     by_place: HashMap<(Uuid, u8), Vec<CountRow>>,
 }

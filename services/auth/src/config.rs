@@ -33,7 +33,7 @@ pub struct Config {
     #[serde(default)]
     #[garde(dive, custom(service_names))]
     pub services: BTreeMap<String, ServiceSecrets>,
-    /// An operator to be made at start, where there is none of that e-mail.
+    /// An operator to be made at start, unless the e-mail has an account already.
     #[garde(dive)]
     pub bootstrap_operator: Option<BootstrapOperator>,
 }
@@ -54,7 +54,7 @@ pub struct Keys {
     #[garde(range(min = 1, max = 8_760))]
     pub rotate_after_hours: u32,
     /// How long a key is published before it signs, in seconds. Longer than verifiers cache the
-    /// key set (five minutes), so that none meets a key that it has not seen.
+    /// key set (five minutes), so that no verifier meets an unknown key.
     #[serde(default = "six_minutes")]
     #[garde(range(max = 86_400))]
     pub publish_ahead_seconds: u32,
@@ -96,7 +96,7 @@ pub struct Passwords {
     /// How many requests may wait for their turn; one more is answered 503 at once.
     #[garde(range(max = 10_000))]
     pub waiting: usize,
-    /// How many of one address or user may wait or be computed, so that none takes all places.
+    /// How many of one address or user may wait or be computed, so that one caller cannot take all places.
     #[garde(range(min = 1, max = 10_000))]
     pub per_caller: usize,
 }

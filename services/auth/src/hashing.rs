@@ -50,9 +50,9 @@ struct Inner {
 pub enum PasswordCheck {
     /// The password is right.
     Right,
-    /// The password is right, but was hashed with parameters of old.
+    /// The password is right, but its hash has outdated parameters.
     RightButOutdated,
-    /// The password is wrong, or there is none.
+    /// The password is wrong, or the account does not exist.
     Wrong,
 }
 

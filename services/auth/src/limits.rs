@@ -109,7 +109,7 @@ impl Limiter {
         attempts::count(self.db.pool(), &self.subject(attempt), each, ahead).await
     }
 
-    /// Forgets the attempts, when one succeeded. A failure to is logged and costs nobody that success.
+    /// Forgets the attempts, when one succeeded. A failure of the store is logged only: the log-in succeeded.
     pub async fn forget(&self, attempt: Attempt<'_>) {
         if let Err(error) = attempts::forget(self.db.pool(), &self.subject(attempt)).await {
             tracing::warn!(error = %error, limit = attempt.name(), "Attempts could not be forgotten.");
@@ -164,7 +164,7 @@ impl Attempt<'_> {
     }
 }
 
-/// What counts as one address: of IPv6 the first 64 bits, as whoever has one has them all.
+/// What counts as one address: of IPv6 the first 64 bits, because one host has the whole /64.
 pub(crate) fn network(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_string(),

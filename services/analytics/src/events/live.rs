@@ -1,4 +1,4 @@
-//! Clicks as they happen, for whoever listens.
+//! Clicks as they happen, for listeners.
 //!
 //! Each process reads the stream by itself, from its end, and only while somebody listens: which
 //! process ingests does not matter.

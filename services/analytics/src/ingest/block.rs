@@ -24,7 +24,7 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// Adds a record's clicks; a record that holds none is logged and counted.
+    /// Adds a record's clicks; a record without clicks is logged and counted.
     pub(super) fn add(&mut self, record: &Record, epoch: u32, watermarks: &mut Watermarks, agents: &Agents) {
         let Some(batch) = decode(record) else { return };
         let fresh = watermarks.take(batch.spool_id, batch.first_sequence, batch.clicks.len());

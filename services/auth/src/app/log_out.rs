@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl Accounts {
-    /// Ends the session of a refresh token, used or not. What is no session's token needs no end:
+    /// Ends the session of a refresh token, used or not. An unknown token is no error:
     /// logging out twice is as good as once (RFC 7009, section 2.2).
     pub async fn log_out(&self, token: Option<RefreshToken>) -> Result<(), Error> {
         let Some(token) = token else { return Ok(()) };

@@ -8,7 +8,7 @@ impl Accounts {
     /// The caller's account.
     ///
     /// # Errors
-    /// [`Error::CallerGone`] when there is none any more, or it is not active.
+    /// [`Error::CallerGone`] when the account is deleted or not active.
     pub async fn me(&self, caller: &Caller) -> Result<User, Error> {
         Ok(self.account_of(caller).await?.user)
     }

@@ -17,7 +17,7 @@ impl Accounts {
     /// The caller's account.
     ///
     /// # Errors
-    /// [`Error::CallerGone`] when there is none any more, or it is not active.
+    /// [`Error::CallerGone`] when the account is deleted or not active.
     pub(super) async fn account_of(&self, caller: &Caller) -> Result<Account, Error> {
         let mut connection = self.db.pool().acquire().await?;
         let account = users::by_id(&mut connection, caller.user_id).await?;

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 const BATCH: u32 = 1_000;
 
 impl Accounts {
-    /// Drops refresh tokens, sessions, attempts and known networks whose time is over at `now`.
+    /// Drops refresh tokens, sessions, attempts and known networks that have expired at `now`.
     ///
     /// Used tokens are kept until then: a thief's copy is told from a guess as long as it matters.
     pub async fn purge(&self, now: DateTime<Utc>) -> Result<(), Error> {

@@ -25,7 +25,7 @@ impl RefreshToken {
         Self(URL_SAFE_NO_PAD.encode(bytes).into())
     }
 
-    /// Reads a token; nothing when it cannot be one of ours.
+    /// Reads a token; `None` when it has not the form of our tokens.
     pub fn parse(text: SecretString) -> Option<Self> {
         let decoded = URL_SAFE_NO_PAD.decode(text.expose_secret()).ok()?;
         (decoded.len() == LENGTH).then_some(Self(text))

@@ -51,7 +51,7 @@ struct Inner {
 }
 
 impl Keys {
-    /// Reads the keys, making the first where there is none.
+    /// Reads the keys; makes the first if the table is empty.
     ///
     /// # Errors
     /// Fails when the database is away, or holds keys that `encryption_key` does not open.

@@ -22,7 +22,7 @@ pub struct New {
 pub enum Use {
     /// It was good, and is used up now.
     Good,
-    /// Its time is over.
+    /// The token has expired.
     Expired,
     /// It had been used before.
     Reused,
@@ -64,7 +64,7 @@ pub async fn use_up(connection: &mut PgConnection, token_hash: &[u8], now: DateT
     Ok(if was_used == Some(true) { Use::Reused } else { Use::Expired })
 }
 
-/// Removes up to `most` tokens whose time is over, whatever became of their session; tells how many.
+/// Removes up to `most` expired tokens, whatever became of their session; tells how many.
 pub async fn purge(pool: &PgPool, now: DateTime<Utc>, most: i64) -> sqlx::Result<u64> {
     let purged = sqlx::query(
         "DELETE FROM refresh_tokens WHERE token_hash IN

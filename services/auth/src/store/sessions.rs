@@ -109,7 +109,7 @@ pub async fn revoke_others(connection: &mut PgConnection, user_id: Uuid, kept: U
     Ok(ended.rows_affected())
 }
 
-/// Removes up to `most` sessions whose time is over, and their tokens; tells how many.
+/// Removes up to `most` expired sessions with their tokens; tells how many.
 pub async fn purge(pool: &PgPool, now: DateTime<Utc>, most: i64) -> sqlx::Result<u64> {
     let purged = sqlx::query(
         "DELETE FROM sessions WHERE id IN

@@ -22,7 +22,7 @@ struct Switch<'a> {
     owner: Uuid,
     /// Only these, if it says so.
     among: Option<&'a [ShortCode]>,
-    /// The saga that disabled them; none did.
+    /// The saga that disabled them; `None` when no saga did.
     from: Option<Uuid>,
     /// The saga that disables them; they are enabled.
     to: Option<Uuid>,

@@ -19,7 +19,7 @@ impl Catalogue {
     /// The owner's link.
     ///
     /// # Errors
-    /// Fails when there is none, or the store is away.
+    /// Fails when the link does not exist, or the store is away.
     pub async fn read(&self, owner: Uuid, code: ShortCode) -> Result<rest::Link, Error> {
         let link = self.store.links.of_owner(owner, code).await?.ok_or(Error::NotFound)?;
         Ok(self.present(&link))

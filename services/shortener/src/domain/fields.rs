@@ -52,7 +52,7 @@ impl IntoIterator for Refusals {
 pub struct Title(pub(super) String);
 
 impl Title {
-    /// Reads a title; one that shows nothing is none.
+    /// Reads a title; one without visible characters counts as absent.
     pub fn parse(text: &str) -> Result<Option<Self>, String> {
         let text = text.trim();
         if text.chars().count() > LONGEST_TITLE {

@@ -45,7 +45,7 @@ pub struct Link {
 pub enum State {
     /// It does.
     Active,
-    /// Its time is over.
+    /// It has expired.
     Expired,
     /// All its redirects were given.
     UsedUp,

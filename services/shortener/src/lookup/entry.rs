@@ -10,7 +10,7 @@ use uuid::Uuid;
 /// How many of a link's visitors may ask for a grant at once, in this process.
 const GRANTS_AT_ONCE: usize = 4;
 
-/// What is known of a code, as of a version of its link; 0 where there is none.
+/// What is known of a code, as of a version of its link; 0 when the code has no link.
 #[derive(Debug)]
 pub struct Entry {
     pub version: u64,

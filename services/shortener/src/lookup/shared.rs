@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// How long Redis may take for an answer.
 const LIMIT: Duration = Duration::from_millis(250);
-/// For how long it is remembered that a code does not exist: whoever invents codes does not fill it.
+/// For how long an unknown code is remembered: short, so that invented codes do not fill the cache.
 const UNKNOWN_KEPT: Duration = Duration::from_secs(10);
 
 /// Writes an entry unless one of a later version stands there.
@@ -135,7 +135,7 @@ impl Shared {
         timeout(LIMIT, ping.query_async::<()>(&mut connection)).await?.context("Redis is away")
     }
 
-    /// Waits for an answer, not for long; notes when there is none.
+    /// Waits briefly for Redis' answer; notes when it does not come.
     async fn ask<T>(&self, question: impl Future<Output = RedisResult<T>>) -> Option<T> {
         let error = match timeout(LIMIT, question).await {
             Ok(Ok(answer)) => {

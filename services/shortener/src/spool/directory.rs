@@ -65,7 +65,7 @@ impl Directory {
         Ok(id)
     }
 
-    /// The id that was written down; nothing when there is none, or what is there is no id.
+    /// The stored id; `None` when the file is missing or holds something else.
     fn known_identity(&self) -> anyhow::Result<Option<Uuid>> {
         let written = if_there(fs::read_to_string(self.0.join(ID))).context("the spool's id cannot be read")?;
         Ok(written.and_then(|id| id.trim().parse().ok()))

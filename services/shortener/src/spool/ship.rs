@@ -117,7 +117,7 @@ impl Shipper {
         Ok(())
     }
 
-    /// Ships one batch and tells where it ended; nothing when there is none.
+    /// Ships one batch and tells where it ended; `None` when there is nothing to ship.
     async fn ship_batch(&self, from: Position, mark: WrittenEnd) -> anyhow::Result<Option<Position>> {
         let spool = self.spool.clone();
         let batch = spawn_blocking(move || {

@@ -48,7 +48,7 @@ impl Links {
         self.rows.insert_many(rows).ordered(false).session(session).await.map(drop)
     }
 
-    /// The link with this code, whoever's and in whatever state.
+    /// The link with this code, of any owner and in any state.
     pub async fn by_code(&self, code: ShortCode) -> Result<Option<Link>, Error> {
         read(self.rows.find_one(doc! { "code": code.as_str() }).await?)
     }
