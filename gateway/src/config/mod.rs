@@ -25,7 +25,6 @@ pub struct Config {
     pub graphql: Graphql,
     #[garde(dive)]
     pub limits: Limits,
-    /// Cross-origin requests.
     #[serde(default)]
     pub cors: Cors,
     /// Copies of statistics, for when analytics is away.
@@ -39,7 +38,6 @@ pub struct Config {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 pub struct Operators {
-    /// Where operators' routes are served.
     pub bind: SocketAddr,
 }
 
@@ -252,7 +250,6 @@ limit! {
     UserLimit, 100, 500
 }
 
-/// Cross-origin requests.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Cors {
@@ -260,7 +257,6 @@ pub struct Cors {
     pub origins: Vec<String>,
 }
 
-/// Copies of statistics.
 #[derive(Debug, Clone, Copy, Deserialize, Validate)]
 #[serde(default)]
 pub struct StaleCache {

@@ -19,7 +19,6 @@ use super::upload::Upload;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     Read,
-    /// It may change something.
     Write,
     /// It redirects a visitor of a short link.
     Redirect,

@@ -35,7 +35,6 @@ pub fn connector() -> Connector {
     tls.wrap_connector(Tcp(tcp))
 }
 
-/// Makes TCP connections.
 #[derive(Clone)]
 pub struct Tcp(HttpConnector);
 

@@ -7,7 +7,6 @@ use super::layers::{Bulkhead, Circuit, Deadline, Measure, Retry, SingleFlight, T
 use super::transport::Transport;
 use crate::config;
 
-/// The layers around a transport.
 pub(super) type Stack = Measure<Deadline<SingleFlight<Retry<Circuit<Bulkhead<TryTimeout<Transport>>>>>>>;
 
 /// Builds the stack towards one upstream, outermost layer first.

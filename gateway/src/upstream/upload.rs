@@ -18,7 +18,6 @@ pub enum Progress {
     UnderWay,
     /// The next piece has not come: the client is slow.
     Awaited,
-    /// Everything was passed on.
     Whole,
     BrokenOff,
     /// The client sent more than it may.

@@ -42,7 +42,6 @@ impl fmt::Display for TooComplex {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GuardError {
     TooComplex(TooComplex),
-    /// A fragment contains itself.
     Cycle(Name),
 }
 

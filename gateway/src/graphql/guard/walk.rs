@@ -92,7 +92,6 @@ impl Weight {
         Self { nesting: self.nesting.saturating_add(1), parts: self.parts.saturating_add(1), ..self }
     }
 
-    /// Adds directives and their arguments.
     fn with_directives(mut self, directives: &DirectiveList) -> Self {
         self.directives = self.directives.saturating_add(directives.len() as u64);
         for directive in directives.iter() {

@@ -221,7 +221,6 @@ impl Graphql {
         }
     }
 
-    /// Executes a query or mutation.
     async fn execute(&self, plan: Result<Plan, RequestError>, media: Media, origin: Origin) -> Response {
         let plan = match plan {
             Ok(plan) => plan,

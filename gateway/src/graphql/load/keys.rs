@@ -80,7 +80,6 @@ keys! {
 
 const PAYMENTS_AT_ONCE: usize = 200;
 
-/// The account of the user.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Me;
 

@@ -32,7 +32,6 @@ where
 /// fields wait. Then the keys that they wait for are the whole level, and go in one call for each kind.
 struct LevelDriver {
     loader: Loader,
-    /// The calls under way.
     calls: FuturesUnordered<BoxFuture<'static, ()>>,
     flag: Arc<WakeFlag>,
     waker: Waker,

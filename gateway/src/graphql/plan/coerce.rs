@@ -56,7 +56,6 @@ fn variable(types: &Types, definition: &VariableDefinition, given: Option<&Value
 
 /// Why a value does not fit.
 struct CoercionError {
-    /// The path inside the variable.
     at: String,
     why: String,
 }
@@ -71,7 +70,6 @@ impl CoercionError {
     }
 }
 
-/// Coerces a value from JSON.
 fn coerce(types: &Types, ty: &Type, value: &Value) -> Result<Value, CoercionError> {
     let name = match ty {
         Type::NonNullNamed(_) | Type::NonNullList(_) if *value == Value::Null => {
@@ -121,7 +119,6 @@ fn coerce_object(types: &Types, name: &Name, value: &Value) -> Result<Value, Coe
     Ok(Value::Object(fields))
 }
 
-/// Coerces a value of a scalar.
 pub(super) fn scalar(types: &Types, name: &Name, value: &Value) -> Result<Value, String> {
     let unfit = |what: &str| Err(format!("{name} accepts {what}"));
     match (name.as_str(), value) {

@@ -49,7 +49,6 @@ impl PlanError {
         }
     }
 
-    /// The limit that was exceeded.
     pub const fn limit(&self) -> Option<&'static str> {
         match self.kind {
             ErrorKind::TooComplex { limit } => Some(limit),

@@ -61,7 +61,6 @@ where
         finished(&shape, self.schema.execute(request).await)
     }
 
-    /// Executes any operation.
     pub fn stream(&self, plan: Plan, equip: impl FnOnce(Request) -> Request) -> BoxStream<'static, Response> {
         let (request, shape) = request(plan, equip);
         self.schema.execute_stream(request).map(move |response| finished(&shape, response)).boxed()

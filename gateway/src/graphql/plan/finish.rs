@@ -57,7 +57,6 @@ impl<'e> ErrorPaths<'e> {
 }
 
 struct Finish<'s> {
-    /// The current path.
     path: Vec<Segment<'s>>,
     /// Errors for non-null fields that are null without an error.
     missing: Vec<ServerError>,

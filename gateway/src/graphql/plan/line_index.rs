@@ -3,7 +3,6 @@
 use apollo_compiler::parser::SourceSpan;
 use async_graphql::Pos;
 
-/// The offsets of lines.
 #[derive(Debug)]
 pub(super) struct LineIndex {
     starts: Vec<usize>,

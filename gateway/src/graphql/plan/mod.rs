@@ -78,7 +78,6 @@ pub struct Plan {
     roots: Vec<Name>,
     document: ExecutableDocument,
     variables: Variables,
-    /// The shape of the response.
     shape: Shape,
 }
 

@@ -27,7 +27,6 @@ const DEEPEST: usize = 128;
 pub(super) enum Shape {
     /// The same for every type.
     One(Vec<ShapeField>),
-    /// By the object's type.
     ByType(Vec<(Key, Vec<ShapeField>)>),
 }
 
@@ -56,11 +55,9 @@ pub(super) struct Select<'a> {
 
 type Fields<'a> = IndexMap<&'a str, Vec<&'a Node<Field>>>;
 
-/// The fields of one selection.
 #[derive(Default)]
 struct Collected<'a> {
     fields: Fields<'a>,
-    /// The fragments that were spread.
     seen: HashSet<&'a str>,
     /// Whether a fragment applies to some types only.
     splits: bool,

@@ -165,7 +165,6 @@ impl Connection {
         }
     }
 
-    /// Identifies the client.
     async fn initialise(&mut self, authorization: Option<&Value>) -> Result<(), Close> {
         if self.permit.is_some() {
             return Err(Close::new(4429, "Too many initialisation requests"));
