@@ -62,6 +62,7 @@ mod run;
 mod scope;
 pub mod server;
 mod sources;
+pub mod store_metrics;
 pub mod tasks;
 pub mod telemetry;
 

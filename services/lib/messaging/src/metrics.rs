@@ -19,3 +19,10 @@ pub const HANDLING: &str = "message_handling_seconds";
 pub const AGE: &str = "message_age_seconds";
 /// Dead letters that wait for a decision, by `consumer`.
 pub const DEAD_LETTERS: &str = "dead_letters";
+/// Messages that are in a consumer's queues and not fetched, by `consumer`.
+pub const QUEUED: &str = "consumer_queued_messages";
+/// Queues of a consumer that no process consumes from, by `consumer`.
+pub const ABANDONED: &str = "consumer_queues_without_process";
+/// The age of the oldest message that this process has fetched and not dealt with, by `consumer`, in seconds; 0 when
+/// there is none. Queues are read in order, so it is the oldest of the consumer's.
+pub const OLDEST: &str = "consumer_oldest_message_seconds";

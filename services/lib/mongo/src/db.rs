@@ -1,11 +1,14 @@
 //! A service's database.
 
-use crate::Outbox;
+use crate::{
+    Outbox,
+    watch::{Commands, Connections},
+};
 use anyhow::Context as _;
 use bson::doc;
 use chassis::config;
 use contracts::patience::CONNECTION;
-use mongodb::{Client, Database, options::ClientOptions};
+use mongodb::{Client, Database, event::EventHandler, options::ClientOptions};
 use secrecy::ExposeSecret as _;
 
 /// The most connections; each costs the server a thread.
@@ -31,6 +34,9 @@ impl Db {
         options.server_selection_timeout = Some(CONNECTION);
         options.connect_timeout = Some(CONNECTION);
         options.max_pool_size.get_or_insert(MOST_CONNECTIONS);
+        let (commands, connections) = (Commands::default(), Connections::default());
+        options.command_event_handler = Some(EventHandler::callback(move |event| commands.hear(event)));
+        options.cmap_event_handler = Some(EventHandler::callback(move |event| connections.hear(event)));
         let client = Client::with_options(options).context("mongo.url is not usable")?;
         let database = client.database(&settings.database);
         Ok(Self { outbox: Outbox::new(&database), client, database })

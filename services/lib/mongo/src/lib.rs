@@ -6,6 +6,7 @@ mod db;
 mod error;
 mod outbox;
 mod state;
+mod watch;
 
 pub use app::AppMongo;
 pub use db::{Db, probe};

@@ -52,6 +52,7 @@ impl AppPostgres for App {
         let db = open(settings, migrations).await?;
         let workers = db.over(pool::pool(settings, workers)?);
         add(self, &db, &workers);
+        measure(self, &workers, "workers");
         Ok((db, workers))
     }
 }
@@ -74,4 +75,13 @@ fn add(app: &mut App, db: &Db, workers: &Db) {
         schema::keep_up(&pool).await
     });
     app.relay(Store::new(workers));
+    measure(app, db, "requests");
+}
+
+/// Shows the state of a pool every five seconds.
+fn measure(app: &mut App, db: &Db, pool: &'static str) {
+    app.every("pool metrics", Duration::from_secs(5), db.clone(), move |db| async move {
+        db.measure(pool);
+        anyhow::Ok(())
+    });
 }

@@ -1,8 +1,13 @@
 //! A service's database, and how its transactions begin.
 
 use super::Tx;
+use chassis::store_metrics::CONNECTIONS;
+use metrics::gauge;
 use sqlx::{Error, PgPool, Postgres, Transaction};
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 use tokio::sync::watch;
 
 /// A service's database. Cloning is cheap.
@@ -11,18 +16,20 @@ pub struct Db {
     pool: PgPool,
     /// Rung by every transaction that has committed messages.
     written: Arc<watch::Sender<()>>,
+    /// How many callers wait for a transaction to begin.
+    waiting: Arc<AtomicUsize>,
 }
 
 impl From<PgPool> for Db {
     fn from(pool: PgPool) -> Self {
-        Self { pool, written: Arc::default() }
+        Self { pool, written: Arc::default(), waiting: Arc::default() }
     }
 }
 
 impl Db {
     /// The same database over other connections: what is written over either wakes the same relay.
     pub(super) fn over(&self, pool: PgPool) -> Self {
-        Self { pool, written: Arc::clone(&self.written) }
+        Self { pool, written: Arc::clone(&self.written), waiting: Arc::default() }
     }
 
     /// Its connections, for what needs no transaction.
@@ -44,13 +51,41 @@ impl Db {
     /// # Errors
     /// Fails when no connection is free in time, or the database is away.
     pub async fn begin_with(&self, statement: &'static str) -> sqlx::Result<Tx> {
+        let _waits = Waits::count(&self.waiting);
         Ok(Tx::new(begin_with(&self.pool, statement).await?, Arc::clone(&self.written)))
+    }
+
+    /// Shows how many connections are used and idle, and how many callers wait for a transaction to begin, as those of
+    /// `pool`.
+    pub(crate) fn measure(&self, pool: &'static str) {
+        let idle = self.pool.num_idle();
+        let used = (self.pool.size() as usize).saturating_sub(idle);
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        for (state, count) in [("used", used), ("idle", idle), ("waited_for", waiting)] {
+            gauge!(CONNECTIONS, "store" => "postgres", "pool" => pool, "state" => state).set(count as f64);
+        }
     }
 
     /// Hears of every transaction of this process that has committed messages, from now on.
     #[must_use]
     pub fn commits(&self) -> watch::Receiver<()> {
         self.written.subscribe()
+    }
+}
+
+/// Counts a caller as long as it waits, or until it goes away.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl<'a> Waits<'a> {
+    fn count(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Logs, traces and metrics.
 
 mod lines;
+mod statements;
 mod trace;
 
 pub(crate) use trace::continue_from;
@@ -18,7 +19,7 @@ use std::{
     time::Duration,
 };
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{EnvFilter, Layer, filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Bounds of histogram buckets, in seconds: 0.5 ms to 10 s.
 const BUCKETS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -50,6 +51,7 @@ impl Telemetry {
     pub fn install(name: &'static str, common: &Common) -> anyhow::Result<Self> {
         let provider = common.otlp.endpoint.as_ref().map(|endpoint| provider(name, endpoint)).transpose()?;
         let filter = EnvFilter::try_new(&common.log.filter).context("log.filter is not valid")?;
+        let filter = filter.add_directive(statements::DIRECTIVE.parse()?);
         let (writer, guard) = never_waiting(std::io::stdout());
         let dropped = writer.error_counter();
         let layer = tracing_subscriber::fmt::layer().with_writer(writer);
@@ -58,14 +60,25 @@ impl Telemetry {
             // Colours are for people who watch, not for files.
             LogFormat::Text => layer.with_ansi(std::io::stdout().is_terminal()).boxed(),
         };
+        let lines = lines.with_filter(filter_fn(statements::is_for_people));
+        let statements = statements::Statements::default().with_filter(filter_fn(statements::is_statement));
         // Without what would be done each time that a task is polled: nothing measures it, and nobody asks for the
         // trace but through the span.
         let traces = provider.as_ref().map(|provider| {
             let traces = tracing_opentelemetry::layer().with_tracked_inactivity(false).with_threads(false);
-            traces.with_context_activation(false).with_tracer(provider.tracer(name))
+            traces
+                .with_context_activation(false)
+                .with_tracer(provider.tracer(name))
+                .with_filter(filter_fn(statements::is_for_people))
         });
         let passing = traces.is_none().then_some(trace::Passing);
-        tracing_subscriber::registry().with(filter).with(lines).with(traces).with(passing).try_init()?;
+        tracing_subscriber::registry()
+            .with(filter)
+            .with(lines)
+            .with(traces)
+            .with(passing)
+            .with(statements)
+            .try_init()?;
         let metrics =
             PrometheusBuilder::new().set_buckets(&BUCKETS)?.add_global_label("service", name).install_recorder()?;
         Ok(Self { provider, metrics, dropped, _lines: guard })

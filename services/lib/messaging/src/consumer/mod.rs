@@ -1,6 +1,7 @@
 //! Consuming: one subject in order, tries, the retry schedule, dead letters.
 
 mod history;
+mod measure;
 mod partition;
 mod registration;
 mod subject_queues;
@@ -12,14 +13,13 @@ pub(crate) use registration::Reading;
 pub use registration::Registration;
 pub use subscription::Subscription;
 
-use crate::{Broker, ConsumerState, HandleError, Message, Publisher, broker::answer, metrics, state::State, topology};
-use lapin::{options::QueueDeclareOptions, types::FieldTable};
+use crate::{Broker, ConsumerState, HandleError, Message, Publisher, state::State, topology};
 use partition::Partition;
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How often the dead letters are counted for the metrics.
+/// How often queues and dead letters are counted for the metrics.
 const MEASURE_EVERY: Duration = Duration::from_secs(15);
 
 /// What a service does with the messages of one subscription.
@@ -90,36 +90,16 @@ impl<H: Handler> Consumer<H> {
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         self.declare().await?;
         let mut partitions = JoinSet::new();
+        let mut in_hand = Vec::new();
         for index in 0..self.shared.subscription.partitions {
             let partition = Partition::new(Arc::clone(&self.shared), index);
+            in_hand.push(partition.in_hand());
             partitions.spawn(partition.run(shutdown.clone()));
         }
-        partitions.spawn(measure(Arc::clone(&self.shared), shutdown));
+        partitions.spawn(measure::until_the_end(Arc::clone(&self.shared), in_hand, shutdown));
         while let Some(ended) = partitions.join_next().await {
             ended?;
         }
         Ok(())
     }
-}
-
-/// Counts the dead letters until `shutdown` is cancelled; while the broker is away, the last count
-/// stands.
-async fn measure<H: Handler>(shared: Arc<Shared<H>>, shutdown: CancellationToken) {
-    let name = shared.subscription.name();
-    let count = async || {
-        let channel = shared.broker.channel().await?;
-        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
-        let queue = topology::dead_queue(name).into();
-        anyhow::Ok(answer(channel.queue_declare(queue, passive, FieldTable::default())).await?.message_count())
-    };
-    let counting = async {
-        let mut regularly = tokio::time::interval(MEASURE_EVERY);
-        loop {
-            regularly.tick().await;
-            if let Ok(count) = count().await {
-                ::metrics::gauge!(metrics::DEAD_LETTERS, "consumer" => name.to_owned()).set(f64::from(count));
-            }
-        }
-    };
-    shutdown.run_until_cancelled(counting).await;
 }

@@ -2,6 +2,7 @@
 
 use super::{
     Handler, Shared,
+    measure::InHand,
     subject_queues::{SubjectQueues, Turn},
     tries,
 };
@@ -66,12 +67,18 @@ impl Disposition {
 pub(super) struct Partition<H> {
     shared: Arc<Shared<H>>,
     queue: String,
+    in_hand: InHand,
 }
 
 impl<H: Handler> Partition<H> {
     pub(super) fn new(shared: Arc<Shared<H>>, index: u16) -> Self {
         let queue = partition_queue(shared.subscription.name(), index);
-        Self { shared, queue }
+        Self { shared, queue, in_hand: InHand::default() }
+    }
+
+    /// What it has fetched and not dealt with.
+    pub(super) fn in_hand(&self) -> InHand {
+        self.in_hand.clone()
     }
 
     /// Consumes until `shutdown` is cancelled, subscribing again when the channel is lost. What it subscribes to is
@@ -110,7 +117,7 @@ impl<H: Handler> Partition<H> {
         let (queue, options) = (self.queue.as_str().into(), BasicConsumeOptions::default());
         let mut deliveries = answer(channel.basic_consume(queue, "".into(), options, FieldTable::default())).await?;
         // What an earlier subscription knew may be out of date: another process was active since.
-        let mut active = Active { shared: &*self.shared, shutdown, queues: None };
+        let mut active = Active { shared: &*self.shared, shutdown, queues: None, in_hand: &self.in_hand };
         let mut delay = BatchDelay::default();
         loop {
             let first = tokio::select! {
@@ -120,7 +127,9 @@ impl<H: Handler> Partition<H> {
             };
             delay.wait().await;
             let (come, ended) = self.gather(first, &mut deliveries);
-            if !active.settle_all(&come).await? {
+            let settled = active.settle_all(&come).await;
+            self.in_hand.set(None);
+            if !settled? {
                 break;
             }
             if let Some(error) = ended {
@@ -153,6 +162,7 @@ struct Active<'a, H> {
     shared: &'a Shared<H>,
     shutdown: &'a CancellationToken,
     queues: Option<SubjectQueues>,
+    in_hand: &'a InHand,
 }
 
 impl<H: Handler> Active<'_, H> {
@@ -160,6 +170,7 @@ impl<H: Handler> Active<'_, H> {
     /// is through.
     async fn settle_all(&mut self, come: &[Delivery]) -> anyhow::Result<bool> {
         let mut read: Vec<_> = come.iter().map(|delivery| self.read(delivery)).collect();
+        self.in_hand.set(read.iter().flatten().map(|message| message.time).min());
         if let [.., last] = come
             && come.len() > 1
             && read.iter().all(Result::is_ok)

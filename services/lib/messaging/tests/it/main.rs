@@ -11,6 +11,7 @@ mod outbox;
 mod publisher;
 mod stream;
 mod subject_queues;
+mod watched;
 
 use anyhow::{Context as _, Result};
 use contracts::{
