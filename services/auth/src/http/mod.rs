@@ -6,14 +6,11 @@ mod sessions;
 mod users;
 
 use crate::app::{Accounts, Services};
-use axum::{
-    Router,
-    extract::FromRef,
-    http::{HeaderValue, header},
-    middleware::map_response,
-    response::Response,
+use axum::{Router, extract::FromRef};
+use chassis::{
+    http::kept,
+    jwt::{Bearer, Verifier},
 };
-use chassis::jwt::{Bearer, Verifier};
 use utoipa::{
     Modify, OpenApi,
     openapi::security::{Http, HttpAuthScheme, SecurityScheme},
@@ -56,7 +53,7 @@ impl Modify for Basic {
 pub fn routes(state: State) -> Router {
     let (router, _) = described().with_state(state).split_for_parts();
     // Answers hold tokens and personal data: nobody on the way keeps them (RFC 6749, section 5.1).
-    router.layer(map_response(no_store))
+    kept(router, "no-store")
 }
 
 /// Their description.
@@ -76,9 +73,4 @@ fn described() -> OpenApiRouter<State> {
         .routes(routes!(keys::publish))
         .routes(routes!(keys::rotate))
         .routes(routes!(services::token))
-}
-
-async fn no_store(mut response: Response) -> Response {
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response
 }

@@ -5,15 +5,9 @@ mod reservations;
 mod stock;
 
 use crate::app::Inventory;
-use axum::{
-    Router,
-    extract::FromRef,
-    http::{HeaderValue, header},
-    middleware::map_response,
-    response::Response,
-};
+use axum::{Router, extract::FromRef};
 use chassis::{
-    http::{Failure, Fields},
+    http::{Failure, Fields, kept},
     jwt::{Bearer, Caller, Verifier},
     page::PageRequest,
 };
@@ -43,7 +37,8 @@ struct Description;
 /// The routes.
 pub fn routes(inventory: Inventory, verifier: Verifier) -> Router {
     let (router, _) = described().with_state(Api { inventory, verifier }).split_for_parts();
-    router.layer(map_response(private))
+    // Operators see more than users: nobody on the way keeps an answer.
+    kept(router, "private, no-cache")
 }
 
 /// Their description.
@@ -64,13 +59,6 @@ fn described() -> OpenApiRouter<Api> {
         .routes(routes!(reservations::fulfil))
 }
 
-/// Operators see more than users: nobody on the way keeps an answer.
-async fn private(mut response: Response) -> Response {
-    let private = HeaderValue::from_static("private, no-cache");
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(private);
-    response
-}
-
 /// Whether a caller sees what is not for sale, and what is in the warehouse. A visitor without a token sees what users see.
 fn sees_all(caller: Option<&Caller>) -> bool {
     caller.is_some_and(Caller::is_operator)
@@ -85,63 +73,6 @@ fn page(first: Option<u32>) -> Result<PageRequest, Failure> {
 fn all<T>(fields: Fields, read: Option<T>) -> Result<T, Failure> {
     fields.finish()?;
     read.ok_or_else(|| Failure::internal(anyhow::anyhow!("a field is neither read nor refused")))
-}
-
-/// The answers that every route may give besides its own.
-#[derive(IntoResponses)]
-#[allow(dead_code)]
-enum Usual {
-    /// `unauthenticated` or `invalid_token`.
-    #[response(status = 401, content_type = "application/problem+json")]
-    Unauthenticated(Problem),
-    /// `unavailable`, with `Retry-After`.
-    #[response(status = 503, content_type = "application/problem+json")]
-    Unavailable(Problem),
-}
-
-/// The answers that every route for everybody may give besides its own.
-#[derive(IntoResponses)]
-#[allow(dead_code)]
-enum Open {
-    /// `invalid_token`.
-    #[response(status = 401, content_type = "application/problem+json")]
-    BadToken(Problem),
-    /// `unavailable`, with `Retry-After`.
-    #[response(status = 503, content_type = "application/problem+json")]
-    Unavailable(Problem),
-}
-
-/// The answers of routes that read a body.
-#[derive(IntoResponses)]
-#[allow(dead_code)]
-enum Bodied {
-    /// `validation_failed`, with the fields, or `malformed_request`.
-    #[response(status = 400, content_type = "application/problem+json")]
-    Refused(Problem),
-    /// `payload_too_large`.
-    #[response(status = 413, content_type = "application/problem+json")]
-    TooLarge(Problem),
-    /// `unsupported_media_type`.
-    #[response(status = 415, content_type = "application/problem+json")]
-    Unsupported(Problem),
-}
-
-/// The answers of routes that read a query.
-#[derive(IntoResponses)]
-#[allow(dead_code)]
-enum Queried {
-    /// `validation_failed`, with the fields, or `invalid_cursor`.
-    #[response(status = 400, content_type = "application/problem+json")]
-    Refused(Problem),
-}
-
-/// The answer of operators' routes to others.
-#[derive(IntoResponses)]
-#[allow(dead_code)]
-enum Operators {
-    /// `forbidden`: needs the operator role.
-    #[response(status = 403, content_type = "application/problem+json")]
-    Forbidden(Problem),
 }
 
 /// The answer of routes about one product.

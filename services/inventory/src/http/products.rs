@@ -1,6 +1,6 @@
 //! `/v1/products`.
 
-use super::{Bodied, Named, Open, Operators, Queried, Usual, all, page, sees_all};
+use super::{Named, all, page, sees_all};
 use crate::{
     app::{Inventory, NewProduct, ProductChange},
     domain::{Description, Name, Price, Sku},
@@ -11,7 +11,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chassis::{
-    http::{Failure, Fields, Json, Path, Query, log_fields},
+    http::{
+        Failure, Fields, Json, Path, Query,
+        documented::{BadBody, BadQuery, Open, OperatorsOnly, Usual},
+        log_fields,
+    },
     jwt::{Caller, Operator},
 };
 use contracts::{
@@ -28,7 +32,7 @@ const LONGEST_SEARCH: usize = 100;
 /// Lists products, newest first: the active ones, to everybody; to operators all.
 #[utoipa::path(
     get, path = "/v1/products", tag = "products", security((), ("bearer" = [])), params(ListProducts),
-    responses((status = 200, description = "A page of products.", body = ProductPage), Queried, Open),
+    responses((status = 200, description = "A page of products.", body = ProductPage), BadQuery, Open),
 )]
 pub(super) async fn list(
     State(inventory): State<Inventory>,
@@ -47,7 +51,7 @@ pub(super) async fn list(
 /// left out.
 #[utoipa::path(
     post, path = "/v1/products/batch", tag = "products", security((), ("bearer" = [])), request_body = ProductsBatch,
-    responses((status = 200, description = "The products, in no order.", body = Products), Bodied, Open),
+    responses((status = 200, description = "The products, in no order.", body = Products), BadBody, Open),
 )]
 pub(super) async fn batch(
     State(inventory): State<Inventory>,
@@ -80,7 +84,7 @@ pub(super) async fn read(
     responses(
         (status = 201, description = "The product was made.", body = Product, headers(("Location" = String, description = "The product's address."))),
         (status = 409, description = "`sku_taken`.", body = Problem, content_type = "application/problem+json"),
-        Bodied, Operators, Usual,
+        BadBody, OperatorsOnly, Usual,
     ),
 )]
 pub(super) async fn create(
@@ -101,7 +105,7 @@ pub(super) async fn create(
     responses(
         (status = 200, description = "The product as it is now.", body = Product),
         (status = 409, description = "`sku_taken`.", body = Problem, content_type = "application/problem+json"),
-        Bodied, Operators, Named, Usual,
+        BadBody, OperatorsOnly, Named, Usual,
     ),
 )]
 pub(super) async fn change(

@@ -1,10 +1,13 @@
 //! `/v1/reservations`, for operators.
 
-use super::{Operators, Queried, Usual, page};
+use super::page;
 use crate::app::Inventory;
 use axum::extract::State;
 use chassis::{
-    http::{Failure, Json, Path, Query},
+    http::{
+        Failure, Json, Path, Query,
+        documented::{BadQuery, OperatorsOnly, Usual},
+    },
     jwt::Operator,
 };
 use contracts::{
@@ -18,7 +21,7 @@ use uuid::Uuid;
     get, path = "/v1/reservations", tag = "reservations", security(("bearer" = [])), params(ListReservations),
     responses(
         (status = 200, description = "A page of reservations.", body = ReservationPage),
-        Queried, Operators, Usual,
+        BadQuery, OperatorsOnly, Usual,
     ),
 )]
 pub(super) async fn list(
@@ -38,7 +41,7 @@ pub(super) async fn list(
         (status = 200, description = "The pieces have left.", body = Reservation),
         (status = 404, description = "`not_found`: there is no such reservation.", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`conflict`: it is not short, or there still are too few pieces.", body = Problem, content_type = "application/problem+json"),
-        Operators, Usual,
+        OperatorsOnly, Usual,
     ),
 )]
 pub(super) async fn fulfil(

@@ -1,13 +1,16 @@
 //! `/v1/products/{id}/stock`, its operations, and `/v1/stock/rebuild`.
 
-use super::{Bodied, Named, Open, Operators, Queried, Usual, page, sees_all};
+use super::{Named, page, sees_all};
 use crate::{app::Inventory, domain::MOST_AT_ONCE};
 use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
 };
 use chassis::{
-    http::{Failure, Fields, IdempotencyKey, Json, Path, Query},
+    http::{
+        Failure, Fields, IdempotencyKey, Json, Path, Query,
+        documented::{BadBody, BadQuery, Open, OperatorsOnly, Usual},
+    },
     jwt::{Caller, Operator},
 };
 use contracts::{
@@ -42,7 +45,7 @@ pub(super) async fn read(
     params(("id" = Uuid, Path, description = "The product."), ListStockOperations),
     responses(
         (status = 200, description = "A page of operations.", body = StockOperationPage),
-        Queried, Operators, Named, Usual,
+        BadQuery, OperatorsOnly, Named, Usual,
     ),
 )]
 pub(super) async fn operations(
@@ -66,7 +69,7 @@ pub(super) async fn operations(
         (status = 201, description = "It was done.", body = StockChanged),
         (status = 409, description = "`conflict`: fewer pieces are free than are to be taken.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`idempotency_mismatch`.", body = Problem, content_type = "application/problem+json"),
-        Bodied, Operators, Named, Usual,
+        BadBody, OperatorsOnly, Named, Usual,
     ),
 )]
 pub(super) async fn operate(
@@ -106,7 +109,7 @@ pub(super) struct Rebuilding {
     post, path = "/v1/stock/rebuild", tag = "stock", security(("bearer" = [])), params(Rebuilding),
     responses(
         (status = 200, description = "What was found and mended.", body = StockRebuilt),
-        Queried, Operators, Usual,
+        BadQuery, OperatorsOnly, Usual,
     ),
 )]
 pub(super) async fn rebuild(

@@ -1,6 +1,6 @@
 //! Changes of an order, as server-sent events.
 
-use super::{Unknown, Usual};
+use super::Unknown;
 use crate::{app::Orders, changes::Watch, metrics as names};
 use axum::{
     extract,
@@ -11,7 +11,7 @@ use axum::{
     },
 };
 use chassis::{
-    http::{Failure, Path},
+    http::{Failure, Path, documented::Usual},
     jwt::Caller,
 };
 use contracts::rest::orders::Order;

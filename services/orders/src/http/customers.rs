@@ -1,10 +1,13 @@
 //! `/v1/customer` and `/v1/customers`.
 
-use super::{Gone, Services, Unknown, Unread, Usual, bounded, card_numbers::NoCardNumbers};
+use super::{Gone, Services, Unknown, bounded, card_numbers::NoCardNumbers};
 use crate::{app::Customers, domain::CustomerData, error::Error};
 use axum::{extract::State, http::StatusCode};
 use chassis::{
-    http::{Failure, Json, Path},
+    http::{
+        Failure, Json, Path,
+        documented::{BadBody, Usual},
+    },
     jwt::{Admits, Caller, FromService},
 };
 use chrono::Utc;
@@ -17,7 +20,7 @@ use uuid::Uuid;
     responses(
         (status = 200, description = "The customer as it is now.", body = Customer),
         (status = 201, description = "The caller is a customer now.", body = Customer),
-        Usual, Unread, Gone
+        Usual, BadBody, Gone
     ),
 )]
 pub(super) async fn save(
@@ -56,7 +59,7 @@ pub(super) async fn read(
 /// Tells up to 100 customers, as far as the caller may see them.
 #[utoipa::path(
     post, path = "/v1/customers/batch", tag = "customers", security(("bearer" = [])), request_body = Ids,
-    responses((status = 200, description = "Those that the caller may see.", body = rest::Customers), Usual, Unread),
+    responses((status = 200, description = "Those that the caller may see.", body = rest::Customers), Usual, BadBody),
 )]
 pub(super) async fn batch(
     State(customers): State<Customers>,

@@ -7,15 +7,9 @@ mod orders;
 mod sales;
 
 use crate::app::{Customers, Orders, PlaceOrders};
-use axum::{
-    Router,
-    extract::FromRef,
-    http::{HeaderValue, header},
-    middleware::map_response,
-    response::Response,
-};
+use axum::{Router, extract::FromRef};
 use chassis::{
-    http::Failure,
+    http::{Failure, kept},
     jwt::{Bearer, Verifier},
 };
 use contracts::{problem::Problem, rest::orders::BATCH_LIMIT};
@@ -50,7 +44,7 @@ struct Description;
 pub fn routes(state: State) -> Router {
     let (router, _) = described().with_state(state).split_for_parts();
     // Answers hold personal data: nobody on the way keeps them.
-    router.layer(map_response(no_store))
+    kept(router, "no-store")
 }
 
 /// Their description, with those of the sagas.
@@ -79,11 +73,6 @@ fn described() -> OpenApiRouter<State> {
         .routes(routes!(sales::batch))
 }
 
-async fn no_store(mut response: Response) -> Response {
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response
-}
-
 /// Refuses a batch that is empty or too large.
 fn bounded<T>(field: &'static str, batch: Vec<T>) -> Result<Vec<T>, Failure> {
     if (1..=BATCH_LIMIT).contains(&batch.len()) {
@@ -91,33 +80,6 @@ fn bounded<T>(field: &'static str, batch: Vec<T>) -> Result<Vec<T>, Failure> {
     } else {
         Err(Failure::field(field, format!("must be 1 to {BATCH_LIMIT}")))
     }
-}
-
-/// The answers that every route may give besides its own.
-#[derive(utoipa::IntoResponses)]
-#[allow(dead_code)]
-enum Usual {
-    /// `unauthenticated` or `invalid_token`.
-    #[response(status = 401, content_type = "application/problem+json")]
-    Unauthenticated(Problem),
-    /// `unavailable`, with `Retry-After`.
-    #[response(status = 503, content_type = "application/problem+json")]
-    Unavailable(Problem),
-}
-
-/// The answers to bodies that cannot be taken.
-#[derive(utoipa::IntoResponses)]
-#[allow(dead_code)]
-enum Unread {
-    /// `validation_failed`, with the fields, or `malformed_request`.
-    #[response(status = 400, content_type = "application/problem+json")]
-    Refused(Problem),
-    /// `payload_too_large`.
-    #[response(status = 413, content_type = "application/problem+json")]
-    TooLarge(Problem),
-    /// `unsupported_media_type`.
-    #[response(status = 415, content_type = "application/problem+json")]
-    Unsupported(Problem),
 }
 
 /// The answer for what is not the caller's.
@@ -136,15 +98,6 @@ enum Gone {
     /// `erased`: nobody can read the data any more.
     #[response(status = 410, content_type = "application/problem+json")]
     Erased(Problem),
-}
-
-/// The answer to users who are no operators.
-#[derive(utoipa::IntoResponses)]
-#[allow(dead_code)]
-enum Operators {
-    /// `forbidden`: this needs the operator role.
-    #[response(status = 403, content_type = "application/problem+json")]
-    Forbidden(Problem),
 }
 
 /// The answer to users, and to services that the route does not admit.

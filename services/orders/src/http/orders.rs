@@ -1,7 +1,7 @@
 //! `/v1/orders`.
 
 use super::{
-    Elsewhere, Gone, Operators, Unknown, Unread, Usual, bounded,
+    Elsewhere, Gone, Unknown, bounded,
     card_numbers::{self, NoCardNumbers},
 };
 use crate::app::{Orders, PlaceOrders};
@@ -11,7 +11,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chassis::{
-    http::{Failure, Json, Path, Query},
+    http::{
+        Failure, Json, Path, Query,
+        documented::{BadBody, OperatorsOnly, Usual},
+    },
     jwt::{Caller, Operator},
 };
 use contracts::{
@@ -31,7 +34,7 @@ use uuid::Uuid;
         (status = 202, description = "The order was placed.", body = Order, headers(("Location" = String, description = "The order's address."))),
         (status = 409, description = "`idempotency_in_progress`.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`idempotency_mismatch`.", body = Problem, content_type = "application/problem+json"),
-        Usual, Unread, Gone
+        Usual, BadBody, Gone
     ),
 )]
 pub(super) async fn place(
@@ -65,7 +68,7 @@ pub(super) async fn list(
 /// Tells up to 100 orders, as far as the caller may see them.
 #[utoipa::path(
     post, path = "/v1/orders/batch", tag = "orders", security(("bearer" = [])), request_body = Ids,
-    responses((status = 200, description = "Those that the caller may see.", body = rest::Orders), Usual, Unread),
+    responses((status = 200, description = "Those that the caller may see.", body = rest::Orders), Usual, BadBody),
 )]
 pub(super) async fn batch(
     State(orders): State<Orders>,
@@ -80,7 +83,7 @@ pub(super) async fn batch(
     post, path = "/v1/orders/events/batch", tag = "orders", security(("bearer" = [])), request_body = Ids,
     responses(
         (status = 200, description = "What happened to those that the caller may see.", body = OrderHistories),
-        Usual, Unread
+        Usual, BadBody
     ),
 )]
 pub(super) async fn histories(
@@ -131,7 +134,7 @@ pub(super) async fn history(
     params(("id" = Uuid, Path, description = "The order.")),
     responses(
         (status = 202, description = "The order, being cancelled or cancelled.", body = Order),
-        Usual, Unread, Unknown, Elsewhere
+        Usual, BadBody, Unknown, Elsewhere
     ),
 )]
 pub(super) async fn cancel(
@@ -149,7 +152,7 @@ pub(super) async fn cancel(
     params(("id" = Uuid, Path, description = "The order.")),
     responses(
         (status = 200, description = "The shipped order.", body = Order),
-        Usual, Unread, Operators, Unknown, Elsewhere
+        Usual, BadBody, OperatorsOnly, Unknown, Elsewhere
     ),
 )]
 pub(super) async fn ship(
@@ -167,7 +170,7 @@ pub(super) async fn ship(
     params(("id" = Uuid, Path, description = "The order.")),
     responses(
         (status = 200, description = "The delivered order.", body = Order),
-        Usual, Operators, Unknown, Elsewhere
+        Usual, OperatorsOnly, Unknown, Elsewhere
     ),
 )]
 pub(super) async fn deliver(

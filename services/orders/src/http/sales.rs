@@ -1,10 +1,13 @@
 //! `/v1/links/sales`.
 
-use super::{Unread, Usual, bounded, card_numbers::NoCardNumbers};
+use super::{bounded, card_numbers::NoCardNumbers};
 use crate::app::Orders;
 use axum::extract::State;
 use chassis::{
-    http::{Failure, Json},
+    http::{
+        Failure, Json,
+        documented::{BadBody, Usual},
+    },
     jwt::Caller,
 };
 use contracts::rest::orders::{LinksSales, SalesOf};
@@ -12,7 +15,7 @@ use contracts::rest::orders::{LinksSales, SalesOf};
 /// Tells what up to 100 links sold, as far as they are the caller's.
 #[utoipa::path(
     post, path = "/v1/links/sales/batch", tag = "links", security(("bearer" = [])), request_body = SalesOf,
-    responses((status = 200, description = "One per link of the caller's.", body = LinksSales), Usual, Unread),
+    responses((status = 200, description = "One per link of the caller's.", body = LinksSales), Usual, BadBody),
 )]
 pub(super) async fn batch(
     State(orders): State<Orders>,

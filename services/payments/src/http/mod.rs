@@ -6,13 +6,8 @@ mod refunds;
 mod webhooks;
 
 use crate::app::Payments;
-use axum::{
-    Router,
-    extract::FromRef,
-    http::{HeaderValue, header},
-    middleware::map_response,
-    response::Response,
-};
+use axum::{Router, extract::FromRef};
+use chassis::http::kept;
 use chassis::jwt::{Bearer, Verifier};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -39,7 +34,7 @@ struct Description;
 pub fn routes(payments: Payments, verifier: Verifier) -> Router {
     let (router, _) = described().with_state(State { payments, verifier }).split_for_parts();
     // What somebody paid is nobody else's to keep.
-    router.layer(map_response(no_store))
+    kept(router, "no-store")
 }
 
 /// Their description.
@@ -55,9 +50,4 @@ fn described() -> OpenApiRouter<State> {
         .routes(routes!(payments::batch))
         .routes(routes!(refunds::refund))
         .routes(routes!(webhooks::hear))
-}
-
-async fn no_store(mut response: Response) -> Response {
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response
 }
