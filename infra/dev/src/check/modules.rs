@@ -19,18 +19,6 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("app", &["events", "http"]),
 ];
 
-/// What is still to be taken apart; an entry that finds nothing any more must go.
-const TOLERATED: &[&str] = &[
-    "chassis: these import each other: http, server ",
-    "chassis::http: these import each other: guard, stack ",
-    "chassis::server: these import each other: body, connection ",
-    "messaging: these import each other: broker, publisher ",
-    "messaging: these import each other: consumer, topology ",
-    "mongo: these import each other: db, outbox, state ",
-    "postgres: these import each other: db, outbox, tx ",
-    "saga: these import each other: engine, lot, replies, transition ",
-];
-
 type Module = Vec<String>;
 
 /// The modules of one crate and what they import.
@@ -59,15 +47,6 @@ pub(super) fn check(package: &str, is_service: bool, sources: &[Source]) -> Resu
         }
     }
     Ok(found)
-}
-
-/// Leaves out what is tolerated, and names the entries of that list which found nothing.
-pub(super) fn but_tolerated(found: Vec<String>) -> Vec<String> {
-    let stale = TOLERATED.iter().filter(|entry| !found.iter().any(|line| line.starts_with(**entry)));
-    let stale: Vec<_> =
-        stale.map(|entry| format!("check/modules.rs tolerates «{entry}», which is gone: remove it")).collect();
-    let fresh = found.into_iter().filter(|line| !TOLERATED.iter().any(|entry| line.starts_with(entry)));
-    fresh.chain(stale).collect()
 }
 
 fn joined(package: &str, parent: &[String]) -> String {

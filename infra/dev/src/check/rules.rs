@@ -22,18 +22,17 @@ const UNFINISHED: &[&str] = &[concat!("to", "do!("), concat!("unimple", "mented!
 pub(super) fn check() -> Result<()> {
     let sources = source::all();
     let mut found: Vec<String> = sources.iter().flat_map(file_rules).collect();
-    let (mut manifests, mut imports) = (Vec::new(), Vec::new());
+    let mut manifests = Vec::new();
     for (package, folder) in paths::crates() {
         let manifest = fs::read_to_string(folder.join("Cargo.toml"))?;
         found.extend(direction(&package, &folder, &manifest));
         let own = source::below(&sources, &folder);
-        imports.extend(modules::check(&package, folder.parent().is_some_and(|it| it.ends_with("services")), &own)?);
+        found.extend(modules::check(&package, folder.parent().is_some_and(|it| it.ends_with("services")), &own)?);
         found.extend(unused::in_crate(&package, &manifest, &own)?);
         manifests.push(manifest);
     }
     let workspace = fs::read_to_string(paths::workspace().join("Cargo.toml"))?;
     found.extend(unused::in_workspace(&workspace, manifests.iter().map(String::as_str)));
-    found.extend(modules::but_tolerated(imports));
     if found.is_empty() { Ok(()) } else { bail!("{}", found.join("\n")) }
 }
 

@@ -1,6 +1,5 @@
 //! Connections to RabbitMQ that come back.
 
-use crate::Publisher;
 use anyhow::Context as _;
 use lapin::{Channel, Connection, ConnectionProperties, uri::AMQPUri};
 use secrecy::{ExposeSecret, SecretString};
@@ -56,12 +55,6 @@ impl Broker {
     /// Opens a channel on the connection for publishing.
     pub(super) async fn publishing_channel(&self) -> anyhow::Result<Channel> {
         self.open(&self.inner.publishing, "publishing").await
-    }
-
-    /// Starts a publisher: a task and a channel of its own, shared by its clones.
-    #[must_use]
-    pub fn publisher(&self) -> Publisher {
-        Publisher::start(self.clone())
     }
 
     /// Succeeds when the broker answers, for readiness.

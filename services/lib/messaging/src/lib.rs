@@ -17,12 +17,13 @@ mod relay;
 pub mod state;
 pub mod stream;
 mod subscribed;
+mod subscription;
 pub mod topology;
 mod wire;
 
 pub use app::AppMessaging;
 pub use broker::Broker;
-pub use consumer::{Consumer, Handler, History, Registration, Subscription};
+pub use consumer::{Consumer, Handler, History, Registration};
 pub use dead_letters::DeadLetters;
 pub use error::{HandleError, PublishError};
 pub use message::{Message, Outgoing};
@@ -30,6 +31,7 @@ pub use publisher::Publisher;
 pub use reach::Reach;
 pub use relay::Relay;
 pub use state::{ConsumerState, MemoryState};
+pub use subscription::Subscription;
 
 pub use chassis::cause;
 

@@ -36,6 +36,14 @@ struct Request {
     done: oneshot::Sender<Result<(), PublishError>>,
 }
 
+impl Broker {
+    /// Starts a publisher: a task and a channel of its own, shared by its clones.
+    #[must_use]
+    pub fn publisher(&self) -> Publisher {
+        Publisher::start(self.clone())
+    }
+}
+
 impl Publisher {
     pub(super) fn start(broker: Broker) -> Self {
         let (requests, queue) = mpsc::channel(WINDOW);

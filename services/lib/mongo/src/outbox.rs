@@ -1,6 +1,5 @@
 //! The outbox in MongoDB: collection `outbox`.
 
-use crate::state::{OUTBOX, OUTBOX_LEASE};
 use anyhow::Context as _;
 use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
@@ -21,6 +20,11 @@ use std::{
     time::{Duration, Instant},
 };
 use uuid::Uuid;
+
+/// The collection that an outbox is written to.
+pub(crate) const OUTBOX: &str = "outbox";
+/// The collection with one document: which relay publishes.
+pub(crate) const OUTBOX_LEASE: &str = "outbox_lease";
 
 /// The outbox, for writers and for a relay. Clones share the client.
 #[derive(Debug, Clone)]

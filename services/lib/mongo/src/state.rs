@@ -1,6 +1,9 @@
 //! What consumers remember: collections `messages_waiting` and `dead_letter_audit`; and how messaging's collections are made.
 
-use crate::Db;
+use crate::{
+    Db,
+    outbox::{OUTBOX, OUTBOX_LEASE},
+};
 use anyhow::{Context as _, Result};
 use bson::{DateTime, Document, doc};
 use futures::{TryStreamExt as _, future::BoxFuture};
@@ -11,10 +14,6 @@ use messaging::{
 use mongodb::{Collection, Database, IndexModel};
 use uuid::Uuid;
 
-/// The collection that an outbox is written to.
-pub(super) const OUTBOX: &str = "outbox";
-/// The collection with one document: which relay publishes.
-pub(super) const OUTBOX_LEASE: &str = "outbox_lease";
 const WAITING: &str = "messages_waiting";
 const AUDIT: &str = "dead_letter_audit";
 

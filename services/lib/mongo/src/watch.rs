@@ -3,7 +3,7 @@
 use chassis::store_metrics as names;
 use metrics::{Gauge, counter, gauge, histogram};
 use mongodb::event::{
-    cmap::CmapEvent,
+    cmap::{CmapEvent, ConnectionClosedEvent},
     command::{CommandEvent, CommandStartedEvent},
 };
 use std::{
@@ -89,13 +89,14 @@ impl Connections {
                 self.used.decrement(1);
                 self.idle.increment(1);
             }
-            CmapEvent::ConnectionClosed(closed) => {
-                if self.made(|made| made.remove(&(closed.address.to_string(), closed.connection_id))) {
-                    self.idle.decrement(1);
-                }
-            }
+            CmapEvent::ConnectionClosed(closed) if self.was_made(&closed) => self.idle.decrement(1),
             _ => {}
         }
+    }
+
+    /// Forgets a connection; says whether it was ever made.
+    fn was_made(&self, closed: &ConnectionClosedEvent) -> bool {
+        self.made(|made| made.remove(&(closed.address.to_string(), closed.connection_id)))
     }
 
     fn made<T>(&self, ask: impl FnOnce(&mut HashSet<(String, u32)>) -> T) -> T {

@@ -9,15 +9,16 @@ mod outbox;
 mod pool;
 mod schema;
 mod state;
+mod store;
 mod tx;
 
 pub use app::AppPostgres;
 pub use db::Db;
 pub use error::{failure, is_away, is_violation_of};
 pub use inbox::Inbox;
-pub use outbox::Store;
 pub use pool::pool;
 pub use schema::prepare;
+pub use store::Store;
 pub use tx::Tx;
 
 /// One column of what is written in many rows, for `unnest`.

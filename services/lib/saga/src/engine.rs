@@ -5,39 +5,28 @@ use crate::{
     error::Error,
     flow::{Declared, Flow},
     machine::{self, Input, Refusal},
-    replies::Replies,
     step::Definition,
     store::{self, Filter, Lock, Record},
     transition::Transition,
+    unit::Unit,
 };
 use anyhow::{Context as _, ensure};
 use chassis::telemetry;
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use contracts::rest::sagas::SagaRecord;
-use messaging::{Registration, Subscription};
 use postgres::{Db, Tx};
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
 
 /// How often the sweep looks for sagas whose time has come, unless set.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
-/// How many batches of replies are worked on at once, each in a transaction.
-const PARTITIONS: u16 = 2;
-/// How many replies a batch is at most.
-const BATCH: u16 = 32;
 
 /// Runs the sagas of one service. Cloning is cheap; any number of processes may run the same ones.
 #[derive(Clone)]
 pub struct Engine {
     pub(crate) db: Db,
     pub(crate) sweep_every: Duration,
-    unit: Arc<str>,
-    pub(crate) flows: Arc<[Arc<dyn Flow>]>,
-    /// Since when the broker has been reached, as the sweep last saw.
-    reached: Arc<Mutex<Option<DateTime<Utc>>>>,
+    pub(crate) unit: Unit,
 }
 
 /// A saga that has begun and is not stored yet.
@@ -77,7 +66,7 @@ impl Engine {
     /// the routing key `<unit>.saga.replied`.
     #[must_use]
     pub fn new(db: Db, unit: &str) -> Self {
-        Self { db, sweep_every: SWEEP_EVERY, unit: unit.into(), flows: Arc::default(), reached: Arc::default() }
+        Self { db, sweep_every: SWEEP_EVERY, unit: Unit::new(unit) }
     }
 
     /// Adds a kind of saga.
@@ -85,9 +74,9 @@ impl Engine {
     /// # Errors
     /// Fails when its steps contradict each other, or there is one of its name.
     pub fn with<D: Definition>(mut self, definition: D) -> anyhow::Result<Self> {
-        ensure!(self.flow(D::KIND).is_err(), "there are two sagas {}", D::KIND);
+        ensure!(self.unit.flow(D::KIND).is_err(), "there are two sagas {}", D::KIND);
         let declared: Arc<dyn Flow> = Arc::new(Declared::new(definition)?);
-        self.flows = self.flows.iter().cloned().chain([declared]).collect();
+        self.unit.declare(declared);
         Ok(self)
     }
 
@@ -114,7 +103,7 @@ impl Engine {
     /// # Errors
     /// Fails when its data cannot be written as JSON.
     pub fn begin<D: Definition>(&self, start: Start<D::Data>) -> Result<Begun, Error> {
-        let (flow, now) = (self.flow(D::KIND)?, Utc::now());
+        let (flow, now) = (self.unit.flow(D::KIND)?, Utc::now());
         let step = machine::start(flow.shape(), now, flow.deadline());
         let record = Record {
             id: start.id,
@@ -134,7 +123,7 @@ impl Engine {
             updated_at: now,
             ended_at: None,
         };
-        Ok(Begun(Transition::first(self, flow, record, step)))
+        Ok(Begun(Transition::first(&self.unit, flow, record, step)))
     }
 
     /// Starts sagas that were begun, like [`start`](Self::start) does one.
@@ -197,33 +186,6 @@ impl Engine {
     /// Fails when the database does.
     pub async fn history(&self, id: Uuid) -> Result<Vec<SagaRecord>, Error> {
         Ok(store::history(self.db.pool(), id).await?)
-    }
-
-    /// The consumer of replies; it is named `<unit>.sagas`.
-    #[must_use]
-    pub fn replies(&self) -> Registration<Replies> {
-        Subscription::to_commands(format!("{}.sagas", self.unit), [self.reply_to()])
-            .partitions(PARTITIONS)
-            .batch(BATCH)
-            .handled_by(Replies::new(self.clone()))
-    }
-
-    /// Since when replies can come; nothing before the sweep's first look, and while the broker is away.
-    pub(crate) fn reached(&self) -> Option<DateTime<Utc>> {
-        *self.reached.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn note_reached(&self, since: Option<DateTime<Utc>>) {
-        *self.reached.lock().unwrap_or_else(PoisonError::into_inner) = since;
-    }
-
-    pub(crate) fn reply_to(&self) -> String {
-        format!("{}.saga.replied", self.unit)
-    }
-
-    pub(crate) fn flow(&self, kind: &str) -> anyhow::Result<Arc<dyn Flow>> {
-        let found = self.flows.iter().find(|flow| flow.kind() == kind);
-        found.cloned().with_context(|| format!("no saga {kind} is declared here"))
     }
 
     async fn move_by(&self, tx: &mut Tx, id: Uuid, input: Input) -> Result<(), Error> {

@@ -26,6 +26,7 @@ mod sweep;
 mod transact;
 mod transition;
 mod transition_log;
+mod unit;
 
 pub use app::AppSagas;
 pub use engine::{Begun, Cancel, Cancelled, Engine, Start};

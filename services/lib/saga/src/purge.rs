@@ -13,7 +13,7 @@ impl Engine {
     /// One that is completed and can still be cancelled stays until it is closed.
     pub(crate) async fn purge(&self) -> anyhow::Result<()> {
         let before = Utc::now() - Days::new(KEPT_DAYS);
-        let with_pivot = self.flows.iter().filter(|flow| flow.shape().pivot.is_some());
+        let with_pivot = self.unit.flows().iter().filter(|flow| flow.shape().pivot.is_some());
         let irrevocable: Vec<_> = with_pivot.map(|flow| flow.kind()).collect();
         loop {
             let gone = store::forget(self.db.pool(), before, &irrevocable, BATCH).await?;

@@ -2,7 +2,23 @@
 
 use crate::{engine::Engine, error::Error, machine::Refusal, metrics, store::Lock, transition::Trigger};
 use contracts::command::Replied;
-use messaging::{HandleError, Handler, Message};
+use messaging::{HandleError, Handler, Message, Registration, Subscription};
+
+/// How many batches of replies are worked on at once, each in a transaction.
+const PARTITIONS: u16 = 2;
+/// How many replies a batch holds at most.
+const BATCH: u16 = 32;
+
+impl Engine {
+    /// The consumer of replies; it is named `<unit>.sagas`.
+    #[must_use]
+    pub fn replies(&self) -> Registration<Replies> {
+        Subscription::to_commands(format!("{}.sagas", self.unit.name()), [self.unit.reply_to()])
+            .partitions(PARTITIONS)
+            .batch(BATCH)
+            .handled_by(Replies { engine: self.clone() })
+    }
+}
 
 /// Moves sagas on by the replies to their commands.
 ///
@@ -10,12 +26,6 @@ use messaging::{HandleError, Handler, Message};
 /// takes no other reply.
 pub struct Replies {
     engine: Engine,
-}
-
-impl Replies {
-    pub(crate) fn new(engine: Engine) -> Self {
-        Self { engine }
-    }
 }
 
 impl Handler for Replies {

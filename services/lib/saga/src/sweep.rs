@@ -44,7 +44,7 @@ impl Engine {
         let (mut measured, mut purged) = (None::<Instant>, None::<Instant>);
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
             let Some(reached) = shutdown.run_until_cancelled(reach.since()).await else { break };
-            self.note_reached(reached);
+            self.unit.note_reached(reached);
             while !shutdown.is_cancelled() && self.round(reached).await? == BATCH as usize {}
             if measured.is_none_or(|at| at.elapsed() > MEASURE_EVERY) {
                 self.measure().await?;

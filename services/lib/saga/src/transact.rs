@@ -63,7 +63,7 @@ impl Engine {
         failure: Option<StepFailure>,
     ) -> Result<(), Error> {
         let record = store::lock(tx, id, lock).await?.ok_or(Error::NotFound)?;
-        let transition = Transition::by(self, record, trigger)?.after(failure);
+        let transition = Transition::by(&self.unit, record, trigger)?.after(failure);
         batch::carry_out(tx, vec![transition]).await
     }
 
@@ -101,7 +101,7 @@ impl Engine {
                 absorbed += 1;
                 continue;
             };
-            match message.scope(async { Transition::by(self, record, &Trigger::Reply(replied)) }).await {
+            match message.scope(async { Transition::by(&self.unit, record, &Trigger::Reply(replied)) }).await {
                 Ok(transition) => batch.push(transition),
                 Err(Error::Refused(Refusal::Absorbed)) => absorbed += 1,
                 Err(error) => return Err(error),

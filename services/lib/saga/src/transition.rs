@@ -1,13 +1,13 @@
 //! One transition of one saga: what the machine says becomes of it.
 
 use crate::{
-    engine::Engine,
     error::{Error, StepFailure},
     flow::Flow,
     machine::{self, Input, Move, Next, Refusal, Reply, State, Wait},
     step::Member,
     store::{Change, Record},
     transition_log::TransitionLog,
+    unit::Unit,
 };
 use chassis::Scope;
 use chrono::{DateTime, Utc};
@@ -73,8 +73,8 @@ pub(crate) struct Moved {
 
 impl Transition {
     /// The first one of a saga that is not stored yet, on behalf of the current request or message.
-    pub(crate) fn first(engine: &Engine, flow: Arc<dyn Flow>, record: Record, step: Move) -> Self {
-        let (now, scope, reply_to) = (record.started_at, Scope::current(), engine.reply_to());
+    pub(crate) fn first(unit: &Unit, flow: Arc<dyn Flow>, record: Record, step: Move) -> Self {
+        let (now, scope, reply_to) = (record.started_at, Scope::current(), unit.reply_to());
         Self { flow, record, now, scope, reply_to, waited: None, step, failure: None }
     }
 
@@ -82,8 +82,8 @@ impl Transition {
     ///
     /// # Errors
     /// [`Error::Refused`] when nothing becomes of it; [`Error::Answer`].
-    pub(crate) fn by(engine: &Engine, mut record: Record, trigger: &Trigger) -> Result<Self, Error> {
-        let (flow, now) = (engine.flow(&record.kind)?, Utc::now());
+    pub(crate) fn by(unit: &Unit, mut record: Record, trigger: &Trigger) -> Result<Self, Error> {
+        let (flow, now) = (unit.flow(&record.kind)?, Utc::now());
         let state = record.state(flow.shape())?;
         let waited = state.wait;
         let step = match trigger {
@@ -96,7 +96,7 @@ impl Transition {
                 machine::advance(flow.shape(), state, Input::Due { anew }, now)?
             }
             Trigger::Reply(replied) => {
-                let anew = match engine.reached() {
+                let anew = match unit.reached() {
                     Some(since) => Some(since).filter(|since| *since > record.updated_at),
                     None => Some(now),
                 };
@@ -104,7 +104,7 @@ impl Transition {
                 answered(&*flow, &mut record, state, replied, now)?
             }
         };
-        Ok(Self { now, waited, ..Self::first(engine, flow, record, step) })
+        Ok(Self { now, waited, ..Self::first(unit, flow, record, step) })
     }
 
     /// Leaves out the local step that failed when this was tried before.

@@ -35,7 +35,7 @@ impl DataKey {
     /// The sub-key of a part of the person.
     #[must_use]
     pub fn part(&self, part: Part) -> PartKey {
-        PartKey::derived(self, part)
+        PartKey::derived(&self.bytes, self.id, self.person, part)
     }
 
     /// Seals what is personal: nonce, ciphertext, tag.

@@ -1,9 +1,6 @@
 //! Parts of a person, each with a key of its own.
 
-use crate::{
-    DataKey,
-    aead::{self, KEY},
-};
+use crate::aead::{self, KEY};
 use anyhow::{Context as _, anyhow, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use contracts::person::Sealed;
@@ -65,14 +62,14 @@ pub struct PartKey {
 
 impl PartKey {
     /// Derives the key by HKDF-SHA256 (RFC 5869) without a salt: a data key is random already.
-    pub(crate) fn derived(of: &DataKey, part: Part) -> Self {
-        let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(of.bytes());
+    pub(crate) fn derived(data_key: &[u8; KEY], key_id: Uuid, person: Uuid, part: Part) -> Self {
+        let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(data_key);
         let mut bytes = [0; KEY];
         let info = [b"vitrine sealing 1 ", part.as_str().as_bytes()];
         let expanded = extracted.expand(&info, hkdf::HKDF_SHA256);
         expanded.and_then(|key| key.fill(&mut bytes)).expect("32 bytes are what HKDF-SHA256 gives");
         let key = aead::key(&bytes).expect("the key has 32 bytes");
-        Self { key_id: of.id, person: of.person, part, bytes, key }
+        Self { key_id, person, part, bytes, key }
     }
 
     /// Takes a key as it was handed out: 32 bytes in base64.

@@ -83,10 +83,17 @@ fn refuse_bytes(rejection: &BytesRejection) -> Failure {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
         return Failure::new(Code::PayloadTooLarge, "The body is larger than this route takes.");
     }
-    if crate::server::is_late(rejection) {
+    if is_late(rejection) {
         return Failure::new(Code::MalformedRequest, "The body came too slowly.");
     }
     Failure::new(Code::MalformedRequest, "The body did not come whole.")
+}
+
+/// Whether a body could not be read because its client was too slow, as [`crate::server`] says it.
+fn is_late(error: &(dyn std::error::Error + 'static)) -> bool {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut found = causes.filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    found.any(|cause| cause.kind() == std::io::ErrorKind::TimedOut)
 }
 
 fn refuse_json(rejection: &JsonRejection) -> Failure {

@@ -1,9 +1,13 @@
 //! What correctness needs around an answer that must be fast, and nothing else.
 
-use super::{RequestId, TrustedProxies, request_id::REQUEST_ID, stack::answer_panic};
-use axum::{extract::Request, response::Response};
+use super::{Failure, RequestId, TrustedProxies, request_id::REQUEST_ID};
+use axum::{
+    extract::Request,
+    response::{IntoResponse as _, Response},
+};
 use futures::FutureExt;
 use std::{
+    any::Any,
     convert::Infallible,
     net::IpAddr,
     panic::AssertUnwindSafe,
@@ -24,6 +28,17 @@ pub(super) async fn guarded(id: RequestId, answer: impl Future<Output = Response
     let mut response = id.scope(answer).await;
     response.headers_mut().insert(REQUEST_ID, value);
     response
+}
+
+// The panic is handed over.
+#[allow(clippy::needless_pass_by_value)]
+pub(super) fn answer_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let reason = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("unknown");
+    Failure::internal(anyhow::anyhow!("a handler panicked: {reason}")).into_response()
 }
 
 /// Guards routes, and says whose word on addresses is believed: one layer, since each costs allocations.

@@ -1,6 +1,12 @@
 //! The stack of layers around every route. Its order is its documentation: outermost first.
 
-use super::{Failure, RequestId, TrustedProxies, access_log::AccessLog, coding, guard::Guard, request_id::REQUEST_ID};
+use super::{
+    Failure, RequestId, TrustedProxies,
+    access_log::AccessLog,
+    coding,
+    guard::{Guard, answer_panic},
+    request_id::REQUEST_ID,
+};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
@@ -10,7 +16,6 @@ use contracts::problem::Code;
 use futures::{FutureExt, future::BoxFuture};
 use http::StatusCode;
 use std::{
-    any::Any,
     convert::Infallible,
     net::IpAddr,
     panic::AssertUnwindSafe,
@@ -148,17 +153,6 @@ async fn cut_off(
         Err(_) if is_read => Failure::new(Code::Timeout, "The request took too long.").into_response(),
         Err(_) => Failure::new(Code::Timeout, OUTCOME_UNKNOWN).into_response(),
     }
-}
-
-// The panic is handed over.
-#[allow(clippy::needless_pass_by_value)]
-pub(super) fn answer_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
-    let reason = panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("unknown");
-    Failure::internal(anyhow::anyhow!("a handler panicked: {reason}")).into_response()
 }
 
 /// Turns the router's own empty 404, 405 and 413 into problems.

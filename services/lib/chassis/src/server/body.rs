@@ -1,6 +1,6 @@
 //! The bodies of requests and answers, watched on their way.
 
-use super::{Patience, connection::UnderWay};
+use super::{Patience, requests::UnderWay};
 use axum::body::Body as Whole;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};

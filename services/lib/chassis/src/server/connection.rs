@@ -3,6 +3,7 @@
 use super::{
     Patience,
     body::{Arriving, Leaving},
+    requests::{Requests, UnderWay},
     socket::Socket,
 };
 use crate::http::ConnService;
@@ -18,7 +19,7 @@ use std::{
     convert::Infallible,
     pin::{Pin, pin},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
@@ -43,19 +44,12 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 pub(super) struct Connection {
     patience: Arc<Patience>,
     shutdown: CancellationToken,
-    requests: Arc<Mutex<Requests>>,
-}
-
-struct Requests {
-    under_way: usize,
-    /// When the last one ended; at first, when the connection was made.
-    since: Instant,
+    requests: Requests,
 }
 
 impl Connection {
     pub(super) fn new(patience: Arc<Patience>, shutdown: CancellationToken) -> Self {
-        let requests = Arc::new(Mutex::new(Requests { under_way: 0, since: Instant::now() }));
-        Self { patience, shutdown, requests }
+        Self { patience, shutdown, requests: Requests::none() }
     }
 
     /// Serves the connection until either side ends it.
@@ -72,7 +66,7 @@ impl Connection {
             .keep_alive_interval(PING)
             .keep_alive_timeout(PING)
             .enable_connect_protocol();
-        let requests = Acceptor { doorway, connection: self.clone() };
+        let requests = HyperService { doorway, connection: self.clone() };
         let mut served = pin!(builder.serve_connection_with_upgrades(TokioIo::new(socket), requests));
         let mut idle = pin!(sleep(self.patience.idle));
         let mut farewell = pin!(async {
@@ -93,7 +87,7 @@ impl Connection {
                     is_ending = true;
                     served.as_mut().graceful_shutdown();
                 }
-                () = &mut idle => match self.rest() {
+                () = &mut idle => match self.requests.rest(self.patience.idle) {
                     Some(rest) => idle.as_mut().reset(Instant::now() + rest),
                     None if is_over => return,
                     None => {
@@ -106,45 +100,15 @@ impl Connection {
             }
         }
     }
-
-    /// How much longer the connection may be without a request; nothing when it is over.
-    fn rest(&self) -> Option<Duration> {
-        let requests = self.requests();
-        if requests.under_way > 0 {
-            return Some(self.patience.idle);
-        }
-        let rest = self.patience.idle.checked_sub(requests.since.elapsed())?;
-        (!rest.is_zero()).then_some(rest)
-    }
-
-    fn begin(&self) -> UnderWay {
-        self.requests().under_way += 1;
-        UnderWay(self.clone())
-    }
-
-    fn requests(&self) -> std::sync::MutexGuard<'_, Requests> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A request that is under way until this is dropped.
-pub(super) struct UnderWay(Connection);
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        let mut requests = self.0.requests();
-        requests.under_way -= 1;
-        requests.since = Instant::now();
-    }
 }
 
 /// Answers the requests of a connection.
-struct Acceptor {
+struct HyperService {
     doorway: ConnService,
     connection: Connection,
 }
 
-impl hyper::service::Service<Request<Incoming>> for Acceptor {
+impl hyper::service::Service<Request<Incoming>> for HyperService {
     type Response = Response<Leaving>;
     type Error = Infallible;
     type Future = Answer;
@@ -159,7 +123,8 @@ impl hyper::service::Service<Request<Incoming>> for Acceptor {
             (Body::new(body), Some(is_whole))
         };
         let answer = self.doorway.clone().call(Request::from_parts(parts, body));
-        Answer { answer, is_whole, is_http1, request: Some(self.connection.begin()) }
+        let Connection { shutdown, requests, .. } = &self.connection;
+        Answer { answer, is_whole, is_http1, shutdown: shutdown.clone(), request: Some(requests.begin()) }
     }
 }
 
@@ -169,6 +134,8 @@ struct Answer {
     /// Whether the request's body has been read, where it has one.
     is_whole: Option<Arc<AtomicBool>>,
     is_http1: bool,
+    /// Cancelled when the unit is to end: then the connection takes no further request.
+    shutdown: CancellationToken,
     request: Option<UnderWay>,
 }
 
@@ -179,7 +146,7 @@ impl Future for Answer {
         let Ok(mut response) = ready!(self.answer.as_mut().poll(context));
         let Some(request) = self.request.take() else { return Poll::Pending };
         let is_unread = self.is_whole.as_ref().is_some_and(|is_whole| !is_whole.load(Ordering::Acquire));
-        let is_last = is_unread || request.0.shutdown.is_cancelled();
+        let is_last = is_unread || self.shutdown.is_cancelled();
         if self.is_http1 && is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }

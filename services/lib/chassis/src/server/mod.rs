@@ -7,6 +7,7 @@ mod body;
 mod connection;
 mod places;
 mod refusal;
+mod requests;
 mod socket;
 
 use crate::http::Acceptor;
@@ -110,14 +111,6 @@ impl Server {
         let connection = Connection::new(Arc::clone(&self.patience), self.shutdown.clone());
         connections.spawn(connection.serve(socket, self.acceptor.facing(peer)));
     }
-}
-
-/// Whether a body could not be read because its client was too slow.
-#[must_use]
-pub fn is_late(error: &(dyn std::error::Error + 'static)) -> bool {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let mut found = causes.filter_map(|cause| cause.downcast_ref::<io::Error>());
-    found.any(|cause| cause.kind() == io::ErrorKind::TimedOut)
 }
 
 /// Waits where no connection can be accepted at all, for example because there is no descriptor left.

@@ -5,15 +5,13 @@ mod measure;
 mod partition;
 mod registration;
 mod subject_queues;
-mod subscription;
 mod tries;
 
 pub use history::History;
 pub(crate) use registration::Reading;
 pub use registration::Registration;
-pub use subscription::Subscription;
 
-use crate::{Broker, ConsumerState, HandleError, Message, Publisher, state::State, topology};
+use crate::{Broker, ConsumerState, HandleError, Message, Publisher, Subscription, state::State, topology};
 use partition::Partition;
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio::task::JoinSet;

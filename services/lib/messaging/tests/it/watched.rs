@@ -22,7 +22,10 @@ async fn a_consumer_that_stands_still_shows_how_old_its_oldest_message_is() {
     let leave = Arc::clone(&go_on);
     let handler = Handling(move |_: Message| {
         let leave = Arc::clone(&leave);
-        async move { Ok(leave.acquire().await?.forget()) }
+        async move {
+            leave.acquire().await?.forget();
+            Ok(())
+        }
     });
     let state = MemoryState::default();
     let running = Running::start(&bench.broker, subscription().partitions(1).prefetch(1), &state, handler).await;

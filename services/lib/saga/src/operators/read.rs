@@ -73,7 +73,7 @@ pub(super) async fn read(engine: &Engine, id: Uuid) -> Result<SagaDetail, Error>
     let record = engine.find(id).await?.ok_or(Error::NotFound)?;
     let history = engine.history(id).await?;
     // The history tells of sagas whose definition is gone, too; it only cannot tell what had been left to do.
-    let flow = engine.flow(&record.kind).ok();
+    let flow = engine.unit.flow(&record.kind).ok();
     let shape = flow.as_ref().map(|flow| flow.shape());
     Ok(SagaDetail { saga: present(record), steps: steps::tell(shape, &history), history })
 }
