@@ -21,6 +21,7 @@ pub mod asyncapi;
 pub mod command;
 pub mod envelope;
 pub mod event;
+pub mod field_errors;
 pub mod moment;
 pub mod money;
 pub mod patience;

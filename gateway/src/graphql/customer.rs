@@ -1,10 +1,10 @@
 //! Customers: who buys, where it goes, and what it is paid with.
 
 use async_graphql::{Enum, ID, InputObject, SimpleObject};
-use chassis::http::{Failure, Fields};
-use contracts::command::checkout;
+use chassis::http::Failure;
 use contracts::person;
 use contracts::rest::orders;
+use contracts::{command::checkout, field_errors::FieldErrors};
 
 use super::immediate::Immediate;
 use super::scalars::Moment;
@@ -151,7 +151,7 @@ impl TryFrom<CustomerInput> for orders::SaveCustomer {
     type Error = Failure;
 
     fn try_from(input: CustomerInput) -> Result<Self, Failure> {
-        let mut wrong = Fields::default();
+        let mut wrong = FieldErrors::default();
         let payment_methods = input.payment_methods.map(|methods| {
             let read = |(index, method): (usize, PaymentMethodInput)| method.read(index, &mut wrong);
             methods.into_iter().enumerate().map(read).collect()
@@ -170,7 +170,7 @@ impl TryFrom<CustomerInput> for orders::SaveCustomer {
 }
 
 impl PaymentMethodInput {
-    fn read(self, index: usize, wrong: &mut Fields) -> orders::SavePaymentMethod {
+    fn read(self, index: usize, wrong: &mut FieldErrors) -> orders::SavePaymentMethod {
         let id = self.id.map(|id| uuid(&id).ok_or("must be the id of a payment method"));
         orders::SavePaymentMethod {
             id: id.and_then(|id| wrong.take(format!("payment_methods[{index}].id"), id)),

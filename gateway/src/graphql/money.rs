@@ -1,8 +1,10 @@
 //! Amounts of money.
 
 use async_graphql::{InputObject, Object};
-use chassis::http::Fields;
-use contracts::money::{self, Currency};
+use contracts::{
+    field_errors::FieldErrors,
+    money::{self, Currency},
+};
 
 use super::immediate::Immediate;
 use super::scalars::Long;
@@ -46,7 +48,7 @@ pub struct MoneyInput {
 
 impl MoneyInput {
     /// Reads the amount, or notes what is wrong with the field.
-    pub fn read(&self, field: &str, wrong: &mut Fields) -> Option<money::Money> {
+    pub fn read(&self, field: &str, wrong: &mut FieldErrors) -> Option<money::Money> {
         let currency = Currency::from_code(&self.currency);
         let currency = currency.ok_or("must be an ISO 4217 currency code in capital letters");
         let currency = wrong.take(format!("{field}.currency"), currency)?;

@@ -1,8 +1,8 @@
 //! What an order is placed with.
 
 use async_graphql::{ID, InputObject};
-use chassis::http::{Failure, Fields};
-use contracts::rest::orders;
+use chassis::http::Failure;
+use contracts::{field_errors::FieldErrors, rest::orders};
 
 use super::money::MoneyInput;
 use super::uuid;
@@ -34,7 +34,7 @@ impl TryFrom<PlaceOrderInput> for orders::PlaceOrder {
 
     /// Reads what has a form. The limits are those of orders, which names what breaks them.
     fn try_from(input: PlaceOrderInput) -> Result<Self, Failure> {
-        let mut wrong = Fields::default();
+        let mut wrong = FieldErrors::default();
         let items = input.items.into_iter().enumerate();
         let items: Vec<_> = items.filter_map(|(index, item)| item.read(index, &mut wrong)).collect();
         let method = uuid(&input.payment_method_id).ok_or("must be the id of a payment method");
@@ -47,7 +47,7 @@ impl TryFrom<PlaceOrderInput> for orders::PlaceOrder {
 }
 
 impl PlaceItemInput {
-    fn read(self, index: usize, wrong: &mut Fields) -> Option<orders::PlaceItem> {
+    fn read(self, index: usize, wrong: &mut FieldErrors) -> Option<orders::PlaceItem> {
         let product = uuid(&self.product_id).ok_or("must be the id of a product");
         let product = wrong.take(format!("items[{index}].product_id"), product);
         let quantity = u32::try_from(self.quantity).map_err(|_| "must be 1 to 1,000");

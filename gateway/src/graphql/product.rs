@@ -1,8 +1,8 @@
 //! Products, and what is there of them.
 
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
-use chassis::http::{Failure, Fields};
-use contracts::rest::inventory;
+use chassis::http::Failure;
+use contracts::{field_errors::FieldErrors, rest::inventory};
 use uuid::Uuid;
 
 use super::immediate::Immediate;
@@ -118,7 +118,7 @@ impl TryFrom<UpdateProductInput> for inventory::UpdateProduct {
 }
 
 fn price(input: &MoneyInput) -> Result<contracts::money::Money, Failure> {
-    let mut wrong = Fields::default();
+    let mut wrong = FieldErrors::default();
     let price = input.read("price", &mut wrong);
     wrong.finish()?;
     price.ok_or_else(|| Failure::field("price", "must be an amount of money"))

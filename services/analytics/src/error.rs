@@ -1,8 +1,8 @@
 //! What the store's errors mean to a client.
 
 use crate::{domain::Refusal, store::StoreError};
-use chassis::http::{Failure, Fields};
-use contracts::problem::Code;
+use chassis::http::Failure;
+use contracts::{field_errors::FieldErrors, problem::Code};
 use std::time::Duration;
 
 impl From<StoreError> for Failure {
@@ -24,12 +24,12 @@ impl From<StoreError> for Failure {
 
 /// Tells which fields are not acceptable; `prefix` is the path to what was parsed.
 pub(crate) fn refuse(prefix: &str, refusals: impl IntoIterator<Item = Refusal>) -> Failure {
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     for Refusal { field, message } in refusals {
         fields.refuse(format!("{prefix}{field}"), message);
     }
     match fields.finish() {
-        Err(failure) => failure,
+        Err(problem) => problem.into(),
         Ok(()) => Failure::internal(anyhow::anyhow!("a refusal names no field")),
     }
 }

@@ -1,11 +1,8 @@
 //! What can go wrong in a use case, and what the client is told of it.
 
-use crate::domain::{
-    FieldErrors,
-    order::{Broken, Refused, Unreadable},
-};
+use crate::domain::order::{Broken, Refused, Unreadable};
 use chassis::{http::Failure, page::InvalidCursor};
-use contracts::problem::{Code, Problem};
+use contracts::{field_errors::FieldErrors, problem::Code};
 use std::time::Duration;
 
 /// Why a use case failed.
@@ -67,10 +64,7 @@ impl From<serde_json::Error> for Error {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
-            Error::Refused(refusals) => {
-                let problem = Problem::new(Code::ValidationFailed, "See the field errors.");
-                refusals.into_iter().fold(problem, |problem, (field, why)| problem.with_field(field, why)).into()
-            }
+            Error::Refused(refused) => refused.into(),
             Error::Cursor(refused) => refused.into(),
             Error::NotFound => Self::new(Code::NotFound, "There is no such order or customer among yours."),
             Error::Erased => Self::new(Code::Erased, "The customer's data was erased, which cannot be undone."),

@@ -1,15 +1,15 @@
 //! What can go wrong, and how clients are told.
 
-use crate::domain::Refusals;
 use chassis::{http::Failure, page::InvalidCursor};
-use contracts::problem::{Code, Problem};
+use contracts::field_errors::FieldErrors;
+use contracts::problem::Code;
 
 /// Why something could not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Fields are not acceptable.
     #[error("some fields are not acceptable")]
-    Refused(Refusals),
+    Refused(FieldErrors),
     /// The cursor is not one of ours.
     #[error(transparent)]
     Cursor(#[from] InvalidCursor),
@@ -43,13 +43,7 @@ impl Error {
     /// The problem's fields, each with `prefix` before its name.
     pub fn into_failure(self, prefix: &str) -> Failure {
         match self {
-            Self::Refused(refusals) => {
-                let problem = Problem::new(Code::ValidationFailed, "See the field errors.");
-                let told = refusals
-                    .into_iter()
-                    .fold(problem, |problem, (field, why)| problem.with_field(format!("{prefix}{field}"), why));
-                told.into()
-            }
+            Self::Refused(refused) => refused.within(prefix).into(),
             Self::Cursor(refused) => refused.into(),
             Self::CodeTaken => Failure::new(Code::CodeTaken, "A link has or had this code. Choose another."),
             Self::NotFound => Failure::new(Code::NotFound, "You have no link with this code."),

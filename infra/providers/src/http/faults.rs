@@ -3,8 +3,8 @@
 use super::State;
 use crate::faults::FaultList;
 use axum::{extract, http::StatusCode};
-use chassis::http::{Failure, Fields, Json};
-use contracts::problem::Problem;
+use chassis::http::{Failure, Json};
+use contracts::{field_errors::FieldErrors, problem::Problem};
 
 /// Lists the faults that are switched on, with how often each still strikes.
 #[utoipa::path(
@@ -27,7 +27,7 @@ pub(super) async fn replace(
     extract::State(state): extract::State<State>,
     Json(list): Json<FaultList>,
 ) -> Result<Json<FaultList>, Failure> {
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     for (place, fault) in list.faults.iter().enumerate() {
         if !(0.0..=1.0).contains(&fault.probability) {
             fields.refuse(format!("faults[{place}].probability"), "must be 0 to 1");

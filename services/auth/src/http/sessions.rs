@@ -5,8 +5,9 @@ use crate::{
     domain::{self, Candidate, Email},
 };
 use axum::{extract::State, http::StatusCode};
-use chassis::http::{ClientAddr, Failure, Fields, Json};
+use chassis::http::{ClientAddr, Failure, Json};
 use contracts::{
+    field_errors::FieldErrors,
     problem::Problem,
     rest::auth::{Login, RefreshToken, Session},
 };
@@ -29,7 +30,7 @@ pub(super) async fn log_in(
     ClientAddr(address): ClientAddr,
     Json(body): Json<Login>,
 ) -> Result<(StatusCode, Json<Session>), Failure> {
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     let email = fields.take("email", Email::parse(&body.email));
     let password = fields.take("password", Candidate::parse(body.password.into()));
     fields.finish()?;

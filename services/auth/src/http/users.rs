@@ -6,10 +6,11 @@ use crate::{
 };
 use axum::{extract::State, http::StatusCode};
 use chassis::{
-    http::{ClientAddr, Failure, Fields, Json},
+    http::{ClientAddr, Failure, Json},
     jwt::Caller,
 };
 use contracts::{
+    field_errors::FieldErrors,
     problem::{Code, Problem},
     rest::auth::{ChangePassword, DeleteAccount, Deletion, Register, Session, User},
 };
@@ -38,7 +39,7 @@ pub(super) async fn register(
 
 /// Reads all fields before refusing, so that all that is wrong is told at once.
 fn read(body: Register) -> Result<Registration, Failure> {
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     let email = fields.take("email", Email::parse(&body.email));
     let full_name = fields.take("full_name", FullName::parse(&body.full_name));
     // The password's rules need an e-mail; where that is refused, one that no password equals.

@@ -7,11 +7,11 @@ mod stock;
 use crate::app::Inventory;
 use axum::{Router, extract::FromRef};
 use chassis::{
-    http::{Failure, Fields, kept},
+    http::{Failure, kept},
     jwt::{Bearer, Caller, Verifier},
     page::PageRequest,
 };
-use contracts::problem::Problem;
+use contracts::{field_errors::FieldErrors, problem::Problem};
 use messaging::operators;
 use utoipa::{IntoResponses, OpenApi};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -70,7 +70,7 @@ fn page(first: Option<u32>) -> Result<PageRequest, Failure> {
 }
 
 /// Ends the gathering of fields with what was read; all of it is there when nothing was refused.
-fn all<T>(fields: Fields, read: Option<T>) -> Result<T, Failure> {
+fn all<T>(fields: FieldErrors, read: Option<T>) -> Result<T, Failure> {
     fields.finish()?;
     read.ok_or_else(|| Failure::internal(anyhow::anyhow!("a field is neither read nor refused")))
 }

@@ -12,13 +12,14 @@ use axum::{
 };
 use chassis::{
     http::{
-        Failure, Fields, Json, Path, Query,
+        Failure, Json, Path, Query,
         documented::{BadBody, BadQuery, Open, OperatorsOnly, Usual},
         log_fields,
     },
     jwt::{Caller, Operator},
 };
 use contracts::{
+    field_errors::FieldErrors,
     problem::Problem,
     rest::inventory::{
         BATCH_LIMIT, CreateProduct, ListProducts, Product, ProductPage, Products, ProductsBatch, UpdateProduct,
@@ -119,7 +120,7 @@ pub(super) async fn change(
 
 /// Reads all fields before refusing, so that all that is wrong is told at once.
 fn new(body: CreateProduct) -> Result<NewProduct, Failure> {
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     let sku = fields.take("sku", Sku::parse(&body.sku));
     let name = fields.take("name", Name::parse(&body.name));
     let price = fields.take("price", Price::parse(body.price));
@@ -130,7 +131,7 @@ fn new(body: CreateProduct) -> Result<NewProduct, Failure> {
 }
 
 fn changed(body: UpdateProduct) -> Result<ProductChange, Failure> {
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     let sku = fields.take("sku", body.sku.as_deref().map(Sku::parse).transpose());
     let name = fields.take("name", body.name.as_deref().map(Name::parse).transpose());
     let price = fields.take("price", body.price.map(Price::parse).transpose());

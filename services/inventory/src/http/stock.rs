@@ -8,12 +8,13 @@ use axum::{
 };
 use chassis::{
     http::{
-        Failure, Fields, IdempotencyKey, Json, Path, Query,
+        Failure, IdempotencyKey, Json, Path, Query,
         documented::{BadBody, BadQuery, Open, OperatorsOnly, Usual},
     },
     jwt::{Caller, Operator},
 };
 use contracts::{
+    field_errors::FieldErrors,
     problem::Problem,
     rest::inventory::{ChangeStock, ListStockOperations, Stock, StockChanged, StockOperationPage, StockRebuilt},
 };
@@ -79,7 +80,7 @@ pub(super) async fn operate(
     headers: HeaderMap,
     Json(mut body): Json<ChangeStock>,
 ) -> Result<(StatusCode, Json<StockChanged>), Failure> {
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     body.reason = body.reason.trim().to_owned();
     if !(1..=MOST_AT_ONCE).contains(&body.quantity) {
         fields.refuse("quantity", format!("must be 1 to {MOST_AT_ONCE}"));

@@ -5,14 +5,11 @@ use super::{
     record::{load, record},
     saga_error,
 };
-use crate::{
-    domain::{FieldErrors, card},
-    error::Error,
-    store::orders,
-};
+use crate::{domain::card, error::Error, store::orders};
 use chassis::jwt::Caller;
 use contracts::{
     event::orders::CancelledBy,
+    field_errors::FieldErrors,
     rest::orders::{Order, OrderStatus},
 };
 use uuid::Uuid;

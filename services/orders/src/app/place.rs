@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Cart, FieldErrors, Order, PaymentMethod, Product,
+        Cart, Order, PaymentMethod, Product,
         order::{Event, Placed},
     },
     error::Error,
@@ -16,7 +16,10 @@ use crate::{
 };
 use chassis::{Scope, batcher::Batcher, failpoint, http::IdempotencyKey};
 use chrono::Utc;
-use contracts::rest::orders::{self as rest, PlaceOrder};
+use contracts::{
+    field_errors::FieldErrors,
+    rest::orders::{self as rest, PlaceOrder},
+};
 use postgres::{Db, Tx};
 use saga::Begun;
 use sealing::Keyring;
@@ -111,7 +114,10 @@ impl PlaceOrders {
         let request = Request { user, key: "", fingerprint: &[], order };
         let (contexts, products) = placing::begin(&mut connection, &[request]).await?;
         match contexts.first().map(|(_, context)| self.check(order, context, &products)) {
-            Some(Err(Error::Refused(others))) => Ok(fields.and(others)),
+            Some(Err(Error::Refused(others))) => {
+                fields.add(others);
+                Ok(fields)
+            }
             Some(Err(error)) => Err(error),
             _ => Ok(fields),
         }

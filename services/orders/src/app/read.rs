@@ -4,7 +4,7 @@ use super::{Customers, owner};
 use crate::{
     changes::{Changes, Watch},
     domain::{
-        self, FieldErrors,
+        self,
         order::{Event, Stored},
     },
     error::Error,
@@ -16,6 +16,7 @@ use chassis::{
 };
 use chrono::{DateTime, Utc};
 use contracts::{
+    field_errors::FieldErrors,
     person::Sealed,
     rest::orders::{LinkSales, ListOrders, Order, OrderEdge, OrderEvent, OrderHistory, OrderPage},
 };

@@ -2,7 +2,7 @@
 
 use super::customers::{Customers, shown};
 use crate::{
-    domain::{CustomerData, FieldErrors, PaymentMethod, WantedPaymentMethod, changed},
+    domain::{CustomerData, PaymentMethod, WantedPaymentMethod, changed},
     error::Error,
     metrics as names,
     store::{customers, payment_methods},
@@ -12,6 +12,7 @@ use chrono::{SubsecRound, Utc};
 use contracts::{
     envelope::Event,
     event::orders::{CustomerCreated, CustomerUpdated},
+    field_errors::FieldErrors,
     person::Person,
     rest::orders::Customer,
 };

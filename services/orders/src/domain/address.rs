@@ -1,6 +1,6 @@
 //! Postal addresses.
 
-use super::FieldErrors;
+use contracts::field_errors::FieldErrors;
 use contracts::{
     person::{Address, is_deceptive},
     text::is_blank,
@@ -101,7 +101,7 @@ mod tests {
             country: "XX".to_owned(),
         };
         assert!(read(&mut fields, "billing_address", &wrong).is_none());
-        let named: Vec<_> = fields.into_iter().map(|(field, _)| field).collect();
+        let named: Vec<_> = fields.into_iter().map(|error| error.field).collect();
         let parts = ["street", "number", "city", "state", "zip_code", "country"];
         assert_eq!(named, parts.map(|part| format!("billing_address.{part}")));
     }
@@ -112,7 +112,7 @@ mod tests {
             let [country, state, zip_code] = [country, state, zip_code].map(str::to_owned);
             let mut fields = FieldErrors::default();
             read(&mut fields, "a", &Address { country, state, zip_code, ..address() });
-            fields.into_iter().map(|(field, _)| field).collect::<Vec<_>>()
+            fields.into_iter().map(|error| error.field).collect::<Vec<_>>()
         };
         for (country, state, zip_code) in [("HK", "Kowloon", ""), ("AE", "Dubai", ""), ("SG", "", "018956")] {
             assert!(named(country, state, zip_code).is_empty(), "{country}");

@@ -1,6 +1,6 @@
 //! What a buyer wants, with the prices of now.
 
-use super::FieldErrors;
+use contracts::field_errors::FieldErrors;
 use contracts::{
     event::orders::OrderItem,
     money::{Money, MoneyError},
@@ -126,7 +126,7 @@ mod tests {
     }
 
     fn named(refusals: FieldErrors) -> Vec<String> {
-        refusals.into_iter().map(|(field, _)| field).collect()
+        refusals.into_iter().map(|error| error.field).collect()
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What a customer wants to be, parsed, and what changed.
 
-use super::{Document, Email, FieldErrors, FullName, Phone, WantedPaymentMethod, address};
+use super::{Document, Email, FullName, Phone, WantedPaymentMethod, address};
 use chrono::{DateTime, Utc};
-use contracts::{person::Person, rest::orders::SaveCustomer};
+use contracts::{field_errors::FieldErrors, person::Person, rest::orders::SaveCustomer};
 
 /// The most payment methods of one customer.
 const MOST_PAYMENT_METHODS: usize = 20;

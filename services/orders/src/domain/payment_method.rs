@@ -1,7 +1,7 @@
 //! Payment methods: what stands for them at the payment provider, never their numbers.
 
-use super::FieldErrors;
 use chrono::{DateTime, Datelike, Utc};
+use contracts::field_errors::FieldErrors;
 use contracts::{
     command::checkout::PaymentMethodKind,
     rest::orders::{self as rest, SavePaymentMethod},
@@ -67,9 +67,7 @@ impl WantedPaymentMethod {
         let is_card = wanted.kind != PaymentMethodKind::Pix;
         let last_four = of.take("last_four", read_last_four(wanted.last_four.as_deref(), is_card));
         let expiry = of.take("expiry", read_expiry(wanted.expiry.as_deref(), is_card, now));
-        for (field, why) in of {
-            fields.refuse(format!("{name}.{field}"), why);
-        }
+        fields.add(of.within(&format!("{name}.")));
         let kind = wanted.kind;
         Some(Self { id: wanted.id, provider_token: provider_token?, kind, last_four: last_four?, expiry: expiry? })
     }
@@ -144,7 +142,7 @@ mod tests {
         let mut fields = FieldErrors::default();
         let now = "2026-11-21T00:00:00Z".parse().unwrap();
         let read = WantedPaymentMethod::read(&mut fields, "m", wanted, now);
-        let refused: Vec<_> = fields.into_iter().map(|(field, _)| field).collect();
+        let refused: Vec<_> = fields.into_iter().map(|error| error.field).collect();
         assert_eq!(read.is_none(), !refused.is_empty());
         refused
     }

@@ -10,8 +10,8 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::IntoResponse,
 };
-use chassis::http::{Failure, Fields, IdempotencyKey, Json};
-use contracts::problem::Code;
+use chassis::http::{Failure, IdempotencyKey, Json};
+use contracts::{field_errors::FieldErrors, problem::Code};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
@@ -32,7 +32,7 @@ where
         let bytes = whole.map_err(|rejection| unread(rejection.into_response().status()))?;
         // What is no JSON is refused below.
         if let Ok(value) = serde_json::from_slice::<Value>(&bytes) {
-            let mut fields = Fields::default();
+            let mut fields = FieldErrors::default();
             search(&value, "", &mut |path| fields.refuse(if path.is_empty() { "body" } else { path }, card::REFUSED));
             fields.finish().inspect_err(|_| metrics::counter!(names::CARD_NUMBERS).increment(1))?;
         }

@@ -7,10 +7,11 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use chassis::{
-    http::{Failure, Fields, IdempotencyKey, Json, Path},
+    http::{Failure, IdempotencyKey, Json, Path},
     jwt::Operator,
 };
 use contracts::{
+    field_errors::FieldErrors,
     problem::Problem,
     rest::payments::{CreateRefund, Refund},
 };
@@ -47,7 +48,7 @@ pub(super) async fn refund(
     headers: HeaderMap,
     Json(body): Json<CreateRefund>,
 ) -> Result<(StatusCode, Json<Refund>), Failure> {
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     let key = IdempotencyKey::of(&headers).unwrap_or_else(|| IdempotencyKey::parse(b""));
     let key = fields.take("Idempotency-Key", key);
     if body.amount.minor <= 0 {

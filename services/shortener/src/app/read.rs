@@ -1,13 +1,9 @@
 //! Reading links.
 
 use super::Catalogue;
-use crate::{
-    domain::{Refusals, ShortCode},
-    error::Error,
-    store::Filter,
-};
+use crate::{domain::ShortCode, error::Error, store::Filter};
 use chassis::page::{PageRequest, cursor, read_cursor};
-use contracts::rest::shortener as rest;
+use contracts::{field_errors::FieldErrors, rest::shortener as rest};
 use uuid::Uuid;
 
 /// What cursors of this list are told from others by.
@@ -45,12 +41,12 @@ impl Catalogue {
 }
 
 fn read(request: &rest::ListLinks) -> Result<(PageRequest, Filter), Error> {
-    let mut refusals = Refusals::default();
-    let page = PageRequest::parse(request.first).map_err(|why| refusals.refuse("first", &why)).ok();
+    let mut refusals = FieldErrors::default();
+    let page = PageRequest::parse(request.first).map_err(|why| refusals.refuse("first", why)).ok();
     let mut text = |name, given: &Option<String>| {
         let given = given.as_deref().map(str::trim).filter(|text| !text.is_empty())?;
         if given.chars().count() > LONGEST_SEARCH {
-            refusals.refuse(name, &format!("must have at most {LONGEST_SEARCH} characters"));
+            refusals.refuse(name, format!("must have at most {LONGEST_SEARCH} characters"));
         }
         Some(given.to_owned())
     };

@@ -1,7 +1,6 @@
 //! The smaller fields of a link, and what is said about those that are refused.
 
 use contracts::text::is_blank;
-use std::fmt::Display;
 
 /// The most tags of a link.
 const MOST_TAGS: usize = 20;
@@ -11,41 +10,6 @@ const LONGEST_TAG: usize = 50;
 const LONGEST_TITLE: usize = 200;
 /// The largest limit of clicks: what every client's integers can hold.
 const LARGEST_LIMIT: u64 = 1_000_000_000;
-
-/// What is wrong with the fields of one request, all of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Refusals(Vec<(String, String)>);
-
-impl Refusals {
-    /// Takes the value out of `parsed`, or notes what is wrong with `field`.
-    pub(super) fn take<T, E: Display>(&mut self, field: &str, parsed: Result<T, E>) -> Option<T> {
-        parsed.map_err(|error| self.refuse(field, &error)).ok()
-    }
-
-    /// Like [`take`](Self::take), for a field that may be absent.
-    pub(super) fn take_if<T, E: Display>(&mut self, field: &str, parsed: Option<Result<T, E>>) -> Option<T> {
-        parsed.and_then(|parsed| self.take(field, parsed))
-    }
-
-    /// Notes what is wrong with `field`.
-    pub(crate) fn refuse(&mut self, field: &str, message: &impl Display) {
-        self.0.push((field.to_owned(), message.to_string()));
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl IntoIterator for Refusals {
-    type Item = (String, String);
-    type IntoIter = std::vec::IntoIter<(String, String)>;
-
-    /// Tells each field that was refused and why.
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
-    }
-}
 
 /// A title: 1 to 200 characters, none of them a control character.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ mod request;
 mod target;
 
 pub use code::{CodeError, LONG, SHORT, ShortCode};
-pub use fields::{MaxClicks, RedirectStatus, Refusals, Tags, Title};
+pub use fields::{MaxClicks, RedirectStatus, Tags, Title};
 pub use link::{Link, State};
 pub use request::{Change, NewLink};
 pub use target::{TargetError, TargetPolicy, TargetUrl};

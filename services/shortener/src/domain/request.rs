@@ -1,8 +1,11 @@
 //! What owners ask for, parsed: everything that is wrong is told at once.
 
-use super::{Link, MaxClicks, RedirectStatus, Refusals, ShortCode, Tags, TargetPolicy, TargetUrl, Title};
+use super::{Link, MaxClicks, RedirectStatus, ShortCode, Tags, TargetPolicy, TargetUrl, Title};
 use chrono::{DateTime, SubsecRound, Utc};
-use contracts::rest::shortener::{CreateLink, UpdateLink};
+use contracts::{
+    field_errors::FieldErrors,
+    rest::shortener::{CreateLink, UpdateLink},
+};
 use std::convert::Infallible;
 use uuid::Uuid;
 
@@ -26,8 +29,8 @@ impl NewLink {
     ///
     /// # Errors
     /// Tells every field that is not acceptable.
-    pub fn parse(request: &CreateLink, policy: &TargetPolicy, now: DateTime<Utc>) -> Result<Self, Refusals> {
-        let mut refusals = Refusals::default();
+    pub fn parse(request: &CreateLink, policy: &TargetPolicy, now: DateTime<Utc>) -> Result<Self, FieldErrors> {
+        let mut refusals = FieldErrors::default();
         let fields = &mut refusals;
         let url = fields.take("url", policy.accept(&request.url));
         let code = fields.take_if("code", request.code.as_deref().map(ShortCode::choose));
@@ -90,8 +93,8 @@ impl Change {
     ///
     /// # Errors
     /// Tells every field that is not acceptable.
-    pub fn parse(request: &UpdateLink, policy: &TargetPolicy, now: DateTime<Utc>) -> Result<Self, Refusals> {
-        let mut refusals = Refusals::default();
+    pub fn parse(request: &UpdateLink, policy: &TargetPolicy, now: DateTime<Utc>) -> Result<Self, FieldErrors> {
+        let mut refusals = FieldErrors::default();
         let fields = &mut refusals;
         let change = Self {
             url: fields.take_if("url", request.url.as_deref().map(|text| policy.accept(text))),
@@ -167,8 +170,8 @@ mod tests {
     use super::*;
     use chrono::TimeDelta;
 
-    fn names(refusals: Refusals) -> Vec<String> {
-        refusals.into_iter().map(|(field, _)| field).collect()
+    fn names(refusals: FieldErrors) -> Vec<String> {
+        refusals.into_iter().map(|error| error.field).collect()
     }
 
     #[test]

@@ -12,10 +12,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chassis::{
-    http::{Failure, Fields, Path, Query},
+    http::{Failure, Path, Query},
     jwt::Caller,
 };
-use contracts::problem::Problem;
+use contracts::{field_errors::FieldErrors, problem::Problem};
 use qrcode::{Color, EcLevel, QrCode, render::svg};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -83,7 +83,7 @@ const KEPT: HeaderValue = HeaderValue::from_static("private, max-age=86400");
 
 impl Drawing {
     fn parse(&self) -> Result<(Format, u32, EcLevel), Failure> {
-        let mut fields = Fields::default();
+        let mut fields = FieldErrors::default();
         let format = fields.take(
             "format",
             match self.format.as_deref() {

@@ -2,7 +2,10 @@
 
 use super::RequestId;
 use axum::response::{IntoResponse, Response};
-use contracts::problem::{Code, MEDIA_TYPE, Problem};
+use contracts::{
+    field_errors::FieldErrors,
+    problem::{Code, MEDIA_TYPE, Problem},
+};
 use http::{HeaderValue, StatusCode, header};
 use std::time::Duration;
 
@@ -74,6 +77,12 @@ impl Failure {
     }
 }
 
+impl From<FieldErrors> for Failure {
+    fn from(refused: FieldErrors) -> Self {
+        Problem::from(refused).into()
+    }
+}
+
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         Self { problem: Box::new(problem), cause: None }
@@ -106,34 +115,5 @@ impl IntoResponse for Failure {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
-    }
-}
-
-/// Gathers what is wrong with the fields of one request, so that all is told at once.
-#[derive(Debug, Default)]
-pub struct Fields(Vec<(String, String)>);
-
-impl Fields {
-    /// Takes the value out of `parsed`, or notes what is wrong with `field`.
-    pub fn take<T, E: ToString>(&mut self, field: impl Into<String>, parsed: Result<T, E>) -> Option<T> {
-        parsed.map_err(|error| self.refuse(field, error.to_string())).ok()
-    }
-
-    /// Notes what is wrong with `field`.
-    pub fn refuse(&mut self, field: impl Into<String>, message: impl Into<String>) {
-        self.0.push((field.into(), message.into()));
-    }
-
-    /// Ends the gathering.
-    ///
-    /// # Errors
-    /// Fails with [`Code::ValidationFailed`] when a field was refused.
-    pub fn finish(self) -> Result<(), Failure> {
-        if self.0.is_empty() {
-            return Ok(());
-        }
-        let problem = Problem::new(Code::ValidationFailed, "See the field errors.");
-        let problem = self.0.into_iter().fold(problem, |p, (field, why)| p.with_field(field, why));
-        Err(problem.into())
     }
 }

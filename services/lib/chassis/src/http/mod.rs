@@ -20,7 +20,7 @@ mod stack;
 pub use acceptor::{Acceptor, ConnService, FastPath};
 pub use address::{ClientAddr, TrustedProxies};
 pub use extract::{Json, Path, Query};
-pub use failure::{Failure, Fields};
+pub use failure::Failure;
 pub use idempotency::IdempotencyKey;
 pub use kept::kept;
 pub use limit::LONGEST_PARAMETER;

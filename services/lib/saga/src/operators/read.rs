@@ -8,12 +8,13 @@ use crate::{
 };
 use axum::extract::State;
 use chassis::{
-    http::{Failure, Fields, Json, Path, Query},
+    http::{Failure, Json, Path, Query},
     jwt::Operator,
     page::{InvalidCursor, PageRequest, cursor, read_cursor},
 };
 use chrono::{DateTime, Utc};
 use contracts::{
+    field_errors::FieldErrors,
     moment::is_kept,
     problem::Problem,
     rest::sagas::{ListSagas, Saga, SagaCause, SagaDetail, SagaItem, SagaPage, SagaStatus},
@@ -79,7 +80,7 @@ pub(super) async fn read(engine: &Engine, id: Uuid) -> Result<SagaDetail, Error>
 }
 
 fn wanted(request: &ListSagas) -> Result<(PageRequest, Filter), Failure> {
-    let mut fields = Fields::default();
+    let mut fields = FieldErrors::default();
     let page = fields.take("first", PageRequest::parse(request.first));
     let status = request.status.as_deref().and_then(|name| {
         let known = SagaStatus::parse(name);
