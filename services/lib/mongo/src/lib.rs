@@ -6,6 +6,7 @@ mod db;
 mod error;
 mod outbox;
 mod state;
+mod transaction;
 mod watch;
 
 pub use app::AppMongo;
@@ -13,3 +14,4 @@ pub use db::{Db, probe};
 pub use error::{code, failure, is_away};
 pub use outbox::Outbox;
 pub use state::prepare;
+pub use transaction::Transaction;

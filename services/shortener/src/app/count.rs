@@ -3,7 +3,7 @@
 use crate::{
     error::Error,
     metrics::CLICKS_COUNTED,
-    store::{Progress, Store, Transaction},
+    store::{Progress, Store},
 };
 use anyhow::bail;
 use contracts::{amqp::CLICKS_LOG, envelope::EventData, event::shortener::UrlClicked};
@@ -14,6 +14,7 @@ use messaging::{
     topology,
 };
 use metrics::counter;
+use mongo::Transaction;
 use serde::Deserialize;
 use std::{collections::HashMap, time::Duration};
 use tokio::time::{Instant, timeout_at};

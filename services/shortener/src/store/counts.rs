@@ -1,9 +1,10 @@
 //! The collection `click_progress`, and the counts that move along with it.
 
-use super::{Transaction, row::signed};
+use super::row::signed;
 use crate::error::Error;
 use anyhow::Context as _;
 use futures::TryStreamExt;
+use mongo::Transaction;
 use mongodb::{
     ClientSession, Collection, Database,
     bson::{self, DateTime, Document, doc},
@@ -47,7 +48,7 @@ impl Counts {
     /// cannot be written meanwhile. Its session is the same login's, which may end it.
     pub async fn take_over(&self, transaction: &Transaction) -> Result<(), Error> {
         let place = doc! { "_id": SESSION };
-        let note = doc! { "$set": { "session": transaction.session(), "at": DateTime::now() } };
+        let note = doc! { "$set": { "session": transaction.session_id(), "at": DateTime::now() } };
         let last = self.progress.find_one_and_update(place, note).upsert(true).await?;
         if let Some(Ok(session)) = last.as_ref().map(|last| last.get_document("session")) {
             self.database.run_command(doc! { "killSessions": [session] }).await?;

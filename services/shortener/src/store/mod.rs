@@ -7,22 +7,19 @@ pub mod migrations;
 mod replays;
 mod row;
 mod salts;
-mod transaction;
 
 pub use counts::{Counts, Progress};
 pub use disablings::Disablings;
 pub use links::{Filter, Links};
 pub use replays::{Replay, Replays};
 pub use salts::{SaltRow, Salts};
-pub use transaction::Transaction;
 
-use mongo::Outbox;
-use mongo::{Db, code};
-use mongodb::{Client, error::ErrorKind};
+use mongo::{Db, Outbox, Transaction, code};
+use mongodb::error::ErrorKind;
 
 #[derive(Debug, Clone)]
 pub struct Store {
-    client: Client,
+    db: Db,
     /// Links: the collection `urls`.
     pub links: Links,
     /// Answers to repeated requests: the collection `idempotency_keys`.
@@ -38,10 +35,15 @@ pub struct Store {
 }
 
 impl Store {
+    /// Prepares a transaction.
+    pub async fn transaction(&self) -> mongodb::error::Result<Transaction> {
+        self.db.transaction().await
+    }
+
     pub fn new(db: &Db) -> Self {
         let database = db.database();
         Self {
-            client: db.client().clone(),
+            db: db.clone(),
             links: Links::new(database),
             replays: Replays::new(database),
             counts: Counts::new(database),

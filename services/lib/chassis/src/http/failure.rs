@@ -31,7 +31,7 @@ impl Failure {
 
     /// Makes a [`Code::Internal`]; `cause` is logged and not told.
     pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
-        Self::new(Code::Internal, "The request id leads us to what happened.").caused_by(cause)
+        Self::new(Code::Internal, "An internal error occurred. Report it with the request id.").caused_by(cause)
     }
 
     /// Makes a [`Code::Unavailable`] with a hint to try again in a second; `cause` is logged.

@@ -54,7 +54,9 @@ pub(super) fn token(headers: &http::HeaderMap) -> Result<Option<&str>, Failure> 
     let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
     let token = value.to_str().ok().and_then(|value| value.split_once(' '));
     let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
-    let malformed = || Failure::new(Code::InvalidToken, "The Authorization header holds no bearer token.");
+    let malformed = || {
+        Failure::new(Code::InvalidToken, "Send `Authorization: Bearer` and an access token; this header holds none.")
+    };
     token.map(Some).ok_or_else(malformed)
 }
 
@@ -68,7 +70,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         Self::from_headers(&Verifier::from_ref(state), &parts.headers)
             .await?
-            .ok_or_else(|| Failure::new(Code::Unauthenticated, "Send an access token."))
+            .ok_or_else(|| Failure::new(Code::Unauthenticated, "Send an access token in the Authorization header."))
     }
 }
 

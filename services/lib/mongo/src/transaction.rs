@@ -1,44 +1,38 @@
 //! Transactions, run again while MongoDB says that another try may succeed.
 
-use super::Store;
-use crate::error::Error;
+use crate::Db;
+use bson::Document;
 use contracts::patience::STATEMENT;
 use mongodb::{
     ClientSession,
-    bson::Document,
-    error::{ErrorKind, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT},
+    error::{self, ErrorKind, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT},
 };
-use rand::Rng;
-use std::time::Duration;
+use std::{error::Error, iter, time::Duration};
 use tokio::time::{Instant, sleep};
 
 /// The first pause between tries; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
+/// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
-/// A transaction that may take several tries:
+/// A transaction that may take several tries: the crate page shows one.
 ///
-/// ```ignore
-/// let mut transaction = store.transaction().await?;
-/// loop {
-///     let outcome = write(transaction.start().await?).await;
-///     if let Some(outcome) = transaction.end(outcome).await {
-///         return outcome;
-///     }
-/// }
-/// ```
-///
-/// Unlike the driver's own runner it takes errors of ours, so that a transaction can end with a
-/// refusal and leave nothing behind.
+/// Unlike the driver's own runner it takes errors of the caller's, so that a transaction can end with a refusal and leave
+/// nothing behind. It is a loop, since a closure that borrows both the session and its surroundings gives a future that
+/// the compiler does not see to be `Send`.
 pub struct Transaction {
     session: ClientSession,
     deadline: Instant,
     pause: Duration,
 }
 
-impl Store {
-    pub async fn transaction(&self) -> Result<Transaction, Error> {
-        let session = self.client.start_session().await?;
+impl Db {
+    /// Prepares a transaction, which may take five seconds with all its tries.
+    ///
+    /// # Errors
+    /// Fails when the database is away.
+    pub async fn transaction(&self) -> Result<Transaction, error::Error> {
+        let session = self.client().start_session().await?;
         Ok(Transaction { session, deadline: Instant::now() + STATEMENT, pause: FIRST_PAUSE })
     }
 }
@@ -49,8 +43,9 @@ impl Transaction {
         (self.deadline, self.pause) = (Instant::now() + STATEMENT, FIRST_PAUSE);
     }
 
-    /// The session in which it runs, for [`Counts::take_over`](super::Counts::take_over).
-    pub(super) fn session(&self) -> &Document {
+    /// The id of the session, which the server knows its transactions by.
+    #[must_use]
+    pub fn session_id(&self) -> &Document {
         self.session.id()
     }
 
@@ -58,7 +53,7 @@ impl Transaction {
     ///
     /// # Errors
     /// Fails when the last try has not ended.
-    pub async fn start(&mut self) -> Result<&mut ClientSession, Error> {
+    pub async fn start(&mut self) -> Result<&mut ClientSession, error::Error> {
         self.session.start_transaction().await?;
         Ok(&mut self.session)
     }
@@ -66,9 +61,12 @@ impl Transaction {
     /// Ends a try: commits what succeeded, drops what failed. `None` when it is to be tried again.
     ///
     /// When the database goes away during a commit, the error may hide that it happened.
-    pub async fn end<T>(&mut self, outcome: Result<T, Error>) -> Option<Result<T, Error>> {
+    pub async fn end<T, E>(&mut self, outcome: Result<T, E>) -> Option<Result<T, E>>
+    where
+        E: Error + From<error::Error> + 'static,
+    {
         let outcome = match outcome {
-            Ok(value) => self.commit().await.map(|()| value),
+            Ok(value) => self.commit().await.map(|()| value).map_err(E::from),
             // The driver has looked for a server long enough. Undoing what never began would make it look again.
             Err(error) if is_unreached(&error) => return Some(Err(error)),
             Err(error) => {
@@ -79,8 +77,7 @@ impl Transaction {
         };
         match outcome {
             Err(error) if is_transient(&error) && Instant::now() < self.deadline => {
-                let jitter = rand::rng().random_range(0.5..1.0);
-                sleep(self.pause.mul_f64(jitter)).await;
+                sleep(self.pause.mul_f64(rand::random_range(0.5..1.0))).await;
                 self.pause = (self.pause * 2).min(LONGEST_PAUSE);
                 None
             }
@@ -88,21 +85,26 @@ impl Transaction {
         }
     }
 
-    async fn commit(&mut self) -> Result<(), Error> {
+    async fn commit(&mut self) -> Result<(), error::Error> {
         loop {
             match self.session.commit_transaction().await {
                 Err(error)
                     if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) && Instant::now() < self.deadline => {}
-                outcome => return Ok(outcome?),
+                outcome => return outcome,
             }
         }
     }
 }
 
-fn is_unreached(error: &Error) -> bool {
-    matches!(error, Error::Store(cause) if matches!(*cause.kind, ErrorKind::ServerSelection { .. }))
+/// The database's own error, if it is behind one of the caller's.
+fn behind<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a error::Error> {
+    iter::successors(Some(error), |cause| (*cause).source()).find_map(|cause| cause.downcast_ref())
 }
 
-fn is_transient(error: &Error) -> bool {
-    matches!(error, Error::Store(cause) if cause.contains_label(TRANSIENT_TRANSACTION_ERROR))
+fn is_unreached(error: &(dyn Error + 'static)) -> bool {
+    behind(error).is_some_and(|cause| matches!(*cause.kind, ErrorKind::ServerSelection { .. }))
+}
+
+fn is_transient(error: &(dyn Error + 'static)) -> bool {
+    behind(error).is_some_and(|cause| cause.contains_label(TRANSIENT_TRANSACTION_ERROR))
 }
