@@ -21,7 +21,7 @@ use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
 
 const UNITS: [&str; 4] = ["providers", "inventory", "payments", "orders"];
-/// How long everything may take to come to rest: longer than a step's timeout and the second rung of retries.
+/// How long everything may take to come to rest: longer than a step's timeout and the second level of retries.
 const REST: Duration = Duration::from_secs(240);
 /// How many orders are answered between a recovery and the next kill.
 const STEADY: u64 = 15;

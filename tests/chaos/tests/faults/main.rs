@@ -29,7 +29,7 @@ const GOOD: u64 = 5;
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 /// How long all faults may take together, in seconds: tokens live so long.
 const LONGEST: u64 = 2 * 3_600;
-/// How long everything may take to come to rest: longer than a step's timeout and the second rung of retries.
+/// How long everything may take to come to rest: longer than a step's timeout and the second level of retries.
 const REST: Duration = Duration::from_secs(240);
 
 /// Everything that runs.

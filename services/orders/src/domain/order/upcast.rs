@@ -1,7 +1,7 @@
 //! Old events, read as if they had been written today.
 //!
 //! What was stored is never changed. An upcaster lifts the data of one type from one schema to the
-//! next; reading goes up the ladder as far as it leads.
+//! next; reading applies them in turn.
 
 use serde_json::{Value, json};
 
