@@ -49,9 +49,9 @@ impl FieldErrors {
     /// Ends the gathering.
     ///
     /// # Errors
-    /// Fails with [`Code::ValidationFailed`] when a field was refused.
-    pub fn finish(self) -> Result<(), Problem> {
-        if self.is_empty() { Ok(()) } else { Err(self.into()) }
+    /// Fails with itself when a field was refused: a [`Code::ValidationFailed`].
+    pub fn finish(self) -> Result<(), Self> {
+        if self.is_empty() { Ok(()) } else { Err(self) }
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn refuse(prefix: &str, refusals: impl IntoIterator<Item = Refusal>) 
         fields.refuse(format!("{prefix}{field}"), message);
     }
     match fields.finish() {
-        Err(problem) => problem.into(),
+        Err(refused) => refused.into(),
         Ok(()) => Failure::internal(anyhow::anyhow!("a refusal names no field")),
     }
 }
