@@ -1,16 +1,23 @@
-//! The AsyncAPI 3.0 description of everything that goes over the broker, made from the catalogue.
+//! The AsyncAPI 3.1 description of everything that goes over the broker, made from the catalogue.
 
 use crate::{
     amqp::{CLOUDEVENT, COMMANDS_EXCHANGE, SUBJECT_HEADER},
+    command::Replied,
+    envelope::EventData,
     event::Entry,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Describes every event, command and reply, and how it is routed.
+///
+/// # Panics
+/// Panics when two messages define one name differently.
 #[must_use]
 pub fn document(catalogue: &[Entry]) -> Value {
+    let mut schemas = Map::from_iter([("cloudevent".to_owned(), cloudevent())]);
+    let messages = messages(catalogue, &mut schemas);
     json!({
-        "asyncapi": "3.0.0",
+        "asyncapi": "3.1.0",
         "info": {
             "title": "Vitrine messages",
             "version": env!("CARGO_PKG_VERSION"),
@@ -20,16 +27,16 @@ pub fn document(catalogue: &[Entry]) -> Value {
         "channels": channels(catalogue),
         "operations": operations(catalogue),
         "components": {
-            "messages": messages(catalogue),
+            "messages": messages,
             "messageTraits": { "cloudevent": trait_() },
-            "schemas": { "cloudevent": cloudevent() }
+            "schemas": schemas
         }
     })
 }
 
 fn channels(catalogue: &[Entry]) -> Value {
     let channel = |entry: &Entry| {
-        let value = json!({
+        let mut value = json!({
             "address": entry.kind,
             "title": format!("Routing key of the exchange `{}`", entry.exchange),
             "messages": { entry.file_stem(): { "$ref": format!("#/components/messages/{}", entry.file_stem()) } },
@@ -38,6 +45,12 @@ fn channels(catalogue: &[Entry]) -> Value {
                 "exchange": { "name": entry.exchange, "type": "direct", "durable": true }
             } }
         });
+        // A reply is routed by the key that its command names, not by its type.
+        if entry.kind == Replied::TYPE {
+            value["address"] = "{unit}.saga.replied".into();
+            value["parameters"] =
+                json!({ "unit": { "description": "The unit that runs the saga.", "enum": ["auth", "orders"] } });
+        }
         (entry.kind.to_owned(), value)
     };
     Value::Object(catalogue.iter().map(channel).collect())
@@ -61,7 +74,8 @@ fn operations(catalogue: &[Entry]) -> Value {
     Value::Object(catalogue.iter().map(operation).collect())
 }
 
-fn messages(catalogue: &[Entry]) -> Value {
+/// The messages. What their schemas define goes to `schemas`.
+fn messages(catalogue: &[Entry], schemas: &mut Map<String, Value>) -> Value {
     let message = |entry: &Entry| {
         let value = json!({
             "name": entry.kind,
@@ -69,7 +83,7 @@ fn messages(catalogue: &[Entry]) -> Value {
             "traits": [{ "$ref": "#/components/messageTraits/cloudevent" }],
             "payload": {
                 "schemaFormat": "application/schema+json;version=draft-2020-12",
-                "schema": event(entry)
+                "schema": event(entry, schemas)
             }
         });
         (entry.file_stem(), value)
@@ -77,14 +91,32 @@ fn messages(catalogue: &[Entry]) -> Value {
     Value::Object(catalogue.iter().map(message).collect())
 }
 
-/// An event with its data, whose schema has the name that the event gives it: references inside it mean itself.
-fn event(entry: &Entry) -> Value {
-    let mut data = entry.schema.clone();
-    data.insert("$id".to_owned(), entry.dataschema.as_str().into());
+/// An event with its data. What the data's schema defines moves to `schemas`: references lead from the document's root.
+fn event(entry: &Entry, schemas: &mut Map<String, Value>) -> Value {
+    let mut data = rerooted(entry.schema.as_value());
+    if let Some(Value::Object(definitions)) = data.as_object_mut().and_then(|data| data.remove("$defs")) {
+        for (name, definition) in definitions {
+            let known = schemas.insert(name.clone(), definition.clone());
+            assert!(known.is_none_or(|known| known == definition), "{} defines another {name}", entry.kind);
+        }
+    }
     json!({
         "allOf": [{ "$ref": "#/components/schemas/cloudevent" }],
         "properties": { "type": { "const": entry.kind }, "dataschema": { "const": entry.dataschema }, "data": data }
     })
+}
+
+/// The schema with its references to `#/$defs/` leading to `#/components/schemas/`.
+fn rerooted(schema: &Value) -> Value {
+    let field = |(key, value): (&String, &Value)| match value.as_str().and_then(|text| text.strip_prefix("#/$defs/")) {
+        Some(name) if key == "$ref" => (key.clone(), format!("#/components/schemas/{name}").into()),
+        _ => (key.clone(), rerooted(value)),
+    };
+    match schema {
+        Value::Object(fields) => Value::Object(fields.iter().map(field).collect()),
+        Value::Array(items) => Value::Array(items.iter().map(rerooted).collect()),
+        plain => plain.clone(),
+    }
 }
 
 /// What every event has around its data.
