@@ -1,8 +1,8 @@
 //! The OpenAPI description of the gateway's own routes. Those of the services are described by the services.
 
-use utoipa::OpenApi;
-
 use crate::{graphql, operators, proxy};
+use chassis::jwt::Bearer;
+use utoipa::OpenApi;
 
 /// The gateway's own routes.
 #[derive(OpenApi)]
@@ -11,6 +11,7 @@ use crate::{graphql, operators, proxy};
         title = "gateway",
         description = "GraphQL, redirects, and the operators' routes (on an address of their own)."
     ),
+    modifiers(&Bearer),
     paths(
         graphql::http::by_get,
         graphql::http::by_post,
@@ -20,7 +21,7 @@ use crate::{graphql, operators, proxy};
         operators::breakers::force,
         operators::breakers::reset,
         operators::breakers::probe,
-        operators::audit::list,
+        operators::audit::audit,
         operators::events::watch,
     )
 )]

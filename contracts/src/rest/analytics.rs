@@ -98,7 +98,12 @@ pub enum Facet {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum FacetValue {
     /// For [`Facet::Totals`] and [`Facet::PreviousTotals`].
-    Totals(Totals),
+    Totals {
+        /// Redirects answered.
+        clicks: u64,
+        /// Visitors that are unique by link, day, address and user agent.
+        unique_visitors: u64,
+    },
     /// For [`Facet::Series`].
     Series {
         /// In order of time.
@@ -118,6 +123,12 @@ pub struct Totals {
     pub clicks: u64,
     /// Visitors that are unique by link, day, address and user agent.
     pub unique_visitors: u64,
+}
+
+impl From<Totals> for FacetValue {
+    fn from(Totals { clicks, unique_visitors }: Totals) -> Self {
+        Self::Totals { clicks, unique_visitors }
+    }
 }
 
 /// One point of a series.

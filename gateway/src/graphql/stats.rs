@@ -130,7 +130,7 @@ impl LinkStats {
 
     async fn totals(&self, ctx: &Context<'_>) -> Result<Totals> {
         match self.load(ctx, Facet::Totals).await?.value {
-            FacetValue::Totals(totals) => Ok(totals),
+            FacetValue::Totals { clicks, unique_visitors } => Ok(Totals { clicks, unique_visitors }),
             _ => Err(mixed_up()),
         }
     }

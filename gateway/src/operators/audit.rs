@@ -1,10 +1,11 @@
 //! The audit log of breakers: written to the log for good, and to Redis for reading.
 
 use axum::extract::State;
+use chassis::http::documented::{OperatorsOnly, Usual};
 use chassis::http::{Failure, Json};
 use chassis::jwt::Operator;
 use chrono::{DateTime, Utc};
-use contracts::problem::{Code, Problem};
+use contracts::problem::Code;
 use redis::AsyncCommands;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -70,9 +71,11 @@ pub(super) async fn append(store: &Store, entry: &AuditEntry) {
 }
 
 /// Returns what operators did to breakers, latest first.
-#[utoipa::path(get, path = "/breakers/audit", tag = "operators",
-    responses((status = 200, body = AuditLog), (status = 503, body = Problem)))]
-pub(crate) async fn list(_: Operator, State(operators): State<Operators>) -> Result<Json<AuditLog>, Failure> {
+#[utoipa::path(
+    get, path = "/breakers/audit", tag = "breakers", security(("bearer" = [])),
+    responses((status = 200, description = "The decisions, the latest first.", body = AuditLog), Usual, OperatorsOnly),
+)]
+pub(crate) async fn audit(_: Operator, State(operators): State<Operators>) -> Result<Json<AuditLog>, Failure> {
     let key = operators.store.key("breakers:audit");
     let answer = operators.store.ask(async |mut redis| redis.lrange::<_, Vec<String>>(&key, 0, TOLD - 1).await).await;
     let away = || Failure::new(Code::Unavailable, "The audit log cannot be read at the moment.");

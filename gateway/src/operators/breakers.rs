@@ -6,12 +6,13 @@ use axum::Router;
 use axum::extract::State as Shared;
 use axum::routing::{get, post};
 use breaker::{Breaker, Force, Forced, Snapshot, State, Transition};
+use chassis::http::documented::{BadBody, OperatorsOnly, Usual};
 use chassis::http::{Failure, Json, Path};
 use chassis::jwt::{Caller, Operator};
 use chrono::{DateTime, Utc};
 use contracts::problem::{Code, Problem};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
 
 use super::{Operators, audit};
 
@@ -23,11 +24,20 @@ const LONGEST_REASON: usize = 200;
 pub(super) fn routes() -> Router<Operators> {
     Router::new()
         .route("/breakers", get(list))
-        .route("/breakers/audit", get(audit::list))
+        .route("/breakers/audit", get(audit::audit))
         .route("/breakers/{name}", get(one))
         .route("/breakers/{name}/force", post(force))
         .route("/breakers/{name}/reset", post(reset))
         .route("/breakers/{name}/probe", post(probe))
+}
+
+/// The answer where a breaker is named that there is not.
+#[derive(IntoResponses)]
+#[allow(dead_code)]
+enum NoBreaker {
+    /// `not_found`: there is no breaker with this name.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(Problem),
 }
 
 /// The state of a breaker.
@@ -139,14 +149,19 @@ pub(crate) struct BreakerList {
 }
 
 /// Returns the state of every breaker.
-#[utoipa::path(get, path = "/breakers", tag = "operators", responses((status = 200, body = BreakerList)))]
+#[utoipa::path(
+    get, path = "/breakers", tag = "breakers", security(("bearer" = [])),
+    responses((status = 200, description = "Every breaker.", body = BreakerList), Usual, OperatorsOnly),
+)]
 pub(crate) async fn list(_: Operator, Shared(operators): Shared<Operators>) -> Json<BreakerList> {
     Json(BreakerList { breakers: operators.breakers.all().iter().map(BreakerView::of).collect() })
 }
 
 /// Returns the state of one breaker.
-#[utoipa::path(get, path = "/breakers/{name}", tag = "operators", params(("name" = String, Path)),
-    responses((status = 200, body = BreakerView), (status = 404, body = Problem)))]
+#[utoipa::path(
+    get, path = "/breakers/{name}", tag = "breakers", security(("bearer" = [])), params(("name" = String, Path)),
+    responses((status = 200, description = "The breaker.", body = BreakerView), Usual, OperatorsOnly, NoBreaker),
+)]
 pub(crate) async fn one(
     _: Operator,
     Shared(operators): Shared<Operators>,
@@ -156,8 +171,14 @@ pub(crate) async fn one(
 }
 
 /// Holds a breaker open or closed for a while.
-#[utoipa::path(post, path = "/breakers/{name}/force", tag = "operators", params(("name" = String, Path)),
-    request_body = ForceRequest, responses((status = 200, body = BreakerView), (status = 400, body = Problem)))]
+#[utoipa::path(
+    post, path = "/breakers/{name}/force", tag = "breakers", security(("bearer" = [])), params(("name" = String, Path)),
+    request_body = ForceRequest,
+    responses(
+        (status = 200, description = "The breaker as it is now.", body = BreakerView),
+        Usual, OperatorsOnly, BadBody, NoBreaker
+    ),
+)]
 pub(crate) async fn force(
     Operator(operator): Operator,
     Shared(operators): Shared<Operators>,
@@ -180,8 +201,14 @@ pub(crate) async fn force(
 }
 
 /// Closes a breaker, clears its counts and ends a force.
-#[utoipa::path(post, path = "/breakers/{name}/reset", tag = "operators", params(("name" = String, Path)),
-    request_body = ReasonRequest, responses((status = 200, body = BreakerView), (status = 400, body = Problem)))]
+#[utoipa::path(
+    post, path = "/breakers/{name}/reset", tag = "breakers", security(("bearer" = [])), params(("name" = String, Path)),
+    request_body = ReasonRequest,
+    responses(
+        (status = 200, description = "The breaker as it is now.", body = BreakerView),
+        Usual, OperatorsOnly, BadBody, NoBreaker
+    ),
+)]
 pub(crate) async fn reset(
     Operator(operator): Operator,
     Shared(operators): Shared<Operators>,
@@ -196,8 +223,15 @@ pub(crate) async fn reset(
 }
 
 /// Half-opens an open breaker early.
-#[utoipa::path(post, path = "/breakers/{name}/probe", tag = "operators", params(("name" = String, Path)),
-    request_body = ReasonRequest, responses((status = 200, body = BreakerView), (status = 409, body = Problem)))]
+#[utoipa::path(
+    post, path = "/breakers/{name}/probe", tag = "breakers", security(("bearer" = [])), params(("name" = String, Path)),
+    request_body = ReasonRequest,
+    responses(
+        (status = 200, description = "The breaker as it is now.", body = BreakerView),
+        (status = 409, description = "`conflict`: it did not open by itself.", body = Problem, content_type = "application/problem+json"),
+        Usual, OperatorsOnly, BadBody, NoBreaker
+    ),
+)]
 pub(crate) async fn probe(
     Operator(operator): Operator,
     Shared(operators): Shared<Operators>,

@@ -10,8 +10,8 @@ use axum::response::sse::{Event, KeepAlive};
 use axum::routing::get;
 use breaker::Subscription;
 use chassis::http::Failure;
+use chassis::http::documented::{BadQuery, OperatorsOnly, Usual};
 use chassis::jwt::Operator;
-use contracts::problem::Problem;
 use futures::{Stream, StreamExt, stream};
 use http::{HeaderMap, HeaderValue};
 
@@ -24,10 +24,10 @@ pub(super) fn routes() -> Router<Operators> {
 
 /// Streams the state of all breakers (event `snapshot`), then each transition (event `transition`, with its number as
 /// id). With `Last-Event-ID`, later transitions are sent again as far as they are kept; the snapshot covers the rest.
-#[utoipa::path(get, path = "/breakers/events", tag = "operators",
+#[utoipa::path(get, path = "/breakers/events", tag = "breakers", security(("bearer" = [])),
     params(("Last-Event-ID" = Option<u64>, Header, description = "The number of the last transition that was seen.")),
-    responses((status = 200, content_type = "text/event-stream", description = "snapshot, then transition"),
-        (status = 400, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, content_type = "text/event-stream", description = "A `snapshot`, then each `transition`."),
+        Usual, OperatorsOnly, BadQuery))]
 pub(crate) async fn watch(
     _: Operator,
     State(operators): State<Operators>,

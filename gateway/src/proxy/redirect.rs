@@ -29,9 +29,11 @@ pub fn routes(shortener: Upstream) -> Router {
 
 /// Redirects to the target of a short link.
 #[utoipa::path(get, path = "/r/{code}", tag = "public", params(("code" = String, Path)), responses(
-    (status = 302, description = "Or the status that the link's owner chose"),
-    (status = 404, body = Problem), (status = 410, body = Problem),
-    (status = 503, body = Problem, description = "A page for browsers, as 404 and 410.")))]
+    (status = "3XX", description = "To the link's target, with the status that its owner chose."),
+    (status = 404, description = "`not_found`. Browsers get a page.", body = Problem, content_type = "application/problem+json"),
+    (status = 410, description = "`gone`: expired, used up or disabled. Browsers get a page.", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "`unavailable`. Browsers get a page.", body = Problem, content_type = "application/problem+json"),
+))]
 pub(crate) async fn redirect(State(shortener): State<Upstream>, request: Request) -> Response {
     let uri = request.uri();
     // Percent-encoded unreserved characters are equivalent to plain ones (RFC 3986, 6.2.2.2).

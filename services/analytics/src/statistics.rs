@@ -42,7 +42,7 @@ impl FacetCounts {
 
 fn value(count: &Count, rows: &[CountRow]) -> FacetValue {
     match count {
-        Count::Totals(_) => FacetValue::Totals(rows.first().map(totals).unwrap_or_default()),
+        Count::Totals(_) => rows.first().map(totals).unwrap_or_default().into(),
         Count::Series(points) => {
             let counted = rows.iter().map(|row| (row.at, totals(row))).collect();
             FacetValue::Series { points: series::fill(points, &counted) }

@@ -77,10 +77,10 @@ impl Ledger {
             let answer = request.bearer_auth(&self.token).json(&body).send().await?;
             let batch: StatsBatch = answer.error_for_status()?.json().await?;
             for (code, values) in batch.links {
-                let [FacetValue::Totals(totals)] = values.as_slice() else {
+                let [FacetValue::Totals { clicks: of_link, .. }] = values.as_slice() else {
                     anyhow::bail!("{code}: not the facet that was asked for");
                 };
-                clicks += totals.clicks;
+                clicks += of_link;
                 known.insert(code);
             }
         }

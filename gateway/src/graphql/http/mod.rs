@@ -74,7 +74,9 @@ pub fn routes(graphql: Graphql) -> anyhow::Result<Router> {
     ("extensions" = Option<String>, Query, description = "A JSON object.")),
     responses((status = 101, description = "WebSocket, subprotocol graphql-transport-ws"),
         (status = 200, content_type = "application/json", description = "GraphQL over HTTP, or text/event-stream"),
-        (status = 401, body = Problem), (status = 405, body = Problem), (status = 426, body = Problem)))]
+        (status = 401, description = "`invalid_token`.", body = Problem, content_type = "application/problem+json"),
+        (status = 405, description = "`method_not_allowed`: a mutation by GET.", body = Problem, content_type = "application/problem+json"),
+        (status = 426, description = "`upgrade_required`: subscriptions come over WebSocket or SSE.", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn by_get(
     State(graphql): State<Arc<Graphql>>,
     RawQuery(query): RawQuery,
@@ -119,7 +121,9 @@ fn open_socket(
 #[utoipa::path(post, path = "/graphql", tag = "public",
     request_body(content_type = "application/json", description = "query, operationName, variables, extensions", content = Object),
     responses((status = 200, content_type = "application/json", description = "GraphQL over HTTP"),
-        (status = 401, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem)))]
+        (status = 401, description = "`invalid_token`.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "`payload_too_large`.", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "`unsupported_media_type`.", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn by_post(
     State(graphql): State<Arc<Graphql>>,
     headers: HeaderMap,

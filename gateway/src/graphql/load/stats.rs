@@ -113,7 +113,7 @@ fn fresh(request: &StatsBatchRequest, batch: &StatsBatch) -> Found<StatsOf> {
 
 fn nothing_yet(facet: &Facet) -> FacetValue {
     match facet {
-        Facet::Totals | Facet::PreviousTotals => FacetValue::Totals(Totals::default()),
+        Facet::Totals | Facet::PreviousTotals => Totals::default().into(),
         Facet::Series { .. } => FacetValue::Series { points: Vec::new() },
         Facet::Top { .. } => FacetValue::Top { counts: Vec::new() },
     }

@@ -51,9 +51,9 @@ async fn write_into(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder.join("graphql"))?;
     let folder_name = folder.to_str().context("a folder whose name is text")?;
     output("generate", &[folder_name]).await?;
-    for service in units::services() {
-        let document = output(service, &["openapi"]).await?;
-        fs::write(folder.join("openapi").join(format!("{service}.json")), document)?;
+    for unit in units::services().chain(["gateway"]) {
+        let document = output(unit, &["openapi"]).await?;
+        fs::write(folder.join("openapi").join(format!("{unit}.json")), document)?;
     }
     fs::write(folder.join("graphql/schema.graphql"), output("gateway", &["sdl"]).await?)?;
     Ok(())

@@ -196,7 +196,7 @@ async fn tell(
 
 fn totals(value: Option<&FacetValue>) -> Totals {
     match value {
-        Some(FacetValue::Totals(totals)) => *totals,
+        Some(&FacetValue::Totals { clicks, unique_visitors }) => Totals { clicks, unique_visitors },
         _ => Totals::default(),
     }
 }

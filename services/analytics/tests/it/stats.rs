@@ -111,9 +111,9 @@ async fn a_batch_tells_every_facet_of_every_link_that_is_the_callers() -> Result
         batch.links["one"],
         [
             FacetValue::Top { counts: named(&[("Safari", 2)]) },
-            FacetValue::Totals(totals(3, 2)),
+            FacetValue::from(totals(3, 2)),
             FacetValue::Series { points: points([(0, 0), (2, 1), (1, 1)]) },
-            FacetValue::Totals(totals(1, 1)),
+            FacetValue::from(totals(1, 1)),
             FacetValue::Top { counts: named(&[("Safari", 2), ("Chrome", 1)]) },
         ]
     );
@@ -121,9 +121,9 @@ async fn a_batch_tells_every_facet_of_every_link_that_is_the_callers() -> Result
         batch.links["empty"],
         [
             FacetValue::Top { counts: Vec::new() },
-            FacetValue::Totals(totals(0, 0)),
+            FacetValue::from(totals(0, 0)),
             FacetValue::Series { points: points([(0, 0); 3]) },
-            FacetValue::Totals(totals(0, 0)),
+            FacetValue::from(totals(0, 0)),
             FacetValue::Top { counts: Vec::new() },
         ]
     );

@@ -57,6 +57,7 @@ pub mod failpoint;
 pub mod health;
 pub mod http;
 pub mod jwt;
+mod openapi;
 pub mod page;
 mod run;
 mod scope;

@@ -60,7 +60,7 @@ fn complain(name: &str, error: &anyhow::Error) {
 #[allow(clippy::print_stdout)]
 fn execute<S: Service>(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(Command::Openapi) = arguments.command {
-        println!("{}", S::openapi().to_pretty_json()?);
+        println!("{}", crate::openapi::complete(S::NAME, S::openapi()).to_pretty_json()?);
         return Ok(());
     }
     crypto::install();

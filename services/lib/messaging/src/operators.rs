@@ -11,13 +11,19 @@ use axum::{
     routing::{get, post},
 };
 use chassis::{
-    http::{Failure, Json, Query},
+    http::{
+        Failure, Json, Query,
+        documented::{BadBody, BadQuery, OperatorsOnly, Usual},
+    },
     jwt::{Operator, Verifier},
 };
-use contracts::problem::{Code, Problem};
+use contracts::{
+    field_errors::FieldErrors,
+    problem::{Code, Problem},
+};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use utoipa::{IntoParams, OpenApi, ToSchema};
+use utoipa::{IntoParams, IntoResponses, OpenApi, ToSchema};
 use uuid::Uuid;
 
 /// How many dead letters or decisions are listed when the request does not say.
@@ -79,16 +85,24 @@ struct Listing {
     /// Only those of this consumer.
     consumer: Option<String>,
     /// Only those about this subject.
+    #[param(max_length = 255)]
     subject: Option<String>,
-    /// How many per consumer: 1 to 1,000; 100 if not given.
+    /// How many per consumer.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<u32>,
 }
 
 impl Listing {
     fn limit(&self) -> Result<u32, Failure> {
-        let limit = self.limit.unwrap_or(LISTED);
-        let refused = || Failure::field("limit", format!("must be 1 to {LISTED_AT_MOST}"));
-        (1..=LISTED_AT_MOST).contains(&limit).then_some(limit).ok_or_else(refused)
+        let (limit, mut refused) = (self.limit.unwrap_or(LISTED), FieldErrors::default());
+        if !(1..=LISTED_AT_MOST).contains(&limit) {
+            refused.refuse("limit", format!("must be 1 to {LISTED_AT_MOST}"));
+        }
+        if self.subject.as_ref().is_some_and(|subject| subject.len() > LONGEST_SUBJECT) {
+            refused.refuse("subject", format!("must have at most {LONGEST_SUBJECT} bytes"));
+        }
+        refused.finish()?;
+        Ok(limit)
     }
 
     fn consumers<'a>(&self, operated: &'a Operated) -> Result<Vec<&'a DeadLetters>, Failure> {
@@ -120,29 +134,32 @@ struct Decision {
     /// Whose dead letters.
     consumer: String,
     /// Those with these ids.
+    #[schema(min_items = 1, max_items = 1000)]
     ids: Option<Vec<Uuid>>,
     /// Those about this subject.
+    #[schema(max_length = 255)]
     subject: Option<String>,
-    /// Why, for the audit.
+    /// Why, for the audit: 1 to 500 bytes.
+    #[schema(min_length = 1, max_length = 500)]
     reason: String,
 }
 
 impl Decision {
     fn select(&self) -> Result<Select, Failure> {
+        let mut refused = FieldErrors::default();
         if self.reason.trim().is_empty() || self.reason.len() > REASON_AT_MOST {
-            return Err(Problem::field("reason", "must have 1 to 500 bytes").into());
+            refused.refuse("reason", format!("must have 1 to {REASON_AT_MOST} bytes"));
         }
         match (&self.ids, &self.subject) {
-            (Some(ids), None) if ids.len() > DECIDED_AT_MOST => {
-                Err(Problem::field("ids", format!("must be at most {DECIDED_AT_MOST}")).into())
-            }
-            (Some(ids), None) if !ids.is_empty() => Ok(Select::Ids(ids.clone())),
-            (None, Some(subject)) if subject.len() > LONGEST_SUBJECT => {
-                Err(Problem::field("subject", format!("must have at most {LONGEST_SUBJECT} bytes")).into())
-            }
-            (None, Some(subject)) => Ok(Select::Subject(subject.clone())),
-            _ => Err(Problem::field("ids", "give either ids or a subject").into()),
+            (Some(ids), None) if (1..=DECIDED_AT_MOST).contains(&ids.len()) => {}
+            (Some(_), None) => refused.refuse("ids", format!("must be 1 to {DECIDED_AT_MOST}")),
+            (None, Some(subject)) if subject.len() <= LONGEST_SUBJECT => {}
+            (None, Some(_)) => refused.refuse("subject", format!("must have at most {LONGEST_SUBJECT} bytes")),
+            _ => refused.refuse("ids", "give either ids or a subject"),
         }
+        refused.finish()?;
+        let subject = self.subject.clone().map(Select::Subject);
+        Ok(subject.unwrap_or_else(|| Select::Ids(self.ids.clone().unwrap_or_default())))
     }
 }
 
@@ -153,9 +170,20 @@ struct Decided {
     ids: Vec<Uuid>,
 }
 
+/// The answer where a consumer is named that the unit does not have.
+#[derive(IntoResponses)]
+#[allow(dead_code)]
+enum NoConsumer {
+    /// `not_found`: the unit has no consumer with this name.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(Problem),
+}
+
 /// Lists dead letters.
-#[utoipa::path(get, path = "/v1/dead-letters", params(Listing), tag = "operators",
-    responses((status = 200, body = DeadLetterList), (status = 403, body = Problem)))]
+#[utoipa::path(
+    get, path = "/v1/dead-letters", params(Listing), tag = "dead-letters", security(("bearer" = [])),
+    responses((status = 200, description = "The dead letters.", body = DeadLetterList), Usual, OperatorsOnly, BadQuery, NoConsumer),
+)]
 async fn list(
     State(operated): State<Operated>,
     _: Operator,
@@ -170,8 +198,10 @@ async fn list(
 }
 
 /// Has dead letters delivered again, with the ids that they have.
-#[utoipa::path(post, path = "/v1/dead-letters/redrive", request_body = Decision, tag = "operators",
-    responses((status = 200, body = Decided), (status = 403, body = Problem)))]
+#[utoipa::path(
+    post, path = "/v1/dead-letters/redrive", request_body = Decision, tag = "dead-letters", security(("bearer" = [])),
+    responses((status = 200, description = "They will be delivered again.", body = Decided), Usual, OperatorsOnly, BadBody, NoConsumer),
+)]
 async fn redrive(
     State(operated): State<Operated>,
     Operator(caller): Operator,
@@ -183,8 +213,10 @@ async fn redrive(
 }
 
 /// Deletes dead letters.
-#[utoipa::path(post, path = "/v1/dead-letters/discard", request_body = Decision, tag = "operators",
-    responses((status = 200, body = Decided), (status = 403, body = Problem)))]
+#[utoipa::path(
+    post, path = "/v1/dead-letters/discard", request_body = Decision, tag = "dead-letters", security(("bearer" = [])),
+    responses((status = 200, description = "They are deleted.", body = Decided), Usual, OperatorsOnly, BadBody, NoConsumer),
+)]
 async fn discard(
     State(operated): State<Operated>,
     Operator(caller): Operator,
@@ -196,8 +228,10 @@ async fn discard(
 }
 
 /// Lists what operators decided.
-#[utoipa::path(get, path = "/v1/dead-letters/audit", params(Listing), tag = "operators",
-    responses((status = 200, body = AuditList), (status = 403, body = Problem)))]
+#[utoipa::path(
+    get, path = "/v1/dead-letters/audit", params(Listing), tag = "dead-letters", security(("bearer" = [])),
+    responses((status = 200, description = "The decisions.", body = AuditList), Usual, OperatorsOnly, BadQuery, NoConsumer),
+)]
 async fn audit(
     State(operated): State<Operated>,
     _: Operator,

@@ -18,7 +18,7 @@ const REASON_AT_MOST: usize = 500;
 
 /// Has the step that a saga waits for tried again, now: one that needs attention, or is late in being undone.
 #[utoipa::path(
-    post, path = "/v1/sagas/{id}/retry", tag = "operators", security(("bearer" = [])), request_body = DecideSaga,
+    post, path = "/v1/sagas/{id}/retry", tag = "sagas", security(("bearer" = [])), request_body = DecideSaga,
     params(("id" = Uuid, Path, description = "The saga's id.")),
     responses(
         (status = 200, description = "The saga as it is now.", body = SagaDetail),
@@ -43,7 +43,7 @@ pub(super) async fn retry(
 
 /// Turns a saga back: one under way before its pivot, or one that is completed and not closed.
 #[utoipa::path(
-    post, path = "/v1/sagas/{id}/cancel", tag = "operators", security(("bearer" = [])), request_body = DecideSaga,
+    post, path = "/v1/sagas/{id}/cancel", tag = "sagas", security(("bearer" = [])), request_body = DecideSaga,
     params(("id" = Uuid, Path, description = "The saga's id.")),
     responses(
         (status = 200, description = "The saga as it is now.", body = SagaDetail),
@@ -68,7 +68,7 @@ pub(super) async fn cancel(
 
 /// Notes that the step that needs attention was seen to by hand: the saga goes on with the rest, and ends `settled`.
 #[utoipa::path(
-    post, path = "/v1/sagas/{id}/settle", tag = "operators", security(("bearer" = [])), request_body = DecideSaga,
+    post, path = "/v1/sagas/{id}/settle", tag = "sagas", security(("bearer" = [])), request_body = DecideSaga,
     params(("id" = Uuid, Path, description = "The saga's id.")),
     responses(
         (status = 200, description = "The saga as it is now.", body = SagaDetail),

@@ -28,7 +28,7 @@ const NAME_AT_MOST: usize = 200;
 
 /// Lists sagas, the latest first.
 #[utoipa::path(
-    get, path = "/v1/sagas", tag = "operators", security(("bearer" = [])), params(ListSagas),
+    get, path = "/v1/sagas", tag = "sagas", security(("bearer" = [])), params(ListSagas),
     responses(
         (status = 200, description = "A page of sagas.", body = SagaPage),
         (status = 400, description = "`validation_failed`, with the fields, or `invalid_cursor`.", body = Problem, content_type = "application/problem+json"),
@@ -51,7 +51,7 @@ pub(super) async fn list(
 
 /// Tells a saga step by step.
 #[utoipa::path(
-    get, path = "/v1/sagas/{id}", tag = "operators", security(("bearer" = [])),
+    get, path = "/v1/sagas/{id}", tag = "sagas", security(("bearer" = [])),
     params(("id" = Uuid, Path, description = "The saga's id.")),
     responses(
         (status = 200, description = "The saga.", body = SagaDetail),
