@@ -51,7 +51,6 @@ pub struct Event<T> {
     /// The id of the request that began it all.
     #[serde(rename = "correlationid", skip_serializing_if = "Option::is_none", default)]
     pub correlation_id: Option<String>,
-    /// What happened.
     pub data: T,
 }
 
@@ -79,9 +78,6 @@ impl<T: EventData> Event<T> {
     }
 
     /// Encodes the data, leaving the attributes as they are.
-    ///
-    /// # Errors
-    /// Fails when the data cannot be written as JSON.
     pub fn encode(self) -> serde_json::Result<Envelope> {
         let data = serde_json::value::to_raw_value(&self.data)?;
         Ok(self.with_data(data))

@@ -14,8 +14,6 @@
 //! JSON Schemas, AsyncAPI, OpenAPI and the GraphQL SDL under `contracts/generated` are made from
 //! these types. This crate depends on no other crate of the workspace and does no I/O.
 
-#![warn(missing_docs)]
-
 pub mod amqp;
 pub mod asyncapi;
 pub mod command;

@@ -14,11 +14,8 @@ use utoipa::{
 pub struct Currency(Iso);
 
 impl Currency {
-    /// The Brazilian real.
     pub const BRL: Self = Self(Iso::BRL);
-    /// The euro.
     pub const EUR: Self = Self(Iso::EUR);
-    /// The United States dollar.
     pub const USD: Self = Self(Iso::USD);
 
     /// Finds a currency by its code, in capital letters.
@@ -84,7 +81,6 @@ impl ToSchema for Currency {}
 pub struct Money {
     /// The amount in the currency's minor unit: centavos, cents.
     pub minor: i64,
-    /// The currency.
     pub currency: Currency,
 }
 

@@ -20,7 +20,6 @@ macro_rules! codes {
             /// Every code, in the order of the list.
             pub const ALL: &'static [Code] = &[$(Code::$name),+];
 
-            /// The code as it stands on the wire.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Code::$name => $wire),+ }
@@ -122,7 +121,6 @@ pub struct Problem {
     pub kind: String,
     /// The same for every problem of the kind.
     pub title: String,
-    /// The HTTP status.
     pub status: u16,
     /// What happened this time, for a person.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -150,7 +148,6 @@ pub struct FieldError {
 }
 
 impl Problem {
-    /// Makes a problem of the given kind.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self {

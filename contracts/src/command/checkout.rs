@@ -40,7 +40,6 @@ commands! {
         orders_customer_id: Uuid,
         /// The buyer's account (soft reference to auth's users).
         auth_user_id: Uuid,
-        /// How much.
         amount: Money,
         /// The provider's token for the means of payment.
         provider_token: String,
@@ -73,7 +72,6 @@ impl PaymentMethodKind {
     /// Every kind.
     pub const ALL: [Self; 3] = [Self::CreditCard, Self::DebitCard, Self::Pix];
 
-    /// The kind as it stands on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -87,13 +85,11 @@ impl PaymentMethodKind {
 /// What [`ReserveStock`] answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StockReservedAnswer {
-    /// The reservation.
     pub reservation_id: Uuid,
 }
 
 /// What [`ChargePayment`] answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentChargedAnswer {
-    /// The payment.
     pub payment_id: Uuid,
 }

@@ -20,7 +20,6 @@ use uuid::Uuid;
 /// Where in which saga a command stands. A reply carries it back unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct StepRef {
-    /// The saga.
     pub saga_id: Uuid,
     /// The step's name, for example `reserve_stock`; the same when it is undone.
     pub step: String,
@@ -38,13 +37,11 @@ pub struct StepRef {
 pub enum Direction {
     /// The step's own command.
     Forward,
-    /// Its compensation.
     Backward,
 }
 
 /// A command: an [`EventData`] that knows where in its saga it stands.
 pub trait Command: EventData {
-    /// Where it stands.
     fn step(&self) -> &StepRef;
 }
 
@@ -82,13 +79,13 @@ pub enum Outcome {
 }
 
 macro_rules! commands {
-    ($($(#[doc = $doc:literal])+ $name:ident = $kind:literal { $($(#[doc = $fdoc:literal])+ $field:ident: $type:ty,)* })+) => {$(
+    ($($(#[doc = $doc:literal])+ $name:ident = $kind:literal { $($(#[doc = $fdoc:literal])* $field:ident: $type:ty,)* })+) => {$(
         $(#[doc = $doc])+
         #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         pub struct $name {
             /// Where in its saga it stands.
             pub step: $crate::command::StepRef,
-            $($(#[doc = $fdoc])+ pub $field: $type,)*
+            $($(#[doc = $fdoc])* pub $field: $type,)*
         }
 
         impl $crate::envelope::EventData for $name {

@@ -9,11 +9,9 @@ use uuid::Uuid;
 /// A user registered. Subject: the user's id. Names no personal datum.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UserRegistered {
-    /// The new user.
     pub user_id: Uuid,
     /// The roles that the user was given.
     pub roles: Vec<String>,
-    /// When the account was made.
     pub registered_at: DateTime<Utc>,
 }
 
@@ -25,9 +23,7 @@ impl EventData for UserRegistered {
 /// A user's account was closed for ever. Subject: the user's id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UserDeleted {
-    /// The user.
     pub user_id: Uuid,
-    /// When.
     pub deleted_at: DateTime<Utc>,
 }
 

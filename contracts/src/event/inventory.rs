@@ -11,19 +11,14 @@ macro_rules! product_events {
         $(#[doc = $doc])+
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
         pub struct $name {
-            /// The product.
             pub product_id: Uuid,
             /// The merchant's number for it.
             pub sku: String,
-            /// Its name.
             pub name: String,
-            /// What it is.
             pub description: Option<String>,
-            /// The price of one.
             pub price: Money,
             /// Whether it can be ordered.
             pub active: bool,
-            /// When.
             pub at: DateTime<Utc>,
         }
 
@@ -46,11 +41,9 @@ macro_rules! stock_events {
         $(#[doc = $doc])+
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
         pub struct $name {
-            /// The product.
             pub product_id: Uuid,
             /// The row of `product_stock_operations` that this is about.
             pub operation_id: Uuid,
-            /// How many pieces.
             pub quantity: u32,
             /// Pieces in the warehouse after it, reserved ones included.
             pub on_hand: i64,
@@ -58,7 +51,6 @@ macro_rules! stock_events {
             pub reserved: i64,
             /// The order's saga that it was done for, where there is one.
             pub saga_id: Option<Uuid>,
-            /// When.
             pub at: DateTime<Utc>,
         }
 
@@ -83,7 +75,6 @@ stock_events! {
 /// An order wanted more pieces than were free; nothing was reserved for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StockUnavailable {
-    /// The product.
     pub product_id: Uuid,
     /// The order's saga.
     pub saga_id: Uuid,
@@ -91,7 +82,6 @@ pub struct StockUnavailable {
     pub wanted: u32,
     /// How many were free.
     pub available: i64,
-    /// When.
     pub at: DateTime<Utc>,
 }
 

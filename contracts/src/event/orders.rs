@@ -9,13 +9,11 @@ use uuid::Uuid;
 /// A user became a customer. Subject: the customer's id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CustomerCreated {
-    /// The customer.
     pub customer_id: Uuid,
     /// The user whose data it is (soft reference to auth's users).
     pub auth_user_id: Uuid,
     /// A [`Person`](crate::person::Person), under the customer's data key.
     pub person: Sealed,
-    /// When.
     pub created_at: DateTime<Utc>,
 }
 
@@ -27,7 +25,6 @@ impl EventData for CustomerCreated {
 /// A customer's data changed. Subject: the customer's id. Holds the whole state after the change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CustomerUpdated {
-    /// The customer.
     pub customer_id: Uuid,
     /// The user whose data it is (soft reference to auth's users).
     pub auth_user_id: Uuid,
@@ -35,7 +32,6 @@ pub struct CustomerUpdated {
     pub person: Sealed,
     /// The names of the fields that changed.
     pub changed: Vec<String>,
-    /// When.
     pub updated_at: DateTime<Utc>,
 }
 
@@ -48,11 +44,9 @@ impl EventData for CustomerUpdated {
 /// Subject: the customer's id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CustomerErased {
-    /// The customer.
     pub customer_id: Uuid,
     /// The user whose data it was (soft reference to auth's users).
     pub auth_user_id: Uuid,
-    /// When.
     pub erased_at: DateTime<Utc>,
 }
 
@@ -68,7 +62,6 @@ pub struct OrderItem {
     pub inventory_product_id: Uuid,
     /// Its name then.
     pub name: String,
-    /// How many.
     pub quantity: u32,
     /// The price of one, then.
     pub unit_price: Money,
@@ -79,9 +72,7 @@ pub struct OrderItem {
 /// An order was placed and is pending. Subject: the order's id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderPlaced {
-    /// The order.
     pub order_id: Uuid,
-    /// The buyer.
     pub customer_id: Uuid,
     /// The buyer's account (soft reference to auth's users).
     pub auth_user_id: Uuid,
@@ -91,7 +82,6 @@ pub struct OrderPlaced {
     pub total: Money,
     /// The link that brought the order (soft reference to shortener's links).
     pub shortener_short_code: Option<String>,
-    /// When.
     pub placed_at: DateTime<Utc>,
 }
 
@@ -103,9 +93,7 @@ impl EventData for OrderPlaced {
 /// An order is paid for and its stock is reserved. Subject: the order's id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderConfirmed {
-    /// The order.
     pub order_id: Uuid,
-    /// The buyer.
     pub customer_id: Uuid,
     /// What was paid.
     pub total: Money,
@@ -113,7 +101,6 @@ pub struct OrderConfirmed {
     pub payments_payment_id: Uuid,
     /// The link that brought the order (soft reference to shortener's links).
     pub shortener_short_code: Option<String>,
-    /// When.
     pub confirmed_at: DateTime<Utc>,
 }
 
@@ -125,15 +112,12 @@ impl EventData for OrderConfirmed {
 /// An order could not be fulfilled; what was done for it is undone. Subject: the order's id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderRejected {
-    /// The order.
     pub order_id: Uuid,
-    /// The buyer.
     pub customer_id: Uuid,
     /// Why, for a program: `out_of_stock`, `payment_declined`, …
     pub reason: String,
     /// Why, for a person.
     pub detail: String,
-    /// When.
     pub rejected_at: DateTime<Utc>,
 }
 
@@ -146,7 +130,6 @@ impl EventData for OrderRejected {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelledBy {
-    /// The buyer.
     Buyer,
     /// An operator.
     Operator,
@@ -157,9 +140,7 @@ pub enum CancelledBy {
 /// An order was cancelled; what was done for it is undone. Subject: the order's id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderCancelled {
-    /// The order.
     pub order_id: Uuid,
-    /// The buyer.
     pub customer_id: Uuid,
     /// Who cancelled it.
     pub by: CancelledBy,
@@ -171,7 +152,6 @@ pub struct OrderCancelled {
     pub total: Money,
     /// The link that brought the order (soft reference to shortener's links).
     pub shortener_short_code: Option<String>,
-    /// When.
     pub cancelled_at: DateTime<Utc>,
 }
 
@@ -183,13 +163,10 @@ impl EventData for OrderCancelled {
 /// An order left the warehouse and can only go forward. Subject: the order's id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderShipped {
-    /// The order.
     pub order_id: Uuid,
-    /// The buyer.
     pub customer_id: Uuid,
     /// The carrier's number, where there is one.
     pub tracking_number: Option<String>,
-    /// When.
     pub shipped_at: DateTime<Utc>,
 }
 
@@ -201,11 +178,8 @@ impl EventData for OrderShipped {
 /// An order reached the buyer. Subject: the order's id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderDelivered {
-    /// The order.
     pub order_id: Uuid,
-    /// The buyer.
     pub customer_id: Uuid,
-    /// When.
     pub delivered_at: DateTime<Utc>,
 }
 

@@ -9,13 +9,10 @@ use uuid::Uuid;
 /// The provider took the money.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentCaptured {
-    /// The payment.
     pub payment_id: Uuid,
     /// The order (soft reference to orders).
     pub orders_order_id: Uuid,
-    /// How much.
     pub amount: Money,
-    /// When.
     pub captured_at: DateTime<Utc>,
 }
 
@@ -27,7 +24,6 @@ impl EventData for PaymentCaptured {
 /// The provider refused to take the money.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentDeclined {
-    /// The payment.
     pub payment_id: Uuid,
     /// The order (soft reference to orders).
     pub orders_order_id: Uuid,
@@ -35,7 +31,6 @@ pub struct PaymentDeclined {
     pub amount: Money,
     /// The provider's reason, for a program.
     pub reason: String,
-    /// When.
     pub declined_at: DateTime<Utc>,
 }
 
@@ -47,7 +42,6 @@ impl EventData for PaymentDeclined {
 /// Money was given back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentRefunded {
-    /// The payment.
     pub payment_id: Uuid,
     /// The refund; a payment may have several.
     pub refund_id: Uuid,
@@ -57,7 +51,6 @@ pub struct PaymentRefunded {
     pub amount: Money,
     /// How much of the payment has been given back in all.
     pub refunded_total: Money,
-    /// When.
     pub refunded_at: DateTime<Utc>,
 }
 

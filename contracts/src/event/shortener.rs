@@ -9,19 +9,14 @@ use uuid::Uuid;
 /// A link was made. Subject: the link's id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UrlCreated {
-    /// The link.
     pub url_id: Uuid,
     /// The short code under which it is reached; never reused.
     pub short_code: String,
-    /// Where it leads.
     pub original_url: String,
     /// The owner (soft reference to auth's users).
     pub auth_user_id: Uuid,
-    /// The owner's title for it.
     pub title: Option<String>,
-    /// The owner's tags.
     pub tags: Vec<String>,
-    /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it stops leading anywhere.
     pub expires_at: Option<DateTime<Utc>>,
@@ -35,25 +30,19 @@ impl EventData for UrlCreated {
 /// A link was changed. Subject: the link's id. Holds the whole state after the change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UrlUpdated {
-    /// The link.
     pub url_id: Uuid,
-    /// The short code.
     pub short_code: String,
     /// Where it leads now.
     pub original_url: String,
     /// The owner (soft reference to auth's users).
     pub auth_user_id: Uuid,
-    /// The owner's title for it.
     pub title: Option<String>,
-    /// The owner's tags.
     pub tags: Vec<String>,
-    /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it stops leading anywhere.
     pub expires_at: Option<DateTime<Utc>>,
     /// The names of the fields that changed.
     pub changed: Vec<String>,
-    /// When it was changed.
     pub updated_at: DateTime<Utc>,
 }
 
@@ -65,13 +54,10 @@ impl EventData for UrlUpdated {
 /// A link was deleted; its code is never given out again. Subject: the link's id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UrlDeleted {
-    /// The link.
     pub url_id: Uuid,
-    /// The short code.
     pub short_code: String,
     /// The owner (soft reference to auth's users).
     pub auth_user_id: Uuid,
-    /// When it was deleted.
     pub deleted_at: DateTime<Utc>,
 }
 
@@ -102,7 +88,6 @@ impl EventData for UrlClicked {
 /// One answered redirect. Holds no address: the visitor is a keyed hash whose key is destroyed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Click {
-    /// The link.
     pub url_id: Uuid,
     /// When it was clicked, in milliseconds since the Unix epoch.
     pub clicked_at_ms: i64,

@@ -40,7 +40,6 @@ impl Email {
         Self(text)
     }
 
-    /// The address.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -33,7 +33,6 @@ impl FullName {
         Self(text)
     }
 
-    /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

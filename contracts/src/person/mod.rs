@@ -19,7 +19,6 @@ use uuid::Uuid;
 /// The key is orders', which hands it out to units that keep copies, until the customer is erased.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
 pub struct Sealed {
-    /// The key.
     pub key_id: Uuid,
     /// The nonce of 12 bytes followed by ciphertext and tag, in base64. Additional data: the customer's id, 16 bytes.
     pub sealed: String,
@@ -32,7 +31,6 @@ pub struct Person {
     pub email: String,
     /// CPF or CNPJ, without punctuation.
     pub document: String,
-    /// The name.
     pub full_name: String,
     /// The telephone number, in the form of E.164.
     pub phone: Option<String>,

@@ -134,18 +134,15 @@ impl From<Totals> for FacetValue {
 /// One point of a series.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub struct StatsPoint {
-    /// When the point begins.
     pub at: DateTime<Utc>,
     /// Redirects answered.
     pub clicks: u64,
-    /// Unique visitors.
     pub unique_visitors: u64,
 }
 
 /// A value and how often it came.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub struct NamedCount {
-    /// The value.
     pub name: String,
     /// Redirects answered.
     pub count: u64,
@@ -157,7 +154,6 @@ pub struct NamedCount {
 pub struct StatsBatchRequest {
     /// 1 to 100 short codes. Codes that are not the caller's, or not known yet, are left out of the answer.
     pub codes: Vec<String>,
-    /// The span of time.
     pub window: Window,
     /// 1 to 20 different facets.
     pub facets: Vec<Facet>,
@@ -189,15 +185,10 @@ pub struct LinkStats {
     pub series: Vec<StatsPoint>,
     /// Hosts that visitors came from.
     pub top_referrers: Vec<NamedCount>,
-    /// Countries.
     pub top_countries: Vec<NamedCount>,
-    /// Browsers.
     pub browsers: Vec<NamedCount>,
-    /// Operating systems.
     pub operating_systems: Vec<NamedCount>,
-    /// Devices.
     pub devices: Vec<NamedCount>,
-    /// Languages.
     pub languages: Vec<NamedCount>,
     /// Clicks until then are certainly counted.
     pub as_of: DateTime<Utc>,
@@ -206,21 +197,14 @@ pub struct LinkStats {
 /// One click as it is told live (`text/event-stream`, event `click`) and exported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ClickRow {
-    /// The link's short code.
     pub code: String,
-    /// When it was clicked.
     pub clicked_at: DateTime<Utc>,
     /// The host that the visitor came from.
     pub referrer: String,
-    /// Country.
     pub country: String,
-    /// Browser.
     pub browser: String,
-    /// Operating system.
     pub operating_system: String,
-    /// Device.
     pub device: String,
-    /// Language.
     pub language: String,
     /// Whether a bot clicked.
     pub bot: bool,

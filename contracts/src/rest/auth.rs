@@ -21,9 +21,7 @@ pub struct Register {
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Login {
-    /// The account's e-mail.
     pub email: String,
-    /// The account's password.
     pub password: String,
 }
 
@@ -49,19 +47,16 @@ pub struct ChangePassword {
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteAccount {
-    /// The account's password.
     pub password: String,
 }
 
 /// `GET /v1/users/me/deletion`: how far the deletion of the caller's account is. When it is done, the account is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Deletion {
-    /// Where it stands.
     pub status: DeletionStatus,
     /// Why it was refused, for a program: `open_orders` while an order is under way.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
-    /// When it was asked for.
     pub requested_at: DateTime<Utc>,
 }
 
@@ -113,11 +108,9 @@ pub struct User {
     pub id: Uuid,
     /// The e-mail, in lower case.
     pub email: String,
-    /// The name.
     pub full_name: String,
     /// `user`, and for operators `operator`.
     pub roles: Vec<String>,
-    /// When the account was made.
     pub created_at: DateTime<Utc>,
 }
 
@@ -149,7 +142,6 @@ pub struct JsonWebKey {
 /// The answer to `POST /v1/keys/rotate`: the published keys, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SigningKeys {
-    /// The keys.
     pub keys: Vec<SigningKey>,
 }
 

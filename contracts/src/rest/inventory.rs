@@ -34,7 +34,6 @@ pub struct UpdateProduct {
     /// The merchant's number for it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub sku: Option<String>,
-    /// The name.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub name: Option<String>,
     /// What it is; `null` clears it.
@@ -57,21 +56,16 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> R
 /// A product with what is there of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Product {
-    /// The product's id.
     pub id: Uuid,
     /// The merchant's number for it.
     pub sku: String,
-    /// Its name.
     pub name: String,
-    /// What it is.
     pub description: Option<String>,
-    /// The price of one.
     pub price: Money,
     /// Whether it can be ordered.
     pub active: bool,
     /// What is there of it.
     pub stock: Stock,
-    /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it was changed last; changes of stock do not count.
     pub updated_at: DateTime<Utc>,
@@ -110,18 +104,14 @@ pub struct ListProducts {
 /// The answer to `GET /v1/products`: newest first.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ProductPage {
-    /// The products, each with its cursor.
     pub items: Vec<ProductItem>,
-    /// Whether more follow.
     pub has_next_page: bool,
 }
 
-/// One product of a list.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ProductItem {
     /// Goes into `after` to go on behind this product.
     pub cursor: String,
-    /// The product.
     pub product: Product,
 }
 
@@ -154,7 +144,6 @@ pub enum StockChange {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeStock {
-    /// What is done.
     pub kind: StockChange,
     /// How many pieces: 1 to 1,000,000.
     pub quantity: u32,
@@ -165,7 +154,6 @@ pub struct ChangeStock {
 /// The answer to `POST /v1/products/{id}/stock/operations`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StockChanged {
-    /// What was done.
     pub operation: StockOperation,
     /// What is there after it.
     pub stock: Stock,
@@ -188,27 +176,21 @@ pub enum StockOperationKind {
 /// One thing that happened to the stock of a product. Operations are never changed; their sum is the stock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StockOperation {
-    /// The operation.
     pub id: Uuid,
-    /// The product.
     pub product_id: Uuid,
     /// The product's version after it.
     pub product_version: u64,
-    /// What happened.
     pub kind: StockOperationKind,
     /// To how many pieces.
     pub quantity: u32,
-    /// Why.
     pub reason: String,
     /// The order's saga that it was done for.
     pub saga_id: Option<Uuid>,
-    /// The saga's step.
     pub step: Option<String>,
     /// The reservation that it belongs to.
     pub reservation_id: Option<Uuid>,
     /// The operator who did it (soft reference to auth's users).
     pub actor_auth_user_id: Option<Uuid>,
-    /// When.
     pub at: DateTime<Utc>,
 }
 
@@ -227,18 +209,14 @@ pub struct ListStockOperations {
 /// The answer to `GET /v1/products/{id}/stock/operations`: newest first.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct StockOperationPage {
-    /// The operations, each with its cursor.
     pub items: Vec<StockOperationItem>,
-    /// Whether more follow.
     pub has_next_page: bool,
 }
 
-/// One operation of a list.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct StockOperationItem {
     /// Goes into `after` to go on behind this operation.
     pub cursor: String,
-    /// The operation.
     pub operation: StockOperation,
 }
 
@@ -263,11 +241,9 @@ pub enum ReservationStatus {
 }
 
 impl ReservationStatus {
-    /// Every status.
     pub const ALL: [Self; 7] =
         [Self::Open, Self::Fulfilled, Self::Released, Self::Expired, Self::Short, Self::Refused, Self::Tombstone];
 
-    /// The status as it stands on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -285,15 +261,11 @@ impl ReservationStatus {
 /// What one step of an order's saga set aside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reservation {
-    /// The reservation.
     pub id: Uuid,
-    /// The saga.
     pub saga_id: Uuid,
-    /// The saga's step.
     pub step: String,
     /// The order (soft reference to orders).
     pub orders_order_id: Uuid,
-    /// Where it stands.
     pub status: ReservationStatus,
     /// What was wanted.
     pub items: Vec<ReservationItem>,
@@ -303,18 +275,14 @@ pub struct Reservation {
     /// When it expires, unless confirmed or released before.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub expires_at: Option<DateTime<Utc>>,
-    /// When it was made.
     pub created_at: DateTime<Utc>,
-    /// When its status changed last.
     pub updated_at: DateTime<Utc>,
 }
 
 /// So many pieces of a product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReservationItem {
-    /// The product.
     pub product_id: Uuid,
-    /// How many pieces.
     pub quantity: u32,
 }
 
@@ -340,18 +308,14 @@ pub struct ListReservations {
 /// The answer to `GET /v1/reservations`: newest first.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ReservationPage {
-    /// The reservations, each with its cursor.
     pub items: Vec<ReservationPageItem>,
-    /// Whether more follow.
     pub has_next_page: bool,
 }
 
-/// One reservation of a list.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ReservationPageItem {
     /// Goes into `after` to go on behind this reservation.
     pub cursor: String,
-    /// The reservation.
     pub reservation: Reservation,
 }
 
@@ -367,7 +331,6 @@ pub struct StockRebuilt {
 /// One number that was not what the operations say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StockDifference {
-    /// The product.
     pub product_id: Uuid,
     /// Which number: `on_hand`, `reserved`, `operations`, `version`, `open_reservations` or `snapshot`.
     pub field: String,

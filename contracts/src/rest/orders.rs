@@ -47,7 +47,6 @@ pub struct SavePaymentMethod {
     /// The payment provider's token for it, never a card number; needed unless `id` is given. 1 to 255 characters.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub provider_token: Option<String>,
-    /// What kind it is.
     pub kind: PaymentMethodKind,
     /// The last four digits, for cards.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -60,13 +59,11 @@ pub struct SavePaymentMethod {
 /// A customer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Customer {
-    /// The customer's id.
     pub id: Uuid,
     /// The e-mail, in lower case.
     pub email: String,
     /// CPF or CNPJ, without punctuation.
     pub document: String,
-    /// The name.
     pub full_name: String,
     /// The telephone number, in the form of E.164.
     pub phone: Option<String>,
@@ -76,9 +73,7 @@ pub struct Customer {
     pub billing_address: Address,
     /// The means of payment; their tokens are never told.
     pub payment_methods: Vec<PaymentMethod>,
-    /// When the user became a customer.
     pub created_at: DateTime<Utc>,
-    /// When the data changed last.
     pub updated_at: DateTime<Utc>,
     /// Grows by one with every change.
     pub version: u64,
@@ -89,7 +84,6 @@ pub struct Customer {
 pub struct PaymentMethod {
     /// Goes into `payment_method_id` of an order.
     pub id: Uuid,
-    /// What kind it is.
     pub kind: PaymentMethodKind,
     /// The last four digits, for cards.
     pub last_four: Option<String>,
@@ -145,7 +139,6 @@ pub struct PlaceOrder {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlaceItem {
-    /// The product.
     pub product_id: Uuid,
     /// How many pieces: 1 to 1,000.
     pub quantity: u32,
@@ -170,11 +163,9 @@ pub enum OrderStatus {
 }
 
 impl OrderStatus {
-    /// Every status.
     pub const ALL: [Self; 6] =
         [Self::Pending, Self::Confirmed, Self::Shipped, Self::Delivered, Self::Rejected, Self::Cancelled];
 
-    /// The status as it stands on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -197,11 +188,8 @@ impl OrderStatus {
 /// An order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Order {
-    /// The order's id.
     pub id: Uuid,
-    /// The buyer.
     pub customer_id: Uuid,
-    /// Where it stands.
     pub status: OrderStatus,
     /// Whether it is being cancelled: `status` becomes `cancelled` when everything is undone.
     pub cancelling: bool,
@@ -211,7 +199,6 @@ pub struct Order {
     pub total: Money,
     /// The code of the link that brought the buyer.
     pub link_code: Option<String>,
-    /// The means of payment.
     pub payment_method_id: Uuid,
     /// The payment, once confirmed.
     pub payment_id: Option<Uuid>,
@@ -221,9 +208,7 @@ pub struct Order {
     pub cancellation: Option<Cancellation>,
     /// The carrier's number, once shipped.
     pub tracking_number: Option<String>,
-    /// When it was placed.
     pub placed_at: DateTime<Utc>,
-    /// When it changed last.
     pub updated_at: DateTime<Utc>,
     /// Grows by one with every event.
     pub version: u64,
@@ -232,11 +217,9 @@ pub struct Order {
 /// One kind of product in an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderItem {
-    /// The product.
     pub product_id: Uuid,
     /// Its name when the order was placed.
     pub name: String,
-    /// How many pieces.
     pub quantity: u32,
     /// The price of one when the order was placed.
     pub unit_price: Money,
@@ -256,7 +239,6 @@ pub struct Rejection {
 /// Who called an order off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Cancellation {
-    /// Who.
     pub by: CancelledBy,
     /// Why, in their words.
     pub reason: Option<String>,
@@ -281,18 +263,14 @@ pub struct ListOrders {
 /// The answer to `GET /v1/orders`: newest first.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct OrderPage {
-    /// The orders, each with its cursor.
     pub items: Vec<OrderEdge>,
-    /// Whether more follow.
     pub has_next_page: bool,
 }
 
-/// One order of a list.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct OrderEdge {
     /// Goes into `after` to go on behind this order.
     pub cursor: String,
-    /// The order.
     pub order: Order,
 }
 
@@ -316,7 +294,6 @@ pub struct Orders {
 /// The answer to `GET /v1/orders/{id}/events`: everything that happened to an order.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct OrderHistory {
-    /// The order.
     pub order_id: Uuid,
     /// From the first event on.
     pub events: Vec<OrderEvent>,
@@ -338,7 +315,6 @@ pub struct OrderEvent {
     /// `tracking_corrected`, `delivered`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// When.
     pub at: DateTime<Utc>,
     /// The particulars, in the newest schema.
     pub data: Value,
@@ -384,7 +360,6 @@ pub struct LinksSales {
 /// What a link sold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LinkSales {
-    /// The link's code.
     pub code: String,
     /// Orders that were confirmed and not cancelled after.
     pub count: u64,

@@ -9,13 +9,11 @@ use uuid::Uuid;
 /// A payment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Payment {
-    /// Identifies it.
     pub id: Uuid,
     /// The order that is paid (soft reference to orders).
     pub orders_order_id: Uuid,
     /// The buyer (soft reference to orders' customers).
     pub orders_customer_id: Uuid,
-    /// How it stands.
     pub status: PaymentStatus,
     /// How much was asked for.
     pub amount: Money,
@@ -31,7 +29,6 @@ pub struct Payment {
     pub decline_reason: Option<String>,
     /// What was given back or is about to be, the oldest first.
     pub refunds: Vec<Refund>,
-    /// When it was asked for.
     pub created_at: DateTime<Utc>,
     /// When the outcome was known; absent while it is pending.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -59,17 +56,12 @@ pub enum PaymentStatus {
 /// Money that is given back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Refund {
-    /// Identifies it.
     pub id: Uuid,
     /// The payment that it is of.
     pub payment_id: Uuid,
-    /// How it stands.
     pub status: RefundStatus,
-    /// How much.
     pub amount: Money,
-    /// Why.
     pub reason: String,
-    /// When it was asked for.
     pub created_at: DateTime<Utc>,
     /// When the outcome was known; absent while it is pending.
     #[serde(skip_serializing_if = "Option::is_none", default)]

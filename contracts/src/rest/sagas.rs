@@ -16,10 +16,8 @@ macro_rules! names {
         }
 
         impl $name {
-            /// Every one.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// As it stands on the wire.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $wire),+ }
@@ -136,18 +134,14 @@ pub struct ListSagas {
 /// The answer to `GET /v1/sagas`: the latest first.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct SagaPage {
-    /// The sagas, each with its cursor.
     pub items: Vec<SagaItem>,
-    /// Whether more follow.
     pub has_next_page: bool,
 }
 
-/// One saga of a list.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct SagaItem {
     /// Goes into `after` to go on behind this saga.
     pub cursor: String,
-    /// The saga.
     pub saga: Saga,
 }
 
@@ -160,7 +154,6 @@ pub struct Saga {
     pub kind: String,
     /// What it is about, for example an order's id.
     pub subject: String,
-    /// How it stands.
     pub status: SagaStatus,
     /// The step that it waits for; absent at the end.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -184,11 +177,8 @@ pub struct Saga {
     pub trace_id: Option<String>,
     /// Grows with every change.
     pub version: u64,
-    /// When it was started.
     pub started_at: DateTime<Utc>,
-    /// When it last changed.
     pub updated_at: DateTime<Utc>,
-    /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ended_at: Option<DateTime<Utc>>,
 }
@@ -211,7 +201,6 @@ pub struct SagaCause {
 /// `GET /v1/sagas/{id}`: a saga step by step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SagaDetail {
-    /// The saga.
     pub saga: Saga,
     /// Its steps, in the order in which they are done.
     pub steps: Vec<SagaStep>,
@@ -222,9 +211,7 @@ pub struct SagaDetail {
 /// How one step of a saga stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SagaStep {
-    /// Its name.
     pub name: String,
-    /// How it stands.
     pub state: SagaStepState,
     /// Whether the saga never turns back once this step's command is out.
     pub pivot: bool,
@@ -241,7 +228,6 @@ pub struct SagaStep {
     /// When the first one was made.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub undo_began_at: Option<DateTime<Utc>>,
-    /// When it was undone.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub undone_at: Option<DateTime<Utc>>,
 }
@@ -249,9 +235,7 @@ pub struct SagaStep {
 /// Something that happened to a saga, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SagaRecord {
-    /// When.
     pub at: DateTime<Utc>,
-    /// What.
     pub event: SagaEvent,
     /// At which step.
     #[serde(skip_serializing_if = "Option::is_none", default)]

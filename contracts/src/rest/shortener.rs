@@ -83,7 +83,6 @@ pub struct UpdateLink {
     #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub title: Option<Option<String>>,
-    /// The tags, replacing all.
     #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "given")]
     #[schema(nullable = false)]
     pub tags: Option<Vec<String>>,
@@ -122,29 +121,20 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> R
 /// A link, as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Link {
-    /// The link's id.
     pub id: Uuid,
-    /// Its short code.
     pub code: String,
-    /// Where it leads.
     pub url: String,
     /// The whole short address, to be shared.
     pub short_url: String,
-    /// The owner's title.
     pub title: Option<String>,
-    /// The owner's tags.
     pub tags: Vec<String>,
-    /// When it was made.
     pub created_at: DateTime<Utc>,
-    /// When it was changed last.
     pub updated_at: DateTime<Utc>,
     /// From when on it leads nowhere.
     pub expires_at: Option<DateTime<Utc>>,
     /// After how many redirects it leads nowhere.
     pub max_clicks: Option<u64>,
-    /// The status of its redirects.
     pub redirect_status: u16,
-    /// Whether queries are forwarded.
     pub forward_query: bool,
     /// Where it leads when expired or used up.
     pub fallback_url: Option<String>,
@@ -177,9 +167,7 @@ pub struct ListLinks {
 /// The answer to `GET /v1/links`: newest first.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct LinkPage {
-    /// The links, each with its cursor.
     pub items: Vec<LinkItem>,
-    /// Whether more follow.
     pub has_next_page: bool,
 }
 
@@ -202,11 +190,9 @@ pub struct Links {
     pub items: Vec<Link>,
 }
 
-/// One link of a list.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct LinkItem {
     /// Goes into `after` to go on behind this link.
     pub cursor: String,
-    /// The link.
     pub link: Link,
 }

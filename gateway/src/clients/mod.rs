@@ -56,10 +56,7 @@ impl Services {
         &self.origin
     }
 
-    /// Returns the services, for what needs a token.
-    ///
-    /// # Errors
-    /// Fails with [`Code::Unauthenticated`] when no token came.
+    /// Returns the services, for what needs a token. Fails with [`Code::Unauthenticated`] when no token came.
     pub fn for_user(&self) -> Result<&Self, ServiceError> {
         let missing = || ServiceError::own(Code::Unauthenticated, "Log in first, and send the access token.");
         self.origin.caller.as_ref().map(|_| self).ok_or_else(missing)

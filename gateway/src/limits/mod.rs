@@ -52,20 +52,15 @@ impl Limits {
     }
 
     /// Counts a request of an address at this gateway alone, before anything expensive happens. It refuses only what
-    /// [`count`](Self::count) would refuse, too.
-    ///
-    /// # Errors
-    /// Fails with [`Code::RateLimited`] when it is one too many.
+    /// [`count`](Self::count) would refuse, too. Fails with [`Code::RateLimited`] when it is one too many.
     pub fn count_locally(&self, address: IpAddr) -> Result<LocalCount, Limited> {
         let whom = subscriber(address);
         let status = self.local.count(self.address, &whom);
         allowed(status).map(|status| LocalCount { whom, status })
     }
 
-    /// Counts a request over all gateways, for its address and its user, in one round trip.
-    ///
-    /// # Errors
-    /// Fails with [`Code::RateLimited`] when it is one too many.
+    /// Counts a request over all gateways, for its address and its user, in one round trip. Fails with
+    /// [`Code::RateLimited`] when it is one too many.
     pub async fn count(&self, local: LocalCount, user: Option<Uuid>) -> Result<LimitStatus, Limited> {
         let user = user.map(|user| (self.user, user.to_string()));
         let wanted: Vec<_> = [(self.address, local.whom)].into_iter().chain(user).collect();

@@ -68,9 +68,6 @@ impl Parts {
     }
 
     /// The engine's settings among the parts.
-    ///
-    /// # Errors
-    /// Refuses what this adapter does not do, such as sessions and compressed bodies.
     pub fn settings(&self) -> Result<Vec<(String, String)>, Failure> {
         let mut settings = Vec::new();
         for (key, value) in &self.pairs {

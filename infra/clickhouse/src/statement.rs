@@ -16,19 +16,16 @@ pub enum Statement {
         head: Bytes,
         /// The format of the data.
         format: String,
-        /// The rows.
         data: Bytes,
     },
     /// A statement that answers with rows and can answer bit by bit.
     Select {
-        /// The statement.
         sql: Bytes,
         /// The format that the statement itself names.
         format: Option<String>,
     },
     /// Anything else.
     Other {
-        /// The statement.
         sql: Bytes,
         /// The format that the statement itself names.
         format: Option<String>,
@@ -38,9 +35,6 @@ pub enum Statement {
 impl Statement {
     /// Reads a statement from the URL's `query` and the body, which a server reads one behind the other: either may
     /// be empty, and what follows an `INSERT`'s format is data.
-    ///
-    /// # Errors
-    /// Refuses an empty query, several statements at once, and what [`policy`] forbids.
     pub fn read(query: Option<&str>, body: &Bytes) -> Result<Self, Failure> {
         let Some(query) = query else {
             return Self::of_text(body);

@@ -16,7 +16,6 @@ pub enum Kind {
 /// One token and where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Token<'a> {
-    /// What it is.
     pub kind: Kind,
     /// Its bytes, without quotes.
     pub text: &'a [u8],

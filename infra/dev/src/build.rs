@@ -65,9 +65,6 @@ impl Build<'_> {
 }
 
 /// Builds programs, and tells meanwhile how many crates are done and which are being compiled.
-///
-/// # Errors
-/// A [`Trouble`] when something does not compile; what the compiler said has been shown by then.
 pub(crate) async fn build(what: Build<'_>) -> Result<()> {
     let began = Instant::now();
     say(&format!("building {}", what.name()));

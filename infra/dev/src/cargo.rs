@@ -30,9 +30,6 @@ pub(crate) fn command_of(program: &Path) -> Command {
 }
 
 /// Runs a command to its end; its output goes to the terminal.
-///
-/// # Errors
-/// A [`Trouble`] with `mend` when it fails.
 pub(crate) async fn run(command: &mut Command, mend: &str) -> Result<()> {
     let shown = command.as_std().get_args().map(|argument| argument.to_string_lossy().into_owned());
     let shown = shown.collect::<Vec<_>>().join(" ");

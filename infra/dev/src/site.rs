@@ -17,9 +17,7 @@ pub(crate) const DEMO: &str = "demo@example.com";
 
 /// The stack of `cargo dev up`.
 pub(crate) struct Stack {
-    /// Its engines.
     pub(crate) engines: Site,
-    /// Its passwords.
     pub(crate) secrets: Secrets,
 }
 

@@ -10,11 +10,8 @@ use serde_json::Value;
 /// An answer, read to its end. What it should be and is not fails the test, where it was asked.
 #[derive(Debug)]
 pub struct Answer {
-    /// The status.
     pub status: StatusCode,
-    /// The headers.
     pub headers: HeaderMap,
-    /// The body.
     pub body: Vec<u8>,
 }
 

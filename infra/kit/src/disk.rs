@@ -22,9 +22,6 @@ pub struct Disk {
 
 impl Disk {
     /// Mounts a disk of so many mebibytes at a folder, which is made.
-    ///
-    /// # Errors
-    /// When this process may not mount.
     pub fn mount(folder: &Path, mebibytes: u32) -> Result<Self> {
         files::folder(folder).with_context(|| format!("making {}", folder.display()))?;
         let options = std::ffi::CString::new(format!("size={mebibytes}m,mode=0700"))?;
@@ -39,9 +36,6 @@ impl Disk {
     }
 
     /// Takes all room but so many bytes.
-    ///
-    /// # Errors
-    /// When its file can't be written.
     pub fn fill(&self, leave: u64) -> Result<()> {
         let ballast = File::create(self.folder.join(BALLAST))?;
         let (mut taken, mut piece) = (0, self.room()?.saturating_sub(leave));
@@ -57,9 +51,6 @@ impl Disk {
     }
 
     /// Gives back the room that was taken.
-    ///
-    /// # Errors
-    /// When its file can't be removed.
     pub fn free(&self) -> Result<()> {
         fs::remove_file(self.folder.join(BALLAST)).context("freeing the disk")
     }

@@ -30,7 +30,6 @@ pub struct Operator {
 pub struct Wiring {
     /// Addresses of the units; a unit that is not listed gets a free port and no neighbour finds it.
     pub listeners: Listeners,
-    /// The operator.
     pub operator: Operator,
     /// The key under which auth seals its signing keys: 32 bytes in base64.
     pub sealing_key: String,

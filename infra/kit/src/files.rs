@@ -9,9 +9,6 @@ use std::path::Path;
 const OTHERS: u32 = 0o007;
 
 /// Makes a folder and those above it, as far as they are missing. One that was there is closed to others.
-///
-/// # Errors
-/// When the folder can't be made.
 pub fn folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;
     let mode = fs::metadata(path)?.permissions().mode();

@@ -19,9 +19,6 @@ pub fn client() -> &'static reqwest::Client {
 }
 
 /// Asks a unit for its readiness.
-///
-/// # Errors
-/// When it does not answer.
 pub async fn health(url: &str) -> Result<StatusCode> {
     Ok(client().get(format!("{url}/health/ready")).send().await?.status())
 }

@@ -34,9 +34,6 @@ pub struct Issuer {
 
 impl Issuer {
     /// Makes a key and starts to publish it.
-    ///
-    /// # Errors
-    /// Fails when no port is free.
     pub async fn start() -> anyhow::Result<Self> {
         let key = new_key()?;
         let keys = json!({"keys": [{
@@ -99,9 +96,6 @@ impl Issuer {
     }
 
     /// A token that names the published key and is signed by another.
-    ///
-    /// # Errors
-    /// Fails when no key can be made.
     pub fn forged(&self, user: Uuid) -> anyhow::Result<String> {
         Ok(sign(&new_key()?, &self.claims(user, &["user", "operator"])))
     }

@@ -16,8 +16,6 @@
 //! unless its id *and* its start time are those written down when it was started, and no login of one unit
 //! opens the database of another.
 
-#![warn(missing_docs)]
-
 pub mod answer;
 mod disk;
 mod engine;

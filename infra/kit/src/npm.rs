@@ -13,9 +13,6 @@ const DONE: &str = "node_modules/.package-lock.json";
 
 /// Installs what the folder's `package-lock.json` says, unless it is there. One process at a time: tests have one each,
 /// and `npm ci` begins by removing everything.
-///
-/// # Errors
-/// Fails when npm is missing or fails.
 pub fn install(folder: &Path) -> Result<()> {
     let path = folder.join("package-lock.json");
     let lock = File::open(&path).with_context(|| format!("opening {}", path.display()))?;

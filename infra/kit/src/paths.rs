@@ -36,9 +36,6 @@ pub fn crates() -> Vec<(String, PathBuf)> {
 }
 
 /// Finds a binary of the workspace beside the running one, or in `VITRINE_BIN_DIR`.
-///
-/// # Errors
-/// When it has not been built.
 pub fn binary(name: &str) -> Result<PathBuf> {
     let folder = match env::var_os("VITRINE_BIN_DIR") {
         Some(folder) => PathBuf::from(folder),

@@ -54,9 +54,6 @@ impl Ports {
 
     /// The ports written down in a folder. The first question chooses the plan at `base`, or free ones if one of
     /// its ports is taken.
-    ///
-    /// # Errors
-    /// When the folder can't be written.
     pub fn chosen_once(folder: &Path, base: u16) -> Result<Self> {
         let path = folder.join("ports.json");
         if !path.is_file() {
@@ -86,9 +83,6 @@ impl Ports {
     }
 
     /// Takes free ports for a private set of engines.
-    ///
-    /// # Errors
-    /// When none are free.
     pub fn reserved() -> Result<(Self, Vec<Reserved>)> {
         let mut held: Vec<Reserved> = (0..9).map(|_| Reserved::take()).collect::<Result<_>>()?;
         let pair = Reserved::pair()?;
@@ -128,9 +122,6 @@ impl Reserved {
     const COUNT: u16 = 10_000;
 
     /// Takes a port that is free now.
-    ///
-    /// # Errors
-    /// When 200 tries found none.
     pub fn take() -> Result<Self> {
         let folder = Self::folder();
         for _ in 0..200 {

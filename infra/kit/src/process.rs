@@ -125,9 +125,6 @@ impl Daemon {
     ///
     /// `detached` gives it a session of its own, so that it survives the starter and its terminal; otherwise it
     /// stays in the starter's process group and falls with it.
-    ///
-    /// # Errors
-    /// When the program or a file can't be opened.
     pub fn spawn(&self, command: &Command, detached: bool) -> Result<Identity> {
         files::folder(&self.folder).with_context(|| format!("creating {}", self.folder.display()))?;
         let log = files::append(&self.log_path())?;
@@ -142,9 +139,6 @@ impl Daemon {
     }
 
     /// Asks the process to end and, after `grace`, ends it.
-    ///
-    /// # Errors
-    /// When it outlives even SIGKILL.
     pub async fn stop(&self, grace: Duration) -> Result<()> {
         if let Some(identity) = self.running() {
             identity.signal(Signal::TERM);
@@ -157,9 +151,6 @@ impl Daemon {
     }
 
     /// Ends the process and its descendants without giving them a moment (SIGKILL), and waits until they are gone.
-    ///
-    /// # Errors
-    /// When it is still there ten seconds later.
     pub async fn kill9(&self) -> Result<()> {
         let Some(identity) = self.running() else { return Ok(()) };
         let descendants = identity.descendants();

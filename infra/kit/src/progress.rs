@@ -16,9 +16,6 @@ const CLEAR: &str = "\r\x1b[2K";
 const WIDTH: usize = 79;
 
 /// Runs one step and tells how long it took; one that takes over two seconds is announced while it runs.
-///
-/// # Errors
-/// Those of the step.
 pub async fn step<T>(what: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
     let began = Instant::now();
     let mut work = std::pin::pin!(work);

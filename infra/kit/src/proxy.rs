@@ -49,9 +49,6 @@ pub struct Pace {
 
 impl Proxy {
     /// Starts one before the server at `url`'s host and port.
-    ///
-    /// # Errors
-    /// When the URL names no server, or no port is free.
     pub async fn start(url: &str) -> Result<Self> {
         let target = url::Url::parse(url)?.socket_addrs(|| Some(5672))?[0];
         let port = Reserved::take()?;
@@ -64,9 +61,6 @@ impl Proxy {
     }
 
     /// The server's URL by way of the proxy.
-    ///
-    /// # Errors
-    /// When the URL cannot name another host.
     pub fn url(&self, url: &str) -> Result<String> {
         let mut url = url::Url::parse(url)?;
         url.set_ip_host(self.address.ip()).ok().context("the URL has no host")?;

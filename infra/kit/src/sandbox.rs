@@ -34,26 +34,17 @@ pub struct Sandbox {
 
 impl Sandbox {
     /// Creates the logins of all units on all engines, which are started if they do not run.
-    ///
-    /// # Errors
-    /// When an engine does not start or refuses.
     pub async fn new() -> Result<Self> {
         Self::only(Engine::ALL).await
     }
 
     /// Creates logins on some engines only, which is quicker.
-    ///
-    /// # Errors
-    /// When an engine does not start or refuses.
     pub async fn only(engines: &[Engine]) -> Result<Self> {
         Self::shared(Share::of_all(engines)).await
     }
 
     /// Creates the databases of one unit, and the logins of all on the broker if that is among its engines: there
     /// units meet. The quickest.
-    ///
-    /// # Errors
-    /// When there is no unit of that name; when an engine does not start or refuses.
     pub async fn of(unit: &str) -> Result<Self> {
         let unit = units::named(unit).with_context(|| format!("there is no unit named {unit}"))?;
         Self::shared(Share::of_one(unit)).await
@@ -70,9 +61,6 @@ impl Sandbox {
     }
 
     /// Creates logins on private engines where there are, and on the shared ones else.
-    ///
-    /// # Errors
-    /// When an engine refuses.
     pub async fn on(private: &Private) -> Result<Self> {
         Self::at(private.addresses().clone(), Share::of_all(Engine::ALL)).await
     }
@@ -160,9 +148,6 @@ impl Sandbox {
 
     /// Changes a unit's role on Postgres, as `SET default_transaction_read_only = on` or `CONNECTION LIMIT 0`, and cuts
     /// off who is connected as it: the change is for connections that begin.
-    ///
-    /// # Errors
-    /// When the engine refuses.
     pub async fn alter_role(&self, unit: &str, change: &str) -> Result<()> {
         provision::postgres::alter(&self.addresses.postgres, &self.realm.database(unit), change).await
     }

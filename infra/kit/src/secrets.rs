@@ -22,26 +22,17 @@ pub struct Secrets {
 
 impl Secrets {
     /// Opens `folder/secrets.json`; without one, starts empty.
-    ///
-    /// # Errors
-    /// When the file is there but can't be read.
     pub fn open(folder: &Path) -> Result<Self> {
         let path = folder.join("secrets.json");
         Ok(Self { passwords: read(&path)?, path })
     }
 
     /// The password kept under `name`; the first question generates it.
-    ///
-    /// # Errors
-    /// When the file can't be written.
     pub fn get(&mut self, name: &str) -> Result<String> {
         self.get_or(name, generate)
     }
 
     /// The secret kept under `name`; the first question makes it, whichever process asks it.
-    ///
-    /// # Errors
-    /// When the file can't be written.
     pub fn get_or(&mut self, name: &str, make: impl FnOnce() -> String) -> Result<String> {
         if let Some(password) = self.passwords.get(name) {
             return Ok(password.clone());
@@ -89,9 +80,6 @@ pub fn sha256(secret: &str) -> String {
 }
 
 /// Replaces a file in one step with one that only its owner reads (mode 0600).
-///
-/// # Errors
-/// When the folder or file can't be written.
 pub fn write_private(path: &Path, content: &[u8]) -> Result<()> {
     let fresh = path.with_extension(format!("new{}", std::process::id()));
     let write = || -> std::io::Result<()> {

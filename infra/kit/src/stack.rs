@@ -51,9 +51,6 @@ impl Builder<'_> {
     }
 
     /// Takes the ports of the units that will be started, so that settings can name them.
-    ///
-    /// # Errors
-    /// When no ports are free.
     pub fn reserve(mut self, units: &[&str]) -> Result<Self> {
         (self.listeners, self.ports) = reserve(units)?;
         Ok(self)
@@ -70,9 +67,6 @@ impl Builder<'_> {
     }
 
     /// Starts units, in the given order, and waits until all are ready.
-    ///
-    /// # Errors
-    /// When a unit is not built, ends, or does not become ready; the error carries the end of its log.
     pub async fn start(self, units: &[&str]) -> Result<Stack> {
         let reserved = if self.listeners.is_empty() { self.reserve(units)? } else { self };
         let Self { sandbox, extra, listeners, ports } = reserved;
@@ -122,9 +116,6 @@ impl Running {
 
 impl Stack {
     /// Starts units with the sandbox's logins and waits until all are ready.
-    ///
-    /// # Errors
-    /// See [`Builder::start`].
     pub async fn start(sandbox: &Sandbox, units: &[&str]) -> Result<Self> {
         Self::builder(sandbox).start(units).await
     }
@@ -154,42 +145,27 @@ impl Stack {
     }
 
     /// The environment that a unit runs with.
-    ///
-    /// # Errors
-    /// When the unit is not in this stack.
     pub fn environment(&self, unit: &str) -> Result<&Environment> {
         Ok(&self.unit(unit)?.environment)
     }
 
     /// All that a unit wrote so far, over all its starts.
-    ///
-    /// # Errors
-    /// When the unit is not in this stack.
     pub fn logs(&self, unit: &str) -> Result<String> {
         Ok(self.unit(unit)?.daemon.log_tail(usize::MAX))
     }
 
     /// The process id of a running unit.
-    ///
-    /// # Errors
-    /// When the unit does not run.
     pub fn pid(&self, unit: &str) -> Result<u32> {
         let process = self.unit(unit)?.daemon.running();
         Ok(process.with_context(|| format!("{unit} does not run"))?.pid)
     }
 
     /// How many descriptors a running unit has open.
-    ///
-    /// # Errors
-    /// When the unit does not run.
     pub fn descriptors(&self, unit: &str) -> Result<usize> {
         Ok(std::fs::read_dir(format!("/proc/{}/fd", self.pid(unit)?))?.count())
     }
 
     /// Lets a running unit open so many descriptors more than it has now, and returns how many that are.
-    ///
-    /// # Errors
-    /// When the unit does not run.
     pub fn leave_descriptors(&self, unit: &str, more: usize) -> Result<usize> {
         let pid = i32::try_from(self.pid(unit)?).ok().and_then(Pid::from_raw).context("a process id")?;
         let most = self.descriptors(unit)? + more;
@@ -199,44 +175,29 @@ impl Stack {
     }
 
     /// Kills a unit with SIGKILL and waits until it is gone.
-    ///
-    /// # Errors
-    /// When the unit is not in this stack or does not go.
     pub async fn kill9(&self, unit: &str) -> Result<()> {
         self.unit(unit)?.daemon.kill9().await
     }
 
     /// Halts a unit: it takes connections and answers nothing.
-    ///
-    /// # Errors
-    /// When the unit is not in this stack.
     pub fn pause(&self, unit: &str) -> Result<()> {
         self.unit(unit)?.daemon.pause();
         Ok(())
     }
 
     /// Lets a halted unit go on.
-    ///
-    /// # Errors
-    /// When the unit is not in this stack.
     pub fn resume(&self, unit: &str) -> Result<()> {
         self.unit(unit)?.daemon.resume();
         Ok(())
     }
 
     /// Asks a unit to end (SIGTERM) and waits until it has.
-    ///
-    /// # Errors
-    /// When the unit is not in this stack or does not go.
     pub async fn stop(&self, unit: &str) -> Result<()> {
         self.unit(unit)?.daemon.stop(STOP).await
     }
 
     /// Starts a unit again, on the same port with the same environment, and waits until it is ready. A unit that
     /// still runs is stopped first.
-    ///
-    /// # Errors
-    /// When the unit is not in this stack or does not become ready.
     pub async fn restart(&self, unit: &str) -> Result<()> {
         self.stop(unit).await?;
         self.unit(unit)?.spawn(unit)?;
@@ -254,9 +215,6 @@ impl Stack {
 }
 
 /// Waits until a process answers 200 at `/health/ready`.
-///
-/// # Errors
-/// A [`Trouble`] with the end of its log when it ends before, or when the limit passes.
 pub async fn ready(daemon: &Daemon, unit: &str, url: &str, limit: Duration) -> Result<()> {
     let probe = format!("{url}/health/ready");
     let outcome = eventually(limit, "its readiness", async || {

@@ -11,9 +11,6 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// Asks `probe` again and again until it answers `Some`, and gives that answer.
 ///
 /// `None` and an error both mean "not yet". Pauses grow from 25 ms to 250 ms.
-///
-/// # Errors
-/// After `limit`, an error that names `what` and carries the last error of `probe`.
 pub async fn eventually<T>(
     limit: Duration,
     what: &str,

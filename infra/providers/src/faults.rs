@@ -65,7 +65,6 @@ fn always() -> f64 {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FaultList {
-    /// The faults.
     pub faults: Vec<Fault>,
     /// Makes chance begin anew, so that a run can be repeated.
     #[serde(skip_serializing_if = "Option::is_none", default)]

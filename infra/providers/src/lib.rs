@@ -20,7 +20,6 @@ use http::State;
 use ledger::Ledger;
 use webhooks::Webhooks;
 
-/// The unit.
 pub struct Providers;
 
 impl chassis::Service for Providers {
@@ -41,9 +40,6 @@ impl chassis::Service for Providers {
 }
 
 /// Opens the ledger and goes on with the webhooks that were not delivered.
-///
-/// # Errors
-/// Fails when the ledger cannot be read or written.
 pub fn assemble(config: &Config, context: &Context) -> anyhow::Result<State> {
     let (ledger, untold) = Ledger::open(&config.ledger.directory).context("the ledger could not be opened")?;
     let faults = Faults::seeded(config.faults.seed);

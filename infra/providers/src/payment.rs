@@ -35,7 +35,6 @@ pub struct Charge {
     pub id: String,
     /// The key that it was asked for with.
     pub idempotency_key: String,
-    /// How much.
     pub amount: Money,
     /// What came of it.
     pub status: ChargeStatus,
@@ -45,7 +44,6 @@ pub struct Charge {
     /// What it is for, in the caller's words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reference: Option<String>,
-    /// When.
     pub created_at: DateTime<Utc>,
 }
 
@@ -91,9 +89,7 @@ pub struct Refund {
     pub charge_id: String,
     /// The key that it was asked for with.
     pub idempotency_key: String,
-    /// How much.
     pub amount: Money,
-    /// When.
     pub created_at: DateTime<Utc>,
 }
 

@@ -58,9 +58,6 @@ pub enum PasswordCheck {
 
 impl Hasher {
     /// Makes a hasher, and its decoy.
-    ///
-    /// # Errors
-    /// Fails when Argon2 refuses the parameters.
     pub fn new(config: &Passwords) -> anyhow::Result<Self> {
         let params = Params::new(config.memory_kib, config.passes, 1, None)
             .map_err(|error| anyhow!("Argon2 refuses the parameters: {error}"))?;
@@ -83,20 +80,15 @@ impl Hasher {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Hashes a password with a new salt, as a PHC string. `caller` is on whose behalf: an address or a user.
-    ///
-    /// # Errors
-    /// [`Error::Busy`] when too many wait, or too many of the caller's.
+    /// Hashes a password with a new salt, as a PHC string. `caller` is on whose behalf: an address or a user. Fails
+    /// with [`Error::Busy`] when too many wait, or too many of the caller's.
     pub async fn hash(&self, caller: &str, password: Candidate) -> Result<String, Error> {
         self.compute(caller, move |inner, memory| encode(&inner.argon2, password.expose(), memory)).await
     }
 
-    /// Verifies a password by the hash of its account. Where there is no account, it does the same
-    /// work for nothing, so that the time of the answer tells nobody which accounts exist.
-    ///
-    /// # Errors
-    /// [`Error::Busy`] when too many wait, or too many of the caller's; [`Error::Internal`] when the hash cannot be
-    /// read.
+    /// Verifies a password by the hash of its account. Where there is no account, it does the same work for nothing, so
+    /// that the time of the answer tells nobody which accounts exist. Fails with [`Error::Busy`] when too many wait, or
+    /// too many of the caller's; [`Error::Internal`] when the hash cannot be read.
     pub async fn verify(
         &self,
         caller: &str,

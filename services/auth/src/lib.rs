@@ -50,10 +50,6 @@ impl Service for Auth {
 }
 
 /// Puts the use cases together; makes the first key and operator.
-///
-/// # Errors
-/// Fails when the database is away, keys cannot be opened, or the bootstrap operator's e-mail
-/// belongs to somebody else.
 pub async fn state(config: Config, app: &mut App) -> anyhow::Result<http::State> {
     let db = app.postgres(&config.postgres, &sqlx::migrate!()).await?;
     let broker = app.broker(&config.amqp);

@@ -54,12 +54,9 @@ impl Limiter {
         Self { db, limits, key: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()) }
     }
 
-    /// Counts a log-in. From an address that the account was logged in to from, only that pair's failures count.
-    /// From others, what the address tries elsewhere counts, too; and when many strange addresses try one account,
-    /// each of them gets few tries, whoever it is.
-    ///
-    /// # Errors
-    /// [`Error::Limited`] when there were too many.
+    /// Counts a log-in. From an address that the account was logged in to from, only that pair's failures count. From
+    /// others, what the address tries elsewhere counts, too; and when many strange addresses try one account, each of
+    /// them gets few tries, whoever it is. Fails with [`Error::Limited`] when there were too many.
     pub async fn count_login(&self, email: &Email, address: IpAddr) -> Result<(), Error> {
         self.count(Attempt::Login(email, address)).await?;
         if known_networks::contains(self.db.pool(), &self.known(email, address)).await? {
@@ -90,10 +87,7 @@ impl Limiter {
         known_networks::note(connection, &self.known(email, address), user_id).await
     }
 
-    /// Counts an attempt.
-    ///
-    /// # Errors
-    /// [`Error::Limited`] when there were too many.
+    /// Counts an attempt. Fails with [`Error::Limited`] when there were too many.
     pub async fn count(&self, attempt: Attempt<'_>) -> Result<(), Error> {
         let Some(wait) = self.wait(attempt).await? else { return Ok(()) };
         metrics::counter!(names::LIMITED, "limit" => attempt.name()).increment(1);

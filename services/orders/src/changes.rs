@@ -36,10 +36,7 @@ impl Changes {
         Watch(receiver)
     }
 
-    /// Looks for changes; a background task.
-    ///
-    /// # Errors
-    /// Fails when the database is away; to be started again.
+    /// Looks for changes; a background task. Fails when the database is away; to be started again.
     pub async fn look(self, db: Db) -> anyhow::Result<()> {
         let mut commits = db.commits();
         loop {

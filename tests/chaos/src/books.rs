@@ -26,10 +26,8 @@ const SERVICES: [&str; 3] = ["orders", "inventory", "payments"];
 /// How long a service may take to find the broker again, if that was killed last.
 const REACHED: Duration = Duration::from_secs(60);
 
-/// Waits for nothing: says whether every order has come to rest, and returns them all.
-///
-/// # Errors
-/// Fails when an order was lost or doubled, or is still under way.
+/// Waits for nothing: says whether every order has come to rest, and returns them all. Fails when an order was lost or
+/// doubled, or is still under way.
 pub async fn at_rest(shop: &Shop, answered: &[Placed]) -> anyhow::Result<Vec<Order>> {
     let orders = shop.placed().await?;
     let stored: BTreeSet<Uuid> = orders.iter().map(|order| order.id).collect();
@@ -41,10 +39,7 @@ pub async fn at_rest(shop: &Shop, answered: &[Placed]) -> anyhow::Result<Vec<Ord
     Ok(orders)
 }
 
-/// Nothing that committed stays unpublished (2), and no message is to be tried again.
-///
-/// # Errors
-/// Fails when something still waits.
+/// Nothing that committed stays unpublished (2), and no message is to be tried again. Fails when something still waits.
 pub async fn nothing_waits(sandbox: &Sandbox) -> anyhow::Result<()> {
     for unit in SERVICES {
         let mut database = PgConnection::connect(sandbox.postgres(unit)).await?;
@@ -55,10 +50,7 @@ pub async fn nothing_waits(sandbox: &Sandbox) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// No message was given up: no consumer has a dead letter.
-///
-/// # Errors
-/// Fails when one has, or a service cannot be asked.
+/// No message was given up: no consumer has a dead letter. Fails when one has, or a service cannot be asked.
 pub async fn nothing_was_given_up(stack: &Stack, operator: &str) -> anyhow::Result<()> {
     for unit in SERVICES {
         let listed = async || Ok(Some(dead_letters(&stack.url(unit), operator).await?));
@@ -79,10 +71,8 @@ async fn dead_letters(unit: &str, operator: &str) -> anyhow::Result<Vec<Value>> 
 }
 
 /// Orders are called off by those who asked for it, and by nobody else: what was promised to be cancelled is, and what
-/// its buyer is said to have cancelled was asked for. That money and stock came back is for the other books.
-///
-/// # Errors
-/// Fails when it is not so.
+/// its buyer is said to have cancelled was asked for. That money and stock came back is for the other books. Fails when
+/// it is not so.
 pub fn wishes_are_heeded(orders: &[Order], placed: &[Placed]) -> anyhow::Result<()> {
     let told: BTreeMap<Uuid, CallingOff> = placed.iter().map(|placed| (placed.id, placed.calling_off)).collect();
     for order in orders {
@@ -99,10 +89,7 @@ pub fn wishes_are_heeded(orders: &[Order], placed: &[Placed]) -> anyhow::Result<
 }
 
 /// Stock (4): the sum of operations is the stock, reserved is what open reservations hold, and what left is what
-/// confirmed orders hold: each piece once, whatever came twice or late (3).
-///
-/// # Errors
-/// Fails when it is not so.
+/// confirmed orders hold: each piece once, whatever came twice or late (3). Fails when it is not so.
 pub async fn stock_adds_up(sandbox: &Sandbox, orders: &[Order]) -> anyhow::Result<()> {
     let mut inventory = PgConnection::connect(sandbox.postgres("inventory")).await?;
     let wrong: i64 = number(
@@ -136,10 +123,8 @@ pub async fn stock_adds_up(sandbox: &Sandbox, orders: &[Order]) -> anyhow::Resul
     Ok(())
 }
 
-/// Every saga has ended or is listed as needing attention (6); here nothing may need any.
-///
-/// # Errors
-/// Fails when one is still under way, or needs attention.
+/// Every saga has ended or is listed as needing attention (6); here nothing may need any. Fails when one is still under
+/// way, or needs attention.
 pub async fn sagas_have_ended(sandbox: &Sandbox) -> anyhow::Result<()> {
     let mut orders = PgConnection::connect(sandbox.postgres("orders")).await?;
     let statuses: Vec<(String, i64)> =
@@ -150,8 +135,6 @@ pub async fn sagas_have_ended(sandbox: &Sandbox) -> anyhow::Result<()> {
 }
 
 /// Each order's events stand without gaps, and are one story: it is confirmed at most once, and ends at most once.
-///
-/// # Errors
 /// Fails when it is not so.
 pub async fn histories_are_whole(sandbox: &Sandbox) -> anyhow::Result<()> {
     let mut orders = PgConnection::connect(sandbox.postgres("orders")).await?;

@@ -12,10 +12,7 @@ impl Cables {
     /// The engines that have one.
     pub const ENGINES: [Engine; 3] = [Engine::Postgres, Engine::Rabbitmq, Engine::Mongo];
 
-    /// Lays the cables of a stack that will have these units.
-    ///
-    /// # Errors
-    /// Fails when there are no ports for them.
+    /// Lays the cables of a stack that will have these units. Fails when there are no ports for them.
     pub async fn lay<'a>(
         engines: &Private,
         units: &[&str],

@@ -27,10 +27,7 @@ impl Ledger {
         Self { shortener: stack.url("shortener"), analytics: stack.url("analytics"), token: token.into() }
     }
 
-    /// Makes a link, and tells its code.
-    ///
-    /// # Errors
-    /// Fails when shortener does not answer, or refuses.
+    /// Makes a link, and tells its code. Fails when shortener does not answer, or refuses.
     pub async fn make_link(&self) -> anyhow::Result<String> {
         let request = client().post(format!("{}/v1/links", self.shortener)).bearer_auth(&self.token);
         let answer = request.json(&json!({"url": "https://example.com/clicked"})).send().await?;
@@ -38,10 +35,7 @@ impl Ledger {
         Ok(link.code)
     }
 
-    /// Every link of the user, in pages.
-    ///
-    /// # Errors
-    /// Fails when shortener does not answer.
+    /// Every link of the user, in pages. Fails when shortener does not answer.
     pub async fn links(&self) -> anyhow::Result<Vec<Link>> {
         let (mut links, mut after) = (Vec::new(), None::<String>);
         loop {
@@ -56,18 +50,13 @@ impl Ledger {
         }
     }
 
-    /// How many clicks of the links shortener has counted.
-    ///
-    /// # Errors
-    /// Fails when shortener does not answer.
+    /// How many clicks of the links shortener has counted. Fails when shortener does not answer.
     pub async fn clicks_at_shortener(&self) -> anyhow::Result<u64> {
         Ok(self.links().await?.iter().map(|link| link.click_count).sum())
     }
 
-    /// How many clicks of `codes` analytics has counted, and which of the codes it knows.
-    ///
-    /// # Errors
-    /// Fails when analytics does not answer.
+    /// How many clicks of `codes` analytics has counted, and which of the codes it knows. Fails when analytics does not
+    /// answer.
     pub async fn clicks_at_analytics(&self, codes: &[String]) -> anyhow::Result<(u64, BTreeSet<String>)> {
         let (mut clicks, mut known) = (0, BTreeSet::new());
         for codes in codes.chunks(BATCH_LINKS_LIMIT) {
@@ -87,10 +76,8 @@ impl Ledger {
         Ok((clicks, known))
     }
 
-    /// Checks that every answered link exists, exactly once.
-    ///
-    /// # Errors
-    /// Fails when one is lost or doubled, or shortener does not answer.
+    /// Checks that every answered link exists, exactly once. Fails when one is lost or doubled, or shortener does not
+    /// answer.
     pub async fn holds_exactly(&self, answered: &[String]) -> anyhow::Result<()> {
         let links = self.links().await?;
         let stored: BTreeSet<&str> = links.iter().map(|link| link.code.as_str()).collect();

@@ -62,20 +62,14 @@ impl Refund {
 }
 
 impl Ledger {
-    /// Asks the provider for its ledger.
-    ///
-    /// # Errors
-    /// Fails when the provider does not answer.
+    /// Asks the provider for its ledger. Fails when the provider does not answer.
     pub async fn read(stack: &Stack, secret: &str) -> anyhow::Result<Self> {
         let request = client().get(format!("{}/payments/v1/ledger", stack.url("providers"))).bearer_auth(secret);
         Ok(request.send().await?.error_for_status()?.json().await?)
     }
 
     /// Money (5): captured less refunded is the sum of confirmed orders, so that all others have theirs back; no order
-    /// is charged twice, and nothing is charged without one.
-    ///
-    /// # Errors
-    /// Fails when it is not so.
+    /// is charged twice, and nothing is charged without one. Fails when it is not so.
     pub fn is_conserved(&self, orders: &[Order]) -> anyhow::Result<()> {
         let mut kept = BTreeMap::<&str, i64>::new();
         for charge in self.charges.iter().filter(|charge| charge.is_captured()) {
@@ -94,10 +88,7 @@ impl Ledger {
     }
 
     /// What payments has written down is what the provider did: the same charges, the same refunds, nothing more and
-    /// nothing less.
-    ///
-    /// # Errors
-    /// Fails when they differ.
+    /// nothing less. Fails when they differ.
     pub async fn agrees(&self, sandbox: &Sandbox) -> anyhow::Result<()> {
         let mut payments = PgConnection::connect(sandbox.postgres("payments")).await?;
         // Undone are those of which the provider must never have heard.
@@ -129,10 +120,8 @@ fn is_same(what: &str, written: Vec<Entry>, told: impl Iterator<Item = Entry>) -
     Ok(())
 }
 
-/// Every charge and every refund has its outcome, and no call to the provider is left to be made or asked after.
-///
-/// # Errors
-/// Fails when something is pending.
+/// Every charge and every refund has its outcome, and no call to the provider is left to be made or asked after. Fails
+/// when something is pending.
 pub async fn is_settled(sandbox: &Sandbox) -> anyhow::Result<()> {
     let mut payments = PgConnection::connect(sandbox.postgres("payments")).await?;
     let (charges, refunds, calls): (i64, i64, i64) = sqlx::query_as(

@@ -94,10 +94,7 @@ pub struct World {
 }
 
 impl World {
-    /// Opens a shop for eight buyers, each with a link of their own.
-    ///
-    /// # Errors
-    /// Fails when a service refuses.
+    /// Opens a shop for eight buyers, each with a link of their own. Fails when a service refuses.
     pub async fn open(stack: &Stack, sandbox: &Sandbox, issuer: &Issuer) -> anyhow::Result<(Self, Shop)> {
         let opening = Opening { stock: &[1_000_000], tokens: &["tok_visa_ok"; 8] };
         let shop = Shop::open(stack, issuer, opening).await?;

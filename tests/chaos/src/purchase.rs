@@ -23,7 +23,6 @@ const SECOND_THOUGHTS: Duration = Duration::from_secs(20);
 /// An order that was answered.
 #[derive(Debug, Clone, Copy)]
 pub struct Placed {
-    /// The order.
     pub id: Uuid,
     /// What its buyer was told about calling it off.
     pub calling_off: CallingOff,

@@ -41,9 +41,7 @@ impl Opening<'static> {
 pub struct Shop {
     /// Base URL of orders.
     pub orders: String,
-    /// The products.
     pub products: Vec<Uuid>,
-    /// The buyers.
     pub buyers: Vec<Buyer>,
 }
 
@@ -52,15 +50,11 @@ pub struct Shop {
 pub struct Buyer {
     /// The access token.
     pub token: String,
-    /// The means of payment.
     pub payment_method_id: Uuid,
 }
 
 impl Shop {
-    /// Stocks products and signs up buyers.
-    ///
-    /// # Errors
-    /// Fails when a service refuses, or orders does not hear of the products.
+    /// Stocks products and signs up buyers. Fails when a service refuses, or orders does not hear of the products.
     pub async fn open(stack: &Stack, issuer: &Issuer, opening: Opening<'_>) -> anyhow::Result<Self> {
         let operator = issuer.token(Uuid::now_v7(), &["user", "operator"]);
         let (inventory, orders) = (stack.url("inventory"), stack.url("orders"));
@@ -91,10 +85,7 @@ impl Shop {
         (buyer, json!({"items": items, "payment_method_id": buyer.payment_method_id}))
     }
 
-    /// Every order of every buyer.
-    ///
-    /// # Errors
-    /// Fails when orders does not answer.
+    /// Every order of every buyer. Fails when orders does not answer.
     pub async fn placed(&self) -> anyhow::Result<Vec<Order>> {
         let mut orders = Vec::new();
         for buyer in &self.buyers {

@@ -12,7 +12,6 @@ pub enum Victim {
 }
 
 impl Victim {
-    /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -21,10 +20,7 @@ impl Victim {
         }
     }
 
-    /// Kills it (`kill -9`).
-    ///
-    /// # Errors
-    /// Fails when it is not there, or does not go.
+    /// Kills it (`kill -9`). Fails when it is not there, or does not go.
     pub async fn kill(self, stack: &Stack, engines: &Private) -> anyhow::Result<()> {
         match self {
             Self::Unit(unit) => stack.kill9(unit).await,
@@ -32,10 +28,7 @@ impl Victim {
         }
     }
 
-    /// Starts it again.
-    ///
-    /// # Errors
-    /// Fails when it does not come up.
+    /// Starts it again. Fails when it does not come up.
     pub async fn revive(self, stack: &Stack, engines: &Private) -> anyhow::Result<()> {
         match self {
             Self::Unit(unit) => stack.restart(unit).await,
@@ -43,10 +36,7 @@ impl Victim {
         }
     }
 
-    /// Halts it: it takes connections and answers nothing.
-    ///
-    /// # Errors
-    /// Fails when it is not there.
+    /// Halts it: it takes connections and answers nothing. Fails when it is not there.
     pub fn pause(self, stack: &Stack, engines: &Private) -> anyhow::Result<()> {
         match self {
             Self::Unit(unit) => stack.pause(unit),
@@ -54,10 +44,7 @@ impl Victim {
         }
     }
 
-    /// Lets it go on.
-    ///
-    /// # Errors
-    /// Fails when it is not there.
+    /// Lets it go on. Fails when it is not there.
     pub fn resume(self, stack: &Stack, engines: &Private) -> anyhow::Result<()> {
         match self {
             Self::Unit(unit) => stack.resume(unit),

@@ -69,7 +69,6 @@ impl Counterpart {
         tokio::spawn(consumer.run(self.end.clone()));
     }
 
-    /// Its connections.
     pub fn broker(&self) -> &Broker {
         &self.broker
     }

@@ -12,11 +12,8 @@ use serde_json::Value;
 /// A whole answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// The status.
     pub status: StatusCode,
-    /// The headers.
     pub headers: HeaderMap,
-    /// The body.
     pub body: Bytes,
     /// How long it took until the body was there.
     pub took: Duration,
@@ -46,28 +43,20 @@ impl Answer {
         self.text().chars().take(1_000).collect()
     }
 
-    /// The body as JSON.
-    ///
-    /// # Errors
-    /// When it is none.
+    /// The body as JSON. When it is none.
     pub fn json(&self) -> Result<Value> {
         serde_json::from_slice(&self.body)
             .with_context(|| format!("{} with no JSON: {}", self.status, self.beginning()))
     }
 
-    /// The body as JSON of an answer that must be a success.
-    ///
-    /// # Errors
-    /// When it is not.
+    /// The body as JSON of an answer that must be a success. When it is not.
     pub fn success(&self) -> Result<Value> {
         ensure!(self.status.is_success(), "{}: {}", self.status, self.beginning());
         if self.body.is_empty() { Ok(Value::Null) } else { self.json() }
     }
 
-    /// The body as the problem that every refusal must be.
-    ///
-    /// # Errors
-    /// When it is not one, or contradicts the status or the request id of the answer.
+    /// The body as the problem that every refusal must be. When it is not one, or contradicts the status or the request
+    /// id of the answer.
     pub fn problem(&self) -> Result<Problem> {
         let media = self.header("content-type");
         ensure!(media == contracts::problem::MEDIA_TYPE, "{} as {media:?}: {}", self.status, self.beginning());
@@ -90,38 +79,27 @@ impl Answer {
         self
     }
 
-    /// The data of a GraphQL answer without errors.
-    ///
-    /// # Errors
-    /// When there are errors or no data.
+    /// The data of a GraphQL answer without errors. When there are errors or no data.
     pub fn data(&self) -> Result<Value> {
         let mut body = self.json()?;
         ensure!(body.get("errors").is_none(), "{}: {body}", self.status);
         Ok(body["data"].take())
     }
 
-    /// The data of a GraphQL answer, of which some may be missing.
-    ///
-    /// # Errors
-    /// When it is not JSON.
+    /// The data of a GraphQL answer, of which some may be missing. When it is not JSON.
     pub fn partial(&self) -> Result<Value> {
         Ok(self.json()?["data"].take())
     }
 
-    /// The errors of a GraphQL answer.
-    ///
-    /// # Errors
-    /// When there are none.
+    /// The errors of a GraphQL answer. When there are none.
     pub fn errors(&self) -> Result<Vec<Value>> {
         let body = self.json()?;
         let errors = body["errors"].as_array().filter(|errors| !errors.is_empty());
         errors.cloned().with_context(|| format!("{} without errors: {body}", self.status))
     }
 
-    /// The extensions of the first GraphQL error, checked to have all that clients rely on.
-    ///
-    /// # Errors
-    /// When there is no error, or one of the four extensions is missing.
+    /// The extensions of the first GraphQL error, checked to have all that clients rely on. When there is no error, or
+    /// one of the four extensions is missing.
     pub fn error(&self) -> Result<Value> {
         let first = self.errors()?.swap_remove(0);
         let extensions = first["extensions"].clone();
@@ -133,10 +111,7 @@ impl Answer {
         Ok(extensions)
     }
 
-    /// The code of the first GraphQL error.
-    ///
-    /// # Errors
-    /// See [`Answer::error`].
+    /// The code of the first GraphQL error. See [`Answer::error`].
     pub fn error_code(&self) -> Result<String> {
         Ok(self.error()?["code"].as_str().unwrap_or_default().to_owned())
     }

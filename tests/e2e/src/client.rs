@@ -61,61 +61,40 @@ impl Client {
         self.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
     }
 
-    /// Sends a request and reads the whole answer.
-    ///
-    /// # Errors
-    /// When there is no answer.
+    /// Sends a request and reads the whole answer. When there is no answer.
     pub async fn send(&self, request: RequestBuilder) -> Result<Answer> {
         let began = Instant::now();
         let response = request.send().await.with_context(|| format!("asking {}", self.base))?;
         Answer::read(response, began).await
     }
 
-    /// Sends a request without a body.
-    ///
-    /// # Errors
-    /// When there is no answer.
+    /// Sends a request without a body. When there is no answer.
     pub async fn call(&self, method: Method, path: &str) -> Result<Answer> {
         self.send(self.request(method, path)).await
     }
 
-    /// Reads something.
-    ///
-    /// # Errors
-    /// When there is no answer.
+    /// Reads something. When there is no answer.
     pub async fn get(&self, path: &str) -> Result<Answer> {
         self.call(Method::GET, path).await
     }
 
-    /// Sends JSON.
-    ///
-    /// # Errors
-    /// When there is no answer.
+    /// Sends JSON. When there is no answer.
     pub async fn put_json(&self, method: Method, path: &str, body: &Value) -> Result<Answer> {
         self.send(self.request(method, path).json(body)).await
     }
 
-    /// Posts JSON.
-    ///
-    /// # Errors
-    /// When there is no answer.
+    /// Posts JSON. When there is no answer.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Answer> {
         self.put_json(Method::POST, path, body).await
     }
 
-    /// Asks by GraphQL.
-    ///
-    /// # Errors
-    /// When there is no answer.
+    /// Asks by GraphQL. When there is no answer.
     pub async fn ask(&self, query: &str, variables: Value) -> Result<Answer> {
         let request = self.request(Method::POST, "/graphql").header("accept", "application/graphql-response+json");
         self.send(request.json(&json!({ "query": query, "variables": variables }))).await
     }
 
-    /// Follows a short link as far as the gateway leads: the redirect is shown, not followed.
-    ///
-    /// # Errors
-    /// When there is no answer.
+    /// Follows a short link as far as the gateway leads: the redirect is shown, not followed. When there is no answer.
     pub async fn visit(&self, code: &str, visitor: &Visitor) -> Result<Answer> {
         let mut request = self.request(Method::GET, &format!("/r/{code}")).header("user-agent", visitor.agent);
         if let Some(referrer) = visitor.referrer {
@@ -124,10 +103,7 @@ impl Client {
         self.send(request).await
     }
 
-    /// Opens a stream of events.
-    ///
-    /// # Errors
-    /// When the answer is not such a stream.
+    /// Opens a stream of events. When the answer is not such a stream.
     pub async fn watch(&self, path: &str, last_event_id: Option<&str>) -> Result<Events> {
         let mut request = self.request(Method::GET, path).header("accept", "text/event-stream");
         if let Some(id) = last_event_id {

@@ -18,18 +18,12 @@ pub struct Operation {
     pub takes_input: bool,
 }
 
-/// Reads a program's OpenAPI document.
-///
-/// # Errors
-/// When the program is not built, or prints none.
+/// Reads a program's OpenAPI document. When the program is not built, or prints none.
 pub fn openapi(unit: &str) -> Result<Value> {
     Ok(serde_json::from_str(&printed(unit, "openapi")?)?)
 }
 
-/// Reads a program's operations from its OpenAPI document.
-///
-/// # Errors
-/// When the program is not built, or prints none.
+/// Reads a program's operations from its OpenAPI document. When the program is not built, or prints none.
 pub fn rest(unit: &str) -> Result<Vec<Operation>> {
     let document = openapi(unit)?;
     let paths = document["paths"].as_object().with_context(|| format!("{unit} has no paths"))?;
@@ -47,10 +41,7 @@ pub fn rest(unit: &str) -> Result<Vec<Operation>> {
     Ok(found)
 }
 
-/// Reads the gateway's GraphQL schema.
-///
-/// # Errors
-/// When the gateway is not built, or prints none.
+/// Reads the gateway's GraphQL schema. When the gateway is not built, or prints none.
 pub fn sdl() -> Result<String> {
     printed("gateway", "sdl")
 }

@@ -20,23 +20,17 @@ const UNLIMITED: [&str; 4] = ["ADDRESS__PER_SECOND", "ADDRESS__BURST", "USER__PE
 pub struct Platform {
     /// The programs. Before the sandbox: they end before their databases are dropped.
     pub stack: Stack,
-    /// The databases.
     pub sandbox: Sandbox,
 }
 
 impl Platform {
-    /// Starts all units, with a gateway that waits longer than the product's.
-    ///
-    /// # Errors
-    /// When one of them does not start.
+    /// Starts all units, with a gateway that waits longer than the product's. When one of them does not start.
     pub async fn start() -> Result<Self> {
         Self::started(Sandbox::new().await?, &PATIENT).await
     }
 
-    /// Starts all units, with a gateway that waits longer than the product's and takes any number of requests.
-    ///
-    /// # Errors
-    /// When one of them does not start.
+    /// Starts all units, with a gateway that waits longer than the product's and takes any number of requests. When one
+    /// of them does not start.
     pub async fn unlimited() -> Result<Self> {
         let sandbox = Sandbox::new().await?;
         let builder = UNLIMITED.iter().fold(patient(&sandbox, &PATIENT), |builder, limit| {
@@ -46,18 +40,13 @@ impl Platform {
         Ok(Self { stack, sandbox })
     }
 
-    /// Starts all units as they are for everybody, deadlines included.
-    ///
-    /// # Errors
-    /// When one of them does not start.
+    /// Starts all units as they are for everybody, deadlines included. When one of them does not start.
     pub async fn strict() -> Result<Self> {
         Self::started(Sandbox::new().await?, &[]).await
     }
 
-    /// Starts all units as they are for everybody, on engines of which some may be killed.
-    ///
-    /// # Errors
-    /// When one of them does not start.
+    /// Starts all units as they are for everybody, on engines of which some may be killed. When one of them does not
+    /// start.
     pub async fn strict_on(engines: &Private) -> Result<Self> {
         Self::started(Sandbox::on(engines).await?, &[]).await
     }
@@ -73,18 +62,12 @@ impl Platform {
         Client::new(self.stack.url("gateway"))
     }
 
-    /// Somebody who has just registered.
-    ///
-    /// # Errors
-    /// When registering fails.
+    /// Somebody who has just registered. When registering fails.
     pub async fn user(&self, name: &str) -> Result<User> {
         User::register(&self.visitor(), name).await
     }
 
-    /// The operator, logged in at the gateway.
-    ///
-    /// # Errors
-    /// When logging in fails.
+    /// The operator, logged in at the gateway. When logging in fails.
     pub async fn operator(&self) -> Result<User> {
         let operator = self.sandbox.operator();
         User::log_in(&self.visitor(), &operator.email, &operator.password).await.context("logging the operator in")
@@ -96,10 +79,7 @@ impl Platform {
         client.at(self.stack.operators_url())
     }
 
-    /// All that all units have logged so far.
-    ///
-    /// # Errors
-    /// Never: every unit is in the stack.
+    /// All that all units have logged so far. Never: every unit is in the stack.
     pub fn logs(&self) -> Result<String> {
         let logs: Result<Vec<String>> = UNITS.iter().map(|unit| self.stack.logs(unit)).collect();
         Ok(logs?.concat())

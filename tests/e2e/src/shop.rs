@@ -21,17 +21,13 @@ pub const ORDER: &str = "id status cancelling total { minor currency formatted }
 /// Somebody who buys.
 #[derive(Debug, Clone)]
 pub struct Buyer {
-    /// The account.
     pub user: User,
-    /// The means of payment.
     pub payment_method: String,
 }
 
 impl Platform {
-    /// Puts a product on sale, with so many pieces of it, and waits until orders knows it. Tells its id.
-    ///
-    /// # Errors
-    /// When it is refused.
+    /// Puts a product on sale, with so many pieces of it, and waits until orders knows it. Tells its id. When it is
+    /// refused.
     pub async fn product(&self, name: &str, minor: i64, pieces: u32) -> Result<String> {
         let operator = self.operator().await?.client;
         let sku = format!("{}-{}", name.to_uppercase(), &secrets::generate()[..8]);
@@ -60,8 +56,6 @@ impl Platform {
     }
 
     /// Somebody who has registered, told who they are, and how they pay: `tok_visa_ok` does, `tok_visa_declined` not.
-    ///
-    /// # Errors
     /// When it is refused.
     pub async fn buyer(&self, name: &str, token: &str) -> Result<Buyer> {
         let user = self.user(name).await?;
@@ -81,20 +75,14 @@ impl Platform {
         Ok(Buyer { user, payment_method })
     }
 
-    /// The payment provider's own address, with the secret that opens it.
-    ///
-    /// # Errors
-    /// When the provider is not in the stack.
+    /// The payment provider's own address, with the secret that opens it. When the provider is not in the stack.
     pub fn provider(&self) -> Result<Client> {
         let environment = self.stack.environment("providers")?;
         let secret = environment.get("PROVIDERS_SECRET").context("the provider has no secret")?;
         Ok(Client::new(self.stack.url("providers")).with_token(secret))
     }
 
-    /// Switches faults of the payment provider on, and all others off.
-    ///
-    /// # Errors
-    /// When it is refused.
+    /// Switches faults of the payment provider on, and all others off. When it is refused.
     pub async fn disturb(&self, faults: Value) -> Result<()> {
         let body = json!({ "faults": faults });
         let answer = self.provider()?.put_json(Method::PUT, "/payments/v1/faults", &body).await?;
@@ -102,10 +90,7 @@ impl Platform {
         Ok(())
     }
 
-    /// The provider's charges for an order, whatever came of them.
-    ///
-    /// # Errors
-    /// When the provider does not answer.
+    /// The provider's charges for an order, whatever came of them. When the provider does not answer.
     pub async fn charges(&self, order: &str) -> Result<Vec<Value>> {
         let ledger = self.provider()?.get("/payments/v1/ledger").await?.json()?;
         let all = ledger["charges"].as_array().context("a ledger without charges")?;
@@ -115,20 +100,14 @@ impl Platform {
 }
 
 impl User {
-    /// Asks for an order, and tells what is answered.
-    ///
-    /// # Errors
-    /// When there is no answer.
+    /// Asks for an order, and tells what is answered. When there is no answer.
     pub async fn try_order(&self, input: Value, key: &str) -> Result<crate::Answer> {
         let place = "mutation($input: PlaceOrderInput!, $key: String!) {
             placeOrder(input: $input, idempotencyKey: $key) { id status } }";
         self.client.ask(place, json!({ "input": input, "key": key })).await
     }
 
-    /// One of the user's orders, with all that belongs to it.
-    ///
-    /// # Errors
-    /// When there is none.
+    /// One of the user's orders, with all that belongs to it. When there is none.
     pub async fn order(&self, id: &str) -> Result<Value> {
         let query = format!("query($id: ID!) {{ order(id: $id) {{ {ORDER} }} }}");
         let mut data = self.client.ask(&query, json!({ "id": id })).await?.data()?;
@@ -136,10 +115,7 @@ impl User {
         Ok(data["order"].take())
     }
 
-    /// Waits until an order is where it is expected, and tells it whole.
-    ///
-    /// # Errors
-    /// When it never gets there.
+    /// Waits until an order is where it is expected, and tells it whole. When it never gets there.
     pub async fn order_becomes(&self, id: &str, status: &str) -> Result<Value> {
         eventually(PATIENCE, &format!("the order to be {status}"), async || {
             let order = self.order(id).await?;
@@ -151,18 +127,12 @@ impl User {
 }
 
 impl Buyer {
-    /// Orders so many pieces of a product, and tells the order's id.
-    ///
-    /// # Errors
-    /// When it is refused.
+    /// Orders so many pieces of a product, and tells the order's id. When it is refused.
     pub async fn buy(&self, product: &str, quantity: u32) -> Result<String> {
         self.buy_by(product, quantity, None).await
     }
 
-    /// Like [`buy`](Self::buy), brought by a link.
-    ///
-    /// # Errors
-    /// When it is refused.
+    /// Like [`buy`](Self::buy), brought by a link. When it is refused.
     pub async fn buy_by(&self, product: &str, quantity: u32, link: Option<&str>) -> Result<String> {
         let input = self.basket(product, quantity, link);
         let data = self.user.try_order(input, &secrets::generate()).await?.data().context("placing an order")?;

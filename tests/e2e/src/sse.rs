@@ -11,19 +11,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Event {
-    /// Its name.
     pub name: String,
     /// Its id, where it has one.
     pub id: Option<String>,
-    /// Its data.
     pub data: String,
 }
 
 impl Event {
-    /// The data as JSON.
-    ///
-    /// # Errors
-    /// When it is none.
+    /// The data as JSON. When it is none.
     pub fn json(&self) -> Result<Value> {
         serde_json::from_str(&self.data).with_context(|| format!("no JSON in {self:?}"))
     }
@@ -41,18 +36,13 @@ impl Events {
         Self { response, buffer: String::new() }
     }
 
-    /// Waits for the next event; comments, which only keep the connection open, are none.
-    ///
-    /// # Errors
-    /// When none comes in time, or the stream ends.
+    /// Waits for the next event; comments, which only keep the connection open, are none. When none comes in time, or
+    /// the stream ends.
     pub async fn next(&mut self) -> Result<Event> {
         tokio::time::timeout(PATIENCE, self.read()).await.context("no event came in time")?
     }
 
-    /// Waits for the next event that is wanted and passes over the others.
-    ///
-    /// # Errors
-    /// See [`Events::next`].
+    /// Waits for the next event that is wanted and passes over the others. See [`Events::next`].
     pub async fn until(&mut self, wanted: impl Fn(&Event) -> bool) -> Result<Event> {
         loop {
             let event = self.next().await?;

@@ -16,9 +16,7 @@ const SESSION: &str = "accessToken refreshToken expiresIn user { id email fullNa
 /// Somebody with an account, and a session.
 #[derive(Debug, Clone)]
 pub struct User {
-    /// The account's e-mail.
     pub email: String,
-    /// The account's password.
     pub password: String,
     /// The session as GraphQL told it.
     pub session: Value,
@@ -27,10 +25,7 @@ pub struct User {
 }
 
 impl User {
-    /// Opens an account under an e-mail that nobody else has.
-    ///
-    /// # Errors
-    /// When it is refused.
+    /// Opens an account under an e-mail that nobody else has. When it is refused.
     pub async fn register(client: &Client, name: &str) -> Result<Self> {
         let unique = secrets::generate()[..12].to_lowercase();
         let (email, password) = (format!("{}.{unique}@example.com", name.to_lowercase()), secrets::generate());
@@ -40,10 +35,7 @@ impl User {
         Self::new(client, &email, &password, data["register"].take())
     }
 
-    /// Begins a session of an account.
-    ///
-    /// # Errors
-    /// When it is refused.
+    /// Begins a session of an account. When it is refused.
     pub async fn log_in(client: &Client, email: &str, password: &str) -> Result<Self> {
         let query = format!("mutation($input: LoginInput!) {{ login(input: $input) {{ {SESSION} }} }}");
         let input = json!({ "email": email, "password": password });
@@ -69,20 +61,14 @@ impl User {
         self.session["refreshToken"].as_str().unwrap_or_default()
     }
 
-    /// Creates a link and tells its code.
-    ///
-    /// # Errors
-    /// When it is refused.
+    /// Creates a link and tells its code. When it is refused.
     pub async fn create_link(&self, input: Value) -> Result<String> {
         let query = "mutation($input: CreateLinkInput!) { createLink(input: $input) { code } }";
         let data = self.client.ask(query, json!({ "input": input })).await?.data().context("creating a link")?;
         Ok(data["createLink"]["code"].as_str().context("a link without a code")?.to_owned())
     }
 
-    /// Waits until the statistics of a link show so many clicks, bots included.
-    ///
-    /// # Errors
-    /// When they do not.
+    /// Waits until the statistics of a link show so many clicks, bots included. When they do not.
     pub async fn sees_clicks(&self, code: &str, clicks: u64) -> Result<()> {
         let query = "query($code: String!) { link(code: $code) { clickCount stats(includeBots: true) { clicks } } }";
         eventually(PATIENCE, "the clicks to be counted", async || {

@@ -64,10 +64,8 @@ struct Collected<'a> {
 }
 
 impl<'a> Select<'a> {
-    /// Selects the fields of a value of type `ty`.
-    ///
-    /// # Errors
-    /// Refuses selections that are too large, disabled introspection, and null as the condition of a directive.
+    /// Selects the fields of a value of type `ty`. Refuses selections that are too large, disabled introspection, and
+    /// null as the condition of a directive.
     pub(super) fn set(
         &mut self,
         ty: &Name,

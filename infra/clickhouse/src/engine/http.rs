@@ -32,9 +32,6 @@ struct Engine {
 }
 
 /// Runs an engine until its standard input ends, which is how the front tells it to stop, or dies itself.
-///
-/// # Errors
-/// Fails if the folder, the library or the socket cannot be used.
 pub async fn serve(options: &Options) -> Result<()> {
     // Waits for an engine that is on its way out: two on one folder would be one too many.
     let lock = File::create(options.data.join("lock")).context("opening the lock of the folder")?;

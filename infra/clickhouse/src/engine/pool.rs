@@ -36,9 +36,6 @@ impl Pool {
     }
 
     /// Queues a statement.
-    ///
-    /// # Errors
-    /// Refuses it if the queue is full.
     pub(super) fn submit(&self, job: Job) -> Result<(), Failure> {
         self.queue.try_send(job).map_err(|refused| match refused {
             TrySendError::Full(_) => Failure::too_many_queries("Too many simultaneous queries"),

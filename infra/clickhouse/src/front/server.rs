@@ -31,9 +31,6 @@ struct Front {
 /// Serves until `shutdown` is done, then lets requests finish and stops the engines.
 ///
 /// `started` is told the address, whose port may have been chosen by the system.
-///
-/// # Errors
-/// Fails if the options, the folder or the address cannot be used.
 pub async fn serve(
     options: &Options,
     started: impl FnOnce(std::net::SocketAddr),

@@ -5,9 +5,6 @@ use anyhow::Result;
 use crate::cargo;
 
 /// Runs cargo-deny, with its database as new as the network allows. Says why if that can't be.
-///
-/// # Errors
-/// When a dependency has an advisory.
 pub(super) async fn check() -> Result<Option<&'static str>> {
     if !succeeds(&["deny", "--version"]).await {
         return Ok(Some("cargo-deny is not installed"));

@@ -9,7 +9,6 @@ use kit::paths;
 pub(super) struct Source {
     /// Path below the root of the workspace.
     pub(super) path: PathBuf,
-    /// Its text.
     pub(super) text: String,
 }
 

@@ -69,9 +69,6 @@ pub(crate) async fn service(name: &str, store: Store) -> Result<()> {
 }
 
 /// Makes a service in the workspace at `root`, and tells its port.
-///
-/// # Errors
-/// A [`Trouble`] when the name will not do; nothing has been written then.
 async fn make(root: &Path, name: &str, store: Store) -> Result<u16> {
     check(root, name)?;
     let port = lists::free_port(root)?;

@@ -24,9 +24,6 @@ pub(super) enum Reply {
 
 impl Reply {
     /// Reads an answer over GraphQL.
-    ///
-    /// # Errors
-    /// When nothing follows from it: a service is away, a breaker is open, or too much is asked at once.
     fn read(mut answer: Value) -> Result<Self> {
         // The worst error first: what one field was refused says little while another field's service is away.
         let errors: Vec<(Code, String)> = answer["errors"].as_array().into_iter().flatten().map(told).collect();

@@ -13,7 +13,6 @@ use crate::secrets::write_private;
 pub struct Address {
     /// Port on 127.0.0.1.
     pub port: u16,
-    /// The administrator.
     pub user: String,
     /// The administrator's password.
     pub password: String,
@@ -96,9 +95,6 @@ impl Addresses {
     }
 
     /// Reads `engines.json` of a folder; `None` when there is none.
-    ///
-    /// # Errors
-    /// When the file can't be read or understood.
     pub fn read(folder: &Path) -> Result<Option<Self>> {
         let path = folder.join("engines.json");
         match std::fs::read(&path) {
@@ -111,17 +107,11 @@ impl Addresses {
     }
 
     /// Writes `engines.json`, readable by its owner only.
-    ///
-    /// # Errors
-    /// When the folder can't be written.
     pub fn write(&self, folder: &Path) -> Result<()> {
         write_private(&folder.join("engines.json"), &serde_json::to_vec_pretty(self)?)
     }
 
     /// Removes `engines.json`, if it is there.
-    ///
-    /// # Errors
-    /// When the file can't be removed.
     pub(super) fn forget(folder: &Path) -> Result<()> {
         let path = folder.join("engines.json");
         match std::fs::remove_file(&path) {

@@ -43,9 +43,6 @@ pub(super) fn mongod() -> PathBuf {
 }
 
 /// The test runner cargo-nextest, for machines where it is not installed; downloaded by the first who asks.
-///
-/// # Errors
-/// A [`Trouble`] that names the command to install it with.
 pub async fn nextest() -> Result<PathBuf> {
     let program = folder().join("nextest/cargo-nextest");
     if !program.is_file() {
@@ -62,9 +59,6 @@ pub fn graphiql() -> PathBuf {
 }
 
 /// Downloads GraphiQL for the gateway to show; does nothing when it is there.
-///
-/// # Errors
-/// A [`Trouble`] that names the command to download it with.
 pub async fn download_graphiql() -> Result<()> {
     if graphiql().is_dir() {
         return Ok(());
@@ -87,9 +81,6 @@ pub(super) fn libchdb() -> PathBuf {
 }
 
 /// Installs what some engines need and this machine lacks; does nothing when all is there.
-///
-/// # Errors
-/// A [`Trouble`] that names the package and the command to install it.
 pub async fn missing(engines: &[Engine]) -> Result<()> {
     let packages = async {
         let packages = missing_packages(engines);

@@ -39,9 +39,6 @@ use crate::progress::step;
 const GRACE: Duration = Duration::from_secs(20);
 
 /// Makes sure that some engines of a site run and answer, and tells the addresses of all.
-///
-/// # Errors
-/// A [`crate::Trouble`] when something is missing, a port is taken or an engine does not start.
 pub async fn ensure(site: &Site, engines: &[Engine]) -> Result<Addresses> {
     if let Some(addresses) = running(site, engines) {
         return Ok(addresses);
@@ -75,9 +72,6 @@ async fn start_all(site: &Site, engines: &[Engine]) -> Result<Addresses> {
 }
 
 /// Waits until engines answer that something else started (Docker), and writes down their addresses.
-///
-/// # Errors
-/// When one of them does not answer its administrator in time.
 pub async fn adopt(site: &Site) -> Result<Addresses> {
     try_join_all(Engine::ALL.iter().map(|&engine| start::answer(site, engine))).await?;
     let addresses = Addresses::of(site);
@@ -91,9 +85,6 @@ pub fn status(site: &Site) -> Vec<(Engine, Option<Identity>)> {
 }
 
 /// Stops the engines of a site in order; their data stays.
-///
-/// # Errors
-/// When a process can't be ended.
 pub async fn stop(site: &Site) -> Result<()> {
     let _turn = turn(site).await?;
     try_join_all(Engine::ALL.iter().map(|&engine| async move { site.daemon(engine).stop(GRACE).await })).await?;

@@ -78,9 +78,6 @@ fn writable(hello: &Document) -> Result<()> {
 }
 
 /// Runs some work with a client that has the administrator's login.
-///
-/// # Errors
-/// Those of the work, and when MongoDB refuses the login.
 pub(crate) async fn as_administrator<T>(address: &Address, work: impl AsyncFnOnce(&Client) -> Result<T>) -> Result<T> {
     connected(format!("{}/?authSource=admin&directConnection=true", address.url("mongodb")), work).await
 }

@@ -27,25 +27,16 @@ pub struct Private {
 
 impl Private {
     /// Starts private engines with empty data on free ports.
-    ///
-    /// # Errors
-    /// When one of them, or one of the shared ones, does not start.
     pub async fn start(engines: &[Engine]) -> Result<Self> {
         Self::start_as(engines, &[], Site::private).await
     }
 
     /// Like [`start`](Self::start), with engines that wait for the disk as in production.
-    ///
-    /// # Errors
-    /// When one of them, or one of the shared ones, does not start.
     pub async fn durable(engines: &[Engine]) -> Result<Self> {
         Self::start_as(engines, &[], Site::bench).await
     }
 
     /// Like [`start`](Self::start), with some engines each on a disk of so many mebibytes, where mounting is permitted.
-    ///
-    /// # Errors
-    /// When one of them, or one of the shared ones, does not start.
     pub async fn on_small_disks(engines: &[Engine], disks: &[(Engine, u32)]) -> Result<Self> {
         Self::start_as(engines, disks, Site::private).await
     }
@@ -86,9 +77,6 @@ impl Private {
 
     /// Kills an engine with SIGKILL and waits until it is gone. RabbitMQ is given the few seconds after a queue was
     /// made in which it would lose it.
-    ///
-    /// # Errors
-    /// When the engine is not a private one, or does not go.
     pub async fn kill9(&self, engine: Engine) -> Result<()> {
         self.own(engine)?;
         if engine == Engine::Rabbitmq && self.site.daemon(engine).running().is_some() {
@@ -98,18 +86,12 @@ impl Private {
     }
 
     /// Starts a killed engine on the same data and port, and waits until it answers.
-    ///
-    /// # Errors
-    /// When the engine is not a private one, or does not start.
     pub async fn start_again(&self, engine: Engine) -> Result<()> {
         self.own(engine)?;
         start::start(&self.site, engine).await
     }
 
     /// Halts an engine: it takes connections and answers nothing.
-    ///
-    /// # Errors
-    /// When the engine is not a private one.
     pub fn pause(&self, engine: Engine) -> Result<()> {
         self.own(engine)?;
         self.site.daemon(engine).pause();
@@ -117,9 +99,6 @@ impl Private {
     }
 
     /// Lets a halted engine go on.
-    ///
-    /// # Errors
-    /// When the engine is not a private one.
     pub fn resume(&self, engine: Engine) -> Result<()> {
         self.own(engine)?;
         self.site.daemon(engine).resume();
@@ -127,26 +106,17 @@ impl Private {
     }
 
     /// Sets the memory from which on RabbitMQ takes no messages, for example `1GB`: below what it uses, an alarm.
-    ///
-    /// # Errors
-    /// When it is not a private one, or refuses.
     pub async fn broker_memory(&self, limit: &str) -> Result<()> {
         self.own(Engine::Rabbitmq)?;
         rabbitmq::limit_memory(&self.site, limit).await
     }
 
     /// Whether RabbitMQ has an alarm, so that it takes no messages.
-    ///
-    /// # Errors
-    /// When it does not answer.
     pub async fn broker_alarm(&self) -> Result<bool> {
         rabbitmq::has_alarm(&self.addresses).await
     }
 
     /// The disk of an engine.
-    ///
-    /// # Errors
-    /// Why it has none of its own.
     pub fn disk(&self, engine: Engine) -> Result<&Disk> {
         let disk = self.disks.get(&engine).context("it was not given a disk of its own")?;
         disk.as_ref().map_err(|reason| anyhow::anyhow!("{reason}"))

@@ -54,9 +54,6 @@ pub(super) async fn ready(address: &Address) -> Result<()> {
 }
 
 /// Connects as administrator.
-///
-/// # Errors
-/// When Redis does not answer or refuses the login.
 pub(crate) async fn connect(address: &Address) -> Result<redis::aio::MultiplexedConnection> {
     let client = redis::Client::open(format!("{}/0", address.url("redis")))?;
     // The default of half a second is short for a disk that others keep busy.

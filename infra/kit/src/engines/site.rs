@@ -41,18 +41,12 @@ pub struct Site {
 
 impl Site {
     /// The engines of `cargo dev up`: durable, on ports from 17000 (or `VITRINE_UP_PORTS`).
-    ///
-    /// # Errors
-    /// When its folder can't be written.
     pub fn up() -> Result<Self> {
         Self::new(paths::dev().join("up"), Ports::at(base("VITRINE_UP_PORTS", 17_000)?), Purpose::Up)
     }
 
     /// The engines of the tests: they do not wait for the disk. Their ports are chosen once per folder: those from
     /// 18000 (or `VITRINE_TEST_PORTS`), or, where another clone holds one of them, any that are free.
-    ///
-    /// # Errors
-    /// When its folder can't be written.
     pub fn test() -> Result<Self> {
         let folder = paths::dev().join("test");
         let ports = Ports::chosen_once(&folder, base("VITRINE_TEST_PORTS", 18_000)?)?;

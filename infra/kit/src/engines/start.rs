@@ -15,9 +15,6 @@ const LIMIT: Duration = Duration::from_secs(90);
 const CLOSING: Duration = Duration::from_secs(3);
 
 /// Starts an engine unless it runs, and waits until it answers its administrator.
-///
-/// # Errors
-/// A [`Trouble`] with the end of the engine's log.
 pub(super) async fn start(site: &Site, engine: Engine) -> Result<()> {
     let daemon = site.daemon(engine);
     if daemon.running().is_none() {
@@ -43,9 +40,6 @@ pub(super) async fn start(site: &Site, engine: Engine) -> Result<()> {
 }
 
 /// Waits until an engine that something else started answers its administrator.
-///
-/// # Errors
-/// A [`Trouble`] when it does not in time.
 pub(super) async fn answer(site: &Site, engine: Engine) -> Result<()> {
     let answered = eventually(LIMIT, "its first answer", async || ready(site, engine).await.map(Some));
     answered.await.map_err(|error| {

@@ -100,9 +100,6 @@ impl<'a> Share<'a> {
 /// Creates some of a realm's databases and logins, all at once; what exists is brought up to date.
 ///
 /// `password` is asked for the password of a unit on an engine.
-///
-/// # Errors
-/// When an engine refuses.
 pub async fn create(
     addresses: &Addresses,
     realm: &Realm,
@@ -165,9 +162,6 @@ async fn one(addresses: &Addresses, realm: &Realm, unit: &str, engine: Engine, p
 }
 
 /// Drops the databases and logins of a realm; what is not there is no error.
-///
-/// # Errors
-/// The first refusal of an engine; the others are tried all the same.
 pub async fn drop(addresses: &Addresses, realm: &Realm, engines: &[Engine]) -> Result<()> {
     let pairs = UNITS.iter().flat_map(|unit| unit.engines.iter().map(|&engine| (unit.name, engine)));
     let wanted = pairs.filter(|(_, engine)| engines.contains(engine));
@@ -190,9 +184,6 @@ pub async fn drop(addresses: &Addresses, realm: &Realm, engines: &[Engine]) -> R
 }
 
 /// Drops what sandboxes left on some engines whose process is gone.
-///
-/// # Errors
-/// When an engine refuses.
 pub async fn sweep(addresses: &Addresses, engines: &[Engine]) -> Result<()> {
     let names = try_join_all(engines.iter().map(|&engine| names(addresses, engine))).await?.concat();
     let dead: BTreeSet<Realm> = names.iter().filter_map(|name| Realm::abandoned(name)).collect();

@@ -67,9 +67,6 @@ pub struct Everything {
 
 impl Ledger {
     /// Opens the ledger in a folder; tells also which outcomes no webhook has told.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be read or written, or a line other than a torn last one is damaged.
     pub fn open(directory: &Path) -> anyhow::Result<(Self, Vec<Outcome>)> {
         let (file, entries) = File::open(directory)?;
         let mut books = Books::default();
@@ -80,9 +77,6 @@ impl Ledger {
     }
 
     /// Records a charge, or finds the one that was recorded with the key; on disk when this returns.
-    ///
-    /// # Errors
-    /// [`Refused`]; or fails when the disk does.
     pub async fn charge(
         &self,
         key: &str,
@@ -94,9 +88,6 @@ impl Ledger {
     }
 
     /// Records a refund, or finds the one that was recorded with the key; on disk when this returns.
-    ///
-    /// # Errors
-    /// [`Refused`]; or fails when the disk does.
     pub async fn refund(
         &self,
         key: &str,
@@ -108,9 +99,6 @@ impl Ledger {
     }
 
     /// The charge that was recorded with the key; on disk when this returns.
-    ///
-    /// # Errors
-    /// Fails when the disk does.
     pub async fn charge_by_key(&self, key: &str) -> anyhow::Result<Option<Charge>> {
         let (found, line) = {
             let inner = self.inner.lock();
@@ -121,9 +109,6 @@ impl Ledger {
     }
 
     /// The refund that was recorded with the key; on disk when this returns.
-    ///
-    /// # Errors
-    /// Fails when the disk does.
     pub async fn refund_by_key(&self, key: &str) -> anyhow::Result<Option<Refund>> {
         let (found, line) = {
             let inner = self.inner.lock();
@@ -134,9 +119,6 @@ impl Ledger {
     }
 
     /// Everything that was recorded; on disk when this returns.
-    ///
-    /// # Errors
-    /// Fails when the disk does.
     pub async fn everything(&self) -> anyhow::Result<Everything> {
         let (everything, line) = {
             let inner = self.inner.lock();

@@ -18,11 +18,8 @@ pub enum Count {
     Top(Dimension, u32),
 }
 
-/// Parses the facets of a request for a span, in their order.
-///
-/// # Errors
-/// Names every facet that is not acceptable: too many, the same twice, a limit that is not 1 to 100,
-/// a series that would be too long.
+/// Parses the facets of a request for a span, in their order. Names every facet that is not acceptable: too many, the
+/// same twice, a limit that is not 1 to 100, a series that would be too long.
 pub fn parse(facets: &[Facet], span: &Span) -> Result<Vec<Count>, Vec<Refusal>> {
     let mut refusals = Vec::new();
     if facets.is_empty() || facets.len() > BATCH_FACETS_LIMIT {

@@ -11,10 +11,8 @@ const LONGEST_BY_HOUR: TimeDelta = TimeDelta::days(31);
 /// Every zone's clock differs from UTC by whole quarters of an hour.
 const QUARTER: TimeDelta = TimeDelta::minutes(15);
 
-/// Where the points of a series begin, in order of time: the first at or before the span's beginning.
-///
-/// # Errors
-/// Refuses a series by hour of more than 31 days, naming `granularity`.
+/// Where the points of a series begin, in order of time: the first at or before the span's beginning. Refuses a series
+/// by hour of more than 31 days, naming `granularity`.
 pub fn points(span: &Span, granularity: Granularity) -> Result<Vec<DateTime<Utc>>, Refusal> {
     if granularity == Granularity::Hour {
         if span.to - span.from > LONGEST_BY_HOUR {

@@ -23,11 +23,8 @@ pub struct Span {
 }
 
 impl Span {
-    /// Parses a window; what it leaves open ends at `now`.
-    ///
-    /// # Errors
-    /// Names every field that is not acceptable: an unknown zone, dates that are reversed, a span of
-    /// more than 400 days, dates outside of the years 2000 to 2099.
+    /// Parses a window; what it leaves open ends at `now`. Names every field that is not acceptable: an unknown zone,
+    /// dates that are reversed, a span of more than 400 days, dates outside of the years 2000 to 2099.
     pub fn parse(window: &Window, now: DateTime<Utc>) -> Result<Self, Vec<Refusal>> {
         let mut refusals = Vec::new();
         let zone = window.time_zone.parse().unwrap_or_else(|_| {

@@ -52,9 +52,6 @@ impl Live {
     }
 
     /// Listens: every click that is published from now on comes, once.
-    ///
-    /// # Errors
-    /// Fails when the broker is away.
     pub async fn listen(&self) -> anyhow::Result<broadcast::Receiver<Arc<LiveClick>>> {
         let mut slot = self.inner.sender.lock().await;
         if let Some(sender) = &*slot {

@@ -22,7 +22,6 @@ use uuid::Uuid;
 /// What handlers work with.
 #[derive(Clone)]
 pub struct State {
-    /// The database.
     pub database: Database,
     /// Live clicks.
     pub live: Live,

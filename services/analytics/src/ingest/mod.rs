@@ -77,10 +77,8 @@ impl Ingester {
         Self { database, broker, agents, limits }
     }
 
-    /// Ingests as soon as and as long as this process holds the lock; a background task.
-    ///
-    /// # Errors
-    /// Fails when the broker is away or the lock is lost; to be started again.
+    /// Ingests as soon as and as long as this process holds the lock; a background task. Fails when the broker is away
+    /// or the lock is lost; to be started again.
     pub async fn run(self) -> anyhow::Result<()> {
         topology::declare_shared(&self.broker.channel().await?).await?;
         let lock = Lock::acquire(&self.broker, LOCK).await?;

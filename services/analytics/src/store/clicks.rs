@@ -109,9 +109,6 @@ impl Database {
     }
 
     /// Makes sure that no insert of clicks still runs, whichever process began it.
-    ///
-    /// # Errors
-    /// Fails when ClickHouse is away or an insert does not end within ten seconds.
     pub async fn settle(&self) -> Result<(), StoreError> {
         let ours = "current_database = currentDatabase() AND query ILIKE 'INSERT INTO%clicks%'";
         let count = format!("SELECT count() FROM system.processes WHERE {ours}");
@@ -127,12 +124,9 @@ impl Database {
         Ok(())
     }
 
-    /// Inserts clicks as one block of one partition: stored whole or not at all. A block that begins
-    /// where another one began carries the same `token`, and only the first of them is stored: the
-    /// caller finds out by [`last_offset`](Self::last_offset).
-    ///
-    /// # Errors
-    /// Fails when ClickHouse did not confirm; the clicks may be stored even so.
+    /// Inserts clicks as one block of one partition: stored whole or not at all. A block that begins where another one
+    /// began carries the same `token`, and only the first of them is stored: the caller finds out by
+    /// [`last_offset`](Self::last_offset). Fails when ClickHouse did not confirm; the clicks may be stored even so.
     pub async fn insert_clicks(&self, clicks: &[NewClick], token: &str) -> Result<(), StoreError> {
         let whole = clicks.len().max(1).to_string();
         let work = async {

@@ -27,10 +27,8 @@ pub struct ToldClick {
 }
 
 impl Database {
-    /// Opens a cursor over a link's clicks, in order of time.
-    ///
-    /// # Errors
-    /// Fails when the statement cannot be made; that ClickHouse is away shows at the first row.
+    /// Opens a cursor over a link's clicks, in order of time. Fails when the statement cannot be made; that ClickHouse
+    /// is away shows at the first row.
     pub fn export(&self, link: Uuid, span: &Span) -> Result<RowCursor<ToldClick>, StoreError> {
         let humans = if span.include_bots { "" } else { "AND is_bot = false" };
         let sql = format!(

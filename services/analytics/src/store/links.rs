@@ -23,7 +23,6 @@ pub struct Link {
     pub shortener_url_id: Uuid,
     /// Where it leads; empty once deleted.
     pub original_url: String,
-    /// The owner's title for it.
     pub title: Option<String>,
     pub tags: Vec<String>,
     /// When it was made, where known.

@@ -35,9 +35,6 @@ struct Applied {
 
 impl Database {
     /// Runs the migrations that have not run yet.
-    ///
-    /// # Errors
-    /// Fails when a statement does, or when a migration that ran was changed afterwards.
     pub async fn migrate(&self) -> anyhow::Result<()> {
         self.run("migrate", STATEMENT_LIMIT, JOURNAL).await?;
         let select = self.client.query_raw("SELECT name, checksum FROM schema_migrations");

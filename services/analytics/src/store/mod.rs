@@ -94,9 +94,6 @@ impl Database {
     }
 
     /// Succeeds when the database answers, for readiness.
-    ///
-    /// # Errors
-    /// Fails when it is away or refuses the login.
     pub async fn probe(self) -> anyhow::Result<()> {
         let one = self.rows::<u8>("probe", self.client.query_raw("SELECT 1")).await?;
         anyhow::ensure!(one == [1], "ClickHouse does not count to one");

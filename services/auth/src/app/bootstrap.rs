@@ -10,12 +10,9 @@ use crate::{
 use anyhow::anyhow;
 
 impl Accounts {
-    /// Makes the configured operator, unless there is an operator with that e-mail, whose password
-    /// stays as it is.
-    ///
-    /// # Errors
-    /// Fails when the e-mail belongs to an account that is no operator's: raising it silently
-    /// would hand the operators' routes to whoever registered first.
+    /// Makes the configured operator, unless there is an operator with that e-mail, whose password stays as it is.
+    /// Fails when the e-mail belongs to an account that is no operator's: raising it silently would hand the operators'
+    /// routes to whoever registered first.
     pub async fn bootstrap(&self, operator: &BootstrapOperator) -> Result<(), Error> {
         let refused = |message: &str| anyhow!("bootstrap_operator: {message}");
         let email = Email::parse(&operator.email).map_err(refused)?;

@@ -14,11 +14,9 @@ use chassis::jwt::Caller;
 use secrecy::SecretString;
 
 impl Accounts {
-    /// Changes the password and ends every session but the caller's.
-    ///
-    /// # Errors
-    /// [`Error::InvalidCredentials`] when `current` is not the password; [`Error::Field`] when the
-    /// new one is not acceptable; [`Error::CallerGone`] when the caller's session has ended.
+    /// Changes the password and ends every session but the caller's. Fails with [`Error::InvalidCredentials`] when
+    /// `current` is not the password; [`Error::Field`] when the new one is not acceptable; [`Error::CallerGone`] when
+    /// the caller's session has ended.
     pub async fn change_password(&self, caller: &Caller, current: Candidate, new: SecretString) -> Result<(), Error> {
         let account = self.account_of(caller).await?;
         let email = &account.user.email;

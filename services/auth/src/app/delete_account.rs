@@ -15,10 +15,8 @@ use uuid::Uuid;
 impl Accounts {
     /// Begins to delete the account. Asking again while that is under way changes nothing.
     ///
-    /// The account works until the end: when an order is under way, the deletion is refused and all is as it was.
-    ///
-    /// # Errors
-    /// [`Error::InvalidCredentials`] when it is not the password; [`Error::CallerGone`] when there is no account.
+    /// The account works until the end: when an order is under way, the deletion is refused and all is as it was. Fails
+    /// with [`Error::InvalidCredentials`] when it is not the password; [`Error::CallerGone`] when there is no account.
     pub async fn delete_account(&self, caller: &Caller, password: Candidate) -> Result<(), Error> {
         let account = self.account_of(caller).await?;
         self.prove(caller, &account, password).await?;
@@ -37,9 +35,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// How far the deletion of the caller's account is; nothing when none was asked for.
-    ///
-    /// # Errors
+    /// How far the deletion of the caller's account is; nothing when none was asked for. Fails with
     /// [`Error::CallerGone`] when the account is gone.
     pub async fn deletion(&self, caller: &Caller) -> Result<Option<Deletion>, Error> {
         self.account_of(caller).await?;

@@ -14,7 +14,6 @@ use std::net::IpAddr;
 
 /// What somebody logs in with.
 pub struct Credentials {
-    /// The account's e-mail.
     pub email: Email,
     /// What is tried as its password.
     pub password: Candidate,
@@ -24,9 +23,6 @@ impl Accounts {
     /// Begins a session, if the credentials are right and the account is active.
     ///
     /// Unknown, inactive and wrong are one answer, after the same work.
-    ///
-    /// # Errors
-    /// [`Error::InvalidCredentials`]; [`Error::Limited`]; [`Error::Busy`].
     pub async fn log_in(&self, credentials: Credentials, address: IpAddr) -> Result<Session, Error> {
         let Credentials { email, password } = credentials;
         self.limiter.count_login(&email, address).await?;

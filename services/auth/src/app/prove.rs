@@ -14,10 +14,7 @@ use crate::{
 use chassis::jwt::Caller;
 
 impl Accounts {
-    /// The caller's account.
-    ///
-    /// # Errors
-    /// [`Error::CallerGone`] when the account is deleted or not active.
+    /// The caller's account. Fails with [`Error::CallerGone`] when the account is deleted or not active.
     pub(super) async fn account_of(&self, caller: &Caller) -> Result<Account, Error> {
         let mut connection = self.db.pool().acquire().await?;
         let account = users::by_id(&mut connection, caller.user_id).await?;
@@ -27,9 +24,7 @@ impl Accounts {
     /// Checks the password of an account whose token came along.
     ///
     /// Wrong ones count for the session alone, with all tokens of it. So a stolen token is no way to guess at will, and
-    /// neither it nor a stranger's log-ins keep the owner, in another session, from changing the password.
-    ///
-    /// # Errors
+    /// neither it nor a stranger's log-ins keep the owner, in another session, from changing the password. Fails with
     /// [`Error::InvalidCredentials`] when it is not the password; [`Error::CallerGone`] when the token's session is not
     /// known; [`Error::Limited`]; [`Error::Busy`].
     pub(super) async fn prove(&self, caller: &Caller, account: &Account, password: Candidate) -> Result<(), Error> {

@@ -19,9 +19,6 @@ impl Accounts {
     /// A token that was used before is in two hands, so its session ends, the newest token
     /// included. There is no grace for clients that send one twice at once: a grace that answers
     /// both is one in which a thief's copy works too. See ADR 0005.
-    ///
-    /// # Errors
-    /// [`Error::InvalidRefreshToken`]; [`Error::RefreshTokenReused`].
     pub async fn refresh(&self, token: Option<RefreshToken>) -> Result<Session, Error> {
         let outcome = match token {
             Some(token) => self.exchange(&token).await,

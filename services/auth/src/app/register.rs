@@ -25,9 +25,6 @@ impl Accounts {
     ///
     /// The password is hashed before anybody looks whether the e-mail is taken: both answers take
     /// as long.
-    ///
-    /// # Errors
-    /// [`Error::EmailTaken`]; [`Error::Limited`].
     pub async fn register(&self, registration: Registration, address: IpAddr) -> Result<Session, Error> {
         let Registration { email, password, full_name } = registration;
         self.limiter.count(Attempt::RegisterFrom(address)).await?;

@@ -45,9 +45,6 @@ impl Services {
     /// Gives the service a token, if this is its secret or the one before.
     ///
     /// Failures count for the pair of service and address; those of names that do not exist count together.
-    ///
-    /// # Errors
-    /// [`Error::InvalidClient`]; [`Error::Limited`].
     pub async fn token(&self, name: &str, secret: &SecretString, address: IpAddr) -> Result<ServiceToken, Error> {
         let Inner { known, life, keys, limiter, .. } = &*self.inner;
         let secrets = known.get(name);

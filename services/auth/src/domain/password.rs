@@ -66,9 +66,6 @@ impl Password {
     /// 10 to 128 characters (not bytes) of any kind; neither the e-mail, nor its part before the
     /// `@`, nor one of the passwords that are tried first. No rules on kinds of characters, as NIST
     /// SP 800-63B, section 5.1.1.2, recommends.
-    ///
-    /// # Errors
-    /// Tells, for a person, what is wrong with it.
     pub fn parse(text: SecretString, email: &Email) -> Result<Self, &'static str> {
         let exposed = text.expose_secret();
         let length = exposed.chars().count();
@@ -114,9 +111,6 @@ pub struct Candidate(SecretString);
 
 impl Candidate {
     /// Takes what is tried, unless hashing it would be work for nothing.
-    ///
-    /// # Errors
-    /// Tells, for a person, what is wrong with it.
     pub fn parse(text: SecretString) -> Result<Self, &'static str> {
         match text.expose_secret().len() {
             0 => Err("must not be empty"),

@@ -37,7 +37,6 @@ pub struct User {
     pub full_name: FullName,
     /// What it may do.
     pub roles: Vec<Role>,
-    /// When it was made.
     pub created_at: DateTime<Utc>,
 }
 

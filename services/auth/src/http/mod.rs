@@ -49,7 +49,6 @@ impl Modify for Basic {
     }
 }
 
-/// The routes.
 pub fn routes(state: State) -> Router {
     let (router, _) = described().with_state(state).split_for_parts();
     // Answers hold tokens and personal data: nobody on the way keeps them (RFC 6749, section 5.1).

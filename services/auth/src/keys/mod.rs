@@ -52,9 +52,6 @@ struct Inner {
 
 impl Keys {
     /// Reads the keys; makes the first if the table is empty.
-    ///
-    /// # Errors
-    /// Fails when the database is away, or holds keys that `encryption_key` does not open.
     pub async fn open(db: Db, config: &config::Keys, tokens: &config::Tokens) -> anyhow::Result<Self> {
         let inner = Inner {
             db,
@@ -80,10 +77,8 @@ impl Keys {
         self.inner.ring.load().set(Utc::now())
     }
 
-    /// Signs an access token (EdDSA, with the key's id in its header).
-    ///
-    /// # Errors
-    /// Fails when there is no key, which only happens when a clock ran backwards for days.
+    /// Signs an access token (EdDSA, with the key's id in its header). Fails when there is no key, which only happens
+    /// when a clock ran backwards for days.
     pub fn sign(&self, claims: &impl Serialize) -> anyhow::Result<String> {
         let ring = self.inner.ring.load();
         let (id, key) = ring.signer(Utc::now())?;
@@ -105,9 +100,6 @@ impl Keys {
 
     /// Does what is due at `now`: makes the first key, or a successor to one that is old; destroys
     /// what has served; reads the keys again.
-    ///
-    /// # Errors
-    /// Fails when the database does, or holds keys that cannot be opened.
     pub async fn keep_up(&self, now: DateTime<Utc>) -> Result<(), Error> {
         let mut tx = self.inner.db.begin().await?;
         signing_keys::lock(&mut tx).await?;

@@ -7,7 +7,6 @@ use uuid::Uuid;
 /// The latest deletion of an account.
 #[derive(Debug, FromRow)]
 pub struct Row {
-    /// When it was asked for.
     pub requested_at: DateTime<Utc>,
     /// Why it was refused; nothing while it is under way.
     pub refused_as: Option<String>,

@@ -14,7 +14,6 @@ pub struct Row {
     pub public_key: Vec<u8>,
     /// The private key, sealed; gone when the key signs no longer.
     pub sealed_key: Option<Vec<u8>>,
-    /// When it was made.
     pub created_at: DateTime<Utc>,
     pub signs_from: DateTime<Utc>,
     /// Until when it verifies, once it has a successor.
@@ -48,9 +47,6 @@ pub async fn all(pool: &PgPool) -> sqlx::Result<Vec<Row>> {
 }
 
 /// Adds a key without a successor.
-///
-/// # Errors
-/// Fails when the database does, or when there is another key without a successor.
 pub async fn insert(connection: &mut PgConnection, row: &Row) -> sqlx::Result<()> {
     sqlx::query(
         "INSERT INTO signing_keys (id, public_key, sealed_key, created_at, signs_from)

@@ -49,10 +49,7 @@ impl From<Row> for Account {
     }
 }
 
-/// Adds an account.
-///
-/// # Errors
-/// [`Error::EmailTaken`] when there is one with this e-mail.
+/// Adds an account. Fails with [`Error::EmailTaken`] when there is one with this e-mail.
 pub async fn insert(connection: &mut PgConnection, user: &User, password_hash: &str) -> Result<(), Error> {
     // No violation, whose detail would put the e-mail into the database's log.
     let inserted = sqlx::query(

@@ -43,9 +43,6 @@ pub struct ProductChange {
 
 impl Inventory {
     /// Makes a product, of which nothing is there yet.
-    ///
-    /// # Errors
-    /// [`Error::SkuTaken`].
     pub async fn create(&self, new: NewProduct) -> Result<rest::Product, Error> {
         let at = now();
         let product = Product {
@@ -71,9 +68,6 @@ impl Inventory {
     }
 
     /// Changes a product. What changes nothing is no event.
-    ///
-    /// # Errors
-    /// [`Error::UnknownProduct`]; [`Error::SkuTaken`].
     pub async fn change(&self, id: Uuid, change: ProductChange) -> Result<rest::Product, Error> {
         let mut tx = self.db.begin().await?;
         let before = products::lock(&mut tx, id).await?;

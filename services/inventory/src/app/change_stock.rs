@@ -20,11 +20,8 @@ use uuid::Uuid;
 const OPERATION: &str = "change-stock";
 
 impl Inventory {
-    /// Adds to or takes from a product's stock; the same request with the same key does so once,
-    /// however often it comes.
-    ///
-    /// # Errors
-    /// [`Error::UnknownProduct`]; [`Error::Stock`] when fewer pieces are free than are to be taken;
+    /// Adds to or takes from a product's stock; the same request with the same key does so once, however often it
+    /// comes. Fails with [`Error::UnknownProduct`]; [`Error::Stock`] when fewer pieces are free than are to be taken;
     /// [`Error::IdempotencyMismatch`].
     pub async fn change_stock(
         &self,

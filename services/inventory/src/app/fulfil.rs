@@ -48,9 +48,6 @@ impl Inventory {
 
     /// Lets the pieces of a short reservation leave after all, now that there are enough again. One that is fulfilled
     /// stays so.
-    ///
-    /// # Errors
-    /// [`Error::UnknownReservation`]; [`Error::NotShort`]; [`Error::StillShort`].
     pub async fn fulfil_short(&self, id: Uuid) -> Result<rest::Reservation, Error> {
         let at = now();
         let mut tx = self.db.begin().await?;

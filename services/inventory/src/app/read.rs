@@ -16,9 +16,6 @@ const RESERVATIONS: &str = "reservations";
 
 impl Inventory {
     /// The product; one that is not active only for operators.
-    ///
-    /// # Errors
-    /// [`Error::UnknownProduct`].
     pub async fn product(&self, id: Uuid, by_operator: bool) -> Result<rest::Product, Error> {
         let found = products::by_ids(self.db.pool(), &[id], by_operator).await?;
         let product = found.into_iter().next().ok_or(Error::UnknownProduct)?;
@@ -32,9 +29,6 @@ impl Inventory {
     }
 
     /// A page of products, newest first.
-    ///
-    /// # Errors
-    /// [`Error::Cursor`].
     pub async fn list(
         &self,
         page: PageRequest,
@@ -53,9 +47,6 @@ impl Inventory {
     }
 
     /// A page of what happened to a product's stock, newest first.
-    ///
-    /// # Errors
-    /// [`Error::UnknownProduct`]; [`Error::Cursor`].
     pub async fn operations(
         &self,
         product: Uuid,
@@ -74,9 +65,6 @@ impl Inventory {
     }
 
     /// A page of reservations, newest first.
-    ///
-    /// # Errors
-    /// [`Error::Cursor`].
     pub async fn reservations(
         &self,
         page: PageRequest,

@@ -51,12 +51,10 @@ impl Decision {
 impl Inventory {
     /// Sets all items of each command aside, or none of it, in the order of the commands, and replies.
     ///
-    /// The reservation's row, unique by saga and step, is what makes a command idempotent: one that
-    /// comes again finds it and is told what was told before. So commands have no entries in the inbox.
-    ///
-    /// # Errors
-    /// [`Error::Malformed`] when nothing is wanted. When the database fails some commands may have had their effect: all
-    /// of them can come again.
+    /// The reservation's row, unique by saga and step, is what makes a command idempotent: one that comes again finds
+    /// it and is told what was told before. So commands have no entries in the inbox. Fails with [`Error::Malformed`]
+    /// when nothing is wanted. When the database fails some commands may have had their effect: all of them can come
+    /// again.
     pub async fn reserve(&self, commands: &[(ReserveStock, Scope)]) -> Result<(), Error> {
         let at = now();
         let wanted = commands.iter().map(|(command, _)| self.opened(command, at)).collect::<Result<Vec<_>, _>>()?;

@@ -10,10 +10,8 @@ use uuid::Uuid;
 pub struct Items(BTreeMap<Uuid, u32>);
 
 impl Items {
-    /// Reads the items of a command. A product that is named twice is wanted as often.
-    ///
-    /// # Errors
-    /// Tells what is wrong: nothing is wanted, or none of a product, or more than can be counted.
+    /// Reads the items of a command. A product that is named twice is wanted as often. Tells what is wrong: nothing is
+    /// wanted, or none of a product, or more than can be counted.
     pub fn parse(items: &[StockItem]) -> Result<Self, &'static str> {
         let mut wanted = BTreeMap::<Uuid, u32>::new();
         for item in items {

@@ -78,10 +78,7 @@ impl Shelf {
         std::mem::take(&mut self.changes)
     }
 
-    /// Lets something happen to one product.
-    ///
-    /// # Errors
-    /// Fails when it cannot happen; nothing has changed then.
+    /// Lets something happen to one product. Fails when it cannot happen; nothing has changed then.
     pub fn operate(&mut self, product_id: Uuid, kind: Kind, quantity: u32) -> Result<(), StockError> {
         let product = self.products.get_mut(&product_id).ok_or(StockError::Unknown)?;
         product.stock = product.stock.after(kind, quantity)?;
@@ -92,11 +89,8 @@ impl Shelf {
         Ok(())
     }
 
-    /// Sets all items aside, or none.
-    ///
-    /// # Errors
-    /// Refuses when a product is not there or not for sale, or too few are free; then every lack is
-    /// among the changes, to be told.
+    /// Sets all items aside, or none. Refuses when a product is not there or not for sale, or too few are free; then
+    /// every lack is among the changes, to be told.
     pub fn reserve(&mut self, items: &Items) -> Result<(), Refusal> {
         let is_for_sale = |product| self.get(product).is_some_and(|product| product.active);
         let unknown: Vec<_> = items.products().into_iter().filter(|product| !is_for_sale(*product)).collect();
@@ -116,10 +110,8 @@ impl Shelf {
             .map_err(|error| Refusal { code: "out_of_stock", message: error.to_string() })
     }
 
-    /// Frees what an open reservation holds, or takes back what has left. Says where it stands then.
-    ///
-    /// # Errors
-    /// Fails when the stock does not hold what the reservation says: never, unless rows were changed by hand.
+    /// Frees what an open reservation holds, or takes back what has left. Says where it stands then. Fails when the
+    /// stock does not hold what the reservation says: never, unless rows were changed by hand.
     pub fn release(&mut self, status: Status, items: &Items) -> Result<Status, StockError> {
         let kind = match status {
             Status::Open => Kind::Release,
@@ -132,10 +124,8 @@ impl Shelf {
         Ok(Status::Released)
     }
 
-    /// Lets the pieces of a reservation leave with their order. Says where it stands then.
-    ///
-    /// # Errors
-    /// Fails when the stock does not hold what the reservation says: never, unless rows were changed by hand.
+    /// Lets the pieces of a reservation leave with their order. Says where it stands then. Fails when the stock does
+    /// not hold what the reservation says: never, unless rows were changed by hand.
     pub fn fulfil(&mut self, status: Status, items: &Items) -> Result<Status, StockError> {
         match status {
             Status::Open => {
@@ -155,10 +145,8 @@ impl Shelf {
         }
     }
 
-    /// Frees what an open reservation holds because its time is over.
-    ///
-    /// # Errors
-    /// Fails when the stock does not hold what the reservation says: never, unless rows were changed by hand.
+    /// Frees what an open reservation holds because its time is over. Fails when the stock does not hold what the
+    /// reservation says: never, unless rows were changed by hand.
     pub fn expire(&mut self, items: &Items) -> Result<Status, StockError> {
         items.iter().try_for_each(|(product, quantity)| self.operate(product, Kind::Release, quantity))?;
         Ok(Status::Expired)

@@ -42,10 +42,8 @@ impl Stock {
         self.on_hand - self.reserved
     }
 
-    /// The stock after an operation.
-    ///
-    /// # Errors
-    /// Fails when it cannot happen: less would be there than nothing, or than is reserved.
+    /// The stock after an operation. Fails when it cannot happen: less would be there than nothing, or than is
+    /// reserved.
     pub fn after(self, kind: Kind, quantity: u32) -> Result<Self, StockError> {
         let pieces = i64::from(quantity);
         let Self { on_hand, reserved } = self;

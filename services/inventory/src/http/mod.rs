@@ -34,7 +34,6 @@ struct Api {
 )]
 struct Description;
 
-/// The routes.
 pub fn routes(inventory: Inventory, verifier: Verifier) -> Router {
     let (router, _) = described().with_state(Api { inventory, verifier }).split_for_parts();
     // Operators see more than users: nobody on the way keeps an answer.

@@ -28,7 +28,6 @@ pub struct Product {
     /// Grows by one with every event about it.
     pub version: i64,
     pub created_at: DateTime<Utc>,
-    /// When it was changed last.
     pub updated_at: DateTime<Utc>,
 }
 
@@ -114,9 +113,6 @@ impl TryFrom<Row> for Product {
 }
 
 /// Adds a product.
-///
-/// # Errors
-/// [`Error::SkuTaken`].
 pub async fn insert(connection: &mut PgConnection, product: &Product) -> Result<(), Error> {
     sqlx::query(
         "INSERT INTO products
@@ -139,9 +135,6 @@ pub async fn insert(connection: &mut PgConnection, product: &Product) -> Result<
 }
 
 /// Stores a product as it is now.
-///
-/// # Errors
-/// [`Error::SkuTaken`].
 pub async fn update(connection: &mut PgConnection, product: &Product) -> Result<(), Error> {
     sqlx::query(
         "UPDATE products SET sku = $2, name = $3, description = $4, price_minor = $5, currency = $6, active = $7,
@@ -168,9 +161,6 @@ fn sku_taken(error: sqlx::Error) -> Error {
 }
 
 /// The product, with its row locked for a change.
-///
-/// # Errors
-/// [`Error::UnknownProduct`].
 pub async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<Product, Error> {
     // First the row that everybody locks: what is read after that is the newest.
     sqlx::query("SELECT FROM product_stock WHERE product_id = $1 FOR NO KEY UPDATE")

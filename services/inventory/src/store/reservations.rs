@@ -23,7 +23,6 @@ pub struct Reservation {
     /// When it expires, if it is open.
     pub expires_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
-    /// When its status changed last.
     pub updated_at: DateTime<Utc>,
 }
 

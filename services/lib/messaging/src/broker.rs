@@ -45,9 +45,6 @@ impl Broker {
     }
 
     /// Opens a channel on the connection for consuming.
-    ///
-    /// # Errors
-    /// Fails when the broker cannot be reached within five seconds or refuses the login.
     pub async fn channel(&self) -> anyhow::Result<Channel> {
         self.open(&self.inner.consuming, "consuming").await
     }
@@ -58,9 +55,6 @@ impl Broker {
     }
 
     /// Succeeds when the broker answers, for readiness.
-    ///
-    /// # Errors
-    /// Fails when the broker cannot be reached.
     pub async fn probe(&self) -> anyhow::Result<()> {
         self.channel().await.map(drop)
     }

@@ -108,9 +108,6 @@ impl DeadLetters {
     }
 
     /// Up to `limit` dead letters, the oldest first, of one subject or of all.
-    ///
-    /// # Errors
-    /// Fails when the broker is away.
     pub async fn list(&self, subject: Option<&str>, limit: usize) -> Result<Vec<DeadLetter>> {
         let _turn = self.turn.lock().await;
         let view = View::open(&self.broker, &self.consumer).await?;
@@ -144,9 +141,6 @@ impl DeadLetters {
     }
 
     /// The latest decisions of operators, the last one first.
-    ///
-    /// # Errors
-    /// Fails when the store is away.
     pub async fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>> {
         self.state.audit(&self.consumer, limit).await
     }

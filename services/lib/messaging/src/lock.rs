@@ -24,9 +24,6 @@ pub struct Lock {
 
 impl Lock {
     /// Waits until this process holds the lock `name` (`<service>.<purpose>`). Safe to cancel.
-    ///
-    /// # Errors
-    /// Fails when the broker is away.
     pub async fn acquire(broker: &Broker, name: &str) -> anyhow::Result<Self> {
         let mut waited = false;
         loop {

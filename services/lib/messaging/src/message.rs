@@ -84,9 +84,6 @@ pub struct Outgoing {
 
 impl Outgoing {
     /// Addresses an event: exchange [`EVENTS_EXCHANGE`], routed by its type.
-    ///
-    /// # Errors
-    /// Fails when the data cannot be written as JSON.
     pub fn event<T: EventData>(event: Event<T>) -> serde_json::Result<Self> {
         Ok(Self::envelope(event.encode()?))
     }
@@ -99,9 +96,6 @@ impl Outgoing {
     }
 
     /// Addresses a command: exchange [`COMMANDS_EXCHANGE`], routed by its type, about its saga.
-    ///
-    /// # Errors
-    /// Fails when the data cannot be written as JSON.
     pub fn command<T: Command>(command: T) -> serde_json::Result<Self> {
         let (saga, attempt) = (command.step().saga_id, command.step().attempt);
         let envelope = Event::new(saga.to_string(), attempt.into(), command).encode()?;
@@ -109,9 +103,6 @@ impl Outgoing {
     }
 
     /// Addresses a reply to where its command wants it.
-    ///
-    /// # Errors
-    /// Fails when the data cannot be written as JSON.
     pub fn reply(reply: Replied) -> serde_json::Result<Self> {
         let (saga, attempt) = (reply.step.saga_id, reply.step.attempt);
         let routing_key = reply.step.reply_to.clone();

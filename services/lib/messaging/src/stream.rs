@@ -79,9 +79,6 @@ impl Reader {
 
     /// Opens the stream now instead of at the first read: with [`Start::Next`], what is published
     /// from then on is read.
-    ///
-    /// # Errors
-    /// Fails when the broker is away or there is no such stream.
     pub async fn attach(&mut self) -> anyhow::Result<()> {
         if self.open.is_none() {
             self.open = Some(self.subscribe().await?);

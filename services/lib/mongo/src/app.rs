@@ -12,9 +12,6 @@ pub trait AppMongo {
     /// Connects to the unit's database, waiting for it for 30 s, makes the collections of messaging, and migrates with
     /// `migrate`, which may run again. With it comes the relay of its outbox. Whether the unit can do without it is for
     /// the unit to say: see [`probe`](crate::probe).
-    ///
-    /// # Errors
-    /// Fails when the URL is not valid, the database stays away or the login may not make collections.
     fn mongo<F, Fut>(
         &mut self,
         settings: &config::Mongo,

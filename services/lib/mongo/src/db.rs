@@ -62,9 +62,6 @@ impl Db {
 }
 
 /// Succeeds when the database answers, for readiness.
-///
-/// # Errors
-/// Fails when it does not.
 pub async fn probe(db: Db) -> anyhow::Result<()> {
     db.database.run_command(doc! { "ping": 1 }).await?;
     Ok(())

@@ -18,9 +18,6 @@ const WAITING: &str = "messages_waiting";
 const AUDIT: &str = "dead_letter_audit";
 
 /// Makes the collections and indexes; harmless when they are there.
-///
-/// # Errors
-/// Fails when the database is away or the login may not write to it.
 pub async fn prepare(database: &Database) -> Result<()> {
     let existing = database.list_collection_names().await?;
     // A transaction may make a collection, but takes a lock for it that others trip over.

@@ -28,9 +28,6 @@ pub struct Transaction {
 
 impl Db {
     /// Prepares a transaction, which may take five seconds with all its tries.
-    ///
-    /// # Errors
-    /// Fails when the database is away.
     pub async fn transaction(&self) -> Result<Transaction, error::Error> {
         let session = self.client().start_session().await?;
         Ok(Transaction { session, deadline: Instant::now() + STATEMENT, pause: FIRST_PAUSE })

@@ -14,9 +14,6 @@ const UNLIMITED: Duration = Duration::ZERO;
 pub trait AppPostgres {
     /// Connects to the unit's database, migrates it, and makes the tables of messaging. With it come its probe, the
     /// relay of its outbox, and the upkeep of its inbox.
-    ///
-    /// # Errors
-    /// Fails when the database is away or cannot be migrated.
     fn postgres(
         &mut self,
         settings: &Postgres,
@@ -25,9 +22,6 @@ pub trait AppPostgres {
 
     /// Like [`postgres`](Self::postgres), and gives up to `workers` connections more for what works in the background,
     /// as relay and upkeep do: a rush of requests then leaves them theirs, and the other way round.
-    ///
-    /// # Errors
-    /// Fails when the database is away or cannot be migrated.
     fn postgres_with_workers(
         &mut self,
         settings: &Postgres,

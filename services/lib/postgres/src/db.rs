@@ -39,17 +39,11 @@ impl Db {
     }
 
     /// Begins a transaction. A caller that goes away meanwhile leaves none open.
-    ///
-    /// # Errors
-    /// Fails when no connection is free in time, or the database is away.
     pub async fn begin(&self) -> sqlx::Result<Tx> {
         self.begin_with("BEGIN").await
     }
 
     /// Begins a transaction with a `BEGIN` of the caller's.
-    ///
-    /// # Errors
-    /// Fails when no connection is free in time, or the database is away.
     pub async fn begin_with(&self, statement: &'static str) -> sqlx::Result<Tx> {
         let _waits = Waits::count(&self.waiting);
         Ok(Tx::new(begin_with(&self.pool, statement).await?, Arc::clone(&self.written)))

@@ -19,9 +19,6 @@ impl Inbox {
 
     /// Notes messages as handled, in one statement, and gives those that were not handled before, in their order.
     /// Concurrent repeats wait for each other's transaction.
-    ///
-    /// # Errors
-    /// Fails when the database is away.
     pub async fn accept<'m>(
         &self,
         connection: &mut PgConnection,
@@ -44,9 +41,6 @@ impl Inbox {
 
     /// Notes a message as handled; `false` when it was handled before, or the subject has been seen in this
     /// version or a newer one: for copies, which only the newest state matters to.
-    ///
-    /// # Errors
-    /// Fails when the database does.
     pub async fn accept_newest(&self, connection: &mut PgConnection, message: &Message) -> sqlx::Result<bool> {
         if self.accept(connection, [message]).await?.is_empty() {
             return Ok(false);

@@ -30,9 +30,6 @@ impl Tx {
     /// Call it after the write that locks the aggregate's row (or checks its version): then the rows
     /// of one subject stand in the order in which its changes committed. Trace, request and cause are
     /// filled in from where the call stands, unless set.
-    ///
-    /// # Errors
-    /// Fails when the message cannot be encoded or the database refuses it.
     pub async fn enqueue<M>(&mut self, message: M) -> sqlx::Result<Uuid>
     where
         M: TryInto<Outgoing>,
@@ -43,9 +40,6 @@ impl Tx {
     }
 
     /// Writes many messages like [`enqueue`](Self::enqueue) does one, in one statement and in this order.
-    ///
-    /// # Errors
-    /// Fails when a message cannot be encoded or the database refuses them.
     pub async fn enqueue_all(&mut self, messages: impl IntoIterator<Item = Outgoing>) -> sqlx::Result<()> {
         let mut messages = messages.into_iter().peekable();
         self.has_messages |= messages.peek().is_some();
@@ -76,9 +70,6 @@ impl Tx {
     }
 
     /// Rolls back now, for whoever must not wait for the connection to be cleaned up.
-    ///
-    /// # Errors
-    /// Fails when the connection is lost, and the transaction with it.
     pub async fn rollback(self) -> sqlx::Result<()> {
         self.inner.rollback().await
     }

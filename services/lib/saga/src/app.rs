@@ -11,9 +11,6 @@ use std::future::Future;
 pub trait AppSagas {
     /// Makes the tables of sagas and the unit's engine, to which `declare` adds the kinds of sagas. With it come the
     /// consumer of replies, the sweep, and the operators' routes: [`operators::openapi`] describes them.
-    ///
-    /// # Errors
-    /// Fails when the database is away, or a declaration contradicts itself.
     fn sagas<F>(&mut self, db: &Db, broker: &Broker, declare: F) -> impl Future<Output = anyhow::Result<Engine>> + Send
     where
         F: FnOnce(Engine) -> anyhow::Result<Engine> + Send;

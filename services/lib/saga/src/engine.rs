@@ -89,19 +89,12 @@ impl Engine {
 
     /// Starts a saga, in the transaction `tx`: runs the local steps that come first, and
     /// enqueues the first command. Call it last: what it sends is about what stands by then.
-    ///
-    /// # Errors
-    /// Fails when a local step does, the database does, or there is a saga with this id: then the
-    /// transaction cannot go on.
     pub async fn start<D: Definition>(&self, tx: &mut Tx, start: Start<D::Data>) -> Result<(), Error> {
         let begun = self.begin::<D>(start)?;
         self.start_all(tx, vec![begun]).await
     }
 
     /// Begins a saga on behalf of the current request, to be started with others.
-    ///
-    /// # Errors
-    /// Fails when its data cannot be written as JSON.
     pub fn begin<D: Definition>(&self, start: Start<D::Data>) -> Result<Begun, Error> {
         let (flow, now) = (self.unit.flow(D::KIND)?, Utc::now());
         let step = machine::start(flow.shape(), now, flow.deadline());
@@ -127,10 +120,6 @@ impl Engine {
     }
 
     /// Starts sagas that were begun, like [`start`](Self::start) does one.
-    ///
-    /// # Errors
-    /// Fails when a local step does, the database does, or there is a saga with one of the ids: then the transaction
-    /// cannot go on.
     pub async fn start_all(&self, tx: &mut Tx, begun: Vec<Begun>) -> Result<(), Error> {
         batch::carry_out(tx, begun.into_iter().map(|Begun(first)| first).collect()).await
     }
@@ -165,25 +154,16 @@ impl Engine {
     }
 
     /// Reads a saga.
-    ///
-    /// # Errors
-    /// Fails when the database does.
     pub async fn find(&self, id: Uuid) -> Result<Option<Record>, Error> {
         Ok(store::find(self.db.pool(), id).await?)
     }
 
     /// Reads sagas, the latest first.
-    ///
-    /// # Errors
-    /// Fails when the database does.
     pub async fn list(&self, filter: &Filter) -> Result<Vec<Record>, Error> {
         Ok(store::list(self.db.pool(), filter).await?)
     }
 
     /// Reads everything that happened to a saga, in order.
-    ///
-    /// # Errors
-    /// Fails when the database does.
     pub async fn history(&self, id: Uuid) -> Result<Vec<SagaRecord>, Error> {
         Ok(store::history(self.db.pool(), id).await?)
     }

@@ -34,9 +34,6 @@ impl Engine {
     ///
     /// No time passes for a step whose command is still in the outbox, nor while `broker` is away: then its reply cannot
     /// come. It has its full time anew afterwards.
-    ///
-    /// # Errors
-    /// Fails when the database is away.
     pub async fn sweep(self, broker: Broker, shutdown: CancellationToken) -> anyhow::Result<()> {
         let mut reach = broker.reach();
         let mut ticks = interval(self.sweep_every);

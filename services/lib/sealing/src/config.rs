@@ -21,9 +21,6 @@ pub fn key(text: &SecretString, (): &()) -> garde::Result {
 }
 
 /// The keyring of the key in force and the one before it.
-///
-/// # Errors
-/// Fails when one of them is not 32 bytes in base64.
 pub fn keyring(current: &SecretString, previous: Option<&SecretString>) -> anyhow::Result<Keyring> {
     let keys = [Some(current), previous].into_iter().flatten().map(bytes).collect::<Option<Vec<_>>>();
     Keyring::new(&keys.context("an encryption key is not 32 bytes in base64")?)

@@ -39,9 +39,6 @@ impl DataKey {
     }
 
     /// Seals what is personal: nonce, ciphertext, tag.
-    ///
-    /// # Errors
-    /// Fails when the value cannot be written as JSON.
     pub fn seal<T: Serialize>(&self, value: &T) -> anyhow::Result<Vec<u8>> {
         aead::seal(&self.key, self.person.as_bytes(), &serde_json::to_vec(value)?)
     }
@@ -55,9 +52,6 @@ impl DataKey {
     }
 
     /// Like [`seal`](Self::seal), for one thing of the person's among several.
-    ///
-    /// # Errors
-    /// Fails when the value cannot be written as JSON.
     pub fn seal_item<T: Serialize>(&self, item: Uuid, value: &T) -> anyhow::Result<Vec<u8>> {
         aead::seal(&self.key, &pair(self.person, item), &serde_json::to_vec(value)?)
     }
@@ -83,9 +77,6 @@ impl DataKey {
     }
 
     /// What [`travelling`](Self::travelling) was made of.
-    ///
-    /// # Errors
-    /// Fails when it is not base64.
     pub fn arrived(&self, sealed: &Sealed) -> anyhow::Result<Vec<u8>> {
         STANDARD.decode(&sealed.sealed).context("a seal is not base64")
     }

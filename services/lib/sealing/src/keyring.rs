@@ -26,9 +26,6 @@ impl Keyring {
     }
 
     /// Seals a secret that belongs to `context`.
-    ///
-    /// # Errors
-    /// Fails when the system gives no randomness.
     pub fn seal(&self, context: &[u8], secret: &[u8]) -> anyhow::Result<Vec<u8>> {
         aead::seal(&self.current, context, secret)
     }
@@ -44,9 +41,6 @@ impl Keyring {
     }
 
     /// Makes the data key of a person, and wraps it.
-    ///
-    /// # Errors
-    /// Fails when the system gives no randomness.
     pub fn generate(&self, person: Uuid) -> anyhow::Result<(DataKey, Vec<u8>)> {
         let key = DataKey::new(person, Uuid::now_v7(), aead::random()?)?;
         let wrapped = self.seal(&pair(person, key.id), key.bytes())?;

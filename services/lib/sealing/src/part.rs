@@ -73,9 +73,6 @@ impl PartKey {
     }
 
     /// Takes a key as it was handed out: 32 bytes in base64.
-    ///
-    /// # Errors
-    /// Fails when it is something else.
     pub fn received(person: Uuid, key_id: Uuid, part: Part, key: &str) -> anyhow::Result<Self> {
         let bytes = STANDARD.decode(key).context("a sub-key is not base64")?;
         let bytes: [u8; KEY] = bytes.try_into().map_err(|_| anyhow!("a sub-key is not of 32 bytes"))?;
@@ -89,9 +86,6 @@ impl PartKey {
     }
 
     /// Seals the part, as it travels.
-    ///
-    /// # Errors
-    /// Fails when the value cannot be written as JSON.
     pub fn seal<T: Serialize>(&self, value: &T) -> anyhow::Result<Sealed> {
         let sealed = aead::seal(&self.key, &self.context(), &serde_json::to_vec(value)?)?;
         Ok(Sealed { key_id: self.key_id, sealed: STANDARD.encode(sealed) })

@@ -20,10 +20,8 @@ const LONGEST_REASON: usize = 500;
 const LONGEST_NUMBER: usize = 64;
 
 impl Orders {
-    /// Calls off an order of the caller's (or, as an operator, anybody's) that has not left the warehouse.
-    /// What was done for it is undone; the order is cancelled when that is done. Once is enough.
-    ///
-    /// # Errors
+    /// Calls off an order of the caller's (or, as an operator, anybody's) that has not left the warehouse. What was
+    /// done for it is undone; the order is cancelled when that is done. Once is enough. Fails with
     /// [`Error::Transition`] when it is too late; [`Error::NotFound`].
     pub async fn cancel(&self, caller: &Caller, id: Uuid, reason: Option<String>) -> Result<Order, Error> {
         let reason = read_reason(reason)?;
@@ -54,9 +52,6 @@ impl Orders {
 
     /// An order leaves the warehouse: from now on nothing of its checkout is undone. One that has left
     /// gets the right number.
-    ///
-    /// # Errors
-    /// [`Error::Transition`] unless it is confirmed or shipped; [`Error::NotFound`].
     pub async fn ship(&self, id: Uuid, tracking_number: Option<String>) -> Result<Order, Error> {
         let tracking_number = read_number(tracking_number)?;
         let mut tx = self.db.begin().await?;
@@ -82,9 +77,6 @@ impl Orders {
     }
 
     /// An order reaches the buyer.
-    ///
-    /// # Errors
-    /// [`Error::Transition`] unless it is shipped or delivered; [`Error::NotFound`].
     pub async fn deliver(&self, id: Uuid) -> Result<Order, Error> {
         let mut tx = self.db.begin().await?;
         let order = load(&mut tx, id).await?;

@@ -44,10 +44,7 @@ impl Customers {
         Self { db, keyring }
     }
 
-    /// The user's customer.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when the user is none; [`Error::Erased`].
+    /// The user's customer. Fails with [`Error::NotFound`] when the user is none; [`Error::Erased`].
     pub async fn customer_of(&self, user: Uuid) -> Result<Customer, Error> {
         let mut connection = self.db.pool().acquire().await?;
         let row = customers::by_user(&mut connection, user).await?.ok_or(Error::NotFound)?;
@@ -55,9 +52,6 @@ impl Customers {
     }
 
     /// The customer of this id, if the caller may see it.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`]; [`Error::Erased`].
     pub async fn customer(&self, caller: &Caller, id: Uuid) -> Result<Customer, Error> {
         let mut connection = self.db.pool().acquire().await?;
         let rows = customers::by_ids(&mut connection, &[id], owner(caller)).await?;
@@ -75,9 +69,6 @@ impl Customers {
     }
 
     /// A customer's data key.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`]; [`Error::Erased`].
     pub async fn customer_key(&self, id: Uuid) -> Result<CustomerKey, Error> {
         let mut connection = self.db.pool().acquire().await?;
         let row = customers::by_ids(&mut connection, &[id], None).await?.pop().ok_or(Error::NotFound)?;

@@ -73,11 +73,9 @@ impl PlaceOrders {
         Self { db, keyring, sagas, batcher: OrderBatcher::at_most(BATCH) }
     }
 
-    /// Places an order, once, however often the request comes: the answer, the order, its event and the first command of
-    /// its checkout are one transaction.
-    ///
-    /// # Errors
-    /// Fails when the key or a field is not acceptable, the customer was erased, or the key was used otherwise.
+    /// Places an order, once, however often the request comes: the answer, the order, its event and the first command
+    /// of its checkout are one transaction. Fails when the key or a field is not acceptable, the customer was erased,
+    /// or the key was used otherwise.
     pub async fn place(
         &self,
         user: Uuid,

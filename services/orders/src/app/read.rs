@@ -51,9 +51,7 @@ impl Orders {
         self.changes.watch(id)
     }
 
-    /// The order of this id, if the caller may see it: as it is now, or was at a moment.
-    ///
-    /// # Errors
+    /// The order of this id, if the caller may see it: as it is now, or was at a moment. Fails with
     /// [`Error::NotFound`], also when it was placed after that moment.
     pub async fn order(&self, caller: &Caller, id: Uuid, at: Option<DateTime<Utc>>) -> Result<Order, Error> {
         let mut connection = self.db.pool().acquire().await?;
@@ -72,10 +70,7 @@ impl Orders {
         self.all_shown(&mut connection, &found).await
     }
 
-    /// The caller's own orders, newest first.
-    ///
-    /// # Errors
-    /// Fails when a field is not acceptable, or the cursor is not ours.
+    /// The caller's own orders, newest first. Fails when a field is not acceptable, or the cursor is not ours.
     pub async fn list(&self, caller: &Caller, wanted: &ListOrders) -> Result<OrderPage, Error> {
         let mut fields = FieldErrors::default();
         let Some(page) = fields.take("first", PageRequest::parse(wanted.first)) else { return Err(fields.into()) };

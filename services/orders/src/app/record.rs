@@ -21,18 +21,12 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// The order as its events tell it.
-///
-/// # Errors
-/// [`Error::NotFound`] when there is none.
+/// The order as its events tell it. Fails with [`Error::NotFound`] when there is none.
 pub(crate) async fn load(connection: &mut PgConnection, id: Uuid) -> Result<Order, Error> {
     events::load(connection, id, None).await?.ok_or(Error::NotFound)
 }
 
-/// Records what happens next to an order.
-///
-/// # Errors
-/// [`Error::Conflict`] when something else happened meanwhile.
+/// Records what happens next to an order. Fails with [`Error::Conflict`] when something else happened meanwhile.
 pub(crate) async fn record(tx: &mut Tx, before: Order, event: Event) -> Result<Order, Error> {
     let recorded = Recorded::new(Some(before), &event)?;
     Ok(Recorded::store(tx, vec![recorded], &[]).await?.swap_remove(0))
@@ -47,9 +41,6 @@ pub(crate) struct Recorded {
 
 impl Recorded {
     /// What happens next to an order, on behalf of the current request or message; `before` is nothing when it begins.
-    ///
-    /// # Errors
-    /// Fails when it cannot happen then, or cannot be written as JSON.
     pub(crate) fn new(before: Option<Order>, event: &Event) -> Result<Self, Error> {
         let at = moment(before.as_ref());
         let stored = Stored {
@@ -73,10 +64,8 @@ impl Recorded {
     }
 
     /// Stores what happened to several orders: the events, the states after them, the messages; and what is answered to
-    /// requests. Gives the orders.
-    ///
-    /// # Errors
-    /// [`Error::Conflict`] when something else happened to one of them meanwhile.
+    /// requests. Gives the orders. Fails with [`Error::Conflict`] when something else happened to one of them
+    /// meanwhile.
     pub(crate) async fn store(
         tx: &mut Tx,
         all: Vec<Self>,

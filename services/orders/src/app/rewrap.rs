@@ -10,9 +10,6 @@ const BATCH: i64 = 500;
 impl Customers {
     /// Wraps every data key under the key in force that the key before it wrapped. Afterwards
     /// `customers.previous_encryption_key` can go, and the log says so.
-    ///
-    /// # Errors
-    /// Fails when the database does, or a data key is under neither of them.
     pub async fn rewrap(self) -> Result<(), Error> {
         let (mut last, mut count) = (Uuid::nil(), 0_u64);
         loop {

@@ -25,11 +25,8 @@ use uuid::Uuid;
 type Owned = (Uuid, PaymentMethod);
 
 impl Customers {
-    /// Makes the user's customer as wanted; tells whether it is new. Nothing is written, and nobody told,
-    /// when it is so already.
-    ///
-    /// # Errors
-    /// Fails when a payment method is to be kept that is not there, or the customer was erased.
+    /// Makes the user's customer as wanted; tells whether it is new. Nothing is written, and nobody told, when it is so
+    /// already. Fails when a payment method is to be kept that is not there, or the customer was erased.
     pub async fn save_customer(&self, user: Uuid, wanted: CustomerData) -> Result<(Customer, bool), Error> {
         let mut tx = self.db.begin().await?;
         if let Some(row) = customers::lock_by_user(&mut tx, user).await? {

@@ -28,11 +28,9 @@ pub struct Cart {
 }
 
 impl Cart {
-    /// Reads what is wanted.
-    ///
-    /// # Errors
-    /// Tells every quantity that cannot be; every product that is there twice, unknown, inactive, or priced in another
-    /// currency than the first; and when the total does not fit, is nothing, or is not what was expected.
+    /// Reads what is wanted. Tells every quantity that cannot be; every product that is there twice, unknown, inactive,
+    /// or priced in another currency than the first; and when the total does not fit, is nothing, or is not what was
+    /// expected.
     pub fn read(wanted: &[PlaceItem], products: &[Product], expected: Option<Money>) -> Result<Self, FieldErrors> {
         let mut fields = FieldErrors::default();
         if !(1..=ITEMS_LIMIT).contains(&wanted.len()) {

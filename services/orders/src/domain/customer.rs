@@ -17,9 +17,6 @@ pub struct CustomerData {
 
 impl CustomerData {
     /// Reads a request.
-    ///
-    /// # Errors
-    /// Tells every field that is not acceptable.
     pub fn parse(request: &SaveCustomer, now: DateTime<Utc>) -> Result<Self, FieldErrors> {
         let mut fields = FieldErrors::default();
         let email = fields.take("email", Email::parse(&request.email));

@@ -40,7 +40,6 @@ pub struct State {
 )]
 struct Description;
 
-/// The routes.
 pub fn routes(state: State) -> Router {
     let (router, _) = described().with_state(state).split_for_parts();
     // Answers hold personal data: nobody on the way keeps them.

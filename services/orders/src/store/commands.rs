@@ -15,9 +15,6 @@ pub async fn outcome(connection: &mut PgConnection, step: &StepRef) -> sqlx::Res
 }
 
 /// Notes what came of this step's command.
-///
-/// # Errors
-/// Fails when the database does, or another attempt was quicker.
 pub async fn note(connection: &mut PgConnection, step: &StepRef, outcome: &Outcome) -> sqlx::Result<()> {
     sqlx::query("INSERT INTO commands (saga_id, step, outcome) VALUES ($1, $2, $3)")
         .bind(step.saga_id)

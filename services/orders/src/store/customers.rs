@@ -13,9 +13,7 @@ pub struct Row {
     pub person: Option<Vec<u8>>,
     /// Grows by one with every change.
     pub version: i64,
-    /// When the user became a customer.
     pub created_at: DateTime<Utc>,
-    /// When the data changed last.
     pub updated_at: DateTime<Utc>,
     /// The data key; nothing once erased.
     pub key_id: Option<Uuid>,
@@ -118,9 +116,6 @@ pub struct WrappedKey {
 }
 
 /// Up to `most` data keys, of the customers after this one by id.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn keys_after(pool: &PgPool, customer: Uuid, most: i64) -> sqlx::Result<Vec<WrappedKey>> {
     sqlx::query_as(
         "SELECT customer_id, id, wrapped FROM customer_keys WHERE customer_id > $1 ORDER BY customer_id LIMIT $2",
@@ -132,9 +127,6 @@ pub async fn keys_after(pool: &PgPool, customer: Uuid, most: i64) -> sqlx::Resul
 }
 
 /// Stores a data key that was wrapped anew, unless it was destroyed meanwhile.
-///
-/// # Errors
-/// Fails when the database does.
 pub async fn rewrap(pool: &PgPool, key_id: Uuid, wrapped: &[u8]) -> sqlx::Result<()> {
     let query = sqlx::query("UPDATE customer_keys SET wrapped = $2 WHERE id = $1").bind(key_id).bind(wrapped);
     query.execute(pool).await.map(drop)

@@ -54,13 +54,10 @@ impl From<Row> for Stored {
     }
 }
 
-/// Appends events to orders, and writes the states after them and what is answered to requests: one statement. Each event
-/// says by its version how many the order has before it.
-///
-/// # Errors
-/// [`Error::Conflict`] when one of the orders has more by now. [`Error::IdempotencyInProgress`] when another transaction
-/// has answered one of the requests: it committed between our look at the table and our lock. The next time its answer is
-/// found.
+/// Appends events to orders, and writes the states after them and what is answered to requests: one statement. Each
+/// event says by its version how many the order has before it. Fails with [`Error::Conflict`] when one of the orders
+/// has more by now. [`Error::IdempotencyInProgress`] when another transaction has answered one of the requests: it
+/// committed between our look at the table and our lock. The next time its answer is found.
 pub async fn append(
     connection: &mut PgConnection,
     events: &[(Uuid, &Stored)],
@@ -156,9 +153,6 @@ pub async fn load(
 }
 
 /// The states of several orders, each named once, now or at a moment; those that there were.
-///
-/// # Errors
-/// Fails when the database does, or events of one of them cannot be read.
 pub async fn load_all(
     connection: &mut PgConnection,
     orders: &[Uuid],

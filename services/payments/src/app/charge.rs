@@ -33,10 +33,8 @@ pub(super) type OutcomeBatcher = Batcher<(Uuid, ChargeOutcome), (), Error>;
 
 impl Payments {
     /// Records intents to charge, each once by saga and step, and has workers call the provider. An intent that was
-    /// recorded before is answered when its outcome is known.
-    ///
-    /// # Errors
-    /// Fails when the database does. Some intents may have been recorded: the commands can come again.
+    /// recorded before is answered when its outcome is known. Fails when the database does. Some intents may have been
+    /// recorded: the commands can come again.
     pub async fn charge(&self, intents: &[Intent]) -> Result<(), Error> {
         // Calls for which a worker is free are written as claimed: that saves the claim's transaction.
         let most = if self.provider.breaker().0 == State::Closed { intents.len() } else { 0 };

@@ -16,10 +16,8 @@ pub struct PaymentWithRefunds {
 }
 
 impl Payments {
-    /// The payment with this id; nothing but `owner`'s, where one is given.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], also when it is another's.
+    /// The payment with this id; nothing but `owner`'s, where one is given. Fails with [`Error::NotFound`], also when
+    /// it is another's.
     pub async fn read(&self, id: Uuid, owner: Option<Uuid>) -> Result<PaymentWithRefunds, Error> {
         let found = payments::by_id(self.db.pool(), id, owner).await?;
         self.with_refunds(found.into_iter().collect()).await?.pop().ok_or(Error::NotFound)

@@ -44,10 +44,6 @@ impl RefundRequest {
 
 impl Payments {
     /// Records a refund of some of a payment, once per operator and key; the provider is called behind it.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], [`Error::NotRefundable`], [`Error::TooMuch`] with refunds under way counted,
-    /// [`Error::OtherCurrency`], [`Error::IdempotencyMismatch`].
     pub async fn refund(&self, request: &RefundRequest) -> Result<Refund, Error> {
         let mut tx = self.db.begin().await?;
         // The row's lock makes refunds of one payment take turns, whoever asks.

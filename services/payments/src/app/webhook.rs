@@ -28,9 +28,6 @@ pub(super) type PaymentLookup = Batcher<(Uuid, String), Option<Payment>, Error>;
 
 impl Payments {
     /// Hears a webhook: verified, and with an effect once.
-    ///
-    /// # Errors
-    /// [`Error::BadSignature`], [`Error::TooOld`], [`Error::Unreadable`].
     pub async fn hear(&self, signature: Option<&str>, body: &[u8]) -> Result<(), Error> {
         let heard = self.hear_verified(signature, body).await;
         let outcome = heard.as_ref().map_or("refused", |outcome| outcome);

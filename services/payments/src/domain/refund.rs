@@ -56,7 +56,6 @@ pub struct Refund {
     pub amount: Money,
     /// Why; empty where an operator said so and the customer was erased.
     pub reason: String,
-    /// When it was asked for.
     pub created_at: DateTime<Utc>,
     /// When the outcome was known.
     pub settled_at: Option<DateTime<Utc>>,

@@ -33,11 +33,8 @@ impl Signature {
         Some(Self { time: time?, tag: tag? })
     }
 
-    /// Verifies that the holder of `secret` signed `body` at most `tolerance` seconds from `now`. Takes as
-    /// long for every wrong tag.
-    ///
-    /// # Errors
-    /// Tells what is wrong. The age of a forged signature is not told.
+    /// Verifies that the holder of `secret` signed `body` at most `tolerance` seconds from `now`. Takes as long for
+    /// every wrong tag. Tells what is wrong. The age of a forged signature is not told.
     pub fn verify(&self, secret: &[u8], body: &[u8], now: i64, tolerance: u32) -> Result<(), SignatureError> {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let signed = [self.time.to_string().as_bytes(), b".", body].concat();

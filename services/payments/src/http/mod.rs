@@ -30,7 +30,6 @@ struct State {
 )]
 struct Description;
 
-/// The routes.
 pub fn routes(payments: Payments, verifier: Verifier) -> Router {
     let (router, _) = described().with_state(State { payments, verifier }).split_for_parts();
     // What somebody paid is nobody else's to keep.

@@ -94,9 +94,6 @@ impl Provider {
     }
 
     /// Whether the provider answers at all.
-    ///
-    /// # Errors
-    /// Fails when it does not.
     pub async fn probe(self) -> anyhow::Result<()> {
         let asked = self.client.get(format!("{}/health/live", self.url)).timeout(self.timeout);
         asked.send().await?.error_for_status().map(drop).context("the provider is not well")

@@ -75,10 +75,8 @@ impl Row {
     }
 }
 
-/// Reads a payment out of a row of the whole table; nothing for a tombstone.
-///
-/// # Errors
-/// Fails when the row is not what this version writes.
+/// Reads a payment out of a row of the whole table; nothing for a tombstone. Fails when the row is not what this
+/// version writes.
 pub fn read(row: &PgRow) -> sqlx::Result<Option<Payment>> {
     Row::from_row(row)?.payment()
 }
@@ -310,10 +308,7 @@ pub async fn settle(connection: &mut PgConnection, outcomes: &[(Uuid, ChargeOutc
     all_whole(rows)
 }
 
-/// Adds to what was given back.
-///
-/// # Errors
-/// Fails when the database does, or when it would be more than was captured.
+/// Adds to what was given back. Fails when the database does, or when it would be more than was captured.
 pub async fn add_refunded(connection: &mut PgConnection, id: Uuid, minor: i64) -> sqlx::Result<Option<Payment>> {
     let query = sqlx::query_as(
         "UPDATE payments SET refunded_minor = refunded_minor + $2, version = version + 1 WHERE id = $1 RETURNING *",

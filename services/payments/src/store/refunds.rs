@@ -50,10 +50,8 @@ pub struct Requested<'a> {
     pub key: &'a str,
 }
 
-/// Adds a refund that is to be made. Of an erased customer's it is not kept why an operator wants it.
-///
-/// # Errors
-/// Fails when the database does; with a violation of `refunds_idempotency_key` when the operator used the key.
+/// Adds a refund that is to be made. Of an erased customer's it is not kept why an operator wants it. Fails when the
+/// database does; with a violation of `refunds_idempotency_key` when the operator used the key.
 pub async fn insert(
     connection: &mut PgConnection,
     payment: &Payment,

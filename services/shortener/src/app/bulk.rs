@@ -29,11 +29,8 @@ struct Item {
 }
 
 impl Catalogue {
-    /// Makes many links; each succeeds or fails by itself. Of two that choose one code, the first
-    /// gets it.
-    ///
-    /// # Errors
-    /// Fails as a whole only when the store is away before anything was made.
+    /// Makes many links; each succeeds or fails by itself. Of two that choose one code, the first gets it. Fails as a
+    /// whole only when the store is away before anything was made.
     pub async fn create_many(
         &self,
         owner: Uuid,

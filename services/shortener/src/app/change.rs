@@ -17,10 +17,6 @@ use uuid::Uuid;
 impl Catalogue {
     /// Changes the owner's link; with `expected`, only if it is in that version. A request that
     /// changes nothing leaves the version as it is and makes no event.
-    ///
-    /// # Errors
-    /// Fails when a field is not acceptable, there is no such link, its version is another, or the
-    /// store is away.
     pub async fn change(
         &self,
         owner: Uuid,

@@ -49,9 +49,6 @@ impl Counter {
     }
 
     /// Counts when no other instance does; a background task.
-    ///
-    /// # Errors
-    /// Fails when the lock is lost, the store is away, or another instance counts all the same.
     pub async fn run(self) -> anyhow::Result<()> {
         topology::declare_shared(&self.broker.channel().await?).await?;
         let lock = Lock::acquire(&self.broker, LOCK).await?;

@@ -31,10 +31,6 @@ struct Repeatable<'a> {
 
 impl Catalogue {
     /// Makes a link. With a key, the same request makes it once, however often it comes.
-    ///
-    /// # Errors
-    /// Fails when a field is not acceptable, the code is taken, the key was used otherwise, or the
-    /// store is away.
     pub async fn create(
         &self,
         owner: Uuid,

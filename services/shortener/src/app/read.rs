@@ -13,9 +13,6 @@ const LONGEST_SEARCH: usize = 100;
 
 impl Catalogue {
     /// The owner's link.
-    ///
-    /// # Errors
-    /// Fails when the link does not exist, or the store is away.
     pub async fn read(&self, owner: Uuid, code: ShortCode) -> Result<rest::Link, Error> {
         let link = self.store.links.of_owner(owner, code).await?.ok_or(Error::NotFound)?;
         Ok(self.present(&link))
@@ -28,9 +25,6 @@ impl Catalogue {
     }
 
     /// A page of the owner's links, newest first.
-    ///
-    /// # Errors
-    /// Fails when the request is not acceptable, or the store is away.
     pub async fn list(&self, owner: Uuid, request: &rest::ListLinks) -> Result<rest::LinkPage, Error> {
         let (page, filter) = read(request)?;
         let found = page.page(self.store.links.list(owner, &filter, page.limit()).await?);

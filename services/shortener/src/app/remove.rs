@@ -13,9 +13,6 @@ use uuid::Uuid;
 impl Catalogue {
     /// Deletes the owner's link; with `expected`, only if it is in that version. Its code answers
     /// 410 from then on and is never given out again.
-    ///
-    /// # Errors
-    /// Fails when there is no such link, its version is another, or the store is away.
     pub async fn remove(&self, owner: Uuid, code: ShortCode, expected: Option<u64>) -> Result<(), Error> {
         let mut transaction = self.store.transaction().await?;
         let link = loop {

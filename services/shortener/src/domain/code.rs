@@ -90,10 +90,7 @@ pub enum CodeError {
 }
 
 impl ShortCode {
-    /// Reads a code that may exist: checks its form.
-    ///
-    /// # Errors
-    /// Fails when the text cannot be a code.
+    /// Reads a code that may exist: checks its form. Fails when the text cannot be a code.
     pub fn parse(text: &str) -> Result<Self, CodeError> {
         let source = text.as_bytes();
         if !(LEAST..=MOST).contains(&source.len()) {
@@ -108,19 +105,14 @@ impl ShortCode {
     }
 
     /// Reads a code as it stands in an address: a percent-encoded character that needs no encoding is that character
-    /// (RFC 3986, 6.2.2.2).
-    ///
-    /// # Errors
-    /// Fails when the text cannot be a code.
+    /// (RFC 3986, 6.2.2.2). Fails when the text cannot be a code.
     pub fn from_path(segment: &str) -> Result<Self, CodeError> {
         let decoded = percent_decode_str(segment).decode_utf8().map_err(|_| CodeError::Character)?;
         Self::parse(&decoded)
     }
 
-    /// Reads a code of an owner's choice: checks its form and that it is not reserved.
-    ///
-    /// # Errors
-    /// Fails when the text is not an acceptable code.
+    /// Reads a code of an owner's choice: checks its form and that it is not reserved. Fails when the text is not an
+    /// acceptable code.
     pub fn choose(text: &str) -> Result<Self, CodeError> {
         let code = Self::parse(text)?;
         let is_version =

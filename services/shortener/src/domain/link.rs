@@ -16,9 +16,7 @@ pub struct Link {
     pub url: String,
     pub title: Option<String>,
     pub tags: Vec<String>,
-    /// When it was made.
     pub created_at: DateTime<Utc>,
-    /// When it was changed last.
     pub updated_at: DateTime<Utc>,
     pub expires_at: Option<DateTime<Utc>>,
     /// After how many redirects it is used up.
@@ -34,7 +32,6 @@ pub struct Link {
     pub click_count: u64,
     /// Grows by one with every change.
     pub version: u64,
-    /// When it was deleted.
     pub deleted_at: Option<DateTime<Utc>>,
     /// The saga that deletes the owner's account, and with it this link.
     pub disabled_by: Option<Uuid>,

@@ -26,9 +26,6 @@ pub struct NewLink {
 
 impl NewLink {
     /// Parses a request.
-    ///
-    /// # Errors
-    /// Tells every field that is not acceptable.
     pub fn parse(request: &CreateLink, policy: &TargetPolicy, now: DateTime<Utc>) -> Result<Self, FieldErrors> {
         let mut refusals = FieldErrors::default();
         let fields = &mut refusals;
@@ -90,9 +87,6 @@ pub struct Change {
 
 impl Change {
     /// Parses a request.
-    ///
-    /// # Errors
-    /// Tells every field that is not acceptable.
     pub fn parse(request: &UpdateLink, policy: &TargetPolicy, now: DateTime<Utc>) -> Result<Self, FieldErrors> {
         let mut refusals = FieldErrors::default();
         let fields = &mut refusals;

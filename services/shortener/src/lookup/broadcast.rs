@@ -8,9 +8,6 @@ impl Lookup {
     /// Takes over changes that other instances announce; a background task.
     ///
     /// What was announced while nobody listened is lost: what is in memory is looked up anew then.
-    ///
-    /// # Errors
-    /// Fails when Redis is away or goes away.
     pub async fn follow(self) -> anyhow::Result<()> {
         let shared = &self.inner.shared;
         let mut subscription = shared.client.get_async_pubsub().await?;

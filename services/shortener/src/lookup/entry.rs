@@ -40,7 +40,6 @@ pub struct Target {
     pub expires_at_ms: i64,
     /// Whether each redirect has to be granted.
     pub is_limited: bool,
-    /// Whether queries are forwarded.
     pub forward_query: bool,
     /// Where it leads when expired or used up.
     pub fallback: Option<HeaderValue>,

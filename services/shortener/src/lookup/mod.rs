@@ -75,9 +75,6 @@ impl Expiry<ShortCode, Found> for KeptAsFound {
 
 impl Lookup {
     /// Makes a lookup with empty memory.
-    ///
-    /// # Errors
-    /// Fails when the URL of Redis is not valid.
     pub fn new(settings: &Settings, redis: &chassis::config::Redis, links: Links) -> anyhow::Result<Self> {
         let fresh = Cache::builder()
             .max_capacity(settings.bytes)
@@ -104,9 +101,6 @@ impl Lookup {
     }
 
     /// Tells where a code leads, if anywhere.
-    ///
-    /// # Errors
-    /// Fails when it is in no memory and MongoDB is away.
     pub async fn find(&self, code: ShortCode) -> Result<Arc<Entry>, Arc<Error>> {
         if let Some(found) = self.inner.fresh.get(&code).await {
             self.inner.metrics.process.increment(1);
@@ -150,9 +144,6 @@ impl Lookup {
     }
 
     /// Succeeds when Redis answers, for readiness.
-    ///
-    /// # Errors
-    /// Fails when it does not.
     pub async fn probe(self) -> anyhow::Result<()> {
         self.inner.shared.probe().await
     }

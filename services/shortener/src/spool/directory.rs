@@ -42,10 +42,8 @@ impl Directory {
     }
 
     /// The spool's id, given the end of what is written. An empty spool gets one. So does a spool that lost sequences
-    /// which were shipped, or readers would drop new clicks as old; what it still holds was shipped with them.
-    ///
-    /// # Errors
-    /// Fails when clicks are there whose spool's id is not: under another id they would be counted twice.
+    /// which were shipped, or readers would drop new clicks as old; what it still holds was shipped with them. Fails
+    /// when clicks are there whose spool's id is not: under another id they would be counted twice.
     pub(super) fn identity(&self, mark: WrittenEnd) -> anyhow::Result<Uuid> {
         let shipped = self.position()?.map_or(1, |position| position.sequence);
         match self.known_identity()? {

@@ -81,11 +81,9 @@ struct WrittenEnd {
 }
 
 impl Spool {
-    /// Opens the spool of a directory, making it where there is none, and mends what a process or
-    /// machine that died left behind: a line that was not written whole is cut off.
-    ///
-    /// # Errors
-    /// Fails when another process uses the directory, it cannot be read or written, or clicks are there without an id.
+    /// Opens the spool of a directory, making it where there is none, and mends what a process or machine that died
+    /// left behind: a line that was not written whole is cut off. Fails when another process uses the directory, it
+    /// cannot be read or written, or clicks are there without an id.
     pub fn open(config: &config::Spool) -> anyhow::Result<Self> {
         let directory = Directory::open(&config.directory)?;
         let lock = directory.lock()?;
@@ -112,11 +110,8 @@ impl Spool {
         self.inner.id
     }
 
-    /// Writes a click down and tells its sequence. One write to the system; it does not wait for
-    /// the disk.
-    ///
-    /// # Errors
-    /// Fails when the spool is full or the disk refuses; nothing is written then.
+    /// Writes a click down and tells its sequence. One write to the system; it does not wait for the disk. Fails when
+    /// the spool is full or the disk refuses; nothing is written then.
     pub fn append(&self, click: &Line<'_>) -> Result<u64, SpoolError> {
         line::with_bytes(click, |bytes| self.append_line(bytes))
     }
@@ -136,9 +131,6 @@ impl Spool {
     }
 
     /// Succeeds when clicks can be written, for readiness.
-    ///
-    /// # Errors
-    /// Fails when the spool is full or the disk refused the latest click.
     pub fn probe(&self) -> anyhow::Result<()> {
         let inner = &self.inner;
         anyhow::ensure!(!inner.failed.load(Ordering::Relaxed), "the disk refused the latest click");

@@ -56,9 +56,6 @@ impl Shipper {
     }
 
     /// Works until `shutdown` is cancelled, and then ships what is there.
-    ///
-    /// # Errors
-    /// Fails when the disk does.
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let (safe, marks) = watch::channel(None);
         tokio::try_join!(self.bring_to_disk(&shutdown, safe), self.ship(&shutdown, marks))?;

@@ -66,9 +66,7 @@ impl Counts {
         Ok(progress)
     }
 
-    /// Adds `clicks` to the counts of links and moves the progress from `before` to `after`.
-    ///
-    /// # Errors
+    /// Adds `clicks` to the counts of links and moves the progress from `before` to `after`. Fails with
     /// [`Error::Conflict`] when the progress is not `before`: somebody else counts, too.
     pub async fn advance(
         &self,

@@ -40,9 +40,6 @@ impl Links {
     }
 
     /// Inserts new links, unordered: fails with the places of those whose codes are taken.
-    ///
-    /// # Errors
-    /// Fails as the store does; the transaction is void then.
     pub async fn insert(&self, session: &mut ClientSession, links: &[Link]) -> Result<(), mongodb::error::Error> {
         let rows = links.iter().map(Row::from);
         self.rows.insert_many(rows).ordered(false).session(session).await.map(drop)
@@ -168,10 +165,8 @@ impl Links {
 
     /// Grants one of the redirects of a link that has a limit; `false` when none is left.
     ///
-    /// One document, one atomic step: however many ask at once, no more than the limit succeed.
-    ///
-    /// # Errors
-    /// Fails when the store does; a redirect may have been used up all the same.
+    /// One document, one atomic step: however many ask at once, no more than the limit succeed. Fails when the store
+    /// does; a redirect may have been used up all the same.
     pub async fn grant(&self, link: Uuid) -> Result<bool, mongodb::error::Error> {
         let granted = self
             .rows

@@ -61,9 +61,6 @@ fn index(keys: Document, options: IndexOptions) -> IndexModel {
 }
 
 /// Runs the steps that are not noted as done.
-///
-/// # Errors
-/// Fails when the database is away or the login may not make collections.
 pub async fn run(database: Database) -> anyhow::Result<()> {
     let notes: Collection<Document> = database.collection(NOTES);
     for migration in MIGRATIONS {

@@ -43,11 +43,9 @@ impl Replays {
         Ok(row.map(|row| Replay { fingerprint: row.fingerprint, answer: row.answer }))
     }
 
-    /// Writes the answer down, in the transaction of what it tells of. Must be the transaction's
-    /// first write: a conflict then means that a request with the same key is under way.
-    ///
-    /// # Errors
-    /// [`Error::IdempotencyInProgress`] when one is under way, or has just ended.
+    /// Writes the answer down, in the transaction of what it tells of. Must be the transaction's first write: a
+    /// conflict then means that a request with the same key is under way. Fails with [`Error::IdempotencyInProgress`]
+    /// when one is under way, or has just ended.
     pub async fn insert(
         &self,
         session: &mut ClientSession,

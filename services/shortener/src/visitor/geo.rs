@@ -10,9 +10,6 @@ pub struct Countries(Option<Reader<Vec<u8>>>);
 
 impl Countries {
     /// Reads a MaxMind database into memory.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be read or is not a database.
     pub fn open(file: Option<&Path>) -> anyhow::Result<Self> {
         let Some(file) = file else { return Ok(Self(None)) };
         let reader =

@@ -28,10 +28,8 @@ impl Keeper {
         Self { salts, visitors }
     }
 
-    /// Drops expired salts and agrees on what is needed at `now` and shortly after.
-    ///
-    /// # Errors
-    /// Fails when the store does; expired salts were dropped all the same.
+    /// Drops expired salts and agrees on what is needed at `now` and shortly after. Fails when the store does; expired
+    /// salts were dropped all the same.
     pub async fn renew(&self, now: DateTime<Utc>) -> anyhow::Result<()> {
         let today = day_of(now.timestamp_millis());
         let mut keys = self.visitors.load();

@@ -20,12 +20,7 @@ pub(crate) enum Fault {
     /// Postgres takes no new connections, and the open ones are ended.
     NoConnections,
     /// A table of a service is locked.
-    Locked {
-        /// Whose.
-        unit: &'static str,
-        /// Which.
-        table: &'static str,
-    },
+    Locked { unit: &'static str, table: &'static str },
     /// RabbitMQ has a memory alarm: it takes no messages.
     BrokerAlarm,
     /// The network before a service or an engine is slow.

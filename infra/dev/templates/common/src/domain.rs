@@ -12,9 +12,6 @@ pub struct Text(String);
 
 impl Text {
     /// Reads a text. Blanks around it are left out.
-    ///
-    /// # Errors
-    /// Says what is wrong with it, for a person.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         if (1..=LONGEST).contains(&text.chars().count()) {
@@ -34,7 +31,6 @@ impl Text {
 /// What a user wrote down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
-    /// Identifies it.
     pub id: Uuid,
     /// The user who wrote it, and alone may read it.
     pub auth_user_id: Uuid,

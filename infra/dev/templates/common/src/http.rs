@@ -38,7 +38,6 @@ struct Api {
 )]
 struct Description;
 
-/// The routes.
 pub fn routes(notes: Notes, verifier: Verifier) -> Router {
     let (router, _) = described().with_state(Api { notes, verifier }).split_for_parts();
     router

@@ -23,9 +23,6 @@ impl Notes {
     }
 
     /// Writes a note of a user's. What others are told is written in one transaction with it: see the library `mongo`.
-    ///
-    /// # Errors
-    /// Fails when the database does.
     pub async fn write(&self, auth_user_id: Uuid, text: &Text) -> Result<Note, Error> {
         // MongoDB keeps milliseconds.
         let created_at = Utc::now().trunc_subsecs(3);
@@ -36,9 +33,6 @@ impl Notes {
     }
 
     /// Reads a note of a user's.
-    ///
-    /// # Errors
-    /// [`Error::UnknownNote`] when the user has no such note.
     pub async fn read(&self, auth_user_id: Uuid, id: Uuid) -> Result<Note, Error> {
         self.store.find(auth_user_id, id).await?.ok_or(Error::UnknownNote)
     }

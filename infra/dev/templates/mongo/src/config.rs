@@ -8,8 +8,6 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize, Validate)]
 #[garde(allow_unvalidated)]
 pub struct Config {
-    /// The database.
     pub mongo: Mongo,
-    /// The broker.
     pub amqp: Amqp,
 }

@@ -20,7 +20,6 @@ use config::Config;
 use messaging::AppMessaging as _;
 use mongo::AppMongo as _;
 
-/// The service.
 pub struct Service;
 
 impl chassis::Service for Service {

@@ -22,9 +22,6 @@ impl Notes {
     }
 
     /// Writes a note of a user's.
-    ///
-    /// # Errors
-    /// Fails when the database does.
     pub async fn write(&self, auth_user_id: Uuid, text: &Text) -> Result<Note, Error> {
         // Postgres keeps microseconds.
         let created_at = Utc::now().trunc_subsecs(6);
@@ -38,9 +35,6 @@ impl Notes {
     }
 
     /// Reads a note of a user's.
-    ///
-    /// # Errors
-    /// [`Error::UnknownNote`] when the user has no such note.
     pub async fn read(&self, auth_user_id: Uuid, id: Uuid) -> Result<Note, Error> {
         store::find(self.db.pool(), auth_user_id, id).await?.ok_or(Error::UnknownNote)
     }

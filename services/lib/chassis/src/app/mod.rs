@@ -47,9 +47,6 @@ pub trait Service: Sized + 'static {
     fn openapi() -> OpenApi;
 
     /// Says what the unit has, and gives its routes, which get the whole stack of layers around them.
-    ///
-    /// # Errors
-    /// Fails when the unit cannot be built: the process ends.
     fn build(config: Self::Config, app: &mut App) -> impl Future<Output = anyhow::Result<Router>> + Send;
 }
 
@@ -95,9 +92,6 @@ impl Context {
     }
 
     /// Tries for 30 s to reach an engine that may be starting beside this unit.
-    ///
-    /// # Errors
-    /// Fails with the last error, or when the unit is told to end meanwhile.
     pub async fn wait_for<F, Fut>(&self, engine: &str, attempt: F) -> anyhow::Result<()>
     where
         F: FnMut() -> Fut + Send,
@@ -157,9 +151,6 @@ pub struct Mounted {
 pub trait Part: Default + Send + 'static {
     /// Starts what was registered. The unit listens only when this has returned, so it must not wait for ever for
     /// anything that the unit can do without.
-    ///
-    /// # Errors
-    /// Fails when the unit cannot work: the process ends.
     fn start(self, context: &Context) -> impl Future<Output = anyhow::Result<Mounted>> + Send;
 }
 
@@ -349,9 +340,6 @@ impl App {
 
     /// Starts what was registered: tasks first, then the parts in the order in which they were first asked for. What
     /// is left is to listen.
-    ///
-    /// # Errors
-    /// Fails when a part does.
     pub async fn finish(self, router: Router) -> anyhow::Result<Served> {
         let Self { context, tasks, parts, mounts, bare, fast_path, listeners, .. } = self;
         tasks.into_iter().for_each(|start| start(&context));

@@ -23,9 +23,6 @@ impl Sources {
     ///
     /// The variables are `<NAME>_<SECTION>__<KEY>`, for example `AUTH_HTTP__BIND`; those of the
     /// keys in `lists` hold lists, separated by commas.
-    ///
-    /// # Errors
-    /// Fails when the file cannot be read or is not TOML.
     pub(crate) fn read(name: &'static str, lists: &[&str], file: Option<&Path>) -> anyhow::Result<Self> {
         Self::merged(name, lists, file, None)
     }

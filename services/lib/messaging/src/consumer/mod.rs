@@ -82,9 +82,6 @@ impl<H: Handler> Consumer<H> {
 
     /// Declares and consumes until `shutdown` is cancelled; then finishes the messages under way.
     /// A lost connection is opened again.
-    ///
-    /// # Errors
-    /// Fails when declaring does.
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         self.declare().await?;
         let mut partitions = JoinSet::new();

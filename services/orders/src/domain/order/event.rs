@@ -99,17 +99,11 @@ impl Event {
     }
 
     /// The particulars, in the newest schema.
-    ///
-    /// # Errors
-    /// Fails when they cannot be written as JSON.
     pub fn data(&self) -> serde_json::Result<Value> {
         serde_json::to_value(self).map(|mut event| event["data"].take())
     }
 
-    /// Reads a stored event, whatever its schema.
-    ///
-    /// # Errors
-    /// Fails when its schema is unknown or its data do not fit.
+    /// Reads a stored event, whatever its schema. Fails when its schema is unknown or its data do not fit.
     pub fn read(stored: Stored) -> Result<Self, Unreadable> {
         let (kind, schema) = (stored.kind, stored.schema);
         let data = upcast::newest(&kind, schema, stored.data)?;

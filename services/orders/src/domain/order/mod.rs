@@ -68,10 +68,7 @@ pub struct Broken {
 }
 
 impl Order {
-    /// The state after one more event; before the first there is none.
-    ///
-    /// # Errors
-    /// Fails when the event cannot be the next one.
+    /// The state after one more event; before the first there is none. Fails when the event cannot be the next one.
     pub fn apply(before: Option<Self>, version: u64, at: DateTime<Utc>, event: Event) -> Result<Self, Broken> {
         let broken = Broken { version, kind: event.kind() };
         let published = u64::from(event.is_published());

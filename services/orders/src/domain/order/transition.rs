@@ -21,43 +21,28 @@ impl Order {
         self.cancellation.is_some() && !self.status.is_final()
     }
 
-    /// Calls it off: while nothing has left the warehouse.
-    ///
-    /// # Errors
-    /// Fails when it is too late, or was done before.
+    /// Calls it off: while nothing has left the warehouse. Fails when it is too late, or was done before.
     pub fn request_cancellation(&self, by: CancelledBy, reason: Option<Sealed>) -> Result<Event, Refused> {
         self.decide(Event::CancellationRequested { by, reason }, "cancelled")
     }
 
-    /// Stock is reserved and the payment taken.
-    ///
-    /// # Errors
-    /// Fails unless it is pending and nobody called it off.
+    /// Stock is reserved and the payment taken. Fails unless it is pending and nobody called it off.
     pub fn confirm(&self, payments_payment_id: Uuid) -> Result<Event, Refused> {
         self.decide(Event::Confirmed { payments_payment_id }, "confirmed")
     }
 
-    /// It cannot be fulfilled.
-    ///
-    /// # Errors
-    /// Fails unless it is pending.
+    /// It cannot be fulfilled. Fails unless it is pending.
     pub fn reject(&self, reason: String, detail: String) -> Result<Event, Refused> {
         self.decide(Event::Rejected { reason, detail }, "rejected")
     }
 
-    /// Everything that was done for it is undone.
-    ///
-    /// # Errors
-    /// Fails when it has left the warehouse, or has ended.
+    /// Everything that was done for it is undone. Fails when it has left the warehouse, or has ended.
     pub fn cancel(&self, by: CancelledBy, reason: Option<Sealed>) -> Result<Event, Refused> {
         self.decide(Event::Cancelled { by, reason }, "cancelled")
     }
 
-    /// It leaves the warehouse. One that has left already gets the right number; nothing happens when
-    /// that is the same, or none is given.
-    ///
-    /// # Errors
-    /// Fails unless it is confirmed, or shipped.
+    /// It leaves the warehouse. One that has left already gets the right number; nothing happens when that is the same,
+    /// or none is given. Fails unless it is confirmed, or shipped.
     pub fn ship(&self, tracking_number: Option<String>) -> Result<Option<Event>, Refused> {
         match (self.status, tracking_number) {
             (OrderStatus::Shipped, None) => Ok(None),
@@ -69,10 +54,7 @@ impl Order {
         }
     }
 
-    /// It reaches the buyer; nothing happens when it has.
-    ///
-    /// # Errors
-    /// Fails unless it is shipped.
+    /// It reaches the buyer; nothing happens when it has. Fails unless it is shipped.
     pub fn deliver(&self) -> Result<Option<Event>, Refused> {
         match self.status {
             OrderStatus::Delivered => Ok(None),
