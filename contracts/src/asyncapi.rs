@@ -1,11 +1,9 @@
 //! The AsyncAPI 3.1 description of everything that goes over the broker, made from the catalogue.
 
-use crate::{
-    amqp::{CLOUDEVENT, COMMANDS_EXCHANGE, SUBJECT_HEADER},
-    command::Replied,
-    envelope::EventData,
-    event::Entry,
-};
+use crate::amqp::{CLOUDEVENT, COMMANDS_EXCHANGE, SUBJECT_HEADER};
+use crate::command::Replied;
+use crate::envelope::EventData;
+use crate::event::Entry;
 use serde_json::{Map, Value, json};
 
 /// Describes every event, command and reply, and how it is routed.

@@ -1,7 +1,8 @@
 //! CloudEvents 1.0 around every event, with the extensions that ordering and tracing need.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The data of one kind of event.

@@ -1,7 +1,8 @@
 //! Points in time as clients send them: RFC 3339, in the years that every store of ours holds.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 /// What is said of a text that is no such point in time.
 pub const REFUSED: &str = "must be a point in time as RFC 3339 writes it, in the years 1970 to 9999";

@@ -4,10 +4,8 @@ use iso_currency::Currency as Iso;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
-use utoipa::{
-    PartialSchema, ToSchema,
-    openapi::{ObjectBuilder, RefOr, Schema, Type},
-};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// A currency of ISO 4217, by its three letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

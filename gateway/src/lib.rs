@@ -21,18 +21,16 @@ pub mod stale_cache;
 pub mod store;
 pub mod upstream;
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use axum::{Router, middleware};
 use breaker::Registry;
 use chassis::App;
-
 use config::Config;
 use graphql::http::{Graphql, Live, PersistedDocuments};
 use limits::Limits;
 use operators::Operators;
 use stale_cache::StaleCache;
+use std::sync::Arc;
+use std::time::Duration;
 use store::Store;
 use upstream::Upstreams;
 

@@ -1,8 +1,7 @@
 //! The gateway's metrics, in addition to those of the chassis and the breakers.
 
-use std::time::Duration;
-
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use std::time::Duration;
 
 const CALLS: &str = "gateway_upstream_duration_seconds";
 const RETRIES: &str = "gateway_retries_total";

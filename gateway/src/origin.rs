@@ -1,8 +1,7 @@
 //! The client on whose behalf the gateway calls upstreams.
 
-use std::net::IpAddr;
-use std::sync::Arc;
-
+use crate::limits::{Limits, subscriber};
+use crate::upstream::call::Call;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -12,9 +11,8 @@ use http::header::{AUTHORIZATION, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
 use secrecy::ExposeSecret;
-
-use crate::limits::{Limits, subscriber};
-use crate::upstream::call::Call;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Tells upstreams the client's address.
 pub const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");

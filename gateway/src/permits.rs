@@ -1,9 +1,8 @@
 //! Limits how many of something each client has at once.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
-
-use parking_lot::Mutex;
 
 /// Permits for each client. Clones count together.
 #[derive(Debug, Clone)]

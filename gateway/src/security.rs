@@ -1,5 +1,7 @@
 //! Security headers and CORS.
 
+use crate::config;
+use crate::origin::IDEMPOTENCY_KEY;
 use axum::Router;
 use axum::response::Response;
 use http::header::{
@@ -10,9 +12,6 @@ use http::header::{
 use http::{HeaderValue, Method};
 use tower::ServiceBuilder;
 use tower_http::cors::{AllowOrigin, CorsLayer};
-
-use crate::config;
-use crate::origin::IDEMPOTENCY_KEY;
 
 /// Headers of every response, unless a handler sets them. Browsers heed the last one over TLS only.
 const ALWAYS: [(HeaderName, &str); 5] = [

@@ -1,18 +1,16 @@
 //! The last statistics that each user saw. They are shown when analytics is away.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
-use std::time::Duration;
-
+use crate::config;
+use crate::store::Store;
 use chrono::{DateTime, Utc};
 use contracts::rest::analytics::{Facet, FacetValue, StatsBatch, Window};
 use moka::future::Cache;
 use redis::{Pipeline, Script};
 use serde::{Deserialize, Serialize};
-
-use crate::config;
-use crate::store::Store;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Unchanged statistics are written at most so often.
 const REFRESH: Duration = Duration::from_secs(60);

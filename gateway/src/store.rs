@@ -1,12 +1,11 @@
 //! The Redis of everything but limits. The gateway works without it.
 
-use std::time::{Duration, Instant};
-
 use breaker::{Breaker, Outcome, Recovery, Registry};
 use chassis::config;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use secrecy::ExposeSecret;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 /// How long a request waits for Redis.

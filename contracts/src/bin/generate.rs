@@ -2,10 +2,8 @@
 
 use contracts::{asyncapi, event};
 use serde::Serialize;
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 fn main() -> io::Result<()> {
     let folder = std::env::args_os()

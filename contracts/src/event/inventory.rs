@@ -1,6 +1,7 @@
 //! Events of inventory. Subject of all: the product's id.
 
-use crate::{envelope::EventData, money::Money};
+use crate::envelope::EventData;
+use crate::money::Money;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -6,11 +6,9 @@ pub mod orders;
 pub mod payments;
 pub mod shortener;
 
-use crate::{
-    amqp::{CLICKS_KEY, COMMANDS_EXCHANGE, EVENTS_EXCHANGE},
-    command::{self, accounts, checkout},
-    envelope::EventData,
-};
+use crate::amqp::{CLICKS_KEY, COMMANDS_EXCHANGE, EVENTS_EXCHANGE};
+use crate::command::{self, accounts, checkout};
+use crate::envelope::EventData;
 use schemars::{JsonSchema, Schema};
 
 /// What the catalogue tells of one version of one type of message.

@@ -1,6 +1,8 @@
 //! Events of orders.
 
-use crate::{envelope::EventData, money::Money, person::Sealed};
+use crate::envelope::EventData;
+use crate::money::Money;
+use crate::person::Sealed;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,7 @@
 //! Events of payments. Subject of all: the payment's id. None names a card, a token or a person.
 
-use crate::{envelope::EventData, money::Money};
+use crate::envelope::EventData;
+use crate::money::Money;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -8,7 +8,6 @@ mod full_name;
 
 pub use email::Email;
 pub use full_name::{FullName, is_deceptive};
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,6 +1,10 @@
 //! REST types of orders.
 
-use crate::{command::checkout::PaymentMethodKind, event::orders::CancelledBy, moment, money::Money, person::Address};
+use crate::command::checkout::PaymentMethodKind;
+use crate::event::orders::CancelledBy;
+use crate::moment;
+use crate::money::Money;
+use crate::person::Address;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,6 +1,7 @@
 //! REST types of payments.
 
-use crate::{command::checkout::PaymentMethodKind, money::Money};
+use crate::command::checkout::PaymentMethodKind;
+use crate::money::Money;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,6 +1,7 @@
 //! REST types of shortener.
 
-use crate::{moment, problem::Problem};
+use crate::moment;
+use crate::problem::Problem;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};

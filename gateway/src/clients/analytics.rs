@@ -1,8 +1,7 @@
 //! Calls to analytics: statistics of links.
 
-use contracts::rest::analytics::{StatsBatch, StatsBatchRequest};
-
 use super::{Analytics, Client, ServiceError};
+use contracts::rest::analytics::{StatsBatch, StatsBatchRequest};
 
 impl Client<'_, Analytics> {
     pub async fn stats(&self, request: &StatsBatchRequest) -> Result<StatsBatch, ServiceError> {

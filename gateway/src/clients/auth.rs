@@ -1,9 +1,8 @@
 //! Calls to auth: users and sessions.
 
+use super::{Auth, Client, ServiceError};
 use contracts::rest::auth::{DeleteAccount, Login, RefreshToken, Register, Session, User};
 use http::Method;
-
-use super::{Auth, Client, ServiceError};
 
 impl Client<'_, Auth> {
     pub async fn register(&self, request: &Register) -> Result<Session, ServiceError> {

@@ -1,11 +1,10 @@
 //! Errors of services, as GraphQL clients get them.
 
+use crate::upstream::error::UpstreamError;
 use async_graphql::{ErrorExtensionValues, Value};
 use contracts::problem::{Code, Problem};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
-
-use crate::upstream::error::UpstreamError;
 
 /// A problem, and the service that reported it. It has no `Display`, so that a GraphQL error is never made of it
 /// without its extensions.

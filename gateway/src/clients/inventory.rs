@@ -1,5 +1,6 @@
 //! Calls to inventory: products and their stock.
 
+use super::{Client, Inventory, ServiceError, with_query};
 use contracts::problem::Code;
 use contracts::rest::inventory::{
     ChangeStock, CreateProduct, ListProducts, Product, ProductPage, Products, ProductsBatch, StockChanged,
@@ -7,8 +8,6 @@ use contracts::rest::inventory::{
 };
 use http::Method;
 use uuid::Uuid;
-
-use super::{Client, Inventory, ServiceError, with_query};
 
 impl Client<'_, Inventory> {
     /// Returns a product that the user may see.

@@ -8,30 +8,27 @@ pub mod orders;
 mod payments;
 pub mod shortener;
 
-use std::marker::PhantomData;
-use std::sync::Arc;
-use std::time::Duration;
-
-use axum::body::{Body, to_bytes};
-use bytes::Bytes;
-use chassis::http::{IdempotencyKey, LONGEST_PARAMETER};
-use contracts::problem::Code;
-use futures::{Stream, TryStreamExt};
-use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderValue, Method};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use tokio::time::timeout;
-use url::form_urlencoded::Serializer;
-
 use crate::origin::{IDEMPOTENCY_KEY, Origin};
 use crate::upstream::call::{Call, Class, Payload, Reply, UpstreamBody, UpstreamResponse, parse_as};
 use crate::upstream::error::UpstreamError;
 use crate::upstream::events::events;
 use crate::upstream::{Upstream, Upstreams};
-
+use axum::body::{Body, to_bytes};
+use bytes::Bytes;
+use chassis::http::{IdempotencyKey, LONGEST_PARAMETER};
+use contracts::problem::Code;
 pub use error::ServiceError;
 pub(crate) use error::argument;
+use futures::{Stream, TryStreamExt};
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderValue, Method};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+use url::form_urlencoded::Serializer;
 
 /// The largest problem that is read when a stream was expected, in bytes.
 const LARGEST_PROBLEM: usize = 64 * 1024;

@@ -1,7 +1,6 @@
 //! Calls to orders: orders, customers and sales of links.
 
-use std::time::Duration;
-
+use super::{Client, Orders, ServiceError, with_query};
 use chrono::{DateTime, SecondsFormat, Utc};
 use contracts::problem::Code;
 use contracts::rest::orders::{
@@ -10,9 +9,8 @@ use contracts::rest::orders::{
 };
 use futures::{Stream, StreamExt};
 use http::Method;
+use std::time::Duration;
 use uuid::Uuid;
-
-use super::{Client, Orders, ServiceError, with_query};
 
 impl Client<'_, Orders> {
     /// Returns an order of the user, as it was `at` a moment or as it is now.

@@ -1,9 +1,8 @@
 //! Calls to payments.
 
+use super::{Client, Payments, ServiceError};
 use contracts::rest::payments::{BatchPayments, Payment, PaymentList};
 use uuid::Uuid;
-
-use super::{Client, Payments, ServiceError};
 
 impl Client<'_, Payments> {
     /// Returns the payments of the orders that the user may see.

@@ -1,15 +1,13 @@
 //! Calls to shortener: links.
 
-use std::time::Duration;
-
+use super::{Client, ServiceError, Shortener, with_query};
 use contracts::problem::Code;
 use contracts::rest::shortener::{
     CreateLink, CreateLinks, CreateLinksResults, Link, LinkPage, Links, LinksBatch, ListLinks, UpdateLink,
 };
 use http::Method;
+use std::time::Duration;
 use uuid::Uuid;
-
-use super::{Client, ServiceError, Shortener, with_query};
 
 /// The deadline of a bulk creation, which may be 5,000 links.
 const BULK_DEADLINE: Duration = Duration::from_secs(9);

@@ -2,12 +2,10 @@
 
 mod upstreams;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-
 use garde::Validate;
 use serde::Deserialize;
-
+use std::net::SocketAddr;
+use std::path::PathBuf;
 pub use upstreams::{Upstream, Upstreams};
 
 #[derive(Debug, Clone, Deserialize, Validate)]

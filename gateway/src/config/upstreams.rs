@@ -1,10 +1,9 @@
 //! The services behind the gateway.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use garde::Validate;
 use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
 use url::Url;
 
 /// The services behind the gateway, by name. Those that the GraphQL schema needs have defaults; others are added by

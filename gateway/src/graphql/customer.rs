@@ -1,14 +1,14 @@
 //! Customers: who buys, where it goes, and what it is paid with.
 
-use async_graphql::{Enum, ID, InputObject, SimpleObject};
-use chassis::http::Failure;
-use contracts::person;
-use contracts::rest::orders;
-use contracts::{command::checkout, field_errors::FieldErrors};
-
 use super::immediate::Immediate;
 use super::scalars::Moment;
 use super::uuid;
+use async_graphql::{Enum, ID, InputObject, SimpleObject};
+use chassis::http::Failure;
+use contracts::command::checkout;
+use contracts::field_errors::FieldErrors;
+use contracts::person;
+use contracts::rest::orders;
 
 /// A customer.
 #[derive(SimpleObject)]

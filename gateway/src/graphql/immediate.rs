@@ -1,11 +1,10 @@
-use std::borrow::Cow;
-
 use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{Field, Selection};
 use async_graphql::registry::Registry;
 use async_graphql::resolver_utils::ContainerType;
 use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerResult, Value};
 use futures::FutureExt;
+use std::borrow::Cow;
 
 /// An object whose fields never wait. async-graphql makes a future of every field, which is most of the cost of small
 /// objects like amounts of money.

@@ -1,10 +1,5 @@
 //! Links, as their owner sees and makes them.
 
-use async_graphql::{ComplexObject, Context, ID, InputObject, MaybeUndefined, Result, SimpleObject};
-use contracts::problem;
-use contracts::rest::analytics::Window;
-use contracts::rest::{orders, shortener};
-
 use super::immediate::Immediate;
 use super::load::{SalesOf, load};
 use super::money::Money;
@@ -12,6 +7,10 @@ use super::patch;
 use super::scalars::Moment;
 use super::stats::LinkStats;
 use crate::clients::{ServiceError, argument};
+use async_graphql::{ComplexObject, Context, ID, InputObject, MaybeUndefined, Result, SimpleObject};
+use contracts::problem;
+use contracts::rest::analytics::Window;
+use contracts::rest::{orders, shortener};
 
 /// A short link.
 #[derive(SimpleObject)]

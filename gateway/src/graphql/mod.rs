@@ -25,17 +25,16 @@ pub mod session;
 pub mod stats;
 pub mod subscription;
 
-use async_graphql::{Context, ID, MaybeUndefined, SDLExportOptions, Schema};
-use uuid::Uuid;
-
 use crate::clients::Services;
 use crate::config;
+use async_graphql::{Context, ID, MaybeUndefined, SDLExportOptions, Schema};
 use load::Loader;
 use mutation::Mutation;
 use plan::{Executor, ScalarCheck};
 use query::Query;
 use scalars::{Long, Moment};
 use subscription::Subscription;
+use uuid::Uuid;
 
 /// The schema, which executes only what was planned.
 pub type GatewaySchema = Executor<Query, Mutation, Subscription>;

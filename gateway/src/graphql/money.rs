@@ -1,13 +1,10 @@
 //! Amounts of money.
 
-use async_graphql::{InputObject, Object};
-use contracts::{
-    field_errors::FieldErrors,
-    money::{self, Currency},
-};
-
 use super::immediate::Immediate;
 use super::scalars::Long;
+use async_graphql::{InputObject, Object};
+use contracts::field_errors::FieldErrors;
+use contracts::money::{self, Currency};
 
 /// An amount of money.
 pub struct Money(money::Money);

@@ -1,12 +1,5 @@
 //! Changes.
 
-use async_graphql::{Context, ID, Object, QueryPathSegment, Result};
-use contracts::rest::auth::{DeleteAccount, RefreshToken};
-use contracts::rest::orders::CancelOrder;
-use contracts::rest::shortener::CreateLink;
-use sha2::{Digest, Sha256};
-use uuid::Uuid;
-
 use super::customer::{Customer, CustomerInput};
 use super::link::{CreateLinkInput, CreateLinkResult, Link, UpdateLinkInput};
 use super::load::forget;
@@ -18,6 +11,12 @@ use super::{services, uuid};
 use crate::clients::inventory::no_product;
 use crate::clients::orders::no_order;
 use crate::clients::{ServiceError, Services};
+use async_graphql::{Context, ID, Object, QueryPathSegment, Result};
+use contracts::rest::auth::{DeleteAccount, RefreshToken};
+use contracts::rest::orders::CancelOrder;
+use contracts::rest::shortener::CreateLink;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 /// Changes.
 pub struct Mutation;

@@ -3,13 +3,6 @@
 //! Ids are UUIDs and say nothing of a thing's type, so whoever may have it is asked: at once, and each service once,
 //! whatever the number of ids. `docs/adr/0022-nodes-are-found-by-plain-ids.md` has the reasons.
 
-use async_graphql::parser::types::{Selection, SelectionSet};
-use async_graphql::{Context, ID, Interface, Result};
-use futures::StreamExt;
-use futures::future::BoxFuture;
-use futures::stream::FuturesUnordered;
-use uuid::Uuid;
-
 use super::customer::Customer;
 use super::link::Link;
 use super::load::{CustomerOf, LinkById, Me, OrderOf, ProductOf, load};
@@ -18,6 +11,12 @@ use super::product::Product;
 use super::session::User;
 use super::{services, uuid};
 use crate::clients::ServiceError;
+use async_graphql::parser::types::{Selection, SelectionSet};
+use async_graphql::{Context, ID, Interface, Result};
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use uuid::Uuid;
 
 /// An object that the query `node` finds by its id.
 #[derive(Interface)]

@@ -1,9 +1,5 @@
 //! Orders, as their buyer sees them.
 
-use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
-use contracts::event::orders::CancelledBy;
-use contracts::rest::orders;
-
 use super::customer::Customer;
 use super::immediate::Immediate;
 use super::link::Link;
@@ -12,6 +8,9 @@ use super::money::Money;
 use super::payment::Payment;
 use super::product::{Product, product};
 use super::scalars::{Json, Moment};
+use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
+use contracts::event::orders::CancelledBy;
+use contracts::rest::orders;
 
 /// An order. Its items keep names and prices as they were when it was placed.
 pub struct Order(pub(super) orders::Order);

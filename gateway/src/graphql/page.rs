@@ -1,12 +1,11 @@
 //! Pages of lists, as Relay's cursor connections have them.
 
-use async_graphql::{OutputType, SimpleObject};
-
 use super::immediate::Immediate;
 use super::link::Link;
 use super::order::Order;
 use super::product::Product;
 use crate::clients::ServiceError;
+use async_graphql::{OutputType, SimpleObject};
 
 /// A page of a list, newest first.
 #[derive(SimpleObject)]

@@ -1,12 +1,11 @@
 //! Payments, as the buyer sees them.
 
-use async_graphql::{Enum, ID, SimpleObject};
-use contracts::rest::payments;
-
 use super::customer::PaymentMethodKind;
 use super::immediate::Immediate;
 use super::money::Money;
 use super::scalars::Moment;
+use async_graphql::{Enum, ID, SimpleObject};
+use contracts::rest::payments;
 
 /// The payment of an order.
 #[derive(SimpleObject)]

@@ -1,11 +1,11 @@
 //! What an order is placed with.
 
-use async_graphql::{ID, InputObject};
-use chassis::http::Failure;
-use contracts::{field_errors::FieldErrors, rest::orders};
-
 use super::money::MoneyInput;
 use super::uuid;
+use async_graphql::{ID, InputObject};
+use chassis::http::Failure;
+use contracts::field_errors::FieldErrors;
+use contracts::rest::orders;
 
 /// A new order.
 #[derive(InputObject)]

@@ -1,15 +1,15 @@
 //! Products, and what is there of them.
 
-use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
-use chassis::http::Failure;
-use contracts::{field_errors::FieldErrors, rest::inventory};
-use uuid::Uuid;
-
 use super::immediate::Immediate;
 use super::load::{ProductOf, load};
 use super::money::{Money, MoneyInput};
 use super::patch;
 use super::scalars::Moment;
+use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, Result, SimpleObject};
+use chassis::http::Failure;
+use contracts::field_errors::FieldErrors;
+use contracts::rest::inventory;
+use uuid::Uuid;
 
 /// A product.
 #[derive(SimpleObject)]

@@ -1,10 +1,5 @@
 //! Queries.
 
-use async_graphql::{Context, ID, Object, Result};
-use contracts::rest::inventory::ListProducts;
-use contracts::rest::orders::ListOrders;
-use contracts::rest::shortener::ListLinks;
-
 use super::customer::Customer;
 use super::link::Link;
 use super::load::{Me, load};
@@ -16,6 +11,10 @@ use super::scalars::Moment;
 use super::session::User;
 use super::{services, uuid};
 use crate::clients::ServiceError;
+use async_graphql::{Context, ID, Object, Result};
+use contracts::rest::inventory::ListProducts;
+use contracts::rest::orders::ListOrders;
+use contracts::rest::shortener::ListLinks;
 
 // Where a service's part of an answer begins, the field is nullable and its error stays inside (`Option<Result<…>>`): an
 // error that a resolver returns takes its parent along, nullable or not.

@@ -1,9 +1,8 @@
 //! Users and sessions.
 
+use super::scalars::Moment;
 use async_graphql::{ID, InputObject, SimpleObject};
 use contracts::rest::auth;
-
-use super::scalars::Moment;
 
 /// An account.
 #[derive(SimpleObject)]

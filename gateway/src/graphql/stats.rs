@@ -1,13 +1,12 @@
 //! Statistics of a link: each field loads what it needs, and all that a level needs travels in one call.
 
-use async_graphql::{Context, Enum, Object, Result, SimpleObject};
-use contracts::problem::{Code, Problem};
-use contracts::rest::analytics::{self, Dimension, Facet, FacetValue, Totals, Window};
-
 use super::immediate::Immediate;
 use super::load::{LoadedFacet, StatsOf, load};
 use super::scalars::Moment;
 use crate::clients::ServiceError;
+use async_graphql::{Context, Enum, Object, Result, SimpleObject};
+use contracts::problem::{Code, Problem};
+use contracts::rest::analytics::{self, Dimension, Facet, FacetValue, Totals, Window};
 
 /// How many browsers and devices are listed: more than there are.
 const ALL: u32 = 100;

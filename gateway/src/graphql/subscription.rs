@@ -1,16 +1,15 @@
 //! Subscriptions.
 
-use async_graphql::{Context, ID, Result, Subscription};
-use contracts::problem::{Code, Problem};
-use contracts::rest::orders;
-use futures::stream::{self, BoxStream};
-use futures::{Stream, StreamExt};
-
 use super::order::Order;
 use super::{services, uuid};
 use crate::clients::ServiceError;
 use crate::clients::orders::no_order;
 use crate::config::Live;
+use async_graphql::{Context, ID, Result, Subscription};
+use contracts::problem::{Code, Problem};
+use contracts::rest::orders;
+use futures::stream::{self, BoxStream};
+use futures::{Stream, StreamExt};
 
 /// Subscriptions.
 pub struct Subscription;

@@ -1,13 +1,11 @@
 //! Limits in memory: in front of the shared ones, and in their place while Redis is away.
 
+use super::{LimitStatus, Quota};
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, RateLimiter};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, RateLimiter};
-
-use super::{LimitStatus, Quota};
 
 /// After so many requests, full buckets are dropped.
 const TIDY_EVERY: u64 = 10_000;

@@ -3,19 +3,16 @@
 mod local;
 mod shared;
 
-use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Duration;
-
+use crate::{config, metrics};
 use chassis::http::Failure;
 use contracts::problem::Code;
 use http::{HeaderMap, HeaderValue};
-use uuid::Uuid;
-
-use crate::config;
-use crate::metrics;
 use local::Local;
 use shared::Shared;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Quota {

@@ -1,15 +1,13 @@
 //! Limits over all gateways, in a Redis of their own.
 
+use super::{LimitStatus, Quota};
+use crate::{config, store};
+use redis::Script;
+use redis::aio::ConnectionManager;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-
-use redis::Script;
-use redis::aio::ConnectionManager;
 use tokio::time::{sleep, timeout};
-
-use super::{LimitStatus, Quota};
-use crate::{config, store};
 
 /// How often a Redis that is away is tried, and the timeout of that try. No request waits for it.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -108,11 +106,10 @@ impl Inner {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use serde_json::json;
     use tokio::net::TcpListener;
     use tokio::time::Instant;
-
-    use super::*;
 
     #[tokio::test(start_paused = true)]
     async fn a_redis_that_hangs_costs_the_first_request_its_patience_and_the_next_ones_nothing() {

@@ -1,5 +1,7 @@
 //! The audit log of breakers: written to the log for good, and to Redis for reading.
 
+use super::Operators;
+use crate::store::Store;
 use axum::extract::State;
 use chassis::http::documented::{OperatorsOnly, Usual};
 use chassis::http::{Failure, Json};
@@ -10,9 +12,6 @@ use redis::AsyncCommands;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
-
-use super::Operators;
-use crate::store::Store;
 
 /// How many entries Redis keeps.
 const KEPT: isize = 1_000;

@@ -1,7 +1,6 @@
 //! `/breakers`: the state of breakers, and operators' actions.
 
-use std::time::{Duration, UNIX_EPOCH};
-
+use super::{Operators, audit};
 use axum::Router;
 use axum::extract::State as Shared;
 use axum::routing::{get, post};
@@ -12,9 +11,8 @@ use chassis::jwt::{Caller, Operator};
 use chrono::{DateTime, Utc};
 use contracts::problem::{Code, Problem};
 use serde::{Deserialize, Serialize};
+use std::time::{Duration, UNIX_EPOCH};
 use utoipa::{IntoResponses, ToSchema};
-
-use super::{Operators, audit};
 
 /// The longest duration of a force, in seconds: a day.
 const LONGEST_FORCE: u64 = 24 * 60 * 60;

@@ -1,8 +1,7 @@
 //! `/breakers/events`: transitions as they happen (`text/event-stream`).
 
-use std::convert::Infallible;
-use std::time::Duration;
-
+use super::Operators;
+use super::breakers::{BreakerView, TransitionView};
 use axum::Router;
 use axum::extract::State;
 use axum::response::Sse;
@@ -14,9 +13,8 @@ use chassis::http::documented::{BadQuery, OperatorsOnly, Usual};
 use chassis::jwt::Operator;
 use futures::{Stream, StreamExt, stream};
 use http::{HeaderMap, HeaderValue};
-
-use super::Operators;
-use super::breakers::{BreakerView, TransitionView};
+use std::convert::Infallible;
+use std::time::Duration;
 
 pub(super) fn routes() -> Router<Operators> {
     Router::new().route("/breakers/events", get(watch))

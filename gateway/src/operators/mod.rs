@@ -5,16 +5,14 @@ pub(crate) mod breakers;
 pub(crate) mod events;
 pub mod prober;
 
+use crate::store::Store;
 use axum::Router;
 use axum::extract::FromRef;
 use breaker::Registry;
+pub use breakers::{BreakerView, ForceRequest, ForcedView, ReasonRequest, TransitionView};
 use chassis::http::{Limits, full};
 use chassis::jwt::Verifier;
 use tokio_util::sync::CancellationToken;
-
-use crate::store::Store;
-
-pub use breakers::{BreakerView, ForceRequest, ForcedView, ReasonRequest, TransitionView};
 
 #[derive(Clone)]
 pub struct Operators {

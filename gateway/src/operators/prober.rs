@@ -1,14 +1,12 @@
 //! Probes an upstream when its breaker asks. So an open breaker closes without traffic, and one caller's failures open
 //! nothing while the upstream answers.
 
-use std::time::Duration;
-
-use breaker::{Breaker, Question, Word};
-use http::StatusCode;
-use tokio::time::sleep;
-
 use crate::upstream::Upstream;
 use crate::upstream::transport::lacks_descriptors;
+use breaker::{Breaker, Question, Word};
+use http::StatusCode;
+use std::time::Duration;
+use tokio::time::sleep;
 
 /// The pause between two probes.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -51,12 +49,10 @@ async fn ask(upstream: &Upstream, client: &reqwest::Client, question: Question) 
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-
-    use breaker::{Outcome, Recovery, Registry, State};
-    use tokio::time::Instant;
-
     use super::*;
+    use breaker::{Outcome, Recovery, Registry, State};
+    use std::cell::Cell;
+    use tokio::time::Instant;
 
     async fn until(breaker: &Breaker, state: State) {
         while breaker.state(0) != state {

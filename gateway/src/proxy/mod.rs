@@ -7,7 +7,6 @@ mod rest;
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-
 pub use redirect::routes as redirect_routes;
 pub use rest::routes as rest_routes;
 

@@ -1,5 +1,12 @@
 //! `/r/{code}` → `/{code}` of shortener. The busiest route: no token, no Redis, no log line, no JSON.
 
+use super::headers::strip_request;
+use super::respond;
+use crate::clients::shortener::is_code;
+use crate::limits::subscriber;
+use crate::origin::{FORWARDED_FOR, client_address};
+use crate::upstream::Upstream;
+use crate::upstream::call::{Call, Class, Reply};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -8,14 +15,6 @@ use chassis::http::{Failure, REQUEST_ID, Reader, RequestId};
 use contracts::problem::{Code, Problem};
 use http::{HeaderMap, HeaderValue, Method};
 use percent_encoding::percent_decode_str;
-
-use super::headers::strip_request;
-use super::respond;
-use crate::clients::shortener::is_code;
-use crate::limits::subscriber;
-use crate::origin::{FORWARDED_FOR, client_address};
-use crate::upstream::Upstream;
-use crate::upstream::call::{Call, Class, Reply};
 
 /// Paths of shortener that look like codes.
 const NOT_CODES: [&str; 3] = ["metrics", "health", "v1"];

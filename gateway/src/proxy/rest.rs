@@ -1,5 +1,14 @@
 //! `/api/<service>/…` → `/…` of the service.
 
+use super::headers::strip_request;
+use super::respond;
+use crate::config;
+use crate::graphql::http::Live;
+use crate::origin::Origin;
+use crate::upstream::call::{Payload, Reply, UpstreamResponse};
+use crate::upstream::error::UpstreamError;
+use crate::upstream::upload::Upload;
+use crate::upstream::{Upstream, Upstreams};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -13,16 +22,6 @@ use http::{HeaderMap, Method};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use tokio::time::sleep_until;
-
-use super::headers::strip_request;
-use super::respond;
-use crate::config;
-use crate::graphql::http::Live;
-use crate::origin::Origin;
-use crate::upstream::call::{Payload, Reply, UpstreamResponse};
-use crate::upstream::error::UpstreamError;
-use crate::upstream::upload::Upload;
-use crate::upstream::{Upstream, Upstreams};
 
 /// The largest body that is read before the call, in bytes.
 const SMALL: usize = 64 * 1024;

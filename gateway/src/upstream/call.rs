@@ -1,19 +1,17 @@
 //! Calls to upstreams, and their responses.
 
-use std::any::Any;
-use std::sync::Arc;
-use std::time::Duration;
-
+use super::error::UpstreamError;
+use super::upload::Upload;
 use axum::body::Body;
 use bytes::Bytes;
 use contracts::problem::{Code, MEDIA_TYPE, Problem};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, StatusCode};
 use serde::de::DeserializeOwned;
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
-
-use super::error::UpstreamError;
-use super::upload::Upload;
 
 /// The class of a call. Each class of an upstream has its own breaker state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

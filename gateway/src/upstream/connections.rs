@@ -2,10 +2,7 @@
 //!
 //! A call waits only for its connection, so the connection needs no task of its own. ADR 26 has the reasons.
 
-use std::pin::Pin;
-use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, Waker};
-
+use super::connect::{Connector, Wire};
 use axum::BoxError;
 use axum::body::Body;
 use bytes::Bytes;
@@ -16,10 +13,11 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{Connection, SendRequest, handshake};
 use hyper_rustls::MaybeHttpsStream;
 use parking_lot::Mutex;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
 use tokio::time::{Instant, sleep_until};
 use tower::ServiceExt;
-
-use super::connect::{Connector, Wire};
 
 /// Connections to one upstream. Clones share them.
 #[derive(Clone)]
@@ -197,12 +195,11 @@ impl Drop for DrivenBody {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::upstream::connect;
     use http_body_util::BodyExt;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
-
-    use super::*;
-    use crate::upstream::connect;
 
     const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 

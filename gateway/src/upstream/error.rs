@@ -1,11 +1,10 @@
 //! Why a call to an upstream has no response.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use breaker::Refusal;
 use chassis::http::Failure;
 use contracts::problem::Code;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Why a call to an upstream has no response. Clones share the cause, because several callers may share a flight.
 #[derive(Debug, Clone, thiserror::Error)]

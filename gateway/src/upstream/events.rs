@@ -1,12 +1,11 @@
 //! Server-sent events of an upstream, read as in the HTML standard (9.2.6, "interpreting an event stream").
 
-use std::collections::VecDeque;
-use std::io;
-use std::time::Duration;
-
 use axum::body::Body;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
+use std::collections::VecDeque;
+use std::io;
+use std::time::Duration;
 use tokio::time::timeout;
 
 /// The longest event, in bytes.

@@ -10,16 +10,14 @@ mod stack;
 pub mod transport;
 pub mod upload;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use breaker::{Breaker, Recovery, Registry};
-
 use crate::config;
+use breaker::{Breaker, Recovery, Registry};
 use call::{Call, CallResult, Class};
 use error::UpstreamError;
 use layers::Layer;
 use stack::Stack;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The upstream that has redirects.
 const REDIRECTS: &str = "shortener";

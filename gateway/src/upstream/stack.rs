@@ -1,11 +1,10 @@
 //! The stack through which every call to an upstream goes. The order of the layers is the documentation.
 
-use breaker::Breaker;
-
 use super::connect::Connector;
 use super::layers::{Bulkhead, Circuit, Deadline, Measure, Retry, SingleFlight, TryTimeout};
 use super::transport::Transport;
 use crate::config;
+use breaker::Breaker;
 
 pub(super) type Stack = Measure<Deadline<SingleFlight<Retry<Circuit<Bulkhead<TryTimeout<Transport>>>>>>>;
 

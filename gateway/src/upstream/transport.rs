@@ -1,22 +1,20 @@
 //! The call itself, over HTTP.
 
-use std::error::Error;
-use std::io;
-use std::sync::Arc;
-
-use axum::body::Body;
-use bytes::{Bytes, BytesMut};
-use contracts::problem::MEDIA_TYPE;
-use http::header::{CONTENT_TYPE, HOST};
-use http::{HeaderValue, Request, Response, Uri};
-use http_body_util::BodyExt;
-
 use super::call::{BodyParser, Call, CallResult, Payload, Reply, UpstreamBody, UpstreamResponse};
 use super::connect::Connector;
 use super::connections::{Connections, DrivenBody, SendError};
 use super::error::UpstreamError;
 use super::layers::Layer;
 use super::upload::Progress;
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use contracts::problem::MEDIA_TYPE;
+use http::header::{CONTENT_TYPE, HOST};
+use http::{HeaderValue, Request, Response, Uri};
+use http_body_util::BodyExt;
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
 
 /// The largest body that is read as a whole, in bytes: enough for 5,000 of the longest links.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;

@@ -1,14 +1,13 @@
 //! A client's body on its way to an upstream.
 
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
-
 use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::{LengthLimitError, Limited};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use parking_lot::Mutex;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 /// How far an upload has come. A slow or broken upload must not look like a slow or broken upstream, or any client
 /// could open a breaker.
@@ -131,10 +130,9 @@ impl HttpBody for UploadBody {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use futures::{StreamExt, stream};
     use http_body_util::BodyExt;
-
-    use super::*;
 
     async fn pass(upload: Upload) -> Progress {
         let watch = upload.watch();

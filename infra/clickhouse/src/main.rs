@@ -1,9 +1,8 @@
 //! `clickhouse-adapter`: ClickHouse's HTTP interface over the engine's library, where no server is at hand.
 
-use std::process::ExitCode;
-
 use clap::Parser;
 use clickhouse_adapter::{engine, front};
+use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 

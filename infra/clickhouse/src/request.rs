@@ -1,11 +1,10 @@
 //! A request of ClickHouse's HTTP interface, taken apart: what is in the URL, in a form, and what is a setting.
 
+use crate::failure::Failure;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use url::form_urlencoded;
-
-use crate::failure::Failure;
 
 /// Names in the URL that mean something to the HTTP interface and are no settings.
 const RESERVED: &[&str] = &[

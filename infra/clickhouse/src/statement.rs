@@ -1,9 +1,8 @@
 //! Tells statements apart as far as running them needs, and refuses those that would reach out of the engine's process.
 
-use bytes::Bytes;
-
 use crate::failure::Failure;
 use crate::token::{Token, Tokens};
+use bytes::Bytes;
 
 mod policy;
 
@@ -137,9 +136,8 @@ fn data_start(text: &[u8], mut at: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::Statement;
+    use bytes::Bytes;
 
     fn insert(query: Option<&str>, body: &'static str) -> (String, String, String) {
         let body = Bytes::from_static(body.as_bytes());

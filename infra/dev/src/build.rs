@@ -3,18 +3,16 @@
 //! Programs are selected by `--bin` and not by `--package`: cargo then gives the dependencies the features of the whole
 //! workspace, and what is built for `cargo dev up` is not compiled again for the tests.
 
-use std::io::IsTerminal as _;
-use std::process::{ExitStatus, Stdio};
-use std::time::{Duration, Instant};
-
+use crate::cargo;
+use crate::crates::Crates;
 use anyhow::{Context as _, Result};
 use kit::Trouble;
 use kit::progress::{live, say};
+use std::io::IsTerminal as _;
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
-
-use crate::cargo;
-use crate::crates::Crates;
 
 /// How often progress is told: on a terminal, where a line replaces the one before, and elsewhere.
 const BLINK: Duration = Duration::from_millis(250);

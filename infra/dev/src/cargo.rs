@@ -1,9 +1,8 @@
 //! Calling cargo, with its own output shown.
 
-use std::path::Path;
-
 use anyhow::{Context as _, Result};
 use kit::{Trouble, paths};
+use std::path::Path;
 use tokio::process::Command;
 
 /// A cargo command in the root of the workspace.

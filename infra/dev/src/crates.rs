@@ -1,8 +1,7 @@
 //! How far a build is: which crates there are, which are done and which are being compiled.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// How many of the crates that are being compiled a report names.
 const NAMED: usize = 3;

@@ -1,12 +1,11 @@
 //! The engines as containers, where a Docker daemon answers. Ports and logins are those of the plain processes.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
 use anyhow::{Context as _, Result};
 use kit::engines::{self, Addresses, Site};
 use kit::progress::{say, step};
 use kit::{Engine, Trouble, paths, secrets};
+use std::path::PathBuf;
+use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 

@@ -1,11 +1,10 @@
 //! Stopping the stack, and forgetting its data.
 
+use crate::site::Stack;
+use crate::{docker, services};
 use anyhow::{Context as _, Result};
 use kit::engines::{self, Site};
 use kit::progress::{say, step};
-
-use crate::site::Stack;
-use crate::{docker, services};
 
 /// Stops services, then engines. What does not run is left alone.
 pub(crate) async fn run() -> Result<()> {

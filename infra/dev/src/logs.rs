@@ -1,16 +1,14 @@
 //! Logs of several processes in one stream, each line with the name of its process before it.
 
-use std::fs::File;
-use std::io::{IsTerminal as _, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::PathBuf;
-use std::time::Duration;
-
+use crate::site::Stack;
 use anyhow::{Context as _, Result, bail};
 use kit::process::tail;
 use kit::units::UNITS;
 use kit::{Engine, Trouble};
-
-use crate::site::Stack;
+use std::fs::File;
+use std::io::{IsTerminal as _, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::PathBuf;
+use std::time::Duration;
 
 const LINES: usize = 100;
 const PAUSE: Duration = Duration::from_millis(150);

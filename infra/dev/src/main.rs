@@ -19,11 +19,10 @@ mod summary;
 mod test;
 mod up;
 
-use std::process::ExitCode;
-
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use kit::progress::say;
+use std::process::ExitCode;
 
 /// Sets Vitrine up on this machine, runs it, tests it and checks its rules.
 #[derive(Parser)]

@@ -1,9 +1,6 @@
 //! The units as processes: started in order, left alone when they already run what was just built.
 
-use std::fs;
-use std::process::Command;
-use std::time::Duration;
-
+use crate::site::Stack;
 use anyhow::Result;
 use futures::future::try_join_all;
 use kit::environment::Wiring;
@@ -12,8 +9,9 @@ use kit::progress::step;
 use kit::provision::AllLogins;
 use kit::units::{UNITS, Unit};
 use kit::{Trouble, paths, ports, stack};
-
-use crate::site::Stack;
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
 
 /// How long a unit may drain before it is killed; longer than its own grace of ten seconds.
 const GRACE: Duration = Duration::from_secs(15);

@@ -1,14 +1,13 @@
 //! The stack of `cargo dev up`: its engines, its units and its secrets, all in `.dev/up/`.
 
-use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
-
 use anyhow::Result;
 use kit::engines::Site;
 use kit::environment::{Listeners, Operator, Wiring};
 use kit::process::Daemon;
 use kit::secrets::{self, Secrets};
 use kit::units::{UNITS, with_identity};
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
 
 /// E-mail of the operator that auth creates.
 const OPERATOR: &str = "operator@example.com";

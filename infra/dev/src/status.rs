@@ -1,15 +1,13 @@
 //! What runs.
 
-use std::fs;
-
+use crate::docker;
+use crate::site::Stack;
 use anyhow::Result;
 use kit::engines;
 use kit::process::Identity;
 use kit::progress::say;
 use kit::units::UNITS;
-
-use crate::docker;
-use crate::site::Stack;
+use std::fs;
 
 /// Prints a line per unit and engine.
 pub(crate) async fn run() -> Result<()> {

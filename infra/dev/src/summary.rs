@@ -1,11 +1,10 @@
 //! What a person needs to know once everything runs.
 
+use crate::seed::LINKS;
+use crate::site::{DEMO, Stack, url};
 use anyhow::Result;
 use kit::progress::say;
 use kit::units;
-
-use crate::seed::LINKS;
-use crate::site::{DEMO, Stack, url};
 
 /// Prints addresses, credentials and three commands to try.
 pub(crate) fn show(site: &mut Stack) -> Result<()> {

@@ -1,15 +1,13 @@
 //! Tests and benches, on engines that are not those of `cargo dev up`.
 
-use std::path::PathBuf;
-
+use crate::build::{Build, build};
+use crate::{cargo, down};
 use anyhow::{Context as _, Result, ensure};
 use kit::engines::{self, Site};
 use kit::progress::say;
 use kit::{Engine, Trouble};
+use std::path::PathBuf;
 use tokio::process::Command;
-
-use crate::build::{Build, build};
-use crate::{cargo, down};
 
 /// Builds the programs, starts the test engines, runs the tests, and stops what it started.
 pub(crate) async fn run(arguments: &[String]) -> Result<()> {

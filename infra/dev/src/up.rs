@@ -1,18 +1,15 @@
 //! The whole set-up, in order. Every step leaves alone what is done already.
 
-use std::time::Instant;
-
-use anyhow::{Context as _, Result};
-use kit::Engine;
-use kit::engines::{self, Addresses};
-use kit::progress::{say, step};
-use kit::provision::{self, AllLogins, Realm, Share};
-use kit::units;
-use tokio::signal::unix::{SignalKind, signal};
-
 use crate::build::{Build, build};
 use crate::site::{Stack, url};
 use crate::{docker, down, logs, seed, services, summary};
+use anyhow::{Context as _, Result};
+use kit::engines::{self, Addresses};
+use kit::progress::{say, step};
+use kit::provision::{self, AllLogins, Realm, Share};
+use kit::{Engine, units};
+use std::time::Instant;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Sets everything up. In the foreground it then shows the logs, and Ctrl-C stops all of it.
 pub(crate) async fn run(detach: bool) -> Result<()> {

@@ -1,14 +1,12 @@
 //! A small disk that a test can fill.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-
+use crate::files;
 use anyhow::{Context as _, Result};
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
-
-use crate::files;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 
 /// What takes the room on it.
 const BALLAST: &str = "ballast";
@@ -81,7 +79,8 @@ pub(crate) fn unmount_below(folder: &Path) {
 mod tests {
     use super::{Disk, unmount_below};
     use rustix::io::Errno;
-    use std::{env, fs, process::Command};
+    use std::process::Command;
+    use std::{env, fs};
 
     const NAME: &str = "disk::tests::a_full_disk_takes_nothing_until_it_is_freed";
     /// Set where the test runs in a user namespace of its own, in which it may mount.

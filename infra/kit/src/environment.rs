@@ -3,12 +3,11 @@
 //! One builder for `cargo dev up` and for the tests, so that a setting that is missing here is missing in both.
 //! Names follow the chassis: `<UNIT>_<SECTION>__<KEY>`.
 
+use crate::provision::Logins;
+use crate::{engines, secrets, units};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-
-use crate::provision::Logins;
-use crate::{engines, secrets, units};
 
 /// Environment variables by name.
 pub type Environment = BTreeMap<String, String>;

@@ -1,10 +1,9 @@
 //! The HTTP client of the kit: plain HTTP to this machine, redirects shown and not followed.
 
-use std::sync::OnceLock;
-use std::time::Duration;
-
 use anyhow::Result;
 use reqwest::StatusCode;
+use std::sync::OnceLock;
+use std::time::Duration;
 
 /// The shared client.
 pub fn client() -> &'static reqwest::Client {

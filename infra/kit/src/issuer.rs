@@ -1,18 +1,17 @@
 //! An issuer of access tokens for tests of a unit without auth: one Ed25519 key, published as auth does.
 
 use anyhow::Context as _;
-use axum::{Json, Router, routing::get};
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use ring::{
-    rand::SystemRandom,
-    signature::{Ed25519KeyPair, KeyPair},
-};
+use axum::routing::get;
+use axum::{Json, Router};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::rand::SystemRandom;
+use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::{Value, json};
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    time::{SystemTime, UNIX_EPOCH},
-};
-use tokio::{net::TcpListener, task::AbortHandle};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
 use uuid::Uuid;
 
 /// The `iss` of its tokens: the chassis's default.

@@ -1,11 +1,10 @@
 //! Files that processes lock so that one works and the others wait, or go on without.
 
+use crate::files;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-
-use crate::files;
 
 /// Opens the file of a lock, and makes it and its folder when they are missing. A lock on it ends when it is dropped.
 pub(crate) fn open(path: &Path) -> io::Result<File> {

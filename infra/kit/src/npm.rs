@@ -1,12 +1,10 @@
 //! Packages of npm that tests run: foreign clients, audits, oracles.
 
+use crate::Trouble;
+use anyhow::{Context as _, Result, ensure};
 use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
-
-use anyhow::{Context as _, Result, ensure};
-
-use crate::Trouble;
 
 /// What npm writes last: a folder without it was never installed, or not to the end.
 const DONE: &str = "node_modules/.package-lock.json";

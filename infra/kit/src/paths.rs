@@ -1,12 +1,9 @@
 //! Where things are: the workspace, `.dev/` and the built binaries.
 
-use std::env;
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context as _, Result};
-
 use crate::Trouble;
+use anyhow::{Context as _, Result};
+use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 /// The root of the workspace.
 pub fn workspace() -> PathBuf {

@@ -1,14 +1,12 @@
 //! Ports: the plan of each profile, free ones for tests, and who holds a taken one.
 
+use crate::{files, lock};
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-
-use anyhow::{Context as _, Result, bail};
-use serde::{Deserialize, Serialize};
-
-use crate::{files, lock};
 
 /// The ports of one set of engines, all on 127.0.0.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

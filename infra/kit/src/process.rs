@@ -1,14 +1,12 @@
 //! Processes that outlive their starter, told apart by id *and* start time.
 
+use crate::{eventually, files};
+use anyhow::{Context as _, Result};
+use rustix::process::{Pid, Signal, WaitOptions};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
-
-use anyhow::{Context as _, Result};
-use rustix::process::{Pid, Signal, WaitOptions};
-
-use crate::{eventually, files};
 
 /// One process: its id, and the moment at which it started (in the kernel's ticks since boot).
 ///

@@ -1,10 +1,9 @@
 //! Steps that a person watches: each one is named, timed, and never silent for long.
 
+use anyhow::Result;
 use std::future::Future;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
-
-use anyhow::Result;
 
 /// After this long a step that still runs says so, and again after each further one.
 const PATIENCE: Duration = Duration::from_secs(2);

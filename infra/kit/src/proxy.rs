@@ -1,17 +1,15 @@
 //! A cable to a server that can be slow, cut or pulled out.
 
+use crate::ports::Reserved;
+use anyhow::{Context as _, Result};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
-
-use anyhow::{Context as _, Result};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
-
-use crate::ports::Reserved;
 
 /// How many bytes are read at once, and how many such chunks may be under way: more wait at the sender.
 const CHUNK: usize = 16 * 1024;

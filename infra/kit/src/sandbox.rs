@@ -1,15 +1,13 @@
 //! A sandbox: the databases and logins of one test.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::time::Duration;
-
-use anyhow::{Context as _, Result};
-
 use crate::engines::{self, Addresses, Engine, Private, Site};
 use crate::environment::{Environment, Listeners, Operator, Wiring};
 use crate::provision::{self, AllLogins, ClickhouseLogin, Logins, MongoLogin, Realm, RedisLogin, Share};
 use crate::{paths, secrets, sweeper, units};
+use anyhow::{Context as _, Result};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
 
 /// How long a test waits at its end for what it had to be dropped. What is left is swept.
 const FAREWELL: Duration = Duration::from_secs(10);

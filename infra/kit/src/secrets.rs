@@ -1,17 +1,15 @@
 //! Passwords that are generated once per data folder and kept in `secrets.json`, readable by its owner only.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-
+use crate::{files, lock};
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rand::Rng as _;
 use rand::distr::Alphanumeric;
 use ring::digest::{SHA256, digest};
-
-use crate::{files, lock};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 
 /// The generated passwords of one data folder.
 #[derive(Debug, Clone)]

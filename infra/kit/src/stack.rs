@@ -1,18 +1,16 @@
 //! The real programs, run for one test.
 
+use crate::environment::{Environment, Listeners};
+use crate::ports::Reserved;
+use crate::process::Daemon;
+use crate::{Sandbox, Trouble, eventually, http, paths, units};
+use anyhow::{Context as _, Result};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
-
-use anyhow::{Context as _, Result};
-use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
-
-use crate::environment::{Environment, Listeners};
-use crate::ports::Reserved;
-use crate::process::Daemon;
-use crate::{Sandbox, Trouble, eventually, http, paths, units};
 
 /// How long a unit may take until it is ready, on a machine that runs other tests beside.
 const START: Duration = Duration::from_secs(60);

@@ -1,7 +1,9 @@
 //! Counts what is sent to Postgres.
 
-use std::{cell::Cell, thread};
-use tracing::{Event, Metadata, Subscriber, span, subscriber::set_global_default};
+use std::cell::Cell;
+use std::thread;
+use tracing::subscriber::set_global_default;
+use tracing::{Event, Metadata, Subscriber, span};
 
 thread_local! {
     static COUNT: Cell<usize> = const { Cell::new(0) };

@@ -1,13 +1,10 @@
 //! Drops, beside a test, what tests left behind whose processes are gone.
 
-use std::fs::TryLockError;
-
-use anyhow::{Context as _, Result};
-
 use crate::engines::{Addresses, Engine, Site};
-use crate::lock;
 use crate::progress::say;
-use crate::provision;
+use crate::{lock, provision};
+use anyhow::{Context as _, Result};
+use std::fs::TryLockError;
 
 /// Sweeps on a thread of its own, unless another process does. What is not done when this process ends the next one
 /// does.

@@ -1,8 +1,7 @@
 //! Waiting for a condition instead of for the clock.
 
-use std::time::Duration;
-
 use anyhow::{Result, anyhow};
+use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(25);

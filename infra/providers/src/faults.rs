@@ -1,9 +1,11 @@
 //! What goes wrong when somebody wants it to.
 
 use parking_lot::Mutex;
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 use utoipa::ToSchema;
 
 /// A kind of fault.

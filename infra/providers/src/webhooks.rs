@@ -1,18 +1,18 @@
 //! Webhooks: outcomes told to whoever takes part, signed, until heard.
 
-use crate::{
-    config::{self, Config},
-    faults::{Faults, Kind},
-    ledger::Ledger,
-    payment::Outcome,
-};
+use crate::config::{self, Config};
+use crate::faults::{Faults, Kind};
+use crate::ledger::Ledger;
+use crate::payment::Outcome;
 use chassis::Context;
 use chrono::Utc;
 use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// The header that carries the signature: `t=<unix seconds>,v1=<hex HMAC-SHA256 of t + "." + body>`.
 pub const SIGNATURE: &str = "provider-signature";

@@ -1,8 +1,10 @@
 //! What the store's errors mean to a client.
 
-use crate::{domain::Refusal, store::StoreError};
+use crate::domain::Refusal;
+use crate::store::StoreError;
 use chassis::http::Failure;
-use contracts::{field_errors::FieldErrors, problem::Code};
+use contracts::field_errors::FieldErrors;
+use contracts::problem::Code;
 use std::time::Duration;
 
 impl From<StoreError> for Failure {

@@ -1,12 +1,10 @@
 //! FacetCounts facets from what was counted.
 
-use crate::{
-    domain::{facet::Count, series, window::Span},
-    store::{
-        Database, StoreError,
-        stats::{CountRow, Scope, place},
-    },
-};
+use crate::domain::facet::Count;
+use crate::domain::series;
+use crate::domain::window::Span;
+use crate::store::stats::{CountRow, Scope, place};
+use crate::store::{Database, StoreError};
 use contracts::rest::analytics::{FacetValue, NamedCount, Totals};
 use std::collections::HashMap;
 use uuid::Uuid;

@@ -6,7 +6,8 @@ use chrono::TimeDelta;
 use garde::Validate;
 use secrecy::SecretString;
 use serde::Deserialize;
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The whole configuration, beyond what every unit has.
 #[derive(Debug, Clone, Deserialize, Validate)]
@@ -262,7 +263,8 @@ fn operator_password(email: &str) -> impl FnOnce(&SecretString, &()) -> garde::R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use base64::{Engine, engine::general_purpose::STANDARD};
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
     use serde_json::{Value, json};
 
     fn refusal(changed: &Value) -> String {

@@ -6,11 +6,9 @@
 use crate::store::{deletions, users};
 use chassis::failpoint;
 use chrono::Utc;
-use contracts::{
-    command::accounts::{AttachStatistics, DetachStatistics, DisableLinks, EnableLinks, EraseCustomer},
-    envelope::Event,
-    event::auth::UserDeleted,
-};
+use contracts::command::accounts::{AttachStatistics, DetachStatistics, DisableLinks, EnableLinks, EraseCustomer};
+use contracts::envelope::Event;
+use contracts::event::auth::UserDeleted;
 use saga::{Definition, Local, Step, Verdict};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

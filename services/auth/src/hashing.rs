@@ -1,20 +1,17 @@
 //! Argon2id, computed off the asynchronous threads, as many at once as the machine bears.
 
-use crate::{config::Passwords, domain::Candidate, error::Error, metrics as names};
+use crate::config::Passwords;
+use crate::domain::Candidate;
+use crate::error::Error;
+use crate::metrics as names;
 use anyhow::{Context as _, anyhow};
-use argon2::{
-    Algorithm, Argon2, Block, Params, PasswordHash, Version,
-    password_hash::phc::{Output, ParamsString, Salt},
-};
+use argon2::password_hash::phc::{Output, ParamsString, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, PasswordHash, Version};
 use ring::rand::{SecureRandom, SystemRandom};
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Instant,
-};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The bytes of a salt, as RFC 9106 recommends.

@@ -16,8 +16,6 @@ pub mod limits;
 pub mod metrics;
 pub mod store;
 
-pub use error::Error;
-
 use anyhow::Context as _;
 use app::{Accounts, Services};
 use axum::Router;
@@ -25,6 +23,7 @@ use chassis::{App, Service};
 use chrono::Utc;
 use config::Config;
 use deletion::AccountDeletion;
+pub use error::Error;
 use hashing::Hasher;
 use keys::Keys;
 use limits::Limiter;

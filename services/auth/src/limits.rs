@@ -3,13 +3,11 @@
 //! Nobody is locked out by what others do: a log-in is limited by the pair of account and address, and strangers'
 //! addresses by what they try elsewhere. See ADR 0005.
 
-use crate::{
-    config::{self, Limit},
-    domain::Email,
-    error::Error,
-    metrics as names,
-    store::{attempts, known_networks},
-};
+use crate::config::{self, Limit};
+use crate::domain::Email;
+use crate::error::Error;
+use crate::metrics as names;
+use crate::store::{attempts, known_networks};
 use chrono::TimeDelta;
 use postgres::Db;
 use ring::hmac;

@@ -1,8 +1,10 @@
 //! What can go wrong in a use case, and what the client is told of it.
 
 use crate::domain::StockError;
-use chassis::{http::Failure, page::InvalidCursor};
-use contracts::{problem::Code, rest::inventory::ReservationStatus};
+use chassis::http::Failure;
+use chassis::page::InvalidCursor;
+use contracts::problem::Code;
+use contracts::rest::inventory::ReservationStatus;
 
 /// Why a use case failed.
 #[derive(Debug, thiserror::Error)]

@@ -17,12 +17,11 @@ pub mod http;
 pub mod metrics;
 pub mod store;
 
-pub use error::Error;
-
 use app::Inventory;
 use axum::Router;
 use chassis::App;
 use config::Config;
+pub use error::Error;
 use events::{commands, orders};
 use messaging::AppMessaging as _;
 use postgres::AppPostgres as _;

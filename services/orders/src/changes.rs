@@ -3,11 +3,11 @@
 use crate::store::orders;
 use parking_lot::Mutex;
 use postgres::Db;
-use std::{collections::HashMap, sync::Arc, time::Duration};
-use tokio::{
-    sync::{Notify, watch},
-    time::{sleep, timeout},
-};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 /// How often is looked for what other processes changed.

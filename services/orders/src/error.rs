@@ -1,8 +1,10 @@
 //! What can go wrong in a use case, and what the client is told of it.
 
 use crate::domain::order::{Broken, Refused, Unreadable};
-use chassis::{http::Failure, page::InvalidCursor};
-use contracts::{field_errors::FieldErrors, problem::Code};
+use chassis::http::Failure;
+use chassis::page::InvalidCursor;
+use contracts::field_errors::FieldErrors;
+use contracts::problem::Code;
 use std::time::Duration;
 
 /// Why a use case failed.

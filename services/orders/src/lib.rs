@@ -15,17 +15,18 @@ pub mod http;
 pub mod metrics;
 pub mod store;
 
-pub use error::Error;
-
-use app::{Customers, Orders, PlaceOrders, checkout::Checkout};
+use app::checkout::Checkout;
+use app::{Customers, Orders, PlaceOrders};
 use axum::Router;
 use changes::Changes;
 use chassis::App;
 use config::Config;
+pub use error::Error;
 use messaging::AppMessaging as _;
 use postgres::AppPostgres as _;
 use saga::AppSagas as _;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
 pub struct Service;
 

@@ -1,7 +1,8 @@
 //! What can go wrong in a use case, and what the client is told of it.
 
 use chassis::http::Failure;
-use contracts::{money::Money, problem::Code};
+use contracts::money::Money;
+use contracts::problem::Code;
 
 /// Why a use case failed.
 #[derive(Debug, thiserror::Error)]

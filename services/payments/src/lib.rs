@@ -16,12 +16,11 @@ pub mod metrics;
 pub mod provider;
 pub mod store;
 
-pub use error::Error;
-
 use app::{Payments, WorkerPool};
 use axum::Router;
 use chassis::{App, Service};
 use config::Config;
+pub use error::Error;
 use events::{commands, customers};
 use messaging::AppMessaging as _;
 use postgres::AppPostgres as _;

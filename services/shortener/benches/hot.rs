@@ -4,14 +4,12 @@ use chrono::Utc;
 use contracts::rest::shortener::CreateLink;
 use divan::{Bencher, black_box};
 use http::HeaderValue;
-use shortener::{
-    config,
-    domain::{NewLink, ShortCode, TargetPolicy},
-    lookup::Lookup,
-    spool::{Line, Spool},
-    store::Store,
-    visitor::{Visitors, language, referrer, user_agent},
-};
+use shortener::config;
+use shortener::domain::{NewLink, ShortCode, TargetPolicy};
+use shortener::lookup::Lookup;
+use shortener::spool::{Line, Spool};
+use shortener::store::Store;
+use shortener::visitor::{Visitors, language, referrer, user_agent};
 use std::net::{IpAddr, Ipv4Addr};
 use uuid::Uuid;
 

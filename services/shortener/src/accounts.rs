@@ -4,10 +4,8 @@
 
 use crate::app::Catalogue;
 use chassis::failpoint;
-use contracts::{
-    command::accounts::{DisableLinks, EnableLinks},
-    envelope::EventData,
-};
+use contracts::command::accounts::{DisableLinks, EnableLinks};
+use contracts::envelope::EventData;
 use messaging::{HandleError, Handler, Message, Registration, Subscription};
 use std::time::Duration;
 

@@ -4,7 +4,8 @@ use crate::domain::TargetPolicy;
 use chassis::config::{Amqp, Mongo, Redis};
 use garde::Validate;
 use serde::Deserialize;
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
+use std::time::Duration;
 use url::Url;
 
 /// The configuration of shortener.

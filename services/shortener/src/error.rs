@@ -1,6 +1,7 @@
 //! What can go wrong, and how clients are told.
 
-use chassis::{http::Failure, page::InvalidCursor};
+use chassis::http::Failure;
+use chassis::page::InvalidCursor;
 use contracts::field_errors::FieldErrors;
 use contracts::problem::Code;
 

@@ -20,13 +20,12 @@ pub mod spool;
 pub mod store;
 pub mod visitor;
 
-pub use error::Error;
-
 use app::{Catalogue, Counter};
 use axum::Router;
 use chassis::{App, Service};
 use chrono::Utc;
 use config::Config;
+pub use error::Error;
 use http::Redirects;
 use lookup::Lookup;
 use messaging::AppMessaging as _;

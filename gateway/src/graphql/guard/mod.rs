@@ -9,17 +9,14 @@ mod scan;
 mod statistics;
 mod walk;
 
-use std::collections::HashMap;
-use std::fmt;
-
+use crate::config::Guard;
 use apollo_compiler::Name;
 use apollo_compiler::ast::{Definition, Document, FragmentDefinition, OperationDefinition};
 use async_graphql::Value;
-
-use crate::config::Guard;
-
 pub use scan::{check as scan, most_tokens};
 pub use statistics::{Statistics, TYPE as STATISTICS};
+use std::collections::HashMap;
+use std::fmt;
 pub use walk::length;
 
 /// The values of an operation's variables, without those that have no value.

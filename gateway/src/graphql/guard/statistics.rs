@@ -1,14 +1,12 @@
 //! Weighs the work of analytics. It gets one call for each time span, whatever the number of fields and links, and
 //! counts each distinct facet once.
 
-use std::borrow::Cow;
-
+use super::{TooComplex, Values};
+use crate::config::Guard;
 use async_graphql::parser::types::{Field, Selection};
 use async_graphql::{Name, Positioned, Value};
 use async_graphql_value::Value as InputValue;
-
-use super::{TooComplex, Values};
-use crate::config::Guard;
+use std::borrow::Cow;
 
 /// The type whose fields are statistics of one link.
 pub const TYPE: &str = "LinkStats";

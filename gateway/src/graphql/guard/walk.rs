@@ -1,16 +1,14 @@
 //! Weighs a parsed document, each selection once.
 
-use std::collections::HashMap;
-
+use super::{Definitions, GuardError, TooComplex, Values};
+use crate::config::Guard;
 use apollo_compiler::Node;
 use apollo_compiler::ast::{
     Argument, DirectiveList, Field, FragmentDefinition, OperationDefinition, OperationType, Selection, Value,
 };
 use async_graphql::Value as VariableValue;
 use contracts::rest::orders::ITEMS_LIMIT;
-
-use super::{Definitions, GuardError, TooComplex, Values};
-use crate::config::Guard;
+use std::collections::HashMap;
 
 /// How deep selections may nest, with spreads: the walk and validation recurse.
 const NESTING: u64 = 64;

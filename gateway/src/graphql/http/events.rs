@@ -2,10 +2,12 @@
 //! events `next`, each with a result, and `complete`.
 //! <https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md>
 
-use std::convert::Infallible;
-use std::pin::Pin;
-use std::sync::Arc;
-
+use super::super::plan::Plan;
+use super::Graphql;
+use super::live::LivePermit;
+use super::prepare::RequestError;
+use super::response::GraphqlResponse;
+use crate::origin::Origin;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -14,15 +16,11 @@ use contracts::problem::Code;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
 use tokio::time::{Interval, Sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
-
-use super::super::plan::Plan;
-use super::Graphql;
-use super::live::LivePermit;
-use super::prepare::RequestError;
-use super::response::GraphqlResponse;
-use crate::origin::Origin;
 
 /// Executes an operation and sends its results as events.
 pub(super) async fn respond(graphql: Arc<Graphql>, plan: Result<Plan, RequestError>, origin: Origin) -> Response {

@@ -1,21 +1,18 @@
 //! Connections and operations that outlast a request: how many there may be, and for how long.
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
+use crate::limits::{Limited, Limits};
+use crate::origin::Origin;
+use crate::permits::{Permit, Permits};
+use crate::{config, metrics};
 use chassis::http::Failure;
 use chassis::jwt::{Caller, Verifier};
 use contracts::problem::Code;
 use secrecy::ExposeSecret;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-use crate::config;
-use crate::limits::{Limited, Limits};
-use crate::metrics;
-use crate::origin::Origin;
-use crate::permits::{Permit, Permits};
 
 /// The longest duration without a token.
 const ANONYMOUS: Duration = Duration::from_secs(60);

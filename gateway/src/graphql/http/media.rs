@@ -75,9 +75,8 @@ fn accepted(headers: &HeaderMap) -> Vec<(String, f32)> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
+    use http::HeaderValue;
 
     fn negotiated(accept: &'static str) -> Option<Media> {
         negotiate(&HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]))

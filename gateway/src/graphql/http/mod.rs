@@ -11,8 +11,14 @@ mod prepare;
 mod response;
 mod socket;
 
-use std::sync::Arc;
-
+use super::GatewaySchema;
+use super::load::{self, Loader};
+use super::plan::Plan;
+use crate::clients::Services;
+use crate::config;
+use crate::origin::{Admitted, Origin};
+use crate::stale_cache::StaleCache;
+use crate::upstream::Upstreams;
 use async_graphql::Request;
 use async_graphql::parser::types::OperationType;
 use axum::Router;
@@ -28,23 +34,14 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use http::header::{ALLOW, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{HeaderMap, HeaderValue};
-
-use super::GatewaySchema;
-use super::load::{self, Loader};
-use super::plan::Plan;
-use crate::clients::Services;
-use crate::config;
-use crate::origin::{Admitted, Origin};
-use crate::stale_cache::StaleCache;
-use crate::upstream::Upstreams;
+pub use live::Live;
 use media::Media;
 use parameters::Parameters;
 use persisted::NewDocument;
+pub use persisted::PersistedDocuments;
 use prepare::{RequestError, only_gets_tokens};
 use response::{GraphqlResponse, refuse, refuse_parameters, reply};
-
-pub use live::Live;
-pub use persisted::PersistedDocuments;
+use std::sync::Arc;
 
 /// The largest request, in bytes.
 const LARGEST: usize = 1024 * 1024;

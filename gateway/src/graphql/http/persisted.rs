@@ -2,21 +2,19 @@
 //! client sends an unknown document again, so everything here may be lost.
 //! <https://www.apollographql.com/docs/apollo-server/performance/apq>
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
-
-use chrono::Utc;
-use contracts::problem::Code;
-use moka::future::Cache;
-use redis::{AsyncCommands, Script};
-use sha2::{Digest, Sha256};
-
 use super::parameters::Parameters;
 use super::prepare::RequestError;
 use crate::config;
 use crate::origin::Origin;
 use crate::store::Store;
+use chrono::Utc;
+use contracts::problem::Code;
+use moka::future::Cache;
+use redis::{AsyncCommands, Script};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 const VERSION: u64 = 1;
 /// The timeout of a write to Redis, which runs in the background.

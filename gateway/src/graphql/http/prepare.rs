@@ -1,13 +1,12 @@
 //! Makes a plan of the parameters of a request.
 
-use async_graphql::parser::types::OperationType;
-use chassis::http::Failure;
-use contracts::problem::Code;
-
 use super::super::GatewaySchema;
 use super::super::plan::{Fault, Plan, PlanError};
 use super::parameters::Parameters;
 use crate::metrics;
+use async_graphql::parser::types::OperationType;
+use chassis::http::Failure;
+use contracts::problem::Code;
 
 /// Fields of a mutation that return tokens.
 const TOKEN_FIELDS: [&str; 3] = ["login", "register", "refreshSession"];

@@ -1,7 +1,9 @@
 //! Responses to GraphQL requests.
 
-use std::collections::HashSet;
-
+use super::super::plan::Fault;
+use super::media::Media;
+use super::persisted;
+use super::prepare::RequestError;
 use async_graphql::{ErrorExtensionValues, PathSegment, ServerError, Value};
 use axum::response::{IntoResponse, Response};
 use chassis::http::{RequestId, log_fields};
@@ -9,11 +11,7 @@ use contracts::problem::Code;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
-
-use super::super::plan::Fault;
-use super::media::Media;
-use super::persisted;
-use super::prepare::RequestError;
+use std::collections::HashSet;
 
 /// A response whose errors have all the extensions that clients rely on.
 #[derive(Debug, Serialize)]

@@ -1,10 +1,9 @@
 //! The kinds of things that are loaded in batches.
 
-use contracts::rest::{auth, inventory, orders, payments, shortener};
-use uuid::Uuid;
-
 use super::{Found, Key, Loader, Queue, Queues};
 use crate::clients::ServiceError;
+use contracts::rest::{auth, inventory, orders, payments, shortener};
+use uuid::Uuid;
 
 /// Declares kinds of keys: the queue of each, how many one call may have, the call, and the key and value of each thing
 /// it returns.

@@ -1,16 +1,14 @@
 //! Batches by level of a query, without timers: the execution shows when a level is complete.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
-
+use super::Loader;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, FuturesUnordered};
 use futures::task::AtomicWaker;
 use futures::{Stream, StreamExt};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use tokio::task::coop;
-
-use super::Loader;
 
 /// Runs an execution and the calls that its fields wait for.
 pub async fn drive<T>(loader: Loader, execution: impl Future<Output = T>) -> T {
@@ -96,14 +94,6 @@ impl Wake for WakeFlag {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
-
-    use breaker::Registry;
-    use futures::poll;
-    use serde_json::json;
-    use tokio::net::TcpListener;
-    use uuid::Uuid;
-
     use super::*;
     use crate::clients::Services;
     use crate::config;
@@ -112,6 +102,12 @@ mod tests {
     use crate::stale_cache::StaleCache;
     use crate::store::Store;
     use crate::upstream::Upstreams;
+    use breaker::Registry;
+    use futures::poll;
+    use serde_json::json;
+    use std::net::{IpAddr, Ipv4Addr};
+    use tokio::net::TcpListener;
+    use uuid::Uuid;
 
     /// A loader from services that listen here.
     async fn loader() -> (Loader, TcpListener) {

@@ -5,21 +5,18 @@ mod level;
 mod queue;
 mod stats;
 
+use crate::clients::{ServiceError, Services};
+use crate::stale_cache::StaleCache;
+use async_graphql::Context;
+use futures::future::BoxFuture;
+pub use keys::{CustomerOf, HistoryOf, LinkById, LinkOf, Me, OrderOf, PaymentOf, ProductOf, SalesOf};
+pub use level::{drive, drive_all};
+use parking_lot::Mutex;
+pub use queue::Queue;
+pub use stats::{LoadedFacet, StatsOf};
 use std::hash::Hash;
 use std::mem;
 use std::sync::Arc;
-
-use async_graphql::Context;
-use futures::future::BoxFuture;
-use parking_lot::Mutex;
-
-use crate::clients::{ServiceError, Services};
-use crate::stale_cache::StaleCache;
-
-pub use keys::{CustomerOf, HistoryOf, LinkById, LinkOf, Me, OrderOf, PaymentOf, ProductOf, SalesOf};
-pub use level::{drive, drive_all};
-pub use queue::Queue;
-pub use stats::{LoadedFacet, StatsOf};
 
 /// The DataLoader of one request. Clones share everything. It makes calls while [`drive`] or [`drive_all`] runs.
 #[derive(Clone)]

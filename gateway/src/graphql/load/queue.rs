@@ -1,14 +1,12 @@
 //! The keys of one kind in one request: waiting, under way, or loaded.
 
+use super::{Key, Loader};
+use crate::clients::ServiceError;
+use futures::future::{BoxFuture, join_all};
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::mem;
 use std::task::{Poll, Waker};
-
-use futures::future::{BoxFuture, join_all};
-use parking_lot::Mutex;
-
-use super::{Key, Loader};
-use crate::clients::ServiceError;
 
 /// The result of one key; `None` if it does not exist.
 pub(super) type LoadResult<K> = Result<Option<<K as Key>::Value>, ServiceError>;
@@ -115,10 +113,9 @@ async fn answer<K: Key>(keys: &[K], loader: &Loader) -> Vec<(K, LoadResult<K>)> 
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::super::ProductOf;
     use super::*;
+    use uuid::Uuid;
 
     #[test]
     fn a_call_that_began_before_everything_was_forgotten_settles_nothing() {

@@ -1,16 +1,14 @@
 //! Statistics of links, from stale copies when analytics is away.
 
-use std::collections::{BTreeSet, HashMap};
-
+use super::{Found, Key, Loader, Queue, Queues};
+use crate::clients::ServiceError;
+use crate::metrics;
 use chrono::{DateTime, Utc};
 use contracts::rest::analytics::{
     BATCH_FACETS_LIMIT, BATCH_LINKS_LIMIT, Facet, FacetValue, StatsBatch, StatsBatchRequest, Totals, Window,
 };
 use futures::future::join_all;
-
-use super::{Found, Key, Loader, Queue, Queues};
-use crate::clients::ServiceError;
-use crate::metrics;
+use std::collections::{BTreeSet, HashMap};
 
 /// One facet of one link's statistics in a time span.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -1,5 +1,10 @@
 //! Coercion of variables (GraphQL specification, 6.1.2).
 
+use super::super::guard::Values;
+use super::document::Document;
+use super::error::{Fault, MOST_FAULTS, PlanError};
+use super::literal;
+use super::types::Types;
 use apollo_compiler::Name;
 use apollo_compiler::ast::{self, Type, VariableDefinition};
 use apollo_compiler::executable::Operation;
@@ -7,12 +12,6 @@ use apollo_compiler::schema::ExtendedType;
 use async_graphql::indexmap::IndexMap;
 use async_graphql::{Name as Key, Number, Value, Variables};
 use async_graphql_value::Value as InputValue;
-
-use super::super::guard::Values;
-use super::document::Document;
-use super::error::{Fault, MOST_FAULTS, PlanError};
-use super::literal;
-use super::types::Types;
 
 /// Coerces the variables of an operation. Undeclared ones are left out, and so are those with neither value nor
 /// default.

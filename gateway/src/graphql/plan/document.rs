@@ -1,18 +1,17 @@
 //! Documents: parsed, weighed and validated once for each text.
 
-use apollo_compiler::ast;
-use apollo_compiler::diagnostic::ToCliReport as _;
-use apollo_compiler::executable::ExecutableDocument;
-use apollo_compiler::parser::{Parser, SourceSpan};
-use apollo_compiler::validation::DiagnosticList;
-use async_graphql::Pos;
-
 use super::super::guard::{self, TooComplex};
 use super::error::{Fault, MOST_FAULTS, PlanError};
 use super::line_index::LineIndex;
 use super::rules;
 use super::types::Types;
 use crate::config::Guard;
+use apollo_compiler::ast;
+use apollo_compiler::diagnostic::ToCliReport as _;
+use apollo_compiler::executable::ExecutableDocument;
+use apollo_compiler::parser::{Parser, SourceSpan};
+use apollo_compiler::validation::DiagnosticList;
+use async_graphql::Pos;
 
 /// The estimated memory for each byte of a text, in bytes, in the worst case: short fields (`a b c`).
 const BYTES: usize = 120;

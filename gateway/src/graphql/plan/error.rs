@@ -1,9 +1,8 @@
 //! Why a request is not executed.
 
+use super::super::guard::TooComplex;
 use async_graphql::Pos;
 use contracts::problem::Code;
-
-use super::super::guard::TooComplex;
 
 /// How many faults of a document are reported. A hostile one may have thousands.
 pub(super) const MOST_FAULTS: usize = 10;

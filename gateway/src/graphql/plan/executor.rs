@@ -1,17 +1,15 @@
 //! The only way to execute something.
 
-use std::sync::Arc;
-
+use super::finish::finish;
+use super::select::Shape;
+use super::{Plan, PlanError, Planner, ScalarCheck};
+use crate::config::Guard;
 use async_graphql::{
     ObjectType, Request, Response, Schema, SchemaBuilder, SubscriptionType, ValidationMode, Variables,
 };
 use futures::StreamExt;
 use futures::stream::BoxStream;
-
-use super::finish::finish;
-use super::select::Shape;
-use super::{Plan, PlanError, Planner, ScalarCheck};
-use crate::config::Guard;
+use std::sync::Arc;
 
 /// async-graphql's own limit on nesting. Our stricter one comes first.
 const RECURSION: usize = 256;

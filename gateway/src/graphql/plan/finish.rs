@@ -1,14 +1,12 @@
 //! Completes results of the executor (GraphQL specification, 6.4.4): fields get the order of the selection, failed
 //! fields become null, and a null of a non-null type moves to the nearest nullable parent.
 
-use std::collections::HashMap;
-
+use super::select::{Shape, ShapeField, TYPE};
 use apollo_compiler::ast::Type;
 use async_graphql::indexmap::IndexMap;
 use async_graphql::{ErrorExtensionValues, Name, PathSegment, ServerError, Value};
 use contracts::problem::Code;
-
-use super::select::{Shape, ShapeField, TYPE};
+use std::collections::HashMap;
 
 /// Completes the data of one result, which is null if a non-null root field failed.
 pub(super) fn finish(shape: &Shape, data: Value, errors: &mut Vec<ServerError>) -> Value {

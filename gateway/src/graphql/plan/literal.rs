@@ -1,14 +1,13 @@
 //! Converts literals of a document to values for the executor.
 
+use super::super::guard::Values;
+use super::types::Types;
 use apollo_compiler::Name;
 use apollo_compiler::ast::{self, Type};
 use apollo_compiler::schema::ExtendedType;
 use async_graphql::indexmap::IndexMap;
 use async_graphql::{Name as Key, Number};
 use async_graphql_value::Value as InputValue;
-
-use super::super::guard::Values;
-use super::types::Types;
 
 /// Reads a valid literal. Returns `None` for an absent variable: its argument or input field is absent, too (GraphQL
 /// specification, 6.4.1 and 3.10). Other variables stay variables, so that a large value is not copied into each field.

@@ -22,23 +22,19 @@ mod select;
 mod tests;
 mod types;
 
-use std::sync::Arc;
-
-use async_graphql::parser::types::{BaseType, Type};
-use async_graphql::parser::types::{
-    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, VariableDefinition,
-};
-use async_graphql::{Name, Pos, Positioned, Variables};
-
 use super::guard::{self, Statistics, Values};
 use crate::config::Guard;
+use async_graphql::parser::types::{
+    BaseType, DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Type, VariableDefinition,
+};
+use async_graphql::{Name, Pos, Positioned, Variables};
 use document::Document;
-use select::{Select, Shape};
-use types::Types;
-
 pub use error::{Fault, PlanError};
 pub use executor::Executor;
+use select::{Select, Shape};
+use std::sync::Arc;
 pub use types::ScalarCheck;
+use types::Types;
 
 /// The memory for documents, in bytes.
 const KEPT: u64 = 64 * 1024 * 1024;

@@ -1,19 +1,17 @@
 //! Rules of the specification that apollo-compiler 1.33 does not check: variables inside lists and input objects
 //! (5.8.5), duplicate input fields (5.6.3), and values of our own scalars (5.6.1).
 
-use std::collections::HashSet;
-
-use apollo_compiler::ast::{Argument, DirectiveList, InputValueDefinition, Type, Value, VariableDefinition};
-use apollo_compiler::executable::{ExecutableDocument, Operation, Selection, SelectionSet};
-use apollo_compiler::schema::ExtendedType;
-use apollo_compiler::{Name, Node};
-use async_graphql::Value as ExecutorValue;
-
 use super::super::guard::Values;
 use super::error::{Fault, MOST_FAULTS};
 use super::line_index::LineIndex;
 use super::literal;
 use super::types::{Types, nullable};
+use apollo_compiler::ast::{Argument, DirectiveList, InputValueDefinition, Type, Value, VariableDefinition};
+use apollo_compiler::executable::{ExecutableDocument, Operation, Selection, SelectionSet};
+use apollo_compiler::schema::ExtendedType;
+use apollo_compiler::{Name, Node};
+use async_graphql::Value as ExecutorValue;
+use std::collections::HashSet;
 
 /// Checks a document that apollo-compiler found valid. Each fragment is checked once for each operation.
 pub(super) fn check(document: &ExecutableDocument, types: &Types, lines: &LineIndex) -> Vec<Fault> {

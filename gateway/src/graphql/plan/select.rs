@@ -1,19 +1,17 @@
 //! Makes the executor's document, and the shape of its result, of a valid document and coerced variables.
 
-use std::collections::HashSet;
-
+use super::super::guard::{self, Statistics, TooComplex, Values};
+use super::document::Document;
+use super::error::{Fault, PlanError};
+use super::literal;
+use super::types::Types;
 use apollo_compiler::ast::{Argument, Directive, DirectiveList, FieldDefinition, Value as Literal};
 use apollo_compiler::executable::{Field, Selection, SelectionSet};
 use apollo_compiler::{Name, Node};
 use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types as executor;
 use async_graphql::{Name as Key, Pos, Positioned, Value};
-
-use super::super::guard::{self, Statistics, TooComplex, Values};
-use super::document::Document;
-use super::error::{Fault, PlanError};
-use super::literal;
-use super::types::Types;
+use std::collections::HashSet;
 
 /// The response key of the concrete type of an interface or union. It is not a GraphQL name, so no client can select
 /// it.

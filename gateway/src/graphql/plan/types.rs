@@ -1,13 +1,12 @@
 //! The schema, parsed once from our own SDL.
 
-use std::collections::HashMap;
-
 use anyhow::Context as _;
 use apollo_compiler::ast::{InputValueDefinition, Type};
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{Name, Node, Schema};
 use async_graphql::Value;
+use std::collections::HashMap;
 
 /// Checks a value of a scalar of ours. The error says what is wrong.
 pub type ScalarCheck = fn(&Value) -> Result<(), String>;

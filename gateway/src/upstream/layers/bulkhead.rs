@@ -1,12 +1,11 @@
 //! Bounds how many calls are under way.
 
-use tokio::sync::Semaphore;
-
 use super::Layer;
 use crate::metrics;
 use crate::permits::Permits;
 use crate::upstream::call::{Call, CallResult};
 use crate::upstream::error::UpstreamError;
+use tokio::sync::Semaphore;
 
 /// One caller may have this fraction of the places.
 const SHARE: usize = 4;

@@ -1,14 +1,12 @@
 //! The breaker.
 
-use std::time::{Duration, Instant};
-
-use axum::body::Body;
-use breaker::{Afterwards, Breaker, Outcome};
-use futures::TryStreamExt;
-
 use super::Layer;
 use crate::upstream::call::{Call, CallResult, Class, UpstreamBody, UpstreamResponse};
 use crate::upstream::error::UpstreamError;
+use axum::body::Body;
+use breaker::{Afterwards, Breaker, Outcome};
+use futures::TryStreamExt;
+use std::time::{Duration, Instant};
 
 /// A 5xx response that takes so long counts like a late one.
 const SLOW: Duration = Duration::from_secs(1);
@@ -74,14 +72,12 @@ fn watch(answer: UpstreamResponse, afterwards: Afterwards) -> UpstreamResponse {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
+    use super::*;
     use bytes::Bytes;
     use contracts::problem::{Code, MEDIA_TYPE, Problem};
     use http::header::CONTENT_TYPE;
     use http::{HeaderMap, StatusCode};
-
-    use super::*;
+    use std::sync::Arc;
 
     fn answer(status: u16, body: Bytes) -> CallResult {
         let status = StatusCode::from_u16(status).expect("a status");

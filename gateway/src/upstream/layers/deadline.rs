@@ -1,12 +1,10 @@
 //! Bounds a call as a whole.
 
-use std::time::Duration;
-
-use tokio::time::{Instant, timeout_at};
-
 use super::Layer;
 use crate::upstream::call::{Call, CallResult};
 use crate::upstream::error::UpstreamError;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
 /// The call is cancelled so much later than its deadline. [`TryTimeout`](super::TryTimeout) ends the try at the
 /// deadline, which the breaker counts; cancelled from here, it would look as if the caller had left.

@@ -1,10 +1,9 @@
 //! Measures and logs calls.
 
-use std::time::Instant;
-
 use super::Layer;
 use crate::metrics;
 use crate::upstream::call::{Call, CallResult};
+use std::time::Instant;
 
 /// Measures how long calls take and how they end. Logs those without a response.
 pub struct Measure<L> {

@@ -9,7 +9,6 @@ mod single_flight;
 mod try_timeout;
 
 use super::call::{Call, CallResult};
-
 pub use bulkhead::Bulkhead;
 pub use circuit::Circuit;
 pub use deadline::Deadline;

@@ -1,17 +1,15 @@
 //! Retries.
 
-use std::time::Duration;
-
-use http::StatusCode;
-use http::header::RETRY_AFTER;
-use parking_lot::Mutex;
-use rand::Rng;
-use tokio::time::sleep;
-
 use super::Layer;
 use crate::metrics;
 use crate::upstream::call::{Call, CallResult, Payload};
 use crate::upstream::error::UpstreamError;
+use http::StatusCode;
+use http::header::RETRY_AFTER;
+use parking_lot::Mutex;
+use rand::Rng;
+use std::time::Duration;
+use tokio::time::sleep;
 
 /// The fraction of calls that may be retried.
 const SHARE: f64 = 0.2;

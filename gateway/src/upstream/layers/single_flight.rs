@@ -1,19 +1,17 @@
 //! Shares one call among equal ones.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
+use super::Layer;
+use crate::metrics;
+use crate::upstream::call::{Call, CallResult, Class, ParsedBody, Reply, UpstreamBody, UpstreamResponse};
+use crate::upstream::error::UpstreamError;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
 use http::header::ACCEPT;
 use http::{HeaderMap, Method, StatusCode};
 use parking_lot::Mutex;
-
-use super::Layer;
-use crate::metrics;
-use crate::upstream::call::{Call, CallResult, Class, ParsedBody, Reply, UpstreamBody, UpstreamResponse};
-use crate::upstream::error::UpstreamError;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 type Shareable = Result<(StatusCode, HeaderMap, Body), UpstreamError>;
 type Flight = BoxFuture<'static, Shareable>;

@@ -1,13 +1,11 @@
 //! Bounds one try.
 
-use std::time::Duration;
-
-use tokio::time::timeout;
-
 use super::Layer;
 use crate::upstream::call::{Call, CallResult, Payload};
 use crate::upstream::error::UpstreamError;
 use crate::upstream::upload::Progress;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// Ends a try at its timeout or at the deadline. A call with its own deadline may use all of it in one try.
 pub struct TryTimeout<L> {

@@ -5,11 +5,10 @@
 //! is never unloaded (its threads outlive every connection).
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::path::Path;
-
 use anyhow::{Context as _, Result, anyhow};
 use bytes::Bytes;
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::path::Path;
 
 type Raw = *mut c_void;
 type WithParameters = unsafe extern "C" fn(

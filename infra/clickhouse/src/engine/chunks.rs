@@ -79,9 +79,8 @@ fn varint(bytes: &[u8], at: &mut usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::Joint;
+    use bytes::Bytes;
 
     #[test]
     fn headers_stay_on_the_first_chunk_only() {

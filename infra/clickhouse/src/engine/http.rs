@@ -1,9 +1,13 @@
 //! The engine's side of HTTP: reads a request, has it run, and streams the answer.
 
-use std::convert::Infallible;
-use std::fs::File;
-use std::sync::Arc;
-
+use super::chdb::Progress;
+use super::options::Options;
+use super::pool::Pool;
+use super::run::{Event, Job};
+use super::session::Sessions;
+use crate::failure::Failure;
+use crate::request::Parts;
+use crate::statement::Statement;
 use anyhow::{Context as _, Result};
 use axum::Router;
 use axum::body::Body;
@@ -13,18 +17,12 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use http::{HeaderName, HeaderValue, header};
 use rand::distr::{Alphanumeric, SampleString as _};
+use std::convert::Infallible;
+use std::fs::File;
+use std::sync::Arc;
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
-
-use super::chdb::Progress;
-use super::options::Options;
-use super::pool::Pool;
-use super::run::{Event, Job};
-use super::session::Sessions;
-use crate::failure::Failure;
-use crate::request::Parts;
-use crate::statement::Statement;
 
 struct Engine {
     pool: Pool,

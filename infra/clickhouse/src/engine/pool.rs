@@ -1,16 +1,14 @@
 //! Threads that run statements: so many at once, so many waiting, and no more.
 
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::thread::JoinHandle;
-
-use anyhow::Result;
-use parking_lot::Mutex;
-
 use super::options::Limits;
 use super::run::Job;
 use super::session::Sessions;
 use crate::failure::Failure;
+use anyhow::Result;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
 
 /// The engine's parser and planner recurse deeply.
 const STACK: usize = 16 << 20;

@@ -1,13 +1,12 @@
 //! Runs one statement on the calling thread and reports what happens.
 
-use bytes::Bytes;
-use tokio::sync::mpsc::Sender;
-
 use super::chdb::{Call, Connection, Progress};
 use super::chunks::Joint;
 use super::session::Sessions;
 use crate::failure::Failure;
 use crate::statement::Statement;
+use bytes::Bytes;
+use tokio::sync::mpsc::Sender;
 
 /// What happens to a statement, in this order.
 #[derive(Debug)]

@@ -1,14 +1,12 @@
 //! Starts the engine over its folder, and opens the sessions that statements run in.
 
-use std::fs;
-use std::path::Path;
-
-use anyhow::{Context as _, Result, anyhow};
-use parking_lot::Mutex;
-
 use super::chdb::{Call, Connection, Library};
 use super::options::Options;
 use crate::failure::Failure;
+use anyhow::{Context as _, Result, anyhow};
+use parking_lot::Mutex;
+use std::fs;
+use std::path::Path;
 
 /// What the one user of the engine may do, all of it in the one database. Not `DROP DATABASE`, which is the front's,
 /// nor dictionaries: an embedded engine lets them run programs.

@@ -1,16 +1,14 @@
 //! Logins, what they reach, and the databases that there are.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::path::PathBuf;
-
+use super::credentials::Credentials;
+use crate::failure::Failure;
 use anyhow::{Context as _, Result};
 use rand::distr::{Alphanumeric, SampleString as _};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
-
-use super::credentials::Credentials;
-use crate::failure::Failure;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
 
 /// The file of a login, `users.d/<name>.json`.
 #[derive(Debug, Deserialize)]

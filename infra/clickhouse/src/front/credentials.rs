@@ -1,11 +1,10 @@
 //! Who asks: the ways in which ClickHouse takes a name and a password.
 
+use crate::request::Parts;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-
-use crate::request::Parts;
 
 /// A name and a password, as they were sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,10 +38,9 @@ fn basic(header: &str) -> Option<(Option<String>, Option<String>)> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderMap;
-
     use super::Credentials;
     use crate::request::Parts;
+    use http::HeaderMap;
 
     fn of(header: Option<(&'static str, &str)>, query: &str) -> (String, String) {
         let mut headers = HeaderMap::new();

@@ -1,19 +1,17 @@
 //! The processes of the engines: started when asked for, stopped when idle, and with the front.
 
+use crate::engine::Limits;
+use anyhow::{Context as _, Result, ensure};
+use parking_lot::Mutex;
+use rand::distr::{Alphanumeric, SampleString as _};
 use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use anyhow::{Context as _, Result, ensure};
-use parking_lot::Mutex;
-use rand::distr::{Alphanumeric, SampleString as _};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
-
-use crate::engine::Limits;
 
 /// How long an engine may take to start: it may load many parts, or wait for a predecessor to leave.
 const START: Duration = Duration::from_secs(60);

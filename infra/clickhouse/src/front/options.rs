@@ -1,9 +1,8 @@
 //! What the adapter is started with.
 
+use crate::engine::Limits;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-
-use crate::engine::Limits;
 
 /// The options of the adapter.
 #[derive(Debug, Clone, clap::Args)]

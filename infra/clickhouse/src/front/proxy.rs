@@ -1,10 +1,7 @@
 //! Hands a request to an engine and its answer back, both as they come.
 
-use std::path::Path;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
-
+use super::engines::Engines;
+use crate::failure::Failure;
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::response::Response;
@@ -12,9 +9,10 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONNECTION, HOST, HeaderValue, TRANSFER_ENCODING};
 use hyper::body::Frame;
 use hyper_util::rt::TokioIo;
-
-use super::engines::Engines;
-use crate::failure::Failure;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 /// Sends a request to the engine of `database`.
 pub(super) async fn forward(

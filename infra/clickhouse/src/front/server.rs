@@ -1,18 +1,5 @@
 //! The HTTP server: checks the login, creates and drops databases, and forwards the rest to the database's engine.
 
-use std::future::Future;
-use std::sync::Arc;
-use std::time::Duration;
-
-use anyhow::{Context as _, Result};
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
-use http::StatusCode;
-use tokio::net::TcpListener;
-
 use super::access::{Access, Caller};
 use super::admin::Command;
 use super::credentials::Credentials;
@@ -21,6 +8,17 @@ use super::options::Options;
 use super::proxy;
 use crate::failure::Failure;
 use crate::request::Parts;
+use anyhow::{Context as _, Result};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use http::StatusCode;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
 
 struct Front {
     access: Access,

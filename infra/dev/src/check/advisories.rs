@@ -1,8 +1,7 @@
 //! Known vulnerabilities of dependencies, and yanked ones: cargo-deny and its database know them, where they are.
 
-use anyhow::Result;
-
 use crate::cargo;
+use anyhow::Result;
 
 /// Runs cargo-deny, with its database as new as the network allows. Says why if that can't be.
 pub(super) async fn check() -> Result<Option<&'static str>> {

@@ -3,16 +3,14 @@
 //! The file is that of cargo-deny, which reads it for advisories. What stands here needs no tool and no network, so it is
 //! checked on every machine.
 
-use std::fs;
-use std::path::PathBuf;
-
+use crate::cargo;
 use anyhow::{Context as _, Result, ensure};
 use config::{Config, File, FileFormat, Value};
 use kit::{Trouble, paths};
 use serde::Deserialize;
 use spdx::{Expression, Licensee, ParseMode};
-
-use crate::cargo;
+use std::fs;
+use std::path::PathBuf;
 
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 

@@ -3,12 +3,10 @@
 //! Cargo enables what dev-dependencies ask for only where tests are built. A feature that only they ask for would have
 //! the crate, and all that depend on it, compiled anew by the first `cargo dev test` after a `cargo dev up`.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use crate::cargo;
 use anyhow::{Result, ensure};
 use kit::Trouble;
-
-use crate::cargo;
+use std::collections::{BTreeMap, BTreeSet};
 
 type Features = BTreeMap<String, BTreeSet<String>>;
 

@@ -1,15 +1,13 @@
 //! Generated contracts: written by `cargo dev generate`, committed, and compared here.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
-
+use crate::build::{Build, build};
 use anyhow::{Context as _, Result};
 use kit::progress::step;
 use kit::{Trouble, paths, units};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 use tokio::process::Command;
-
-use crate::build::{Build, build};
 
 /// Writes all generated contracts into the workspace.
 pub(crate) async fn write() -> Result<()> {

@@ -11,12 +11,10 @@ mod rules;
 mod source;
 mod unused;
 
-use anyhow::{Result, bail};
-use kit::progress::{say, step};
-
 use crate::cargo;
-
+use anyhow::{Result, bail};
 pub(crate) use generated::write as generate;
+use kit::progress::{say, step};
 
 /// Runs every check, also after one has failed; names those that failed, and what was not checked.
 pub(crate) async fn run() -> Result<()> {

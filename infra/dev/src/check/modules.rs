@@ -4,13 +4,11 @@
 //! parent name of each other is no circle: a `mod.rs` re-exports its children, and they use what it defines. A name that
 //! a parent re-exports counts as that of the child which has it.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-
-use anyhow::{Context as _, Result};
-
 use super::names::Names;
 use super::source::Source;
+use anyhow::{Context as _, Result};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// What a module of a service must not import: `http, events → app → domain, store`.
 const DIRECTION: &[(&str, &[&str])] = &[

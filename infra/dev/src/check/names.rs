@@ -1,9 +1,8 @@
 //! What a Rust file names: the paths in its code and imports, without those of its tests.
 
-use std::iter;
-
 use anyhow::{Result, anyhow};
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use std::iter;
 
 /// A path, segment by segment. One that begins at the root of its own crate begins with `crate`.
 pub(super) type Path = Vec<String>;

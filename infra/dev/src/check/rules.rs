@@ -1,14 +1,12 @@
 //! The rules of the house that a program can check. Each one names what it found and where.
 
-use std::fs;
-use std::path::Path;
-
-use anyhow::{Result, bail};
-use kit::paths;
-
 use super::manifest::dependencies;
 use super::source::{self, Source};
 use super::{modules, unused};
+use anyhow::{Result, bail};
+use kit::paths;
+use std::fs;
+use std::path::Path;
 
 /// How long a file may be.
 const LINES: usize = 400;

@@ -1,9 +1,8 @@
 //! The source files of the workspace, as the rules read them.
 
+use kit::paths;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-use kit::paths;
 
 /// One Rust file.
 pub(super) struct Source {

@@ -1,12 +1,10 @@
 //! Dependencies that a manifest lists and no code names.
 
-use std::collections::BTreeSet;
-
-use anyhow::{Context as _, Result};
-
 use super::manifest::dependencies;
 use super::names::Names;
 use super::source::Source;
+use anyhow::{Context as _, Result};
+use std::collections::BTreeSet;
 
 /// A crate that lists dependencies for the sake of others: see the comment in its manifest.
 const FOR_OTHERS: &str = "contract-tests";

@@ -1,12 +1,10 @@
 //! The lists that name every service, with a line for a new one.
 
+use super::Store;
+use anyhow::{Context as _, Result};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-use anyhow::{Context as _, Result};
-
-use super::Store;
 
 const UNITS: &str = "infra/kit/src/units.rs";
 

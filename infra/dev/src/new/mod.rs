@@ -6,15 +6,13 @@ mod lists;
 #[cfg(test)]
 mod tests;
 
-use std::fs;
-use std::path::Path;
-
 use anyhow::{Context as _, Result, ensure};
 use clap::ValueEnum;
-use kit::Engine;
 use kit::progress::say;
 use kit::units::UNITS;
-use kit::{Trouble, paths};
+use kit::{Engine, Trouble, paths};
+use std::fs;
+use std::path::Path;
 use tokio::process::Command;
 
 /// The longest name. It is part of the names of databases, queues and metrics.

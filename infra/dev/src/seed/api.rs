@@ -1,7 +1,5 @@
 //! The gateway, as a client meets it who waits until it can answer.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result, bail, ensure};
 use contracts::problem::Code;
 use kit::http::client;
@@ -9,6 +7,7 @@ use kit::{Trouble, eventually};
 use reqwest::header::{REFERER, USER_AGENT};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// How long services and breakers may take to be back after a crash: a breaker tries again within 30 s.
 const PATIENCE: Duration = Duration::from_secs(90);

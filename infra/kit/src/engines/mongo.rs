@@ -1,16 +1,14 @@
 //! MongoDB: the real `mongod`, as a replica set of one, because transactions and change streams need a set.
 
-use std::process::Command;
-use std::time::Duration;
-
+use super::{Address, Addresses, Engine, Site, install};
+use crate::files;
+use crate::secrets::write_private;
 use anyhow::{Context as _, Result, ensure};
 use bson::{Document, doc};
 use mongodb::Client;
 use mongodb::options::ClientOptions;
-
-use super::{Address, Addresses, Engine, Site, install};
-use crate::files;
-use crate::secrets::write_private;
+use std::process::Command;
+use std::time::Duration;
 
 pub(super) fn command(site: &Site) -> Result<Command> {
     let folder = site.data(Engine::Mongo);

@@ -1,17 +1,15 @@
 //! Postgres. It refuses to run as root, so root runs it as the system user `postgres`.
 
+use super::{Addresses, Engine, Site};
+use crate::process::Identity;
+use crate::{Trouble, eventually, files, paths, secrets};
+use anyhow::{Context as _, Result};
+use sqlx::{Connection as _, Executor as _, PgConnection};
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-
-use anyhow::{Context as _, Result};
-use sqlx::{Connection as _, Executor as _, PgConnection};
-
-use super::{Addresses, Engine, Site};
-use crate::process::Identity;
-use crate::{Trouble, eventually, files, paths, secrets};
 
 /// How long the processes of a server that was killed may take to end.
 const DYING: Duration = Duration::from_secs(5);

@@ -1,15 +1,13 @@
 //! Engines that a test may kill: a set of its own, which the shared engines and other tests do not notice.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context as _, Result, ensure};
-
 use super::{Addresses, Engine, Site, ensure as ensure_shared, rabbitmq, start, start_all};
 use crate::disk::{self, Disk};
 use crate::paths;
 use crate::ports::{Ports, Reserved};
 use crate::process::Identity;
+use anyhow::{Context as _, Result, ensure};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// Some private engines; the shared test engines serve for the others.
 ///

@@ -1,19 +1,15 @@
 //! RabbitMQ: Debian's server script, run under a node name, ports and folders of its own.
 
+use super::{Addresses, Engine, Site};
+use crate::process::Daemon;
+use crate::secrets::write_private;
+use crate::{Trouble, eventually, files, http, ports};
+use anyhow::{Context as _, Result, ensure};
+use serde::Deserialize;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-
-use anyhow::{Context as _, Result, ensure};
-use serde::Deserialize;
-
-use super::{Addresses, Engine, Site};
-use crate::files;
-use crate::http;
-use crate::process::Daemon;
-use crate::secrets::write_private;
-use crate::{Trouble, eventually, ports};
 
 /// How long the server may take to write down where the logs of its queues are.
 const SETTLING: Duration = Duration::from_secs(60);

@@ -1,14 +1,12 @@
 //! Both Redis servers, with their logins in a file of its own, so that they survive a restart.
 
-use std::process::Command;
-use std::time::Duration;
-
-use anyhow::{Context as _, Result};
-use redis::AsyncConnectionConfig;
-
 use super::{Address, Engine, Site};
 use crate::files;
 use crate::secrets::write_private;
+use anyhow::{Context as _, Result};
+use redis::AsyncConnectionConfig;
+use std::process::Command;
+use std::time::Duration;
 
 /// How long Redis may take to let an administrator in, and to answer.
 const PATIENCE: Duration = Duration::from_secs(10);

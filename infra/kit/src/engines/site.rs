@@ -1,17 +1,14 @@
 //! A site: one set of engines with its folder, its ports and its administrators' passwords.
 
-use std::collections::BTreeMap;
-use std::env;
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context as _, Result};
-
 use super::Engine;
-use crate::files;
-use crate::paths;
 use crate::ports::Ports;
 use crate::process::Daemon;
 use crate::secrets::Secrets;
+use crate::{files, paths};
+use anyhow::{Context as _, Result};
+use std::collections::BTreeMap;
+use std::env;
+use std::path::{Path, PathBuf};
 
 /// Secrets that engines need besides the passwords of their administrators.
 const COOKIE: &str = "rabbitmq-cookie";

@@ -1,12 +1,10 @@
 //! Starting one engine: is its port free, is its data there, does it answer.
 
-use std::process::Command;
-use std::time::Duration;
-
-use anyhow::{Result, anyhow};
-
 use super::{Addresses, Engine, Site, clickhouse, mongo, postgres, rabbitmq, redis};
 use crate::{Trouble, eventually, ports};
+use anyhow::{Result, anyhow};
+use std::process::Command;
+use std::time::Duration;
 
 /// How long an engine may take until it answers. RabbitMQ needs seven seconds on two idle cores.
 const LIMIT: Duration = Duration::from_secs(90);

@@ -1,13 +1,11 @@
 //! ClickHouse: a database and the user who may do everything in it.
 
-use std::path::Path;
-
-use anyhow::{Context as _, Result, ensure};
-use serde_json::json;
-
 use super::ClickhouseLogin;
 use crate::engines::{Address, Addresses};
 use crate::{http, secrets};
+use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
+use std::path::Path;
 
 /// Names come from [`super::Realm`] and passwords from [`crate::secrets`]: letters, digits and underscores.
 pub(super) async fn create(addresses: &Addresses, name: &str, password: &str) -> Result<ClickhouseLogin> {

@@ -10,16 +10,13 @@ mod rabbitmq;
 mod realm;
 mod redis;
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use anyhow::{Context as _, Result};
-use futures::future::{join_all, try_join_all};
-
-pub use realm::Realm;
-
 use crate::Engine;
 use crate::engines::Addresses;
 use crate::units::{UNITS, Unit};
+use anyhow::{Context as _, Result};
+use futures::future::{join_all, try_join_all};
+pub use realm::Realm;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A login on MongoDB.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,10 +1,9 @@
 //! MongoDB: a user who may read, write and index one database.
 
-use anyhow::Result;
-use bson::doc;
-
 use super::MongoLogin;
 use crate::engines::{Address, mongo_administrator};
+use anyhow::Result;
+use bson::doc;
 
 pub(super) async fn create(address: &Address, name: &str, password: &str) -> Result<MongoLogin> {
     let roles = ["readWrite", "dbAdmin"].map(|role| doc! { "role": role, "db": name }).to_vec();

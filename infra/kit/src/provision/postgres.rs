@@ -1,9 +1,8 @@
 //! Postgres: a database and the role that owns it; nobody else may connect.
 
+use crate::engines::Address;
 use anyhow::Result;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-
-use crate::engines::Address;
 
 /// Names come from [`super::Realm`] and passwords from [`crate::secrets`]: letters, digits and underscores.
 pub(super) async fn create(address: &Address, name: &str, password: &str) -> Result<String> {

@@ -1,12 +1,11 @@
 //! RabbitMQ: a virtual host per realm, and in it a user per unit, who has its own names and the shared ones.
 
-use anyhow::{Result, ensure};
-use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
-
 use super::Realm;
 use crate::engines::Addresses;
 use crate::http;
+use anyhow::{Result, ensure};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
 
 /// The exchanges of events and commands, and the streams that keep events. Everyone may declare, publish and read these.
 const SHARED: &str = r"commands|events|events\.log|events\.clicks";

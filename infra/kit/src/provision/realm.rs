@@ -1,8 +1,7 @@
 //! Names: the product's plain ones, or those of one test.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use crate::process::Identity;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A family of databases and logins whose names belong together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,9 +1,8 @@
 //! Redis: a user who sees the keys and channels of one prefix.
 
-use anyhow::Result;
-
 use super::RedisLogin;
 use crate::engines::{Address, redis_connection};
+use anyhow::Result;
 
 pub(super) async fn create(address: &Address, name: &str, password: &str) -> Result<RedisLogin> {
     let mut connection = redis_connection(address).await?;

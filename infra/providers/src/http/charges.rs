@@ -1,21 +1,16 @@
 //! `/payments/v1/charges`, `/refunds` and `/ledger`.
 
-use super::{State, disturb::disturb};
-use crate::{
-    faults::{Kind, Operation},
-    ledger::{Everything, Recorded, Refused},
-    payment::{Charge, NewCharge, NewRefund, Outcome, Refund},
-};
-use axum::{
-    extract,
-    http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Response},
-};
+use super::State;
+use super::disturb::disturb;
+use crate::faults::{Kind, Operation};
+use crate::ledger::{Everything, Recorded, Refused};
+use crate::payment::{Charge, NewCharge, NewRefund, Outcome, Refund};
+use axum::extract;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use chassis::http::{Failure, Json, Path, Query};
-use contracts::{
-    money::Money,
-    problem::{Code, Problem},
-};
+use contracts::money::Money;
+use contracts::problem::{Code, Problem};
 use ring::digest;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;

@@ -1,10 +1,8 @@
 //! Faults around a request.
 
 use crate::faults::{Faults, Kind, Operation};
-use axum::{
-    body::Body,
-    response::{IntoResponse, Response},
-};
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
 use chassis::http::Failure;
 use contracts::problem::Code;
 use std::io;

@@ -2,9 +2,11 @@
 
 use super::State;
 use crate::faults::FaultList;
-use axum::{extract, http::StatusCode};
+use axum::extract;
+use axum::http::StatusCode;
 use chassis::http::{Failure, Json};
-use contracts::{field_errors::FieldErrors, problem::Problem};
+use contracts::field_errors::FieldErrors;
+use contracts::problem::Problem;
 
 /// Lists the faults that are switched on, with how often each still strikes.
 #[utoipa::path(

@@ -1,14 +1,13 @@
 //! The API secret.
 
-use axum::{
-    extract::{Request, State},
-    http::header::AUTHORIZATION,
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
+use axum::extract::{Request, State};
+use axum::http::header::AUTHORIZATION;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use chassis::http::Failure;
 use contracts::problem::Code;
-use ring::{hmac, rand::SystemRandom};
+use ring::hmac;
+use ring::rand::SystemRandom;
 use secrecy::{ExposeSecret, SecretString};
 
 /// Knows the secret when it is shown. Compares digests, so that time tells nothing.

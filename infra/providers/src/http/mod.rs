@@ -5,15 +5,17 @@ mod disturb;
 mod faults;
 mod guard;
 
-use crate::{faults::Faults, ledger::Ledger, webhooks::Webhooks};
-use axum::{Router, extract::DefaultBodyLimit, middleware};
+use crate::faults::Faults;
+use crate::ledger::Ledger;
+use crate::webhooks::Webhooks;
+use axum::extract::DefaultBodyLimit;
+use axum::{Router, middleware};
 use guard::Secret;
 use secrecy::SecretString;
-use utoipa::{
-    Modify, OpenApi,
-    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
-};
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// The largest body, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;

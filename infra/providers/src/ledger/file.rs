@@ -2,12 +2,10 @@
 
 use super::Entry;
 use anyhow::Context as _;
-use std::{
-    fs::{self, OpenOptions},
-    io::Write as _,
-    path::Path,
-    sync::mpsc,
-};
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::mpsc;
 use tokio::sync::watch;
 
 /// The name of the file in its folder.

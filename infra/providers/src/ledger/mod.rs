@@ -7,14 +7,14 @@
 mod books;
 mod file;
 
-pub use books::Refused;
-
 use crate::payment::{Charge, NewCharge, NewRefund, Outcome, Refund};
 use books::Books;
+pub use books::Refused;
 use file::{File, Writer};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use std::{path::Path, sync::Arc};
+use std::path::Path;
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// Every charge and refund. Clones are the same ledger.

@@ -1,10 +1,8 @@
 //! Tells browsers, operating systems, devices and bots by the `User-Agent` header.
 
 use isbot::Bots;
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use woothee::parser::Parser;
 
 /// What is told where nothing is known.

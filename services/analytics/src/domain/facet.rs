@@ -1,6 +1,7 @@
 //! The facets of a batch, parsed.
 
-use super::{Refusal, series, window::Span};
+use super::window::Span;
+use super::{Refusal, series};
 use chrono::{DateTime, Utc};
 use contracts::rest::analytics::{BATCH_FACETS_LIMIT, Dimension, Facet};
 

@@ -1,6 +1,7 @@
 //! Points in time of a series: where hours, days, weeks and months begin in a zone.
 
-use super::{Refusal, window::Span};
+use super::Refusal;
+use super::window::Span;
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use contracts::rest::analytics::{Granularity, StatsPoint, Totals};

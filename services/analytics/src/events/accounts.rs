@@ -3,15 +3,12 @@
 //! ClickHouse has no transactions, so no outbox: the reply is published when the row is written, and before the command
 //! is acknowledged. A command that comes again writes the same row and is answered again.
 
-use crate::store::{Database, detachments::Stage};
+use crate::store::Database;
+use crate::store::detachments::Stage;
 use chassis::failpoint;
-use contracts::{
-    command::{
-        Outcome, Replied, StepRef,
-        accounts::{AttachStatistics, DetachStatistics},
-    },
-    envelope::EventData,
-};
+use contracts::command::accounts::{AttachStatistics, DetachStatistics};
+use contracts::command::{Outcome, Replied, StepRef};
+use contracts::envelope::EventData;
 use messaging::{Broker, HandleError, Handler, Message, Outgoing, Publisher, Registration, Subscription};
 use serde_json::Value;
 use uuid::Uuid;

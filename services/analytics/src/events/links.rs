@@ -3,14 +3,10 @@
 //! Every event holds a whole version, and the newest version wins in the table: an event that comes
 //! twice, late or out of order changes nothing. That is why no inbox is needed.
 
-use crate::store::{
-    Database,
-    links::{Gathering, Link},
-};
-use contracts::{
-    envelope::EventData,
-    event::shortener::{UrlCreated, UrlDeleted, UrlUpdated},
-};
+use crate::store::Database;
+use crate::store::links::{Gathering, Link};
+use contracts::envelope::EventData;
+use contracts::event::shortener::{UrlCreated, UrlDeleted, UrlUpdated};
 use messaging::{HandleError, Handler, Message, Registration, Subscription};
 
 /// The consumer's name: its queues are named after it.

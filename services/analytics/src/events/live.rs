@@ -3,21 +3,18 @@
 //! Each process reads the stream by itself, from its end, and only while somebody listens: which
 //! process ingests does not matter.
 
-use crate::{
-    domain::{agent::Agents, click::CountedClick, watermark::Watermarks},
-    ingest::decode,
-    metrics,
-};
+use crate::domain::agent::Agents;
+use crate::domain::click::CountedClick;
+use crate::domain::watermark::Watermarks;
+use crate::ingest::decode;
+use crate::metrics;
 use contracts::amqp::CLICKS_LOG;
-use messaging::{
-    Broker,
-    stream::{Reader, Record, Start},
-};
-use std::{sync::Arc, time::Duration};
-use tokio::{
-    sync::{Mutex, broadcast},
-    time::{sleep, timeout},
-};
+use messaging::Broker;
+use messaging::stream::{Reader, Record, Start};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, broadcast};
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 /// How many clicks a listener may be behind before it misses some.

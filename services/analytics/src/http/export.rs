@@ -1,28 +1,22 @@
 //! Single clicks as a file, streamed.
 
 use super::{State, Unknown, Usual, owned};
-use crate::{
-    domain::{csv, window::Span},
-    error::refuse,
-    metrics,
-    store::{StoreError, export::ToldClick},
-};
-use axum::{
-    body::Body,
-    extract,
-    response::{IntoResponse, Response},
-};
+use crate::domain::csv;
+use crate::domain::window::Span;
+use crate::error::refuse;
+use crate::metrics;
+use crate::store::StoreError;
+use crate::store::export::ToldClick;
+use axum::body::Body;
+use axum::extract;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use chassis::{
-    http::{Failure, Path, Query},
-    jwt::Caller,
-};
+use chassis::http::{Failure, Path, Query};
+use chassis::jwt::Caller;
 use chrono::{DateTime, SecondsFormat, Utc};
 use clickhouse::query::RowCursor;
-use contracts::{
-    moment,
-    rest::analytics::{ClickRow, Window},
-};
+use contracts::moment;
+use contracts::rest::analytics::{ClickRow, Window};
 use futures::{Stream, stream};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};

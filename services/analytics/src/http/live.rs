@@ -1,25 +1,23 @@
 //! Live clicks, as server-sent events.
 
 use super::{State, Unknown, Usual, owned};
-use crate::{domain::click::CountedClick, events::live::LiveClick};
-use axum::{
-    extract,
-    response::{
-        IntoResponse,
-        sse::{Event, KeepAlive, Sse},
-    },
-};
-use chassis::{
-    http::{Failure, Path, Query},
-    jwt::Caller,
-};
+use crate::domain::click::CountedClick;
+use crate::events::live::LiveClick;
+use axum::extract;
+use axum::response::IntoResponse;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use chassis::http::{Failure, Path, Query};
+use chassis::jwt::Caller;
 use chrono::DateTime;
 use contracts::rest::analytics::ClickRow;
 use futures::{Stream, StreamExt, future, stream};
 use serde::Deserialize;
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::sleep;
-use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 use utoipa::IntoParams;
 use uuid::Uuid;
 

@@ -4,19 +4,18 @@ mod export;
 mod live;
 mod stats;
 
-use crate::{domain::is_code, events::live::Live, store::Database};
+use crate::domain::is_code;
+use crate::events::live::Live;
+use crate::store::Database;
 use axum::extract::FromRef;
-use chassis::{
-    http::Failure,
-    jwt::{Caller, Verifier},
-};
+use chassis::http::Failure;
+use chassis::jwt::{Caller, Verifier};
 use contracts::problem::Code;
 use tokio_util::sync::CancellationToken;
-use utoipa::{
-    OpenApi,
-    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
-};
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
 /// What handlers work with.

@@ -1,24 +1,20 @@
 //! Statistics: of many links at once, of one link, of all of an owner's.
 
 use super::{JsonResult, State, Unknown, Usual, owned};
-use crate::{
-    domain::{Refusal, facet, facet::Count, is_code, series, window::Span},
-    error::refuse,
-    statistics::FacetCounts,
-    store::stats::Scope,
-};
+use crate::domain::facet::Count;
+use crate::domain::window::Span;
+use crate::domain::{Refusal, facet, is_code, series};
+use crate::error::refuse;
+use crate::statistics::FacetCounts;
+use crate::store::stats::Scope;
 use axum::extract;
-use chassis::{
-    http::{Failure, Json, Path, Query, log_fields},
-    jwt::Caller,
-};
+use chassis::http::{Failure, Json, Path, Query, log_fields};
+use chassis::jwt::Caller;
 use chrono::{DateTime, Utc};
-use contracts::{
-    moment,
-    rest::analytics::{
-        BATCH_LINKS_LIMIT, Dimension, FacetValue, Granularity, LinkStats, NamedCount, StatsBatch, StatsBatchRequest,
-        StatsPoint, Totals, Window,
-    },
+use contracts::moment;
+use contracts::rest::analytics::{
+    BATCH_LINKS_LIMIT, Dimension, FacetValue, Granularity, LinkStats, NamedCount, StatsBatch, StatsBatchRequest,
+    StatsPoint, Totals, Window,
 };
 use serde::Deserialize;
 use utoipa::IntoParams;

@@ -1,15 +1,13 @@
 //! Clicks on their way into one block.
 
-use crate::{
-    domain::{agent::Agents, click::CountedClick, watermark::Watermarks},
-    metrics,
-    store::clicks::NewClick,
-};
+use crate::domain::agent::Agents;
+use crate::domain::click::CountedClick;
+use crate::domain::watermark::Watermarks;
+use crate::metrics;
+use crate::store::clicks::NewClick;
 use chrono::{DateTime, Utc};
-use contracts::{
-    envelope::EventData,
-    event::shortener::{Click, UrlClicked},
-};
+use contracts::envelope::EventData;
+use contracts::event::shortener::{Click, UrlClicked};
 use messaging::stream::Record;
 use std::collections::HashMap;
 use uuid::Uuid;

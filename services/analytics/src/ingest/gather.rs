@@ -1,20 +1,16 @@
 //! Gathers records of the stream into blocks.
 
-use super::{
-    block::{Block, decode},
-    progress::IngestProgress,
-};
-use crate::{
-    config::Ingest,
-    domain::{agent::Agents, watermark::Watermarks},
-    store::clicks::{Last, Progress},
-};
+use super::block::{Block, decode};
+use super::progress::IngestProgress;
+use crate::config::Ingest;
+use crate::domain::agent::Agents;
+use crate::domain::watermark::Watermarks;
+use crate::store::clicks::{Last, Progress};
 use chrono::Utc;
-use contracts::{amqp::CLICKS_LOG, event::shortener::UrlClicked};
-use messaging::{
-    Broker,
-    stream::{Reader, Record, Start, StreamError},
-};
+use contracts::amqp::CLICKS_LOG;
+use contracts::event::shortener::UrlClicked;
+use messaging::Broker;
+use messaging::stream::{Reader, Record, Start, StreamError};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 

@@ -10,23 +10,22 @@ mod block;
 mod gather;
 mod progress;
 
-pub(crate) use block::decode;
-
-use crate::{
-    config::Ingest,
-    domain::agent::Agents,
-    metrics,
-    store::{
-        Database, StoreError,
-        clicks::{Last, Progress},
-    },
-};
+use crate::config::Ingest;
+use crate::domain::agent::Agents;
+use crate::metrics;
+use crate::store::clicks::{Last, Progress};
+use crate::store::{Database, StoreError};
 use block::Block;
+pub(crate) use block::decode;
 use chrono::Utc;
 use gather::Gatherer;
-use messaging::{Broker, lock::Lock, stream::StreamError, topology};
+use messaging::lock::Lock;
+use messaging::stream::StreamError;
+use messaging::{Broker, topology};
 use progress::IngestProgress;
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 /// The lock that the one ingester holds.

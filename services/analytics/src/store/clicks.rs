@@ -1,10 +1,12 @@
 //! The table `clicks`: inserted by compare-and-swap, and itself the record of how far ingestion has come.
 
 use super::{Database, StoreError, measured};
-use crate::domain::{agent::Agent, watermark::Watermarks};
+use crate::domain::agent::Agent;
+use crate::domain::watermark::Watermarks;
 use clickhouse::Row;
 use serde::{Deserialize, Serialize, Serializer};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 

@@ -3,7 +3,8 @@
 use super::{Database, StoreError};
 use crate::domain::window::Span;
 use chrono::{DateTime, Utc};
-use clickhouse::{Row, query::RowCursor};
+use clickhouse::Row;
+use clickhouse::query::RowCursor;
 use serde::Deserialize;
 use uuid::Uuid;
 

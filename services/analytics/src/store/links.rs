@@ -1,14 +1,13 @@
 //! The table `url_creations`: the copy of the links.
 
-use super::{Database, StoreError, detachments::VISIBLE};
+use super::detachments::VISIBLE;
+use super::{Database, StoreError};
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 

@@ -9,18 +9,18 @@ pub mod links;
 pub mod migrations;
 pub mod stats;
 
-use crate::{config::Clickhouse, metrics};
-use clickhouse::{Client, Compression, Row, RowOwned, RowRead, RowWrite, error::Error, query::Query};
+use crate::config::Clickhouse;
+use crate::metrics;
+use clickhouse::error::Error;
+use clickhouse::query::Query;
+use clickhouse::{Client, Compression, Row, RowOwned, RowRead, RowWrite};
 use contracts::patience::{CONNECTION, STATEMENT};
-use hyper_util::{
-    client::legacy::{Client as Http, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+use hyper_util::client::legacy::Client as Http;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use secrecy::ExposeSecret;
-use std::{
-    future::Future,
-    time::{Duration, Instant},
-};
+use std::future::Future;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 /// How long a connection is kept unused: less than the server's three seconds.

@@ -1,13 +1,16 @@
 //! Counts clicks: every facet of every link in one statement, which looks at the clicks as few times
 //! as can be. For links with few clicks what takes time is the statement's parts, not its rows.
 
-use super::{Database, StoreError, detachments::VISIBLE};
-use crate::domain::{facet::Count, window::Span};
+use super::detachments::VISIBLE;
+use super::{Database, StoreError};
+use crate::domain::facet::Count;
+use crate::domain::window::Span;
 use chrono::{DateTime, Utc};
 use clickhouse::Row;
 use contracts::rest::analytics::Dimension;
 use serde::Deserialize;
-use std::{collections::BTreeMap, fmt::Write};
+use std::collections::BTreeMap;
+use std::fmt::Write;
 use uuid::Uuid;
 
 /// The seconds of a quarter of an hour, the grain of the projection `quarters`.

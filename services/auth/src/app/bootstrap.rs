@@ -1,12 +1,11 @@
 //! Makes the first operator.
 
-use super::{Accounts, register::add};
-use crate::{
-    config::BootstrapOperator,
-    domain::{Email, FullName, Password, Role, User},
-    error::Error,
-    store::users,
-};
+use super::Accounts;
+use super::register::add;
+use crate::config::BootstrapOperator;
+use crate::domain::{Email, FullName, Password, Role, User};
+use crate::error::Error;
+use crate::store::users;
 use anyhow::anyhow;
 
 impl Accounts {

@@ -1,15 +1,11 @@
 //! Changes the caller's password.
 
 use super::Accounts;
-use crate::{
-    domain::{Candidate, Ended, Password},
-    error::Error,
-    metrics as names,
-    store::{
-        known_networks, sessions,
-        users::{self, Account},
-    },
-};
+use crate::domain::{Candidate, Ended, Password};
+use crate::error::Error;
+use crate::metrics as names;
+use crate::store::users::{self, Account};
+use crate::store::{known_networks, sessions};
 use chassis::jwt::Caller;
 use secrecy::SecretString;
 

@@ -1,13 +1,12 @@
 //! Deletes the caller's account, by a saga.
 
 use super::Accounts;
-use crate::{
-    deletion::{AccountDeletion, Data},
-    domain::Candidate,
-    error::Error,
-    store::{deletions, users},
-};
-use chassis::{failpoint, jwt::Caller};
+use crate::deletion::{AccountDeletion, Data};
+use crate::domain::Candidate;
+use crate::error::Error;
+use crate::store::{deletions, users};
+use chassis::failpoint;
+use chassis::jwt::Caller;
 use contracts::rest::auth::{Deletion, DeletionStatus};
 use saga::Start;
 use uuid::Uuid;

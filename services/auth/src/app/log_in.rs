@@ -1,14 +1,12 @@
 //! Logs in.
 
 use super::Accounts;
-use crate::{
-    domain::{Candidate, Email},
-    error::Error,
-    hashing::PasswordCheck,
-    limits::network,
-    metrics as names,
-    store::users::{self, Account},
-};
+use crate::domain::{Candidate, Email};
+use crate::error::Error;
+use crate::hashing::PasswordCheck;
+use crate::limits::network;
+use crate::metrics as names;
+use crate::store::users::{self, Account};
 use contracts::rest::auth::Session;
 use std::net::IpAddr;
 

@@ -1,12 +1,10 @@
 //! Logs out.
 
 use super::Accounts;
-use crate::{
-    domain::{Ended, RefreshToken},
-    error::Error,
-    metrics as names,
-    store::sessions,
-};
+use crate::domain::{Ended, RefreshToken};
+use crate::error::Error;
+use crate::metrics as names;
+use crate::store::sessions;
 
 impl Accounts {
     /// Ends the session of a refresh token, used or not. An unknown token is no error:

@@ -1,7 +1,8 @@
 //! Tells callers who they are.
 
 use super::Accounts;
-use crate::{domain::User, error::Error};
+use crate::domain::User;
+use crate::error::Error;
 use chassis::jwt::Caller;
 
 impl Accounts {

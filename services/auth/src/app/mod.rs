@@ -13,13 +13,15 @@ mod register;
 mod services;
 mod sessions;
 
-use crate::{config, hashing::Hasher, keys::Keys, limits::Limiter};
+use crate::config;
+use crate::hashing::Hasher;
+use crate::keys::Keys;
+use crate::limits::Limiter;
 use chassis::config::Jwt;
-use postgres::Db;
-use saga::Engine;
-
 pub use log_in::Credentials;
+use postgres::Db;
 pub use register::Registration;
+use saga::Engine;
 pub use services::Services;
 
 /// Accounts and their sessions. Clones are the same.

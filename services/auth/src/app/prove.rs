@@ -1,16 +1,12 @@
 //! Lets the caller prove once more who they are, before what cannot be taken back.
 
 use super::Accounts;
-use crate::{
-    domain::Candidate,
-    error::Error,
-    hashing::PasswordCheck,
-    limits::Attempt,
-    store::{
-        sessions,
-        users::{self, Account},
-    },
-};
+use crate::domain::Candidate;
+use crate::error::Error;
+use crate::hashing::PasswordCheck;
+use crate::limits::Attempt;
+use crate::store::sessions;
+use crate::store::users::{self, Account};
 use chassis::jwt::Caller;
 
 impl Accounts {

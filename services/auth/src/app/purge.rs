@@ -1,11 +1,9 @@
 //! Drops what has served its time.
 
 use super::Accounts;
-use crate::{
-    error::Error,
-    metrics as names,
-    store::{attempts, known_networks, refresh_tokens, sessions},
-};
+use crate::error::Error;
+use crate::metrics as names;
+use crate::store::{attempts, known_networks, refresh_tokens, sessions};
 use chrono::{DateTime, Utc};
 
 /// How many rows one statement drops: few enough that nobody waits for its locks.

@@ -1,15 +1,11 @@
 //! Exchanges a refresh token for the next tokens.
 
 use super::Accounts;
-use crate::{
-    domain::{Ended, RefreshToken},
-    error::Error,
-    metrics as names,
-    store::{
-        refresh_tokens::{self, Use},
-        sessions, users,
-    },
-};
+use crate::domain::{Ended, RefreshToken};
+use crate::error::Error;
+use crate::metrics as names;
+use crate::store::refresh_tokens::{self, Use};
+use crate::store::{sessions, users};
 use chrono::Utc;
 use contracts::rest::auth::Session;
 

@@ -1,14 +1,13 @@
 //! Registers an account.
 
 use super::Accounts;
-use crate::{
-    domain::{Email, FullName, Password, Role, User},
-    error::Error,
-    limits::{Attempt, network},
-    metrics as names,
-    store::users,
-};
-use contracts::{envelope::Event, rest::auth::Session};
+use crate::domain::{Email, FullName, Password, Role, User};
+use crate::error::Error;
+use crate::limits::{Attempt, network};
+use crate::metrics as names;
+use crate::store::users;
+use contracts::envelope::Event;
+use contracts::rest::auth::Session;
 use postgres::Tx;
 use std::net::IpAddr;
 

@@ -1,18 +1,20 @@
 //! Gives services access tokens of their own.
 
-use crate::{
-    config::{ServiceSecrets, Tokens},
-    error::Error,
-    keys::Keys,
-    limits::{Attempt, Limiter},
-    metrics as names,
-};
-use chassis::{config::Jwt, jwt::ServiceClaims};
+use crate::config::{ServiceSecrets, Tokens};
+use crate::error::Error;
+use crate::keys::Keys;
+use crate::limits::{Attempt, Limiter};
+use crate::metrics as names;
+use chassis::config::Jwt;
+use chassis::jwt::ServiceClaims;
 use chrono::Utc;
 use contracts::rest::auth::ServiceToken;
 use ring::digest;
 use secrecy::{ExposeSecret, SecretString};
-use std::{collections::BTreeMap, fmt::Write, net::IpAddr, sync::Arc};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// The services that are known, and what gives them tokens. Clones are the same.

@@ -1,11 +1,9 @@
 //! What log-in, registration and refresh share: issuing the tokens of a session.
 
 use super::Accounts;
-use crate::{
-    domain::{RefreshToken, User},
-    error::Error,
-    store::{refresh_tokens, sessions},
-};
+use crate::domain::{RefreshToken, User};
+use crate::error::Error;
+use crate::store::{refresh_tokens, sessions};
 use chassis::jwt::Claims;
 use chrono::{DateTime, Utc};
 use contracts::rest::auth::Session;

@@ -1,10 +1,9 @@
 //! Refresh tokens.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use ring::{
-    digest,
-    rand::{SecureRandom, SystemRandom},
-};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest;
+use ring::rand::{SecureRandom, SystemRandom};
 use secrecy::{ExposeSecret, SecretString};
 
 /// The length of a token, in bytes: 256 bits, so that none can be guessed.

@@ -2,7 +2,8 @@
 
 use super::{Email, FullName};
 use chrono::{DateTime, SubsecRound, Utc};
-use contracts::{event::auth::UserRegistered, rest};
+use contracts::event::auth::UserRegistered;
+use contracts::rest;
 use uuid::Uuid;
 
 /// What an account may do.

@@ -1,18 +1,12 @@
 //! The signing keys: published for everybody, rotated by operators.
 
 use crate::app::Accounts;
-use axum::{
-    extract::State,
-    http::{HeaderName, StatusCode, header},
-};
-use chassis::{
-    http::{Failure, Json},
-    jwt::Operator,
-};
-use contracts::{
-    problem::Problem,
-    rest::auth::{JsonWebKeySet, SigningKeys},
-};
+use axum::extract::State;
+use axum::http::{HeaderName, StatusCode, header};
+use chassis::http::{Failure, Json};
+use chassis::jwt::Operator;
+use contracts::problem::Problem;
+use contracts::rest::auth::{JsonWebKeySet, SigningKeys};
 
 /// How long the key set may be kept on the way: well under the time that a key is published ahead.
 const CACHED: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "public, max-age=60")];

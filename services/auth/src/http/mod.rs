@@ -6,16 +6,14 @@ mod sessions;
 mod users;
 
 use crate::app::{Accounts, Services};
-use axum::{Router, extract::FromRef};
-use chassis::{
-    http::kept,
-    jwt::{Bearer, Verifier},
-};
-use utoipa::{
-    Modify, OpenApi,
-    openapi::security::{Http, HttpAuthScheme, SecurityScheme},
-};
-use utoipa_axum::{router::OpenApiRouter, routes};
+use axum::Router;
+use axum::extract::FromRef;
+use chassis::http::kept;
+use chassis::jwt::{Bearer, Verifier};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// What handlers work with.
 #[derive(Clone, FromRef)]

@@ -2,18 +2,17 @@
 //! to which the gateway leads: services ask here themselves.
 
 use crate::app::Services;
-use axum::{
-    Form,
-    extract::{FromRequestParts, State, rejection::FormRejection},
-    http::{HeaderValue, StatusCode, header, request::Parts},
-    response::{IntoResponse, Response},
-};
-use base64::{Engine, engine::general_purpose::STANDARD};
+use axum::Form;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use chassis::http::{ClientAddr, Failure, Json};
-use contracts::{
-    problem::{Code, Problem},
-    rest::auth::{ServiceGrant, ServiceToken},
-};
+use contracts::problem::{Code, Problem};
+use contracts::rest::auth::{ServiceGrant, ServiceToken};
 use secrecy::SecretString;
 
 /// Gives a service an access token.

@@ -1,16 +1,13 @@
 //! `/v1/sessions`: logging in, staying logged in, logging out.
 
-use crate::{
-    app::{Accounts, Credentials},
-    domain::{self, Candidate, Email},
-};
-use axum::{extract::State, http::StatusCode};
+use crate::app::{Accounts, Credentials};
+use crate::domain::{self, Candidate, Email};
+use axum::extract::State;
+use axum::http::StatusCode;
 use chassis::http::{ClientAddr, Failure, Json};
-use contracts::{
-    field_errors::FieldErrors,
-    problem::Problem,
-    rest::auth::{Login, RefreshToken, Session},
-};
+use contracts::field_errors::FieldErrors;
+use contracts::problem::Problem;
+use contracts::rest::auth::{Login, RefreshToken, Session};
 
 /// Logs in.
 #[utoipa::path(

@@ -1,19 +1,14 @@
 //! `/v1/users`: accounts.
 
-use crate::{
-    app::{Accounts, Registration},
-    domain::{Candidate, Email, FullName, Password},
-};
-use axum::{extract::State, http::StatusCode};
-use chassis::{
-    http::{ClientAddr, Failure, Json},
-    jwt::Caller,
-};
-use contracts::{
-    field_errors::FieldErrors,
-    problem::{Code, Problem},
-    rest::auth::{ChangePassword, DeleteAccount, Deletion, Register, Session, User},
-};
+use crate::app::{Accounts, Registration};
+use crate::domain::{Candidate, Email, FullName, Password};
+use axum::extract::State;
+use axum::http::StatusCode;
+use chassis::http::{ClientAddr, Failure, Json};
+use chassis::jwt::Caller;
+use contracts::field_errors::FieldErrors;
+use contracts::problem::{Code, Problem};
+use contracts::rest::auth::{ChangePassword, DeleteAccount, Deletion, Register, Session, User};
 
 /// Registers an account and begins its first session.
 #[utoipa::path(

@@ -9,12 +9,9 @@ mod pair;
 mod ring;
 
 use self::ring::Ring;
-use crate::{
-    config,
-    error::Error,
-    metrics as names,
-    store::signing_keys::{self, Row},
-};
+use crate::error::Error;
+use crate::store::signing_keys::{self, Row};
+use crate::{config, metrics as names};
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use chassis::jwt::LocalKeys;

@@ -1,13 +1,12 @@
 //! One signing key: made, written as a public JSON Web Key, and made ready to sign.
 
 use anyhow::anyhow;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contracts::rest::auth::JsonWebKey;
-use ring::{
-    digest,
-    rand::SystemRandom,
-    signature::{Ed25519KeyPair, KeyPair},
-};
+use ring::digest;
+use ring::rand::SystemRandom;
+use ring::signature::{Ed25519KeyPair, KeyPair};
 
 /// A new Ed25519 key.
 pub(super) struct NewKey {

@@ -1,9 +1,7 @@
 //! Table `users`.
 
-use crate::{
-    domain::{Email, FullName, Role, User},
-    error::Error,
-};
+use crate::domain::{Email, FullName, Role, User};
+use crate::error::Error;
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection, PgPool};
 use uuid::Uuid;

@@ -1,19 +1,13 @@
 //! Makes and changes products.
 
 use super::{Inventory, now};
-use crate::{
-    domain::{Description, Name, Price, Sku, Stock},
-    error::Error,
-    store::{
-        products::{self, Product},
-        stock,
-    },
-};
-use contracts::{
-    envelope::Event,
-    event::inventory::{ProductCreated, ProductUpdated},
-    rest::inventory as rest,
-};
+use crate::domain::{Description, Name, Price, Sku, Stock};
+use crate::error::Error;
+use crate::store::products::{self, Product};
+use crate::store::stock;
+use contracts::envelope::Event;
+use contracts::event::inventory::{ProductCreated, ProductUpdated};
+use contracts::rest::inventory as rest;
 use uuid::Uuid;
 
 /// What a new product is made of.

@@ -1,15 +1,11 @@
 //! Restocks and corrects, as operators tell.
 
 use super::{Inventory, now, tell};
-use crate::{
-    domain::{Kind, What},
-    error::Error,
-    store::{
-        idempotency::{self, Answered, RequestKey},
-        operations::{Cause, Record},
-        products, stock, unsigned,
-    },
-};
+use crate::domain::{Kind, What};
+use crate::error::Error;
+use crate::store::idempotency::{self, Answered, RequestKey};
+use crate::store::operations::{Cause, Record};
+use crate::store::{products, stock, unsigned};
 use anyhow::Context as _;
 use chassis::http::IdempotencyKey;
 use contracts::rest::inventory::{ChangeStock, StockChange, StockChanged, StockOperation};

@@ -1,11 +1,10 @@
 //! Frees what was held for too long.
 
-use super::{Inventory, reserve::cause, tell};
-use crate::{
-    error::Error,
-    metrics as names,
-    store::{reservations, stock},
-};
+use super::reserve::cause;
+use super::{Inventory, tell};
+use crate::error::Error;
+use crate::metrics as names;
+use crate::store::{reservations, stock};
 use chassis::failpoint;
 use chrono::{DateTime, SubsecRound, Utc};
 use contracts::rest::inventory::ReservationStatus as Status;

@@ -1,15 +1,12 @@
 //! Lets the pieces of a confirmed order leave.
 
-use super::{Inventory, now, reserve::cause, tell};
-use crate::{
-    error::Error,
-    metrics as names,
-    store::{
-        operations::Record,
-        reservations::{self, Reservation},
-        stock,
-    },
-};
+use super::reserve::cause;
+use super::{Inventory, now, tell};
+use crate::error::Error;
+use crate::metrics as names;
+use crate::store::operations::Record;
+use crate::store::reservations::{self, Reservation};
+use crate::store::stock;
 use chassis::failpoint;
 use chrono::{DateTime, Utc};
 use contracts::rest::inventory::{self as rest, ReservationStatus as Status};

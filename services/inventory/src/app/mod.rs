@@ -12,10 +12,9 @@ mod reserve;
 mod tell;
 
 use crate::config::Reservations;
+pub use change_product::{NewProduct, ProductChange};
 use chrono::{DateTime, SubsecRound, Utc};
 use postgres::Db;
-
-pub use change_product::{NewProduct, ProductChange};
 
 /// Products, their stock, and reservations of it. Clones are the same.
 #[derive(Clone)]

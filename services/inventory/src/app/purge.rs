@@ -1,7 +1,9 @@
 //! Drops answers to repeated requests when their time is over.
 
 use super::Inventory;
-use crate::{error::Error, metrics as names, store::idempotency};
+use crate::error::Error;
+use crate::metrics as names;
+use crate::store::idempotency;
 
 impl Inventory {
     /// Forgets answers that nobody may ask for again.

@@ -1,10 +1,8 @@
 //! Reading products, their stock and its history, and reservations.
 
 use super::Inventory;
-use crate::{
-    error::Error,
-    store::{operations, products, reservations},
-};
+use crate::error::Error;
+use crate::store::{operations, products, reservations};
 use chassis::page::{PageRequest, cursor, read_cursor};
 use contracts::rest::inventory as rest;
 use uuid::Uuid;

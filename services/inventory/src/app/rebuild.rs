@@ -1,14 +1,10 @@
 //! Compares the projection with the operations, and mends it.
 
 use super::Inventory;
-use crate::{
-    error::Error,
-    metrics as names,
-    store::{
-        rebuild::{self, Compared},
-        stock,
-    },
-};
+use crate::error::Error;
+use crate::metrics as names;
+use crate::store::rebuild::{self, Compared};
+use crate::store::stock;
 use contracts::rest::inventory::{StockDifference, StockRebuilt};
 use uuid::Uuid;
 

@@ -1,19 +1,17 @@
 //! Undoes a reservation.
 
-use super::{Inventory, now, reserve::cause, tell};
-use crate::{
-    domain::Items,
-    error::Error,
-    metrics as names,
-    store::{
-        operations::Record,
-        reservations::{self, Reservation},
-        stock,
-    },
-};
+use super::reserve::cause;
+use super::{Inventory, now, tell};
+use crate::domain::Items;
+use crate::error::Error;
+use crate::metrics as names;
+use crate::store::operations::Record;
+use crate::store::reservations::{self, Reservation};
+use crate::store::stock;
 use chassis::failpoint;
 use chrono::{DateTime, Utc};
-use contracts::{command::checkout::ReleaseStock, rest::inventory::ReservationStatus as Status};
+use contracts::command::checkout::ReleaseStock;
+use contracts::rest::inventory::ReservationStatus as Status;
 use sqlx::PgConnection;
 use std::slice;
 use uuid::Uuid;

@@ -1,26 +1,18 @@
 //! Sets stock aside for an order.
 
 use super::{Inventory, now, tell};
-use crate::{
-    domain::Items,
-    error::Error,
-    metrics as names,
-    store::{
-        operations::{Cause, Record, SagaCause},
-        reservations::{self, Reservation},
-        stock,
-    },
-};
+use crate::domain::Items;
+use crate::error::Error;
+use crate::metrics as names;
+use crate::store::operations::{Cause, Record, SagaCause};
+use crate::store::reservations::{self, Reservation};
+use crate::store::stock;
 use anyhow::Context as _;
 use chassis::{Scope, failpoint};
 use chrono::{DateTime, Utc};
-use contracts::{
-    command::{
-        Outcome, StepRef,
-        checkout::{ReserveStock, StockReservedAnswer},
-    },
-    rest::inventory::ReservationStatus as Status,
-};
+use contracts::command::checkout::{ReserveStock, StockReservedAnswer};
+use contracts::command::{Outcome, StepRef};
+use contracts::rest::inventory::ReservationStatus as Status;
 use messaging::Outgoing;
 use postgres::Tx;
 use sqlx::PgConnection;

@@ -1,15 +1,11 @@
 //! What is told of what happened: events of products, replies to sagas.
 
-use crate::{
-    domain::{Kind, What},
-    store::operations::Record,
-};
+use crate::domain::{Kind, What};
+use crate::store::operations::Record;
 use chrono::{DateTime, Utc};
-use contracts::{
-    command::{Outcome, Replied, StepRef},
-    envelope::Event,
-    event::inventory::{StockDecreased, StockIncreased, StockReleased, StockReserved, StockUnavailable},
-};
+use contracts::command::{Outcome, Replied, StepRef};
+use contracts::envelope::Event;
+use contracts::event::inventory::{StockDecreased, StockIncreased, StockReleased, StockReserved, StockUnavailable};
 use messaging::Outgoing;
 use serde_json::Value;
 

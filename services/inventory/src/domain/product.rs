@@ -1,6 +1,7 @@
 //! The fields of a product, as they may be.
 
-use contracts::{money::Money, text::is_blank};
+use contracts::money::Money;
+use contracts::text::is_blank;
 
 macro_rules! text {
     ($(#[doc = $doc:literal])+ $name:ident) => {

@@ -3,10 +3,8 @@
 use super::fail;
 use crate::app::Inventory;
 use chassis::Scope;
-use contracts::{
-    command::checkout::{ReleaseStock, ReserveStock},
-    envelope::EventData,
-};
+use contracts::command::checkout::{ReleaseStock, ReserveStock};
+use contracts::envelope::EventData;
 use messaging::{HandleError, Handler, Message, Registration, Subscription};
 
 /// The consumer's name: its queues are named after it.

@@ -2,7 +2,8 @@
 
 use super::fail;
 use crate::app::Inventory;
-use contracts::{envelope::EventData, event::orders::OrderConfirmed};
+use contracts::envelope::EventData;
+use contracts::event::orders::OrderConfirmed;
 use messaging::{HandleError, Handler, Message, Registration, Subscription};
 use postgres::Inbox;
 

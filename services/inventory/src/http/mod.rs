@@ -5,16 +5,17 @@ mod reservations;
 mod stock;
 
 use crate::app::Inventory;
-use axum::{Router, extract::FromRef};
-use chassis::{
-    http::{Failure, kept},
-    jwt::{Bearer, Caller, Verifier},
-    page::PageRequest,
-};
-use contracts::{field_errors::FieldErrors, problem::Problem};
+use axum::Router;
+use axum::extract::FromRef;
+use chassis::http::{Failure, kept};
+use chassis::jwt::{Bearer, Caller, Verifier};
+use chassis::page::PageRequest;
+use contracts::field_errors::FieldErrors;
+use contracts::problem::Problem;
 use messaging::operators;
 use utoipa::{IntoResponses, OpenApi};
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// What handlers work with.
 #[derive(Clone, FromRef)]

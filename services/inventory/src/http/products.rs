@@ -1,29 +1,19 @@
 //! `/v1/products`.
 
 use super::{Named, all, page, sees_all};
-use crate::{
-    app::{Inventory, NewProduct, ProductChange},
-    domain::{Description, Name, Price, Sku},
-};
-use axum::{
-    extract::State,
-    http::{HeaderValue, StatusCode, header::LOCATION},
-    response::{IntoResponse, Response},
-};
-use chassis::{
-    http::{
-        Failure, Json, Path, Query,
-        documented::{BadBody, BadQuery, Open, OperatorsOnly, Usual},
-        log_fields,
-    },
-    jwt::{Caller, Operator},
-};
-use contracts::{
-    field_errors::FieldErrors,
-    problem::Problem,
-    rest::inventory::{
-        BATCH_LIMIT, CreateProduct, ListProducts, Product, ProductPage, Products, ProductsBatch, UpdateProduct,
-    },
+use crate::app::{Inventory, NewProduct, ProductChange};
+use crate::domain::{Description, Name, Price, Sku};
+use axum::extract::State;
+use axum::http::header::LOCATION;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use chassis::http::documented::{BadBody, BadQuery, Open, OperatorsOnly, Usual};
+use chassis::http::{Failure, Json, Path, Query, log_fields};
+use chassis::jwt::{Caller, Operator};
+use contracts::field_errors::FieldErrors;
+use contracts::problem::Problem;
+use contracts::rest::inventory::{
+    BATCH_LIMIT, CreateProduct, ListProducts, Product, ProductPage, Products, ProductsBatch, UpdateProduct,
 };
 use uuid::Uuid;
 

@@ -3,17 +3,11 @@
 use super::page;
 use crate::app::Inventory;
 use axum::extract::State;
-use chassis::{
-    http::{
-        Failure, Json, Path, Query,
-        documented::{BadQuery, OperatorsOnly, Usual},
-    },
-    jwt::Operator,
-};
-use contracts::{
-    problem::Problem,
-    rest::inventory::{ListReservations, Reservation, ReservationPage},
-};
+use chassis::http::documented::{BadQuery, OperatorsOnly, Usual};
+use chassis::http::{Failure, Json, Path, Query};
+use chassis::jwt::Operator;
+use contracts::problem::Problem;
+use contracts::rest::inventory::{ListReservations, Reservation, ReservationPage};
 use uuid::Uuid;
 
 /// Lists reservations, newest first. Those that are `short` wait for somebody to see to them.

@@ -1,22 +1,17 @@
 //! `/v1/products/{id}/stock`, its operations, and `/v1/stock/rebuild`.
 
 use super::{Named, page, sees_all};
-use crate::{app::Inventory, domain::MOST_AT_ONCE};
-use axum::{
-    extract::State,
-    http::{HeaderMap, StatusCode},
-};
-use chassis::{
-    http::{
-        Failure, IdempotencyKey, Json, Path, Query,
-        documented::{BadBody, BadQuery, Open, OperatorsOnly, Usual},
-    },
-    jwt::{Caller, Operator},
-};
-use contracts::{
-    field_errors::FieldErrors,
-    problem::Problem,
-    rest::inventory::{ChangeStock, ListStockOperations, Stock, StockChanged, StockOperationPage, StockRebuilt},
+use crate::app::Inventory;
+use crate::domain::MOST_AT_ONCE;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use chassis::http::documented::{BadBody, BadQuery, Open, OperatorsOnly, Usual};
+use chassis::http::{Failure, IdempotencyKey, Json, Path, Query};
+use chassis::jwt::{Caller, Operator};
+use contracts::field_errors::FieldErrors;
+use contracts::problem::Problem;
+use contracts::rest::inventory::{
+    ChangeStock, ListStockOperations, Stock, StockChanged, StockOperationPage, StockRebuilt,
 };
 use serde::Deserialize;
 use utoipa::IntoParams;

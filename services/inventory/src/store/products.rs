@@ -1,13 +1,12 @@
 //! Table `products`, read with the stock of each.
 
 use super::unsigned;
-use crate::{domain::Stock, error::Error};
+use crate::domain::Stock;
+use crate::error::Error;
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use contracts::{
-    money::{Currency, Money},
-    rest::inventory as rest,
-};
+use contracts::money::{Currency, Money};
+use contracts::rest::inventory as rest;
 use postgres::is_violation_of;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;

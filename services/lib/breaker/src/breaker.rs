@@ -1,18 +1,16 @@
 //! A breaker shared between tasks, and the permits it hands out.
 
-use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
-use std::time::Instant;
-
-use parking_lot::Mutex;
-use tokio::sync::Notify;
-
 use crate::callers::Caller;
 use crate::journal::Journal;
 use crate::limits::Recovery;
 use crate::machine::{Machine, Moves, Ticket};
 use crate::metrics;
 use crate::state::{Change, Force, Outcome, Question, Refused, Snapshot, State, Word};
+use parking_lot::Mutex;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::Notify;
 
 /// The breaker of one upstream, that many tasks call through. Clones are the same breaker.
 #[derive(Debug, Clone)]

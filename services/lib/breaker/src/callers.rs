@@ -1,9 +1,8 @@
 //! Who called lately, and whose calls were late or broken.
 
+use crate::limits::{BARRED_FOR, CALLER_FAILURES, CALLERS, WINDOW};
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
-
-use crate::limits::{BARRED_FOR, CALLER_FAILURES, CALLERS, WINDOW};
 
 /// The most callers that are remembered. Beyond it new ones are not counted: those that are remain a fair sample.
 const MOST: usize = 4_096;

@@ -1,14 +1,12 @@
 //! One class of calls: when it opens, half-opens and closes. Pure; the caller says what time it is.
 
-use std::time::{Duration, Instant};
-
-use rand::Rng;
-use rand::rngs::SmallRng;
-
 use crate::callers::{Caller, Callers};
 use crate::limits::{HALF_OPEN_PERMITS, RETRY_AFTER, Recovery, TRIAL_TIME};
 use crate::state::{Cause, Change, Force, Forced, Outcome, Question, Refusal, Refused, Snapshot, State, Word};
 use crate::window::Window;
+use rand::Rng;
+use rand::rngs::SmallRng;
+use std::time::{Duration, Instant};
 
 #[derive(Debug)]
 enum Phase {

@@ -1,13 +1,11 @@
 //! The numbered record of transitions.
 
+use crate::state::Change;
+use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::SystemTime;
-
-use parking_lot::Mutex;
 use tokio::sync::watch;
-
-use crate::state::Change;
 
 /// One move of one breaker.
 #[derive(Debug, Clone, PartialEq, Eq)]

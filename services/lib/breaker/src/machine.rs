@@ -1,14 +1,12 @@
 //! The rule for one upstream: its classes of calls, and what counts for all of them. Pure, with time passed in.
 
-use std::time::Instant;
-
-use rand::SeedableRng;
-use rand::rngs::SmallRng;
-
 use crate::callers::Caller;
 use crate::class::Class;
 use crate::limits::{FAILURES_IN_A_ROW, Recovery};
 use crate::state::{Change, Force, Outcome, Question, Refused, Snapshot, State, Word};
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use std::time::Instant;
 
 /// The right to make one call. It belongs to the phase in which it was given: a call that outlives its phase
 /// says nothing about the next one.

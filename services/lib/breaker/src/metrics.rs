@@ -1,8 +1,7 @@
 //! What Prometheus is told of breakers.
 
-use metrics::{Counter, counter, describe_counter, describe_gauge, gauge};
-
 use crate::state::{Change, Outcome, State};
+use metrics::{Counter, counter, describe_counter, describe_gauge, gauge};
 
 /// Gauge, one-hot, by `breaker` and `class`: 1 for the state that the class is in, 0 for the others.
 pub const STATE: &str = "breaker_state";

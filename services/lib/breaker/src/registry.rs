@@ -1,15 +1,13 @@
 //! The breakers of a process and the timer that moves them.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use parking_lot::RwLock;
-use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
-
 use crate::breaker::Breaker;
 use crate::journal::Journal;
 use crate::limits::Recovery;
+use parking_lot::RwLock;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
 /// The breakers of a process, by name, with the journal that they share.
 #[derive(Debug, Clone)]

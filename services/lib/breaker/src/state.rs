@@ -1,8 +1,7 @@
 //! The words in which breakers are talked about.
 
-use std::time::Duration;
-
 use crate::window::Totals;
+use std::time::Duration;
 
 /// What a call meets at the breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

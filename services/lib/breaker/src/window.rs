@@ -1,8 +1,7 @@
 //! A sliding window of call counts, for those who watch.
 
-use std::time::{Duration, Instant};
-
 use crate::limits::WINDOW;
+use std::time::{Duration, Instant};
 
 /// How many slices the window is cut into; one at a time falls out of it.
 const SLICES: u32 = 10;

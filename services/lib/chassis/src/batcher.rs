@@ -2,15 +2,11 @@
 
 use crate::batch_delay::BatchDelay;
 use futures::future::join_all;
-use std::{
-    mem,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
-use tokio::{
-    sync::{Mutex as Turn, OwnedMutexGuard, oneshot},
-    time::timeout,
-};
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Mutex as Turn, OwnedMutexGuard, oneshot};
+use tokio::time::timeout;
 
 /// How long a batch may take. Behind one that never ends, all others would wait for ever.
 const LIMIT: Duration = Duration::from_secs(30);

@@ -3,7 +3,8 @@
 use garde::Validate;
 use secrecy::SecretString;
 use serde::Deserialize;
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
+use std::time::Duration;
 
 /// What every unit is configured with, whatever it does.
 #[derive(Debug, Clone, Deserialize, Validate)]

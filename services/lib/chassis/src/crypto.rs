@@ -1,11 +1,9 @@
 //! Ed25519, ES256 and RS256 by `ring`, for `jsonwebtoken`, which brings no cryptography of its own.
 
-use jsonwebtoken::{
-    Algorithm, DecodingKey, DecodingKeyKind, EncodingKey,
-    crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils},
-    errors::{ErrorKind, Result},
-    signature::{Error, Signer, Verifier},
-};
+use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
+use jsonwebtoken::errors::{ErrorKind, Result};
+use jsonwebtoken::signature::{Error, Signer, Verifier};
+use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, EncodingKey};
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, Ed25519KeyPair, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
     UnparsedPublicKey, VerificationAlgorithm,

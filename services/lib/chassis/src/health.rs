@@ -1,18 +1,17 @@
 //! Health: `/health/live` says that the process runs, `/health/ready` that it can do its work.
 
-use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router};
 use futures::future::{BoxFuture, FutureExt, join_all};
 use serde::Serialize;
-use std::{
-    collections::BTreeMap,
-    future::Future,
-    sync::{Arc, Mutex, Once, PoisonError, Weak},
-    time::Duration,
-};
-use tokio::{
-    sync::watch,
-    time::{Instant, sleep, timeout},
-};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
 
 /// How long one probe may take.
 const PROBE_LIMIT: Duration = Duration::from_secs(2);

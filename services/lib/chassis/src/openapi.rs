@@ -1,12 +1,9 @@
 //! What every unit's OpenAPI document has besides its operations.
 
 use contracts::problem::Problem;
-use utoipa::{
-    PartialSchema, ToSchema,
-    openapi::{
-        Content, ContentBuilder, OpenApi, PathItem, Ref, Response, ResponseBuilder, Server, Tag, path::Operation,
-    },
-};
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{Content, ContentBuilder, OpenApi, PathItem, Ref, Response, ResponseBuilder, Server, Tag};
+use utoipa::{PartialSchema, ToSchema};
 
 /// Completes the document of the unit called `name`, so that generators and linters take it as it is.
 ///

@@ -1,7 +1,8 @@
 //! Pages of lists: each row with a cursor that is opaque to clients.
 
 use crate::http::Failure;
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contracts::problem::Code;
 
 /// How many rows a page holds unless asked.

@@ -1,21 +1,24 @@
 //! Starts a service, keeps it running, and ends it without cutting anybody off.
 
-use crate::{
-    app::{App, Context, Service},
-    config::Common,
-    health,
-    http::{Acceptor, Limits, joined},
-    jwt::crypto,
-    server::{self, Patience},
-    sources::Sources,
-    telemetry::Telemetry,
-};
+use crate::app::{App, Context, Service};
+use crate::config::Common;
+use crate::health;
+use crate::http::{Acceptor, Limits, joined};
+use crate::jwt::crypto;
+use crate::server::{self, Patience};
+use crate::sources::Sources;
+use crate::telemetry::Telemetry;
 use anyhow::Context as _;
-use axum::{Router, routing::get};
+use axum::Router;
+use axum::routing::get;
 use clap::{Parser, Subcommand};
 use metrics_exporter_prometheus::PrometheusHandle;
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
-use tokio::{net::TcpListener, task::JoinHandle};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 #[derive(Parser)]

@@ -1,9 +1,12 @@
 //! Background tasks that are started again when they fail.
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use std::{borrow::Cow, future::Future, time::Duration};
+use std::borrow::Cow;
+use std::future::Future;
+use std::time::Duration;
 use tokio::time::Instant;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::{Instrument, error, info_span};
 
 /// How long a task must have run for its next failure to count as the first.
@@ -66,10 +69,8 @@ fn delays() -> impl Iterator<Item = Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    };
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[tokio::test(start_paused = true)]
     async fn a_task_that_fails_or_panics_is_started_again() {

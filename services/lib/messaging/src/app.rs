@@ -1,18 +1,14 @@
 //! What messaging adds to an [`App`]: the broker, consumers, and the relay of an outbox.
 
-use crate::{
-    Broker, Consumer, ConsumerState, DeadLetters, Handler, Relay,
-    consumer::{Reading, Registration},
-    operators, outbox,
-};
-use chassis::{
-    App, Context,
-    app::{Mounted, Part},
-    config::Amqp,
-};
+use crate::consumer::{Reading, Registration};
+use crate::{Broker, Consumer, ConsumerState, DeadLetters, Handler, Relay, operators, outbox};
+use chassis::app::{Mounted, Part};
+use chassis::config::Amqp;
+use chassis::{App, Context};
 use futures::future::{BoxFuture, join_all};
 use std::time::Duration;
-use tokio::{sync::oneshot, time::timeout};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 /// For how long a unit waits for its copies to read the log before it is ready. What is not read by then is read while
 /// it serves.

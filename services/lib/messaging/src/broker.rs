@@ -1,10 +1,13 @@
 //! Connections to RabbitMQ that come back.
 
 use anyhow::Context as _;
-use lapin::{Channel, Connection, ConnectionProperties, uri::AMQPUri};
+use lapin::uri::AMQPUri;
+use lapin::{Channel, Connection, ConnectionProperties};
 use secrecy::{ExposeSecret, SecretString};
-use std::{sync::Arc, time::Duration};
-use tokio::{sync::Mutex, time::timeout};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 /// How long connecting or opening a channel may take.
 const OPEN_LIMIT: Duration = Duration::from_secs(5);

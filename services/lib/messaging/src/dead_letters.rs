@@ -1,19 +1,15 @@
 //! Dead letters: looking at them, having them delivered again, discarding them.
 
-use crate::{
-    Broker, ConsumerState, Publisher, Subscription,
-    broker::answer,
-    state::{AuditEntry, State},
-    topology::dead_queue,
-    wire::{self, Frame},
-};
+use crate::broker::answer;
+use crate::state::{AuditEntry, State};
+use crate::topology::dead_queue;
+use crate::wire::{self, Frame};
+use crate::{Broker, ConsumerState, Publisher, Subscription};
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use lapin::{
-    Channel,
-    message::Delivery,
-    options::{BasicAckOptions, BasicGetOptions},
-};
+use lapin::Channel;
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicGetOptions};
 use ring::digest;
 use serde::Serialize;
 use std::sync::Arc;

@@ -21,8 +21,11 @@ mod subscription;
 pub mod topology;
 mod wire;
 
+use anyhow::Context as _;
 pub use app::AppMessaging;
+use backon::{BackoffBuilder, ExponentialBuilder};
 pub use broker::Broker;
+pub use chassis::cause;
 pub use consumer::{Consumer, Handler, History, Registration};
 pub use dead_letters::DeadLetters;
 pub use error::{HandleError, PublishError};
@@ -31,13 +34,8 @@ pub use publisher::Publisher;
 pub use reach::Reach;
 pub use relay::Relay;
 pub use state::{ConsumerState, MemoryState};
-pub use subscription::Subscription;
-
-pub use chassis::cause;
-
-use anyhow::Context as _;
-use backon::{BackoffBuilder, ExponentialBuilder};
 use std::time::Duration;
+pub use subscription::Subscription;
 use tokio::time::timeout;
 
 /// How long a store may take to answer.

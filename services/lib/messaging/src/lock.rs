@@ -1,13 +1,14 @@
 //! One holder at a time, for work that must not be done twice at once.
 
-use crate::{Broker, broker::answer, subscribed::Subscribed};
+use crate::Broker;
+use crate::broker::answer;
+use crate::subscribed::Subscribed;
 use futures::StreamExt;
-use lapin::{
-    options::{BasicConsumeOptions, QueueDeclareOptions},
-    types::FieldTable,
-};
+use lapin::options::{BasicConsumeOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
 use std::time::Duration;
-use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 /// How often a lock that another process holds is tried.
 const TRY_EVERY: Duration = Duration::from_millis(500);

@@ -1,12 +1,11 @@
 //! A message that came, and one that is to go.
 
 use crate::HandleError;
-use chassis::{Scope, cause, http::RequestId, telemetry};
-use contracts::{
-    amqp::{COMMANDS_EXCHANGE, EVENTS_EXCHANGE},
-    command::{Command, Replied},
-    envelope::{Envelope, Event, EventData},
-};
+use chassis::http::RequestId;
+use chassis::{Scope, cause, telemetry};
+use contracts::amqp::{COMMANDS_EXCHANGE, EVENTS_EXCHANGE};
+use contracts::command::{Command, Replied};
+use contracts::envelope::{Envelope, Event, EventData};
 use serde::Deserialize;
 use std::ops::Deref;
 use tracing::Span;

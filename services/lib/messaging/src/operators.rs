@@ -1,26 +1,16 @@
 //! Dead letters over HTTP, for operators.
 
-use crate::{
-    DeadLetters,
-    dead_letters::{DeadLetter, Select},
-    state::AuditEntry,
-};
-use axum::{
-    Router,
-    extract::{FromRef, State},
-    routing::{get, post},
-};
-use chassis::{
-    http::{
-        Failure, Json, Query,
-        documented::{BadBody, BadQuery, OperatorsOnly, Usual},
-    },
-    jwt::{Operator, Verifier},
-};
-use contracts::{
-    field_errors::FieldErrors,
-    problem::{Code, Problem},
-};
+use crate::DeadLetters;
+use crate::dead_letters::{DeadLetter, Select};
+use crate::state::AuditEntry;
+use axum::Router;
+use axum::extract::{FromRef, State};
+use axum::routing::{get, post};
+use chassis::http::documented::{BadBody, BadQuery, OperatorsOnly, Usual};
+use chassis::http::{Failure, Json, Query};
+use chassis::jwt::{Operator, Verifier};
+use contracts::field_errors::FieldErrors;
+use contracts::problem::{Code, Problem};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::{IntoParams, IntoResponses, OpenApi, ToSchema};

@@ -5,7 +5,8 @@
 //! between would lose or invent an event. Here there is one write; [`Relay`](crate::Relay) does the rest, as often
 //! as it takes.
 
-use std::{future::Future, time::Duration};
+use std::future::Future;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// A message that a relay has claimed.

@@ -1,17 +1,16 @@
 //! Publishing with the broker's word for it.
 
-use crate::{Broker, Outgoing, PublishError, broker::answer, metrics, wire::Frame};
+use crate::broker::answer;
+use crate::wire::Frame;
+use crate::{Broker, Outgoing, PublishError, metrics};
 use futures::future::join_all;
-use lapin::{
-    Channel, Confirmation,
-    options::{BasicPublishOptions, ConfirmSelectOptions},
-    types::ShortString,
-};
-use std::{collections::HashSet, time::Duration};
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::timeout,
-};
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::types::ShortString;
+use lapin::{Channel, Confirmation};
+use std::collections::HashSet;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 /// How many messages are on their way to the broker at once.
 pub(super) const WINDOW: usize = 256;

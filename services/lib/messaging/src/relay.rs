@@ -1,23 +1,17 @@
 //! Publishes what stands in an outbox.
 
-use crate::{
-    PublishError, Publisher, delays, in_time, metrics,
-    outbox::{Claimed, Store, Wake},
-    topology,
-    wire::Frame,
-};
+use crate::outbox::{Claimed, Store, Wake};
+use crate::wire::Frame;
+use crate::{PublishError, Publisher, delays, in_time, metrics, topology};
 use chassis::batch_delay::BatchDelay;
 use futures::future::join_all;
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
-use tokio::{
-    sync::Notify,
-    time::{Instant, sleep},
-};
-use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 /// How often the outbox is counted for the metrics.

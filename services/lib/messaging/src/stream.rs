@@ -1,13 +1,13 @@
 //! Reading a stream from where one stopped.
 
-use crate::{Broker, Message, broker::answer, delays, subscribed::Subscribed, wire};
+use crate::broker::answer;
+use crate::subscribed::Subscribed;
+use crate::{Broker, Message, delays, wire};
 use anyhow::Context as _;
 use futures::{FutureExt, StreamExt};
-use lapin::{
-    message::Delivery,
-    options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions},
-    types::{AMQPValue, FieldTable},
-};
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::{AMQPValue, FieldTable};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 

@@ -9,16 +9,15 @@
 //!                     └── c.retry.<ms> (delay) ◄── c.direct ──► c.dead ◄┘
 //! ```
 
-use crate::{Subscription, broker::answer};
+use crate::Subscription;
+use crate::broker::answer;
 use anyhow::Result;
 use contracts::amqp::{
     CLICKS_KEY, CLICKS_LOG, COMMANDS_EXCHANGE, EVENTS_EXCHANGE, EVENTS_LOG, LOG_MAX_AGE, SUBJECT_HEADER,
 };
-use lapin::{
-    Channel, ExchangeKind,
-    options::{ExchangeBindOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
-    types::{AMQPValue, FieldTable},
-};
+use lapin::options::{ExchangeBindOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Channel, ExchangeKind};
 use std::time::Duration;
 
 /// The exchange type of the plugin `rabbitmq_consistent_hash_exchange`.

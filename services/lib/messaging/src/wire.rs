@@ -3,15 +3,11 @@
 //! The broker reads and writes the headers of a message at every exchange and queue on its way; a body it does not
 //! look at. So there is one header, the one that partitions are chosen by.
 
-use contracts::{
-    amqp::{CLOUDEVENT, SUBJECT_HEADER},
-    envelope::Envelope,
-};
-use lapin::{
-    BasicProperties,
-    message::Delivery,
-    types::{AMQPValue, FieldTable, LongString, ShortString},
-};
+use contracts::amqp::{CLOUDEVENT, SUBJECT_HEADER};
+use contracts::envelope::Envelope;
+use lapin::BasicProperties;
+use lapin::message::Delivery;
+use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use std::collections::BTreeMap;
 
 /// How many times the message has been through the retry schedule.

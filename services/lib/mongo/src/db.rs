@@ -1,14 +1,14 @@
 //! A service's database.
 
-use crate::{
-    Outbox,
-    watch::{Commands, Connections},
-};
+use crate::Outbox;
+use crate::watch::{Commands, Connections};
 use anyhow::Context as _;
 use bson::doc;
 use chassis::config;
 use contracts::patience::CONNECTION;
-use mongodb::{Client, Database, event::EventHandler, options::ClientOptions};
+use mongodb::event::EventHandler;
+use mongodb::options::ClientOptions;
+use mongodb::{Client, Database};
 use secrecy::ExposeSecret as _;
 
 /// The most connections; each costs the server a thread.

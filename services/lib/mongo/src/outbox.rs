@@ -3,22 +3,17 @@
 use anyhow::Context as _;
 use bson::{DateTime, Document, doc};
 use futures::TryStreamExt;
-use messaging::{
-    Outgoing,
-    outbox::{Claimed, Pending, Store, Wake},
-};
-use mongodb::{
-    ClientSession, Collection, Database,
-    change_stream::{ChangeStream, event::ChangeStreamEvent},
-    error::Error,
-    options::ReadConcern,
-};
+use messaging::Outgoing;
+use messaging::outbox::{Claimed, Pending, Store, Wake};
+use mongodb::change_stream::ChangeStream;
+use mongodb::change_stream::event::ChangeStreamEvent;
+use mongodb::error::Error;
+use mongodb::options::ReadConcern;
+use mongodb::{ClientSession, Collection, Database};
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// The collection that an outbox is written to.

@@ -1,16 +1,13 @@
 //! What consumers remember: collections `messages_waiting` and `dead_letter_audit`; and how messaging's collections are made.
 
-use crate::{
-    Db,
-    outbox::{OUTBOX, OUTBOX_LEASE},
-};
+use crate::Db;
+use crate::outbox::{OUTBOX, OUTBOX_LEASE};
 use anyhow::{Context as _, Result};
 use bson::{DateTime, Document, doc};
-use futures::{TryStreamExt as _, future::BoxFuture};
-use messaging::{
-    ConsumerState,
-    state::{AuditEntry, Waiting},
-};
+use futures::TryStreamExt as _;
+use futures::future::BoxFuture;
+use messaging::ConsumerState;
+use messaging::state::{AuditEntry, Waiting};
 use mongodb::{Collection, Database, IndexModel};
 use uuid::Uuid;
 

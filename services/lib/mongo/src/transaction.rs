@@ -3,11 +3,11 @@
 use crate::Db;
 use bson::Document;
 use contracts::patience::STATEMENT;
-use mongodb::{
-    ClientSession,
-    error::{self, ErrorKind, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT},
-};
-use std::{error::Error, iter, time::Duration};
+use mongodb::ClientSession;
+use mongodb::error::{self, ErrorKind, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT};
+use std::error::Error;
+use std::iter;
+use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// The first pause between tries; it doubles.

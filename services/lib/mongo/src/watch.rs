@@ -2,15 +2,11 @@
 
 use chassis::store_metrics as names;
 use metrics::{Gauge, counter, gauge, histogram};
-use mongodb::event::{
-    cmap::{CmapEvent, ConnectionClosedEvent},
-    command::{CommandEvent, CommandStartedEvent},
-};
-use std::{
-    collections::{HashMap, HashSet},
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use mongodb::event::cmap::{CmapEvent, ConnectionClosedEvent};
+use mongodb::event::command::{CommandEvent, CommandStartedEvent};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// The store, as its metrics name it.
 const STORE: &str = "mongodb";

@@ -2,7 +2,8 @@
 
 use crate::{Db, Store, pool, schema};
 use anyhow::Context as _;
-use chassis::{App, config::Postgres};
+use chassis::App;
+use chassis::config::Postgres;
 use messaging::AppMessaging as _;
 use sqlx::migrate::Migrator;
 use std::time::Duration;

@@ -4,10 +4,8 @@ use super::Tx;
 use chassis::store_metrics::CONNECTIONS;
 use metrics::gauge;
 use sqlx::{Error, PgPool, Postgres, Transaction};
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::watch;
 
 /// A service's database. Cloning is cheap.

@@ -4,15 +4,11 @@ use anyhow::Context as _;
 use chassis::config::Postgres;
 use contracts::patience::{CONNECTION, STATEMENT};
 use secrecy::ExposeSecret as _;
-use sqlx::{
-    PgConnection, PgPool,
-    pool::PoolConnectionMetadata,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use sqlx::pool::PoolConnectionMetadata;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgConnection, PgPool};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// How long a connection is taken for whole after its last use, and a server for one that takes writes. Asking first is a
 /// round trip for every transaction.

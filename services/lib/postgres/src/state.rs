@@ -4,10 +4,8 @@ use crate::Db;
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
-use messaging::{
-    ConsumerState,
-    state::{AuditEntry, Waiting},
-};
+use messaging::ConsumerState;
+use messaging::state::{AuditEntry, Waiting};
 use uuid::Uuid;
 
 impl ConsumerState for Db {

@@ -1,6 +1,7 @@
 //! The outbox as a relay sees it: tables `outbox` and `outbox_claims`.
 
-use crate::{Db, db::begin_with};
+use crate::Db;
+use crate::db::begin_with;
 use messaging::outbox::{self, Claimed, Pending};
 use std::time::Duration;
 use tokio::sync::watch;

@@ -3,11 +3,9 @@
 use crate::outbox;
 use messaging::Outgoing;
 use sqlx::{PgConnection, Postgres, Transaction};
-use std::{
-    fmt,
-    ops::{Deref, DerefMut},
-    sync::Arc,
-};
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use tokio::sync::watch;
 use uuid::Uuid;
 

@@ -1,12 +1,10 @@
 //! Transitions of several sagas, within one transaction: what the machine says is carried out and stored.
 
-use crate::{
-    error::{Error, StepFailure},
-    machine::Input,
-    step::Batch,
-    store::{self, Change},
-    transition::{Moved, Task, Transition},
-};
+use crate::error::{Error, StepFailure};
+use crate::machine::Input;
+use crate::step::Batch;
+use crate::store::{self, Change};
+use crate::transition::{Moved, Task, Transition};
 use chassis::failpoint;
 use postgres::Tx;
 

@@ -1,21 +1,20 @@
 //! The engine as its service uses it.
 
-use crate::{
-    batch,
-    error::Error,
-    flow::{Declared, Flow},
-    machine::{self, Input, Refusal},
-    step::Definition,
-    store::{self, Filter, Lock, Record},
-    transition::Transition,
-    unit::Unit,
-};
+use crate::batch;
+use crate::error::Error;
+use crate::flow::{Declared, Flow};
+use crate::machine::{self, Input, Refusal};
+use crate::step::Definition;
+use crate::store::{self, Filter, Lock, Record};
+use crate::transition::Transition;
+use crate::unit::Unit;
 use anyhow::{Context as _, ensure};
 use chassis::telemetry;
 use chrono::Utc;
 use contracts::rest::sagas::SagaRecord;
 use postgres::{Db, Tx};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// How often the sweep looks for sagas whose time has come, unless set.

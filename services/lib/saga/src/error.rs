@@ -2,7 +2,8 @@
 
 use crate::machine::Refusal;
 use chassis::http;
-use contracts::{command::Direction, problem::Code};
+use contracts::command::Direction;
+use contracts::problem::Code;
 use postgres::is_away;
 
 /// Why a saga could not be moved.

@@ -1,15 +1,14 @@
 //! A definition as the engine holds it: checked, and with its data's type erased.
 
-use crate::{
-    machine::Shape,
-    step::{Batch, Definition, Member, Step, StepAction, Verdict},
-};
+use crate::machine::Shape;
+use crate::step::{Batch, Definition, Member, Step, StepAction, Verdict};
 use anyhow::{Context as _, bail, ensure};
 use contracts::command::{Direction, StepRef};
 use futures::future::BoxFuture;
 use messaging::Outgoing;
 use serde_json::Value;
-use std::{collections::HashSet, time::Duration};
+use std::collections::HashSet;
+use std::time::Duration;
 
 /// A kind of saga.
 pub(crate) trait Flow: Send + Sync {

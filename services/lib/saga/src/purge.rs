@@ -1,6 +1,7 @@
 //! Forgets sagas that were over long ago.
 
-use crate::{engine::Engine, metrics, store};
+use crate::engine::Engine;
+use crate::{metrics, store};
 use chrono::{Days, Utc};
 
 /// For how many days from its start a saga is kept at least: as long as events are in the log.

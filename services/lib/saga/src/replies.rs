@@ -1,6 +1,11 @@
 //! Replies of participants.
 
-use crate::{engine::Engine, error::Error, machine::Refusal, metrics, store::Lock, transition::Trigger};
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::machine::Refusal;
+use crate::metrics;
+use crate::store::Lock;
+use crate::transition::Trigger;
 use contracts::command::Replied;
 use messaging::{HandleError, Handler, Message, Registration, Subscription};
 

@@ -7,9 +7,11 @@ use contracts::command::{Command, StepRef};
 use futures::future::BoxFuture;
 use messaging::Outgoing;
 use postgres::Tx;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// How long a reply may take unless the step says otherwise.

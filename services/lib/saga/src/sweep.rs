@@ -1,12 +1,10 @@
 //! The sweep: moves on what no reply moved on in time.
 
-use crate::{
-    engine::Engine,
-    error::Error,
-    metrics,
-    store::{self, Lock},
-    transition::Trigger,
-};
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::metrics;
+use crate::store::{self, Lock};
+use crate::transition::Trigger;
 use chassis::telemetry;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt as _;

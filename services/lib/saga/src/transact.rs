@@ -1,13 +1,11 @@
 //! Transitions in transactions of their own.
 
-use crate::{
-    batch,
-    engine::Engine,
-    error::{Error, StepFailure},
-    machine::Refusal,
-    store::{self, Lock},
-    transition::{Transition, Trigger},
-};
+use crate::batch;
+use crate::engine::Engine;
+use crate::error::{Error, StepFailure};
+use crate::machine::Refusal;
+use crate::store::{self, Lock};
+use crate::transition::{Transition, Trigger};
 use chassis::failpoint;
 use contracts::command::Replied;
 use messaging::Message;

@@ -1,20 +1,19 @@
 //! One transition of one saga: what the machine says becomes of it.
 
-use crate::{
-    error::{Error, StepFailure},
-    flow::Flow,
-    machine::{self, Input, Move, Next, Refusal, Reply, State, Wait},
-    step::Member,
-    store::{Change, Record},
-    transition_log::TransitionLog,
-    unit::Unit,
-};
+use crate::error::{Error, StepFailure};
+use crate::flow::Flow;
+use crate::machine::{self, Input, Move, Next, Refusal, Reply, State, Wait};
+use crate::step::Member;
+use crate::store::{Change, Record};
+use crate::transition_log::TransitionLog;
+use crate::unit::Unit;
 use chassis::Scope;
 use chrono::{DateTime, Utc};
 use contracts::command::{Direction, Outcome, Replied, StepRef};
 use messaging::Outgoing;
 use serde_json::Value;
-use std::{mem, sync::Arc};
+use std::mem;
+use std::sync::Arc;
 
 /// What moves a saga, as it comes from outside.
 #[derive(Debug, Clone)]

@@ -1,15 +1,11 @@
 //! What a transition is told of in the log and the metrics, once it has committed.
 
-use crate::{
-    machine::{Cause, Move, Note, Wait},
-    metrics,
-    store::Record,
-};
+use crate::machine::{Cause, Move, Note, Wait};
+use crate::metrics;
+use crate::store::Record;
 use chrono::{DateTime, Utc};
-use contracts::{
-    command::Direction,
-    rest::sagas::{SagaEvent, SagaStatus},
-};
+use contracts::command::Direction;
+use contracts::rest::sagas::{SagaEvent, SagaStatus};
 use uuid::Uuid;
 
 /// What happened to one saga in one transition.
@@ -131,10 +127,8 @@ fn code(note: &Note) -> &'static str {
 mod tests {
     use super::*;
     use chrono::Utc;
-    use std::{
-        io::{Read as _, pipe},
-        sync::Arc,
-    };
+    use std::io::{Read as _, pipe};
+    use std::sync::Arc;
     use tracing::Level;
 
     #[test]

@@ -1,10 +1,8 @@
 //! AES-256-GCM: nonce, ciphertext, tag.
 
 use anyhow::{Context as _, anyhow};
-use ring::{
-    aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
-    rand::{SecureRandom, SystemRandom},
-};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::rand::{SecureRandom, SystemRandom};
 use uuid::Uuid;
 
 /// The length of a key, in bytes.

@@ -2,7 +2,8 @@
 
 use crate::Keyring;
 use anyhow::Context as _;
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 
 /// The bytes of a configured key.

@@ -1,14 +1,14 @@
 //! The key of one person.
 
-use crate::{
-    Part, PartKey,
-    aead::{self, KEY, pair},
-};
+use crate::aead::{self, KEY, pair};
+use crate::{Part, PartKey};
 use anyhow::Context as _;
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use contracts::person::Sealed;
 use ring::aead::LessSafeKey;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 /// A person's data key.

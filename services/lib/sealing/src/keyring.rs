@@ -1,9 +1,7 @@
 //! Configured keys, which wrap others.
 
-use crate::{
-    DataKey,
-    aead::{self, pair},
-};
+use crate::DataKey;
+use crate::aead::{self, pair};
 use anyhow::{Context as _, anyhow};
 use ring::aead::LessSafeKey;
 use uuid::Uuid;

@@ -2,10 +2,13 @@
 
 use crate::aead::{self, KEY};
 use anyhow::{Context as _, anyhow, ensure};
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use contracts::person::Sealed;
-use ring::{aead::LessSafeKey, hkdf};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use ring::aead::LessSafeKey;
+use ring::hkdf;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use uuid::Uuid;
 

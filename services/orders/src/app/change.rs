@@ -1,17 +1,14 @@
 //! Calls orders off, ships and delivers them.
 
-use super::{
-    Orders, owner,
-    record::{load, record},
-    saga_error,
-};
-use crate::{domain::card, error::Error, store::orders};
+use super::record::{load, record};
+use super::{Orders, owner, saga_error};
+use crate::domain::card;
+use crate::error::Error;
+use crate::store::orders;
 use chassis::jwt::Caller;
-use contracts::{
-    event::orders::CancelledBy,
-    field_errors::FieldErrors,
-    rest::orders::{Order, OrderStatus},
-};
+use contracts::event::orders::CancelledBy;
+use contracts::field_errors::FieldErrors;
+use contracts::rest::orders::{Order, OrderStatus};
 use uuid::Uuid;
 
 /// How long a reason may be, in characters.

@@ -5,22 +5,18 @@
 //! cancelled. A confirmed order can still be called off, until it is shipped.
 
 use super::record::{Recorded, load, record};
-use crate::{
-    config, domain,
-    domain::{PaymentMethod, order::Event},
-    metrics as names,
-    store::{events, sales},
-};
+use crate::domain::PaymentMethod;
+use crate::domain::order::Event;
+use crate::store::{events, sales};
+use crate::{config, domain, metrics as names};
 use anyhow::Context as _;
-use contracts::{
-    command::checkout::{
-        ChargePayment, PaymentChargedAnswer, PaymentMethodKind, RefundPayment, ReleaseStock, ReserveStock, StockItem,
-        StockReservedAnswer,
-    },
-    event::orders::CancelledBy,
-    money::Money,
-    rest::orders::OrderStatus,
+use contracts::command::checkout::{
+    ChargePayment, PaymentChargedAnswer, PaymentMethodKind, RefundPayment, ReleaseStock, ReserveStock, StockItem,
+    StockReservedAnswer,
 };
+use contracts::event::orders::CancelledBy;
+use contracts::money::Money;
+use contracts::rest::orders::OrderStatus;
 use saga::{Batch, Cause, Definition, Local, Member, Step, Verdict};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

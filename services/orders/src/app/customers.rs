@@ -1,25 +1,22 @@
 //! Reads and erases customers.
 
 use super::owner;
-use crate::{
-    domain::PaymentMethod,
-    error::Error,
-    metrics as names,
-    store::{customers, orders, payment_methods},
-};
+use crate::domain::PaymentMethod;
+use crate::error::Error;
+use crate::metrics as names;
+use crate::store::{customers, orders, payment_methods};
 use anyhow::Context as _;
 use chassis::jwt::Caller;
 use chrono::{DateTime, SubsecRound, Utc};
-use contracts::{
-    envelope::Event,
-    event::orders::CustomerErased,
-    person::Person,
-    rest::orders::{Customer, CustomerKey},
-};
+use contracts::envelope::Event;
+use contracts::event::orders::CustomerErased;
+use contracts::person::Person;
+use contracts::rest::orders::{Customer, CustomerKey};
 use postgres::{Db, Tx};
 use sealing::{DataKey, Keyring};
 use sqlx::PgConnection;
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// Customers, and what opens their data. Clones are the same.

@@ -9,13 +9,12 @@ mod record;
 mod rewrap;
 mod save_customer;
 
+use crate::error::Error;
+use chassis::jwt::Caller;
 pub use customers::Customers;
 pub(crate) use customers::Erased;
 pub use place::PlaceOrders;
 pub use read::Orders;
-
-use crate::error::Error;
-use chassis::jwt::Caller;
 use uuid::Uuid;
 
 /// Whose things a caller may see: everybody's for an operator, else the caller's own.

@@ -1,25 +1,19 @@
 //! Places orders: those that come while others are being placed are placed together, in one transaction.
 
-use super::{
-    checkout::{Checkout, CheckoutData, Payment},
-    record::Recorded,
-    saga_error,
-};
-use crate::{
-    domain::{
-        Cart, Order, PaymentMethod, Product,
-        order::{Event, Placed},
-    },
-    error::Error,
-    metrics as names,
-    store::placing::{self, PlacementContext, Request},
-};
-use chassis::{Scope, batcher::Batcher, failpoint, http::IdempotencyKey};
+use super::checkout::{Checkout, CheckoutData, Payment};
+use super::record::Recorded;
+use super::saga_error;
+use crate::domain::order::{Event, Placed};
+use crate::domain::{Cart, Order, PaymentMethod, Product};
+use crate::error::Error;
+use crate::metrics as names;
+use crate::store::placing::{self, PlacementContext, Request};
+use chassis::batcher::Batcher;
+use chassis::http::IdempotencyKey;
+use chassis::{Scope, failpoint};
 use chrono::Utc;
-use contracts::{
-    field_errors::FieldErrors,
-    rest::orders::{self as rest, PlaceOrder},
-};
+use contracts::field_errors::FieldErrors;
+use contracts::rest::orders::{self as rest, PlaceOrder};
 use postgres::{Db, Tx};
 use saga::Begun;
 use sealing::Keyring;

@@ -1,25 +1,17 @@
 //! Reads orders, and opens what stands sealed in them.
 
 use super::{Customers, owner};
-use crate::{
-    changes::{Changes, Watch},
-    domain::{
-        self,
-        order::{Event, Stored},
-    },
-    error::Error,
-    store::{events, orders, sales},
-};
-use chassis::{
-    jwt::Caller,
-    page::{PageRequest, cursor, read_cursor},
-};
+use crate::changes::{Changes, Watch};
+use crate::domain::order::{Event, Stored};
+use crate::domain::{self};
+use crate::error::Error;
+use crate::store::{events, orders, sales};
+use chassis::jwt::Caller;
+use chassis::page::{PageRequest, cursor, read_cursor};
 use chrono::{DateTime, Utc};
-use contracts::{
-    field_errors::FieldErrors,
-    person::Sealed,
-    rest::orders::{LinkSales, ListOrders, Order, OrderEdge, OrderEvent, OrderHistory, OrderPage},
-};
+use contracts::field_errors::FieldErrors;
+use contracts::person::Sealed;
+use contracts::rest::orders::{LinkSales, ListOrders, Order, OrderEdge, OrderEvent, OrderHistory, OrderPage};
 use postgres::Db;
 use sealing::DataKey;
 use serde_json::Value;

@@ -1,19 +1,16 @@
 //! What happens to an order is recorded here, and nowhere else: events, the state now, and what others are told.
 
-use crate::{
-    domain::{
-        Order,
-        order::{Event, Stored, current_schema},
-    },
-    error::Error,
-    metrics as names,
-    store::{events, placing::Request},
-};
+use crate::domain::Order;
+use crate::domain::order::{Event, Stored, current_schema};
+use crate::error::Error;
+use crate::metrics as names;
+use crate::store::events;
+use crate::store::placing::Request;
 use chassis::http::RequestId;
 use chrono::{DateTime, SubsecRound, Utc};
-use contracts::{
-    envelope::{self, EventData},
-    event::orders::{OrderCancelled, OrderConfirmed, OrderDelivered, OrderPlaced, OrderRejected, OrderShipped},
+use contracts::envelope::{self, EventData};
+use contracts::event::orders::{
+    OrderCancelled, OrderConfirmed, OrderDelivered, OrderPlaced, OrderRejected, OrderShipped,
 };
 use messaging::Outgoing;
 use postgres::Tx;

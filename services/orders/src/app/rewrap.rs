@@ -1,7 +1,8 @@
 //! Wraps customers' data keys anew when the wrapping key is replaced.
 
 use super::Customers;
-use crate::{error::Error, store::customers};
+use crate::error::Error;
+use crate::store::customers;
 use uuid::Uuid;
 
 /// How many keys are read at once.

@@ -1,21 +1,17 @@
 //! Makes the caller a customer, or changes the customer's data.
 
 use super::customers::{Customers, shown};
-use crate::{
-    domain::{CustomerData, PaymentMethod, WantedPaymentMethod, changed},
-    error::Error,
-    metrics as names,
-    store::{customers, payment_methods},
-};
+use crate::domain::{CustomerData, PaymentMethod, WantedPaymentMethod, changed};
+use crate::error::Error;
+use crate::metrics as names;
+use crate::store::{customers, payment_methods};
 use anyhow::Context as _;
 use chrono::{SubsecRound, Utc};
-use contracts::{
-    envelope::Event,
-    event::orders::{CustomerCreated, CustomerUpdated},
-    field_errors::FieldErrors,
-    person::Person,
-    rest::orders::Customer,
-};
+use contracts::envelope::Event;
+use contracts::event::orders::{CustomerCreated, CustomerUpdated};
+use contracts::field_errors::FieldErrors;
+use contracts::person::Person;
+use contracts::rest::orders::Customer;
 use postgres::Tx;
 use sealing::DataKey;
 use sqlx::PgConnection;

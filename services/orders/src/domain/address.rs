@@ -1,10 +1,8 @@
 //! Postal addresses.
 
 use contracts::field_errors::FieldErrors;
-use contracts::{
-    person::{Address, is_deceptive},
-    text::is_blank,
-};
+use contracts::person::{Address, is_deceptive};
+use contracts::text::is_blank;
 
 /// ISO 3166-1 alpha-2, as assigned in 2026.
 const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS \

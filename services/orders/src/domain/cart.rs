@@ -1,11 +1,9 @@
 //! What a buyer wants, with the prices of now.
 
+use contracts::event::orders::OrderItem;
 use contracts::field_errors::FieldErrors;
-use contracts::{
-    event::orders::OrderItem,
-    money::{Money, MoneyError},
-    rest::orders::{ITEMS_LIMIT, PlaceItem, QUANTITY_LIMIT},
-};
+use contracts::money::{Money, MoneyError};
+use contracts::rest::orders::{ITEMS_LIMIT, PlaceItem, QUANTITY_LIMIT};
 use serde::Deserialize;
 use uuid::Uuid;
 

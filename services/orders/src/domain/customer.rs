@@ -2,7 +2,9 @@
 
 use super::{Document, Email, FullName, Phone, WantedPaymentMethod, address};
 use chrono::{DateTime, Utc};
-use contracts::{field_errors::FieldErrors, person::Person, rest::orders::SaveCustomer};
+use contracts::field_errors::FieldErrors;
+use contracts::person::Person;
+use contracts::rest::orders::SaveCustomer;
 
 /// The most payment methods of one customer.
 const MOST_PAYMENT_METHODS: usize = 20;

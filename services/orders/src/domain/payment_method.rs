@@ -1,11 +1,9 @@
 //! Payment methods: what stands for them at the payment provider, never their numbers.
 
 use chrono::{DateTime, Datelike, Utc};
+use contracts::command::checkout::PaymentMethodKind;
 use contracts::field_errors::FieldErrors;
-use contracts::{
-    command::checkout::PaymentMethodKind,
-    rest::orders::{self as rest, SavePaymentMethod},
-};
+use contracts::rest::orders::{self as rest, SavePaymentMethod};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 

@@ -1,13 +1,10 @@
 //! What sagas of other services tell orders to do.
 
-use crate::{
-    app::{Customers, Erased},
-    store::commands,
-};
-use contracts::{
-    command::{Command, Outcome, Replied, accounts::EraseCustomer},
-    envelope::EventData,
-};
+use crate::app::{Customers, Erased};
+use crate::store::commands;
+use contracts::command::accounts::EraseCustomer;
+use contracts::command::{Command, Outcome, Replied};
+use contracts::envelope::EventData;
 use messaging::{HandleError, Handler, Message, Outgoing, Registration, Subscription};
 use postgres::{Db, Tx};
 use serde_json::Value;

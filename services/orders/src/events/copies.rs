@@ -1,16 +1,11 @@
 //! Keeps the copies of products and links in step with their owners' events.
 
-use crate::{
-    domain::Product,
-    store::{histories::Histories, links, products},
-};
-use contracts::{
-    envelope::EventData,
-    event::{
-        inventory::{ProductCreated, ProductUpdated},
-        shortener::{UrlCreated, UrlDeleted},
-    },
-};
+use crate::domain::Product;
+use crate::store::histories::Histories;
+use crate::store::{links, products};
+use contracts::envelope::EventData;
+use contracts::event::inventory::{ProductCreated, ProductUpdated};
+use contracts::event::shortener::{UrlCreated, UrlDeleted};
 use messaging::{HandleError, Handler, Message, Registration, Subscription};
 use postgres::Db;
 use sqlx::PgConnection;

@@ -1,17 +1,14 @@
 //! Bodies and keys that are searched for card numbers before anything else is done with them.
 
-use crate::{
-    domain::{Document, Phone, card},
-    metrics as names,
-};
-use axum::{
-    body::{Body, Bytes},
-    extract::{FromRequest, Request},
-    http::{HeaderMap, StatusCode},
-    response::IntoResponse,
-};
+use crate::domain::{Document, Phone, card};
+use crate::metrics as names;
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
 use chassis::http::{Failure, IdempotencyKey, Json};
-use contracts::{field_errors::FieldErrors, problem::Code};
+use contracts::field_errors::FieldErrors;
+use contracts::problem::Code;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;

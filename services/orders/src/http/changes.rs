@@ -1,22 +1,20 @@
 //! Changes of an order, as server-sent events.
 
 use super::Unknown;
-use crate::{app::Orders, changes::Watch, metrics as names};
-use axum::{
-    extract,
-    http::HeaderMap,
-    response::{
-        IntoResponse,
-        sse::{Event, KeepAlive, Sse},
-    },
-};
-use chassis::{
-    http::{Failure, Path, documented::Usual},
-    jwt::Caller,
-};
+use crate::app::Orders;
+use crate::changes::Watch;
+use crate::metrics as names;
+use axum::extract;
+use axum::http::HeaderMap;
+use axum::response::IntoResponse;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use chassis::http::documented::Usual;
+use chassis::http::{Failure, Path};
+use chassis::jwt::Caller;
 use contracts::rest::orders::Order;
 use futures::{StreamExt, stream};
-use std::{convert::Infallible, time::Duration};
+use std::convert::Infallible;
+use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 

@@ -1,15 +1,15 @@
 //! `/v1/customer` and `/v1/customers`.
 
-use super::{Gone, Services, Unknown, bounded, card_numbers::NoCardNumbers};
-use crate::{app::Customers, domain::CustomerData, error::Error};
-use axum::{extract::State, http::StatusCode};
-use chassis::{
-    http::{
-        Failure, Json, Path,
-        documented::{BadBody, Usual},
-    },
-    jwt::{Admits, Caller, FromService},
-};
+use super::card_numbers::NoCardNumbers;
+use super::{Gone, Services, Unknown, bounded};
+use crate::app::Customers;
+use crate::domain::CustomerData;
+use crate::error::Error;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chassis::http::documented::{BadBody, Usual};
+use chassis::http::{Failure, Json, Path};
+use chassis::jwt::{Admits, Caller, FromService};
 use chrono::Utc;
 use contracts::rest::orders::{self as rest, Customer, CustomerKey, Ids, SaveCustomer};
 use uuid::Uuid;

@@ -7,15 +7,16 @@ mod orders;
 mod sales;
 
 use crate::app::{Customers, Orders, PlaceOrders};
-use axum::{Router, extract::FromRef};
-use chassis::{
-    http::{Failure, kept},
-    jwt::{Bearer, Verifier},
-};
-use contracts::{problem::Problem, rest::orders::BATCH_LIMIT};
+use axum::Router;
+use axum::extract::FromRef;
+use chassis::http::{Failure, kept};
+use chassis::jwt::{Bearer, Verifier};
+use contracts::problem::Problem;
+use contracts::rest::orders::BATCH_LIMIT;
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// What handlers work with.
 #[derive(Clone, FromRef)]

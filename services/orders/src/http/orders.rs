@@ -1,28 +1,19 @@
 //! `/v1/orders`.
 
-use super::{
-    Elsewhere, Gone, Unknown, bounded,
-    card_numbers::{self, NoCardNumbers},
-};
+use super::card_numbers::{self, NoCardNumbers};
+use super::{Elsewhere, Gone, Unknown, bounded};
 use crate::app::{Orders, PlaceOrders};
-use axum::{
-    extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header::LOCATION},
-    response::{IntoResponse, Response},
-};
-use chassis::{
-    http::{
-        Failure, Json, Path, Query,
-        documented::{BadBody, OperatorsOnly, Usual},
-    },
-    jwt::{Caller, Operator},
-};
-use contracts::{
-    problem::Problem,
-    rest::orders::{
-        self as rest, CancelOrder, Ids, ListOrders, Order, OrderHistories, OrderHistory, OrderPage, PlaceOrder,
-        ReadOrder, ShipOrder,
-    },
+use axum::extract::State;
+use axum::http::header::LOCATION;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use chassis::http::documented::{BadBody, OperatorsOnly, Usual};
+use chassis::http::{Failure, Json, Path, Query};
+use chassis::jwt::{Caller, Operator};
+use contracts::problem::Problem;
+use contracts::rest::orders::{
+    self as rest, CancelOrder, Ids, ListOrders, Order, OrderHistories, OrderHistory, OrderPage, PlaceOrder, ReadOrder,
+    ShipOrder,
 };
 use uuid::Uuid;
 

@@ -1,15 +1,12 @@
 //! `/v1/links/sales`.
 
-use super::{bounded, card_numbers::NoCardNumbers};
+use super::bounded;
+use super::card_numbers::NoCardNumbers;
 use crate::app::Orders;
 use axum::extract::State;
-use chassis::{
-    http::{
-        Failure, Json,
-        documented::{BadBody, Usual},
-    },
-    jwt::Caller,
-};
+use chassis::http::documented::{BadBody, Usual};
+use chassis::http::{Failure, Json};
+use chassis::jwt::Caller;
 use contracts::rest::orders::{LinksSales, SalesOf};
 
 /// Tells what up to 100 links sold, as far as they are the caller's.

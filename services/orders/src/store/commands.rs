@@ -1,7 +1,8 @@
 //! Table `commands`: what came of what sagas told us to do.
 
 use contracts::command::{Outcome, StepRef};
-use sqlx::{PgConnection, types::Json};
+use sqlx::PgConnection;
+use sqlx::types::Json;
 
 /// What came of this step's command, whichever attempt it was.
 pub async fn outcome(connection: &mut PgConnection, step: &StepRef) -> sqlx::Result<Option<Outcome>> {

@@ -1,14 +1,10 @@
 //! The event store: tables `order_events` and `order_snapshots`.
 
 use super::placing::Request;
-use crate::{
-    domain::{
-        Order,
-        order::{Event, Stored},
-    },
-    error::Error,
-    metrics as names,
-};
+use crate::domain::Order;
+use crate::domain::order::{Event, Stored};
+use crate::error::Error;
+use crate::metrics as names;
 use chrono::{DateTime, Utc};
 use postgres::{column, is_violation_of};
 use serde_json::Value;

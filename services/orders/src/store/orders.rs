@@ -2,7 +2,8 @@
 
 use crate::domain::Order;
 use contracts::rest::orders::OrderStatus;
-use sqlx::{PgConnection, PgPool, types::Json};
+use sqlx::types::Json;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 /// The orders with these ids: all of them, or those of one buyer.

@@ -1,10 +1,12 @@
 //! What placing orders reads, in one statement: table `idempotency_keys`, and what stands of buyers, products and links.
 
-use crate::{domain::Product, error::Error};
+use crate::domain::Product;
+use crate::error::Error;
 use contracts::rest::orders::PlaceOrder;
 use postgres::column;
 use serde_json::Value;
-use sqlx::{FromRow, PgConnection, PgPool, types::Json};
+use sqlx::types::Json;
+use sqlx::{FromRow, PgConnection, PgPool};
 use std::collections::HashSet;
 use uuid::Uuid;
 

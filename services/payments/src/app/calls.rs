@@ -4,16 +4,12 @@
 //! [`refund`](super::refund) say what a call does and write its outcome.
 
 use super::Payments;
-use crate::{
-    domain::RefundKind,
-    error::Error,
-    metrics as names,
-    provider::CallError,
-    store::{
-        calls::{self, Call, CallKind},
-        refunds,
-    },
-};
+use crate::domain::RefundKind;
+use crate::error::Error;
+use crate::metrics as names;
+use crate::provider::CallError;
+use crate::store::calls::{self, Call, CallKind};
+use crate::store::refunds;
 use breaker::State;
 use chassis::{Scope, failpoint, telemetry};
 use std::time::Duration;

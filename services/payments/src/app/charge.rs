@@ -1,25 +1,21 @@
 //! A charge, from the command to the reply: its intent is recorded, a worker calls the provider, and outcome, event and
 //! reply are written together.
 
-use super::{INTERRUPTED, Payments, message, reply, undo::go_on};
-use crate::{
-    domain::{ChargeOutcome, KnownStep, Payment, Status, is_newer, reason},
-    error::Error,
-    metrics as names,
-    provider::{CallError, Charge, ChargeRequest, ChargeStatus},
-    store::{
-        calls::Call,
-        payments::{self, Intent},
-    },
-};
+use super::undo::go_on;
+use super::{INTERRUPTED, Payments, message, reply};
+use crate::domain::{ChargeOutcome, KnownStep, Payment, Status, is_newer, reason};
+use crate::error::Error;
+use crate::metrics as names;
+use crate::provider::{CallError, Charge, ChargeRequest, ChargeStatus};
+use crate::store::calls::Call;
+use crate::store::payments::{self, Intent};
 use breaker::State;
-use chassis::{batcher::Batcher, failpoint};
+use chassis::batcher::Batcher;
+use chassis::failpoint;
 use chrono::Utc;
-use contracts::{
-    command::{Outcome, Replied},
-    envelope::Event,
-    event::payments::{PaymentCaptured, PaymentDeclined},
-};
+use contracts::command::{Outcome, Replied};
+use contracts::envelope::Event;
+use contracts::event::payments::{PaymentCaptured, PaymentDeclined};
 use messaging::Outgoing;
 use postgres::Tx;
 use secrecy::SecretString;

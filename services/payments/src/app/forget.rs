@@ -1,10 +1,8 @@
 //! What an erased customer leaves: nothing.
 
 use super::Payments;
-use crate::{
-    error::Error,
-    store::{calls, erased_customers, payments, refunds},
-};
+use crate::error::Error;
+use crate::store::{calls, erased_customers, payments, refunds};
 use chassis::failpoint;
 use contracts::event::orders::CustomerErased;
 use messaging::Message;

@@ -9,17 +9,20 @@ mod undo;
 mod webhook;
 mod worker_pool;
 
-pub use read::PaymentWithRefunds;
-pub use refund::RefundRequest;
-pub use worker_pool::WorkerPool;
-
-use crate::{config, domain::Origin, error::Error, provider::Provider};
+use crate::config;
+use crate::domain::Origin;
+use crate::error::Error;
+use crate::provider::Provider;
 use charge::OutcomeBatcher;
-use chassis::{http::RequestId, telemetry};
+use chassis::http::RequestId;
+use chassis::telemetry;
 use contracts::command::{Outcome, Replied, StepRef};
 use messaging::{Outgoing, cause};
 use postgres::{Db, Tx};
+pub use read::PaymentWithRefunds;
+pub use refund::RefundRequest;
 use webhook::PaymentLookup;
+pub use worker_pool::WorkerPool;
 
 /// How many charges are written, or looked up, in one batch at most.
 const BATCH: usize = 64;

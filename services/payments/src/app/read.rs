@@ -1,11 +1,9 @@
 //! Payments as they are shown.
 
 use super::Payments;
-use crate::{
-    domain::{Payment, Refund},
-    error::Error,
-    store::{payments, refunds},
-};
+use crate::domain::{Payment, Refund};
+use crate::error::Error;
+use crate::store::{payments, refunds};
 use uuid::Uuid;
 
 /// A payment with its refunds.

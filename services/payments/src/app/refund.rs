@@ -1,19 +1,18 @@
 //! A refund: asked for by an operator or by [undoing](super::undo) a charge, made by a worker, and written with its event.
 
-use super::{Payments, message, undo::go_on};
-use crate::{
-    domain::{Payment, Refund, RefundKind, Status},
-    error::Error,
-    metrics as names,
-    provider::CallError,
-    store::{
-        calls::{self, Call},
-        payments, refunds,
-    },
-};
+use super::undo::go_on;
+use super::{Payments, message};
+use crate::domain::{Payment, Refund, RefundKind, Status};
+use crate::error::Error;
+use crate::metrics as names;
+use crate::provider::CallError;
+use crate::store::calls::{self, Call};
+use crate::store::{payments, refunds};
 use chassis::failpoint;
 use chrono::Utc;
-use contracts::{envelope::Event, event::payments::PaymentRefunded, money::Money};
+use contracts::envelope::Event;
+use contracts::event::payments::PaymentRefunded;
+use contracts::money::Money;
 use messaging::Outgoing;
 use postgres::{Tx, is_violation_of};
 use sqlx::PgConnection;

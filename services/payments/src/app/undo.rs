@@ -1,16 +1,13 @@
 //! The command [`RefundPayment`]: gives back everything that a step took.
 
 use super::{Payments, origin, reply};
-use crate::{
-    domain::{KnownStep, Payment, Status, Undo, is_newer},
-    error::Error,
-    store::{
-        calls::{self, Call},
-        payments, refunds,
-    },
-};
+use crate::domain::{KnownStep, Payment, Status, Undo, is_newer};
+use crate::error::Error;
+use crate::store::calls::{self, Call};
+use crate::store::{payments, refunds};
 use chassis::failpoint;
-use contracts::command::{Outcome, StepRef, checkout::RefundPayment};
+use contracts::command::checkout::RefundPayment;
+use contracts::command::{Outcome, StepRef};
 use postgres::Tx;
 use serde_json::Value;
 

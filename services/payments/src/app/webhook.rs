@@ -1,21 +1,19 @@
 //! Webhooks: what the provider tells us by itself. They may settle what we have not asked for yet.
 
-use super::{
-    INTERRUPTED, Payments,
-    charge::{charge_outcome, settle_charges},
-    refund::settle_refund,
-};
-use crate::{
-    domain::{Payment, RefundStatus, Signature, SignatureError, Status, read_charge_key, read_refund_key},
-    error::Error,
-    metrics as names,
-    provider::{Charge, Event, Refund},
-    store::{payments, provider_events, refunds},
-};
-use chassis::{batcher::Batcher, failpoint};
+use super::charge::{charge_outcome, settle_charges};
+use super::refund::settle_refund;
+use super::{INTERRUPTED, Payments};
+use crate::domain::{Payment, RefundStatus, Signature, SignatureError, Status, read_charge_key, read_refund_key};
+use crate::error::Error;
+use crate::metrics as names;
+use crate::provider::{Charge, Event, Refund};
+use crate::store::{payments, provider_events, refunds};
+use chassis::batcher::Batcher;
+use chassis::failpoint;
 use chrono::Utc;
 use secrecy::ExposeSecret;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// How long a webhook waits. Mostly it tells what the answer to our own call says, too, and that is being written at

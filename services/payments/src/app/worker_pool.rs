@@ -1,13 +1,14 @@
 //! The workers that call the provider: how many at once, for how long each holds a call, and when to look for work.
 
-use crate::{config, domain::Lease};
+use crate::config;
+use crate::domain::Lease;
 use rand::Rng;
-use std::{sync::Arc, time::Duration};
-use tokio::{
-    sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore},
-    time::{sleep, timeout},
-};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 /// Runs calls in the background, at most so many at once. Clones share it.

@@ -5,12 +5,11 @@ mod payment;
 mod refund;
 mod signature;
 
+use contracts::command::StepRef;
 pub use origin::Origin;
 pub use payment::{ChargeOutcome, KnownStep, Payment, Status, Undo, reason};
 pub use refund::{Refund, RefundKind, RefundStatus};
 pub use signature::{Signature, SignatureError};
-
-use contracts::command::StepRef;
 use std::time::Duration;
 use uuid::Uuid;
 

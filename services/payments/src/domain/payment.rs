@@ -2,10 +2,9 @@
 
 use super::Origin;
 use chrono::{DateTime, Utc};
-use contracts::{
-    command::{Outcome, StepRef, checkout::PaymentChargedAnswer, checkout::PaymentMethodKind},
-    money::Money,
-};
+use contracts::command::checkout::{PaymentChargedAnswer, PaymentMethodKind};
+use contracts::command::{Outcome, StepRef};
+use contracts::money::Money;
 use uuid::Uuid;
 
 /// Reasons to decline that are ours; all others are the provider's.
@@ -169,7 +168,8 @@ fn undone() -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use contracts::{command::Direction, money::Currency};
+    use contracts::command::Direction;
+    use contracts::money::Currency;
     use proptest::prelude::*;
 
     fn payment(amount: i64, refunded_minor: i64) -> Payment {

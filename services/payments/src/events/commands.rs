@@ -1,13 +1,9 @@
 //! The commands of sagas. No inbox: a command has its effect once by saga and step, and a repeated one has a reply.
 
-use crate::{
-    app::{Payments, origin},
-    store::payments::Intent,
-};
-use contracts::{
-    command::checkout::{ChargePayment, RefundPayment},
-    envelope::EventData,
-};
+use crate::app::{Payments, origin};
+use crate::store::payments::Intent;
+use contracts::command::checkout::{ChargePayment, RefundPayment};
+use contracts::envelope::EventData;
 use messaging::{HandleError, Handler, Message, Registration, Subscription};
 
 /// The consumer's name: its queues are named after it.

@@ -1,7 +1,8 @@
 //! The erasure of customers.
 
 use crate::app::Payments;
-use contracts::{envelope::EventData, event::orders::CustomerErased};
+use contracts::envelope::EventData;
+use contracts::event::orders::CustomerErased;
 use messaging::{HandleError, Handler, Message, Registration, Subscription};
 use postgres::Inbox;
 

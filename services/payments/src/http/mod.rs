@@ -6,11 +6,13 @@ mod refunds;
 mod webhooks;
 
 use crate::app::Payments;
-use axum::{Router, extract::FromRef};
+use axum::Router;
+use axum::extract::FromRef;
 use chassis::http::kept;
 use chassis::jwt::{Bearer, Verifier};
 use utoipa::OpenApi;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// What handlers work with.
 #[derive(Clone, FromRef)]

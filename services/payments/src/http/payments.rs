@@ -1,16 +1,13 @@
 //! `/v1/payments` and `/v1/orders/{order_id}/payment`: reading. Users see their own, operators all.
 
 use super::present;
-use crate::{app::Payments, error::Error};
+use crate::app::Payments;
+use crate::error::Error;
 use axum::extract::State;
-use chassis::{
-    http::{Failure, Json, Path},
-    jwt::Caller,
-};
-use contracts::{
-    problem::Problem,
-    rest::payments::{BatchPayments, Payment, PaymentList},
-};
+use chassis::http::{Failure, Json, Path};
+use chassis::jwt::Caller;
+use contracts::problem::Problem;
+use contracts::rest::payments::{BatchPayments, Payment, PaymentList};
 use uuid::Uuid;
 
 /// How many orders may be asked for at once.

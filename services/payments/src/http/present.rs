@@ -1,9 +1,7 @@
 //! Payments and refunds as REST tells of them.
 
-use crate::{
-    app::PaymentWithRefunds,
-    domain::{self, Status},
-};
+use crate::app::PaymentWithRefunds;
+use crate::domain::{self, Status};
 use contracts::rest::payments::{Payment, PaymentStatus, Refund, RefundStatus};
 
 pub(super) fn payment(shown: PaymentWithRefunds) -> Payment {

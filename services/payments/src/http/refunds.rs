@@ -2,19 +2,13 @@
 
 use super::present;
 use crate::app::{Payments, RefundRequest};
-use axum::{
-    extract::State,
-    http::{HeaderMap, StatusCode},
-};
-use chassis::{
-    http::{Failure, IdempotencyKey, Json, Path},
-    jwt::Operator,
-};
-use contracts::{
-    field_errors::FieldErrors,
-    problem::Problem,
-    rest::payments::{CreateRefund, Refund},
-};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use chassis::http::{Failure, IdempotencyKey, Json, Path};
+use chassis::jwt::Operator;
+use contracts::field_errors::FieldErrors;
+use contracts::problem::Problem;
+use contracts::rest::payments::{CreateRefund, Refund};
 use uuid::Uuid;
 
 /// The longest reason, in characters.

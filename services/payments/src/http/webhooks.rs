@@ -1,11 +1,9 @@
 //! `/v1/webhooks/provider`: the provider tells of outcomes. Its signature is its token.
 
 use crate::app::Payments;
-use axum::{
-    body::Bytes,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-};
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
 use chassis::http::Failure;
 use contracts::problem::Problem;
 

@@ -2,8 +2,6 @@
 
 mod wire;
 
-pub use wire::{Charge, ChargeStatus, Event, Refund};
-
 use crate::{config, metrics as names};
 use anyhow::Context as _;
 use breaker::{Breaker, Outcome, Recovery, Registry, State};
@@ -12,6 +10,7 @@ use reqwest::{RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use std::time::{Duration, Instant};
+pub use wire::{Charge, ChargeStatus, Event, Refund};
 
 /// The payment provider. Clones share breaker and connections.
 #[derive(Clone)]

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use contracts::money::Money;
-use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 /// Asks for a charge. Not `Debug`: it holds the token.

@@ -3,7 +3,8 @@
 use crate::domain::{Lease, Origin, Payment, charge_key, refund_key};
 use contracts::money::Money;
 use secrecy::SecretString;
-use sqlx::{PgConnection, PgPool, Row as _, postgres::PgRow};
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, PgPool, Row as _};
 use std::time::Duration;
 use uuid::Uuid;
 

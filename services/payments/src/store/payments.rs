@@ -2,15 +2,13 @@
 
 use crate::domain::{ChargeOutcome, KnownStep, Lease, Origin, Payment, Status};
 use chrono::{DateTime, Utc};
-use contracts::{
-    command::{
-        StepRef,
-        checkout::{ChargePayment, PaymentMethodKind},
-    },
-    money::{Currency, Money},
-};
+use contracts::command::StepRef;
+use contracts::command::checkout::{ChargePayment, PaymentMethodKind};
+use contracts::money::{Currency, Money};
 use postgres::column;
-use sqlx::{FromRow, PgConnection, PgPool, postgres::PgRow, types::Json};
+use sqlx::postgres::PgRow;
+use sqlx::types::Json;
+use sqlx::{FromRow, PgConnection, PgPool};
 use uuid::Uuid;
 
 #[derive(FromRow)]

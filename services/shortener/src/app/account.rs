@@ -1,10 +1,9 @@
 //! Disabling all links of an owner, and enabling them again: a part in deleting an account.
 
-use super::{Catalogue, change::updated};
-use crate::{
-    domain::{Link, ShortCode},
-    error::Error,
-};
+use super::Catalogue;
+use super::change::updated;
+use crate::domain::{Link, ShortCode};
+use crate::error::Error;
 use chassis::failpoint;
 use chrono::{SubsecRound, Utc};
 use contracts::command::{Outcome, Replied, StepRef};

@@ -1,15 +1,16 @@
 //! Making many links at once.
 
 use super::{Catalogue, created};
-use crate::{
-    domain::{LONG, Link, NewLink, SHORT},
-    error::Error,
-    metrics::LINKS_CREATED,
-    store::duplicates,
-};
+use crate::domain::{LONG, Link, NewLink, SHORT};
+use crate::error::Error;
+use crate::metrics::LINKS_CREATED;
+use crate::store::duplicates;
 use chassis::http::Failure;
 use chrono::Utc;
-use contracts::{envelope::Event, event::shortener::UrlCreated, problem::Problem, rest::shortener as rest};
+use contracts::envelope::Event;
+use contracts::event::shortener::UrlCreated;
+use contracts::problem::Problem;
+use contracts::rest::shortener as rest;
 use metrics::counter;
 use mongodb::ClientSession;
 use std::collections::HashSet;

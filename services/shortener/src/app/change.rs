@@ -1,16 +1,12 @@
 //! Changing a link.
 
 use super::Catalogue;
-use crate::{
-    domain::{Change, Link, ShortCode},
-    error::Error,
-};
+use crate::domain::{Change, Link, ShortCode};
+use crate::error::Error;
 use chrono::Utc;
-use contracts::{
-    envelope::Event,
-    event::shortener::UrlUpdated,
-    rest::shortener::{self as rest, UpdateLink},
-};
+use contracts::envelope::Event;
+use contracts::event::shortener::UrlUpdated;
+use contracts::rest::shortener::{self as rest, UpdateLink};
 use mongodb::ClientSession;
 use uuid::Uuid;
 

@@ -1,22 +1,20 @@
 //! Counting clicks on links, each exactly once, from the stream that analytics reads too.
 
-use crate::{
-    error::Error,
-    metrics::CLICKS_COUNTED,
-    store::{Progress, Store},
-};
+use crate::error::Error;
+use crate::metrics::CLICKS_COUNTED;
+use crate::store::{Progress, Store};
 use anyhow::bail;
-use contracts::{amqp::CLICKS_LOG, envelope::EventData, event::shortener::UrlClicked};
-use messaging::{
-    Broker, Message,
-    lock::Lock,
-    stream::{Reader, Record, Start, StreamError},
-    topology,
-};
+use contracts::amqp::CLICKS_LOG;
+use contracts::envelope::EventData;
+use contracts::event::shortener::UrlClicked;
+use messaging::lock::Lock;
+use messaging::stream::{Reader, Record, Start, StreamError};
+use messaging::{Broker, Message, topology};
 use metrics::counter;
 use mongo::Transaction;
 use serde::Deserialize;
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
+use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 

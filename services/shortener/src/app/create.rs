@@ -1,16 +1,16 @@
 //! Making a link.
 
 use super::{Catalogue, created};
-use crate::{
-    domain::{LONG, Link, NewLink, SHORT},
-    error::Error,
-    metrics::LINKS_CREATED,
-    store::{Replay, is_duplicate},
-};
+use crate::domain::{LONG, Link, NewLink, SHORT};
+use crate::error::Error;
+use crate::metrics::LINKS_CREATED;
+use crate::store::{Replay, is_duplicate};
 use anyhow::Context as _;
 use chassis::http::IdempotencyKey;
 use chrono::Utc;
-use contracts::{envelope::Event, event::shortener::UrlCreated, rest::shortener as rest};
+use contracts::envelope::Event;
+use contracts::event::shortener::UrlCreated;
+use contracts::rest::shortener as rest;
 use metrics::counter;
 use mongodb::ClientSession;
 use sha2::{Digest, Sha256};

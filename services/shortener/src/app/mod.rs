@@ -8,15 +8,14 @@ mod create;
 mod read;
 mod remove;
 
-pub use count::Counter;
-
-use crate::{
-    domain::{Link, ShortCode, State, TargetPolicy},
-    lookup::Lookup,
-    store::Store,
-};
+use crate::domain::{Link, ShortCode, State, TargetPolicy};
+use crate::lookup::Lookup;
+use crate::store::Store;
 use chrono::Utc;
-use contracts::{envelope::Event, event::shortener::UrlCreated, rest::shortener as rest};
+use contracts::envelope::Event;
+use contracts::event::shortener::UrlCreated;
+use contracts::rest::shortener as rest;
+pub use count::Counter;
 use std::sync::Arc;
 
 /// The links of all owners. Cheap to clone.

@@ -1,9 +1,12 @@
 //! Reading links.
 
 use super::Catalogue;
-use crate::{domain::ShortCode, error::Error, store::Filter};
+use crate::domain::ShortCode;
+use crate::error::Error;
+use crate::store::Filter;
 use chassis::page::{PageRequest, cursor, read_cursor};
-use contracts::{field_errors::FieldErrors, rest::shortener as rest};
+use contracts::field_errors::FieldErrors;
+use contracts::rest::shortener as rest;
 use uuid::Uuid;
 
 /// What cursors of this list are told from others by.

@@ -1,12 +1,11 @@
 //! Deleting a link.
 
 use super::Catalogue;
-use crate::{
-    domain::{Link, ShortCode},
-    error::Error,
-};
+use crate::domain::{Link, ShortCode};
+use crate::error::Error;
 use chrono::{SubsecRound, Utc};
-use contracts::{envelope::Event, event::shortener::UrlDeleted};
+use contracts::envelope::Event;
+use contracts::event::shortener::UrlDeleted;
 use mongodb::ClientSession;
 use uuid::Uuid;
 

@@ -2,7 +2,8 @@
 
 use percent_encoding::percent_decode_str;
 use rand::Rng;
-use std::{fmt, hash::Hash};
+use std::fmt;
+use std::hash::Hash;
 
 /// Digits and letters that nobody mistakes for each other: without `0 O o 1 l I`.
 const ALPHABET: &[u8; 56] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz";

@@ -2,10 +2,8 @@
 
 use super::{Link, MaxClicks, RedirectStatus, ShortCode, Tags, TargetPolicy, TargetUrl, Title};
 use chrono::{DateTime, SubsecRound, Utc};
-use contracts::{
-    field_errors::FieldErrors,
-    rest::shortener::{CreateLink, UpdateLink},
-};
+use contracts::field_errors::FieldErrors;
+use contracts::rest::shortener::{CreateLink, UpdateLink};
 use std::convert::Infallible;
 use uuid::Uuid;
 

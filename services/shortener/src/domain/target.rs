@@ -1,9 +1,7 @@
 //! Where links may lead.
 
-use std::{
-    collections::HashSet,
-    net::{Ipv4Addr, Ipv6Addr},
-};
+use std::collections::HashSet;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use url::{Host, Url};
 
 /// The longest target, in bytes.

@@ -1,24 +1,18 @@
 //! `/v1/links`: the owner's links.
 
-use crate::{app::Catalogue, domain::ShortCode, error::Error};
-use axum::{
-    extract::State,
-    http::{
-        HeaderMap, HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, ETAG, IF_MATCH, LOCATION},
-    },
-    response::{IntoResponse, Response},
-};
-use chassis::{
-    http::{Failure, IdempotencyKey, Json, Path, Query, log_fields},
-    jwt::Caller,
-};
-use contracts::{
-    problem::Problem,
-    rest::shortener::{
-        BATCH_LIMIT, BULK_LIMIT, CreateLink, CreateLinks, CreateLinksResults, Link, LinkPage, Links, LinksBatch,
-        ListLinks, UpdateLink,
-    },
+use crate::app::Catalogue;
+use crate::domain::ShortCode;
+use crate::error::Error;
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, ETAG, IF_MATCH, LOCATION};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use chassis::http::{Failure, IdempotencyKey, Json, Path, Query, log_fields};
+use chassis::jwt::Caller;
+use contracts::problem::Problem;
+use contracts::rest::shortener::{
+    BATCH_LIMIT, BULK_LIMIT, CreateLink, CreateLinks, CreateLinksResults, Link, LinkPage, Links, LinksBatch, ListLinks,
+    UpdateLink,
 };
 
 /// Makes a link.

@@ -4,23 +4,19 @@ mod links;
 mod qr;
 mod redirect;
 
-pub use redirect::Redirects;
-
 use crate::app::Catalogue;
-use axum::{
-    Router,
-    extract::{DefaultBodyLimit, FromRef},
-    http::header::ALLOW,
-    routing::get,
-};
-use chassis::{
-    http::Failure,
-    jwt::{Bearer, Verifier},
-};
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::http::header::ALLOW;
+use axum::routing::get;
+use chassis::http::Failure;
+use chassis::jwt::{Bearer, Verifier};
 use contracts::problem::Code;
+pub use redirect::Redirects;
 use std::sync::Arc;
 use utoipa::OpenApi;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// The largest body of a bulk request, in bytes: 5,000 links of the longest targets.
 const BULK_BODY: usize = 16 * 1024 * 1024;

@@ -3,20 +3,16 @@
 use super::links::known;
 use crate::app::Catalogue;
 use anyhow::Context as _;
-use axum::{
-    extract::State,
-    http::{
-        HeaderMap, HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
-    },
-    response::{IntoResponse, Response},
-};
-use chassis::{
-    http::{Failure, Path, Query},
-    jwt::Caller,
-};
-use contracts::{field_errors::FieldErrors, problem::Problem};
-use qrcode::{Color, EcLevel, QrCode, render::svg};
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use chassis::http::{Failure, Path, Query};
+use chassis::jwt::Caller;
+use contracts::field_errors::FieldErrors;
+use contracts::problem::Problem;
+use qrcode::render::svg;
+use qrcode::{Color, EcLevel, QrCode};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::ops::RangeInclusive;

@@ -4,32 +4,24 @@
 //! but for codes that are not in memory and links with a limit, and answers nothing before the
 //! click is written down.
 
-use crate::{
-    domain::ShortCode,
-    lookup::{Lookup, Resolution, Target},
-    metrics,
-    spool::{Line, Spool},
-    store::Links,
-    visitor::{Countries, Visitors, language, referrer, user_agent},
-};
-use axum::{
-    body::Body,
-    extract::{Request, State},
-    http::{
-        HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri,
-        header::{ACCEPT_LANGUAGE, CACHE_CONTROL, LOCATION, REFERER, USER_AGENT},
-    },
-    response::Response,
-};
+use crate::domain::ShortCode;
+use crate::lookup::{Lookup, Resolution, Target};
+use crate::metrics;
+use crate::spool::{Line, Spool};
+use crate::store::Links;
+use crate::visitor::{Countries, Visitors, language, referrer, user_agent};
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, LOCATION, REFERER, USER_AGENT};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::response::Response;
 use chassis::http::{ClientAddr, Failure, FastPath, Reader};
 use chrono::Utc;
 use contracts::problem::{Code, Problem};
 use futures::future::BoxFuture;
-use std::{
-    net::IpAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 /// Redirects are for their visitor alone: a copy kept on the redirect would be a click not counted.

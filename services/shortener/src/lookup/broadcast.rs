@@ -1,6 +1,7 @@
 //! Hearing of changes that other instances made.
 
-use super::{Lookup, entry::decode_change};
+use super::Lookup;
+use super::entry::decode_change;
 use futures::StreamExt;
 use std::sync::Arc;
 

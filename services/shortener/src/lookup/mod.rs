@@ -10,22 +10,18 @@ mod broadcast;
 mod entry;
 mod shared;
 
-pub use entry::{Entry, Resolution, Target};
-
-use crate::{
-    config::Cache as Settings,
-    domain::{Link, ShortCode},
-    error::Error,
-    metrics::Lookups,
-    store::Links,
-};
+use crate::config::Cache as Settings;
+use crate::domain::{Link, ShortCode};
+use crate::error::Error;
+use crate::metrics::Lookups;
+use crate::store::Links;
 use absence::Absence;
-use moka::{Expiry, future::Cache};
+pub use entry::{Entry, Resolution, Target};
+use moka::Expiry;
+use moka::future::Cache;
 use shared::Shared;
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 /// For how long a stale answer is taken from memory before the stores are asked again.

@@ -1,17 +1,15 @@
 //! The copy in Redis, which all instances share. Everything here may fail: then one does without.
 
-use super::{
-    absence::Absence,
-    entry::{Entry, encode_change},
-};
+use super::absence::Absence;
+use super::entry::{Entry, encode_change};
 use crate::domain::ShortCode;
 use anyhow::Context as _;
-use redis::{
-    Client, Cmd, RedisResult,
-    aio::{ConnectionManager, ConnectionManagerConfig},
-};
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{Client, Cmd, RedisResult};
 use secrecy::ExposeSecret;
-use std::{future::Future, sync::Arc, time::Duration};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 /// How long Redis may take for an answer.

@@ -1,12 +1,11 @@
 //! The spool's directory and the files in it.
 
-use super::{WrittenEnd, position::Position};
+use super::WrittenEnd;
+use super::position::Position;
 use anyhow::Context as _;
-use std::{
-    fs::{self, File, TryLockError},
-    io::{self, Write},
-    path::{Path, PathBuf},
-};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 const LOCK: &str = "lock";

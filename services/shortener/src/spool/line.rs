@@ -1,7 +1,9 @@
 //! A click as a line of a segment.
 
-use serde::{Deserialize, Deserializer, Serialize, de::Visitor};
-use std::{cell::RefCell, fmt};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::cell::RefCell;
+use std::fmt;
 use uuid::Uuid;
 
 /// The longest line there can be, in bytes: every byte of the longest fields escaped.
@@ -82,7 +84,8 @@ impl Visitor<'_> for Text {
 mod tests {
     use super::*;
     use contracts::event::shortener::Click;
-    use proptest::{option, prelude::*};
+    use proptest::option;
+    use proptest::prelude::*;
 
     proptest! {
         #[test]

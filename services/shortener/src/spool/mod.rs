@@ -19,20 +19,16 @@ mod read;
 mod ship;
 mod write;
 
-pub use line::Line;
-pub use ship::Shipper;
-
-use crate::{config, metrics::Spools};
+use crate::config;
+use crate::metrics::Spools;
 use anyhow::Context as _;
 use directory::Directory;
+pub use line::Line;
 use parking_lot::Mutex;
-use std::{
-    fs::File,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
-    },
-};
+pub use ship::Shipper;
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use uuid::Uuid;
 use write::Writer;
 

@@ -1,6 +1,9 @@
 //! Reading batches of clicks from where shipping stopped.
 
-use super::{WrittenEnd, directory::Directory, line::Readable, position::Position};
+use super::WrittenEnd;
+use super::directory::Directory;
+use super::line::Readable;
+use super::position::Position;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 /// The most clicks of a batch.

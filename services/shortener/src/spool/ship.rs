@@ -1,22 +1,21 @@
 //! Bringing clicks to the broker: in order, one batch at a time.
 
-use super::{
-    Spool, WrittenEnd,
-    position::Position,
-    read::{self, Batch},
-};
+use super::position::Position;
+use super::read::{self, Batch};
+use super::{Spool, WrittenEnd};
 use anyhow::Context as _;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use chrono::Utc;
-use contracts::{
-    envelope::{Envelope, Event, EventData},
-    event::shortener::UrlClicked,
-};
+use contracts::envelope::{Envelope, Event, EventData};
+use contracts::event::shortener::UrlClicked;
 use messaging::{Broker, Outgoing, PublishError, Publisher, topology};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use std::{sync::atomic::Ordering, time::Duration};
-use tokio::{sync::watch, task::spawn_blocking, time::sleep};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 

@@ -1,12 +1,11 @@
 //! Writing to the newest segment.
 
-use super::{WrittenEnd, directory::Directory};
-use std::{
-    fs::File,
-    io::{self, Read, Write},
-    mem,
-    sync::Arc,
-};
+use super::WrittenEnd;
+use super::directory::Directory;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::mem;
+use std::sync::Arc;
 
 /// What was written and is not on disk yet.
 #[derive(Default)]

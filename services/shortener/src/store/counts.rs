@@ -5,10 +5,8 @@ use crate::error::Error;
 use anyhow::Context as _;
 use futures::TryStreamExt;
 use mongo::Transaction;
-use mongodb::{
-    ClientSession, Collection, Database,
-    bson::{self, DateTime, Document, doc},
-};
+use mongodb::bson::{self, DateTime, Document, doc};
+use mongodb::{ClientSession, Collection, Database};
 use std::collections::HashMap;
 use uuid::Uuid;
 

@@ -1,10 +1,8 @@
 //! The collection `disablings`: owners whose links lead nowhere, because the account is being deleted or is gone.
 
 use crate::error::Error;
-use mongodb::{
-    ClientSession, Collection, Database,
-    bson::{self, Document, doc},
-};
+use mongodb::bson::{self, Document, doc};
+use mongodb::{ClientSession, Collection, Database};
 use uuid::Uuid;
 
 /// The stage of a saga that has disabled its owner's links.

@@ -1,17 +1,14 @@
 //! The collection `urls`.
 
 use super::row::{Row, signed};
-use crate::{
-    domain::{Link, ShortCode},
-    error::Error,
-};
+use crate::domain::{Link, ShortCode};
+use crate::error::Error;
 use futures::TryStreamExt;
-use mongodb::{
-    ClientSession, Collection, Database,
-    bson::{self, DateTime, Document, doc},
-    options::ReturnDocument,
-};
-use std::{collections::HashSet, time::Duration};
+use mongodb::bson::{self, DateTime, Document, doc};
+use mongodb::options::ReturnDocument;
+use mongodb::{ClientSession, Collection, Database};
+use std::collections::HashSet;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// How long the server may look for a page of links.

@@ -5,12 +5,10 @@
 //! to be otherwise is a new migration.
 
 use anyhow::Context as _;
-use mongodb::{
-    Collection, Database, IndexModel,
-    bson::{DateTime, Document, doc},
-    error::ErrorKind,
-    options::IndexOptions,
-};
+use mongodb::bson::{DateTime, Document, doc};
+use mongodb::error::ErrorKind;
+use mongodb::options::IndexOptions;
+use mongodb::{Collection, Database, IndexModel};
 use std::time::Duration;
 
 /// The collection in which done steps are noted.

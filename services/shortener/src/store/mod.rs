@@ -11,11 +11,10 @@ mod salts;
 pub use counts::{Counts, Progress};
 pub use disablings::Disablings;
 pub use links::{Filter, Links};
-pub use replays::{Replay, Replays};
-pub use salts::{SaltRow, Salts};
-
 use mongo::{Db, Outbox, Transaction, code};
 use mongodb::error::ErrorKind;
+pub use replays::{Replay, Replays};
+pub use salts::{SaltRow, Salts};
 
 #[derive(Debug, Clone)]
 pub struct Store {

@@ -2,10 +2,8 @@
 
 use super::{WRITE_CONFLICT, code, is_duplicate};
 use crate::error::Error;
-use mongodb::{
-    ClientSession, Collection, Database,
-    bson::{DateTime, doc},
-};
+use mongodb::bson::{DateTime, doc};
+use mongodb::{ClientSession, Collection, Database};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 

@@ -2,10 +2,9 @@
 
 use crate::error::Error;
 use chrono::{DateTime, Utc};
-use mongodb::{
-    Collection, Database,
-    bson::{self, Binary, doc, spec::BinarySubtype},
-};
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{self, Binary, doc};
+use mongodb::{Collection, Database};
 use serde::{Deserialize, Serialize};
 
 /// The collection `visitor_salts`.

@@ -2,7 +2,8 @@
 
 use anyhow::Context as _;
 use maxminddb::{PathElement, Reader};
-use std::{net::IpAddr, path::Path};
+use std::net::IpAddr;
+use std::path::Path;
 
 /// Knows the countries of addresses, if a database is configured. Addresses go no further.
 #[derive(Default)]

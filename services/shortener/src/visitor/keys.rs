@@ -2,7 +2,8 @@
 
 use arc_swap::ArcSwap;
 use ring::hmac::{self, HMAC_SHA256};
-use std::{net::IpAddr, sync::Arc};
+use std::net::IpAddr;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// A day, in milliseconds.

@@ -1,14 +1,13 @@
 //! GraphiQL for developers: a page of ours with GraphiQL's files from a folder. Nothing is loaded from elsewhere.
 
-use std::fs;
-use std::path::Path;
-
 use anyhow::Context as _;
 use axum::Router;
 use axum::body::Bytes;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use std::fs;
+use std::path::Path;
 
 const FILES: [(&str, &str); 4] = [
     ("react.js", SCRIPT),

@@ -1,14 +1,13 @@
 //! The messages of `graphql-transport-ws`.
 
+use super::super::parameters::Parameters;
+use super::super::response::GraphqlResponse;
 use async_graphql::ServerError;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
-
-use super::super::parameters::Parameters;
-use super::super::response::GraphqlResponse;
 
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]

@@ -4,9 +4,13 @@
 mod message;
 mod threshold;
 
-use std::sync::Arc;
-use std::time::Duration;
-
+use super::live::{Live, LivePermit};
+use super::parameters::Parameters;
+use super::prepare::RequestError;
+use super::response::GraphqlResponse;
+use super::{Graphql, LARGEST};
+use crate::limits::Limited;
+use crate::origin::Origin;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::response::Response;
 use chassis::jwt::Caller;
@@ -15,23 +19,17 @@ use futures::stream::{self, BoxStream};
 use futures::{SinkExt, StreamExt};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
+use message::{Close, Incoming, Outgoing};
 use serde_json::{Map, Value};
+use std::sync::Arc;
+use std::time::Duration;
+use threshold::Socket;
+pub(crate) use threshold::Stream;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_stream::StreamMap;
 use tokio_tungstenite::tungstenite::Message;
 use tracing::Instrument;
-
-use super::live::{Live, LivePermit};
-use super::parameters::Parameters;
-use super::prepare::RequestError;
-use super::response::GraphqlResponse;
-use super::{Graphql, LARGEST};
-use crate::limits::Limited;
-use crate::origin::Origin;
-use message::{Close, Incoming, Outgoing};
-use threshold::Socket;
-pub(crate) use threshold::Stream;
 
 const PROTOCOL: &str = "graphql-transport-ws";
 /// How many bytes a client may send up to `connection_init`.

@@ -1,20 +1,18 @@
 //! The stream of a WebSocket, with a limit on bytes until `connection_init`.
 
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-
+use super::super::LARGEST;
+use super::INTRODUCTION;
 use axum::extract::FromRequestParts;
 use http::Request;
 use http::request::Parts;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-
-use super::super::LARGEST;
-use super::INTRODUCTION;
 
 /// The request's stream after the handshake. It is taken from axum, whose WebSocket would buffer whole messages of
 /// unknown clients.

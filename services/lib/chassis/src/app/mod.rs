@@ -6,13 +6,11 @@
 //! The core knows HTTP, health and tasks. Databases, the broker and sagas add their own methods to [`App`] by extension
 //! traits, so that a unit without them does not depend on them.
 
-use crate::{
-    config::Common,
-    health::Health,
-    http::FastPath,
-    jwt::{TokenSource, Verifier},
-    tasks,
-};
+use crate::config::Common;
+use crate::health::Health;
+use crate::http::FastPath;
+use crate::jwt::{TokenSource, Verifier};
+use crate::tasks;
 use anyhow::{Context as _, ensure};
 use axum::Router;
 use backon::{ExponentialBuilder, Retryable as _};
@@ -20,9 +18,15 @@ use futures::future::BoxFuture;
 use garde::Validate;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::de::DeserializeOwned;
-use std::{any::Any, borrow::Cow, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::any::Any;
+use std::borrow::Cow;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use utoipa::openapi::OpenApi;
 
 /// For how long an engine is waited for that starts beside the unit.

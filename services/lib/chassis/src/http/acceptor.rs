@@ -1,18 +1,15 @@
 //! The acceptor of a unit. What must be fast is answered here; everything else is the router's.
 
-use super::{Limits, RequestId, address, guard::guarded, limit};
-use axum::{
-    Router,
-    extract::{ConnectInfo, Request},
-    response::{IntoResponse, Response},
-};
+use super::guard::guarded;
+use super::{Limits, RequestId, address, limit};
+use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use axum::response::{IntoResponse, Response};
 use futures::future::BoxFuture;
-use std::{
-    convert::Infallible,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use tower::Service;
 
 /// Answers requests past the router, whose way to a handler costs more than such an answer.

@@ -1,10 +1,9 @@
 //! The canonical log line: one per request, with everything that is known at its end.
 
-use super::{RequestId, log_fields::LogFields};
-use axum::{
-    extract::{MatchedPath, Request},
-    response::Response,
-};
+use super::RequestId;
+use super::log_fields::LogFields;
+use axum::extract::{MatchedPath, Request};
+use axum::response::Response;
 use http::Method;
 use std::time::Instant;
 use tracing::{Instrument, Span};

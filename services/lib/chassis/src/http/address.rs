@@ -1,12 +1,11 @@
 //! The address of the client, behind proxies that are trusted.
 
 use axum::extract::{ConnectInfo, FromRequestParts};
-use http::{HeaderMap, request::Parts};
-use std::{
-    convert::Infallible,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::Arc,
-};
+use http::HeaderMap;
+use http::request::Parts;
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 /// The proxies whose `X-Forwarded-For` is believed; a request extension put there by the stack.
 #[derive(Debug, Clone)]

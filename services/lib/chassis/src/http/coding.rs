@@ -1,15 +1,11 @@
 //! Content codings of requests: none is taken.
 
 use super::Failure;
-use axum::{
-    extract::Request,
-    response::{IntoResponse, Response},
-};
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
 use contracts::problem::Code;
-use http::{
-    HeaderValue,
-    header::{ACCEPT_ENCODING, CONTENT_ENCODING},
-};
+use http::HeaderValue;
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
 use hyper::body::Body as _;
 
 /// Whether a request has a body in a content coding. Read as if it were plain, such a body is at best nonsense.

@@ -1,21 +1,19 @@
 //! Extractors that refuse with problems, naming the field where there is one.
 
 use super::{Failure, limit, nul};
-use axum::{
-    body::Bytes,
-    extract::{
-        FromRequest, FromRequestParts, Request,
-        rejection::{BytesRejection, JsonRejection},
-    },
-    response::{IntoResponse, Response},
-};
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, JsonRejection};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::response::{IntoResponse, Response};
 use contracts::problem::{Code, Problem};
-use http::{HeaderMap, StatusCode, header::CONTENT_TYPE, request::Parts};
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
-};
-use std::{fmt, marker::PhantomData};
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
+use std::marker::PhantomData;
 
 /// A JSON body, both ways; one that comes must be an object.
 #[derive(Debug, Clone, Copy)]

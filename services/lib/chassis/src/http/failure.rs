@@ -2,10 +2,8 @@
 
 use super::RequestId;
 use axum::response::{IntoResponse, Response};
-use contracts::{
-    field_errors::FieldErrors,
-    problem::{Code, MEDIA_TYPE, Problem},
-};
+use contracts::field_errors::FieldErrors;
+use contracts::problem::{Code, MEDIA_TYPE, Problem};
 use http::{HeaderValue, StatusCode, header};
 use std::time::Duration;
 

@@ -1,19 +1,16 @@
 //! What correctness needs around an answer that must be fast, and nothing else.
 
-use super::{Failure, RequestId, TrustedProxies, request_id::REQUEST_ID};
-use axum::{
-    extract::Request,
-    response::{IntoResponse as _, Response},
-};
+use super::request_id::REQUEST_ID;
+use super::{Failure, RequestId, TrustedProxies};
+use axum::extract::Request;
+use axum::response::{IntoResponse as _, Response};
 use futures::FutureExt;
-use std::{
-    any::Any,
-    convert::Infallible,
-    net::IpAddr,
-    panic::AssertUnwindSafe,
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::any::Any;
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use tower::{Layer, Service};
 
 /// Answers a request under its id; a panic becomes a problem.

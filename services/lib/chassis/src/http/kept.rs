@@ -1,7 +1,10 @@
 //! Whether anybody on the way keeps an answer.
 
-use axum::{Router, middleware::map_response, response::Response};
-use http::{HeaderValue, header::CACHE_CONTROL};
+use axum::Router;
+use axum::middleware::map_response;
+use axum::response::Response;
+use http::HeaderValue;
+use http::header::CACHE_CONTROL;
 
 /// Gives each answer of `routes` this `Cache-Control` (RFC 9111, section 5.2), unless the handler gave it one.
 pub fn kept(routes: Router, directive: &'static str) -> Router {

@@ -3,13 +3,10 @@
 use super::Failure;
 use axum::response::{IntoResponse, Response};
 use contracts::problem::{Code, Problem};
-use http::{
-    HeaderMap, HeaderValue, StatusCode,
-    header::{
-        ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER,
-        VARY,
-    },
+use http::header::{
+    ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, VARY,
 };
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 /// Who reads an answer: what the headers of a request tell, looked at only when something has failed.
 #[derive(Debug, Default)]

@@ -1,10 +1,8 @@
 //! `X-Request-Id`: taken from the request when it is well formed, else made; always answered.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use std::{
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 use uuid::Builder;
 
 /// The header's name.

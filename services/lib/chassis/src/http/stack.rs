@@ -1,27 +1,21 @@
 //! The stack of layers around every route. Its order is its documentation: outermost first.
 
-use super::{
-    Failure, RequestId, TrustedProxies,
-    access_log::AccessLog,
-    coding,
-    guard::{Guard, answer_panic},
-    request_id::REQUEST_ID,
-};
-use axum::{
-    Router,
-    extract::{DefaultBodyLimit, Request},
-    response::{IntoResponse, Response},
-};
+use super::access_log::AccessLog;
+use super::guard::{Guard, answer_panic};
+use super::request_id::REQUEST_ID;
+use super::{Failure, RequestId, TrustedProxies, coding};
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::response::{IntoResponse, Response};
 use contracts::problem::Code;
-use futures::{FutureExt, future::BoxFuture};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use http::StatusCode;
-use std::{
-    convert::Infallible,
-    net::IpAddr,
-    panic::AssertUnwindSafe,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::task::{Context, Poll};
+use std::time::Duration;
 use tower::{Layer, Service};
 
 /// What bounds a request.
@@ -180,7 +174,8 @@ fn answer_bare_error(response: Response) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::{body::Body, routing::get};
+    use axum::body::Body;
+    use axum::routing::get;
     use contracts::problem::Problem;
     use http::header;
     use tower::ServiceExt;

@@ -1,12 +1,8 @@
 //! How tokens are described in OpenAPI.
 
-use utoipa::{
-    Modify,
-    openapi::{
-        OpenApi,
-        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
-    },
-};
+use utoipa::Modify;
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 /// Describes the `Authorization: Bearer` header, as the scheme `bearer`.
 pub struct Bearer;

@@ -4,7 +4,8 @@ use super::{Claims, Verifier};
 use crate::http::{Failure, log_fields};
 use axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
 use contracts::problem::Code;
-use http::{header::AUTHORIZATION, request::Parts};
+use http::header::AUTHORIZATION;
+use http::request::Parts;
 use secrecy::SecretString;
 use uuid::Uuid;
 

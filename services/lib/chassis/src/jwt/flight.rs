@@ -1,15 +1,11 @@
 //! One fetch at a time, which all who need it share.
 
 use anyhow::Context as _;
-use futures::{
-    FutureExt,
-    future::{BoxFuture, Shared},
-};
-use std::{
-    future::Future,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long one fetch may take.

@@ -1,18 +1,16 @@
 //! The issuer's published keys: fetched, cached, and fetched again behind the answers; an unknown key id leads to one
 //! fetch, whoever asks. Or told by the issuer itself, in its own process.
 
-use super::{
-    claims::Identity,
-    flight::{Fetch, SingleFlight},
-};
+use super::claims::Identity;
+use super::flight::{Fetch, SingleFlight};
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
-use jsonwebtoken::{
-    Algorithm, DecodingKey,
-    jwk::{Jwk, JwkSet, KeyAlgorithm, PublicKeyUse},
-};
+use jsonwebtoken::jwk::{Jwk, JwkSet, KeyAlgorithm, PublicKeyUse};
+use jsonwebtoken::{Algorithm, DecodingKey};
 use moka::future::Cache;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long keys are used before they are fetched again.

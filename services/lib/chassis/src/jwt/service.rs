@@ -1,6 +1,7 @@
 //! Admits services, each by its own token.
 
-use super::{Identity, Verifier, caller::token};
+use super::caller::token;
+use super::{Identity, Verifier};
 use crate::http::{Failure, log_fields};
 use axum::extract::{FromRef, FromRequestParts};
 use contracts::problem::Code;

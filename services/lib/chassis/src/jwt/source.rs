@@ -1,11 +1,13 @@
 //! The unit's own access tokens, for its calls to other services.
 
 use super::flight::{Fetch, SingleFlight};
-use crate::{config::Identity, http::Failure};
+use crate::config::Identity;
+use crate::http::Failure;
 use arc_swap::ArcSwapOption;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// The least time between two fetches that fail.

@@ -1,10 +1,9 @@
 //! Verifies access tokens.
 
-use super::{
-    claims::{Claims, Identity},
-    keys::{Fetched, Keys, LocalKeys},
-};
-use crate::{config::Jwt, http::Failure};
+use super::claims::{Claims, Identity};
+use super::keys::{Fetched, Keys, LocalKeys};
+use crate::config::Jwt;
+use crate::http::Failure;
 use contracts::problem::Code;
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header, get_current_timestamp};
 use ring::digest;

@@ -1,19 +1,16 @@
 //! The bodies of requests and answers, watched on their way.
 
-use super::{Patience, requests::UnderWay};
+use super::Patience;
+use super::requests::UnderWay;
 use axum::body::Body as Whole;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use std::{
-    io,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// The body of a request, which must come at a pace.

@@ -1,30 +1,24 @@
 //! One connection, from its first byte to its last.
 
-use super::{
-    Patience,
-    body::{Arriving, Leaving},
-    requests::{Requests, UnderWay},
-    socket::Socket,
-};
+use super::Patience;
+use super::body::{Arriving, Leaving};
+use super::requests::{Requests, UnderWay};
+use super::socket::Socket;
 use crate::http::ConnService;
-use axum::{body::Body, response::Response};
+use axum::body::Body;
+use axum::response::Response;
 use futures::future::BoxFuture;
-use http::{HeaderValue, Request, StatusCode, Version, header::CONNECTION};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto::Builder,
-};
-use std::{
-    convert::Infallible,
-    pin::{Pin, pin},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use std::convert::Infallible;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;

@@ -15,9 +15,13 @@ use connection::Connection;
 use places::Places;
 use refusal::Refusals;
 use socket::Socket;
-use std::{io, net::IpAddr, net::SocketAddr, sync::Arc, time::Duration};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// What a client may cost, at one listener.
 #[derive(Debug, Clone)]

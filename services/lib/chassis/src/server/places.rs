@@ -1,11 +1,9 @@
 //! How many connections there may be.
 
 use super::Patience;
-use std::{
-    collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The connections that are open, and how many each address has of them. Clones count together.
 #[derive(Clone)]

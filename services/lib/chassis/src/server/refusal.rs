@@ -1,13 +1,12 @@
 //! What a connection hears that has no place.
 
 use contracts::problem::{Code, MEDIA_TYPE, Problem};
-use std::{sync::Arc, time::Duration};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-    sync::Semaphore,
-    time::timeout,
-};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 /// How many connections are refused in words at once. Further ones are closed without.

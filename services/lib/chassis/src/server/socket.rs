@@ -1,18 +1,14 @@
 //! A client's socket, which is not waited for without end.
 
 use super::places::Place;
-use std::{
-    io,
-    mem::MaybeUninit,
-    pin::Pin,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-    time::{Sleep, sleep},
-};
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
 
 /// How long is read on after the last answer.
 const LINGER: Duration = Duration::from_secs(1);

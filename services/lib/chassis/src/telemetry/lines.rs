@@ -2,20 +2,14 @@
 //! them, for each line and for each field that comes later: a third of what a line costs.
 
 use std::fmt::{self, Debug, Write};
-use tracing::{
-    Event, Subscriber,
-    field::{Field, Visit},
-    span::Record,
-};
-use tracing_subscriber::{
-    field::RecordFields,
-    fmt::{
-        FmtContext, FormatEvent, FormatFields, FormattedFields,
-        format::Writer,
-        time::{FormatTime, SystemTime},
-    },
-    registry::LookupSpan,
-};
+use tracing::field::{Field, Visit};
+use tracing::span::Record;
+use tracing::{Event, Subscriber};
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
+use tracing_subscriber::registry::LookupSpan;
 
 /// Writes events as JSON, one to a line, with the fields of the span that they happen in.
 pub(super) struct Json;
@@ -158,7 +152,8 @@ mod tests {
     use serde_json::Value;
     use std::sync::{Arc, Mutex};
     use tracing::subscriber::with_default;
-    use tracing_subscriber::fmt::{MakeWriter, format::JsonFields};
+    use tracing_subscriber::fmt::MakeWriter;
+    use tracing_subscriber::fmt::format::JsonFields;
 
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<u8>>>);

@@ -4,22 +4,23 @@ mod lines;
 mod statements;
 mod trace;
 
-pub(crate) use trace::continue_from;
-pub use trace::{continue_trace, extract, inject, trace_id, traceparent};
-
 use crate::config::{Common, LogFormat};
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::WithExportConfig;
-use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
-use std::{
-    io::{self, IsTerminal, Write},
-    thread,
-    time::Duration,
-};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use std::io::{self, IsTerminal, Write};
+use std::thread;
+use std::time::Duration;
+pub(crate) use trace::continue_from;
+pub use trace::{continue_trace, extract, inject, trace_id, traceparent};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::{EnvFilter, Layer, filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 /// Bounds of histogram buckets, in seconds: 0.5 ms to 10 s.
 const BUCKETS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];

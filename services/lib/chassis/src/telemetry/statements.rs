@@ -2,16 +2,13 @@
 
 use crate::store_metrics::DURATION;
 use metrics::{Histogram, histogram};
-use std::{
-    collections::HashMap,
-    fmt::Debug,
-    sync::{PoisonError, RwLock},
-};
-use tracing::{
-    Event, Level, Metadata, Subscriber,
-    field::{Field, Visit},
-};
-use tracing_subscriber::{Layer, layer::Context};
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::sync::{PoisonError, RwLock};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::Context;
 
 /// Where the driver tells of its statements, on level `DEBUG`.
 const TARGET: &str = "sqlx::query";

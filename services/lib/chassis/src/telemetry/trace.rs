@@ -1,16 +1,16 @@
 //! The trace that work belongs to: read from headers, passed on, and told in log lines.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use opentelemetry::{
-    Context,
-    propagation::TextMapPropagator,
-    trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState},
-};
+use opentelemetry::Context;
+use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use opentelemetry_http::HeaderExtractor;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
-use tracing::{Dispatch, Span, Subscriber, span::Attributes, span::Id};
+use tracing::span::{Attributes, Id};
+use tracing::{Dispatch, Span, Subscriber};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
-use tracing_subscriber::{Layer, Registry, layer, registry::LookupSpan};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Layer, Registry, layer};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");

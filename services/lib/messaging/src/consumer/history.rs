@@ -3,11 +3,12 @@
 use super::{Consumer, HandleError, Handler};
 use crate::stream::{Reader, Record, Start};
 use contracts::amqp::EVENTS_LOG;
-use futures::{
-    FutureExt as _,
-    future::{maybe_done, try_join_all},
-};
-use std::{future::Future, pin::pin, slice, time::Duration};
+use futures::FutureExt as _;
+use futures::future::{maybe_done, try_join_all};
+use std::future::Future;
+use std::pin::pin;
+use std::slice;
+use std::time::Duration;
 use tokio::time::sleep;
 
 /// How long the broker may take to bring to the log what it was routing, and how long the log must be silent to count

@@ -1,14 +1,14 @@
 //! How a consumer does, as metrics: what waits for it, and whether anybody takes it.
 
 use super::{Handler, MEASURE_EVERY, Shared};
-use crate::{
-    broker::answer,
-    metrics,
-    topology::{dead_queue, partition_queue},
-};
+use crate::broker::answer;
+use crate::metrics;
+use crate::topology::{dead_queue, partition_queue};
 use ::metrics::gauge;
 use chrono::{DateTime, Utc};
-use lapin::{Channel, Queue, options::QueueDeclareOptions, types::FieldTable};
+use lapin::options::QueueDeclareOptions;
+use lapin::types::FieldTable;
+use lapin::{Channel, Queue};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 

@@ -7,13 +7,15 @@ mod registration;
 mod subject_queues;
 mod tries;
 
+use crate::state::State;
+use crate::{Broker, ConsumerState, HandleError, Message, Publisher, Subscription, topology};
 pub use history::History;
+use partition::Partition;
 pub(crate) use registration::Reading;
 pub use registration::Registration;
-
-use crate::{Broker, ConsumerState, HandleError, Message, Publisher, Subscription, state::State, topology};
-use partition::Partition;
-use std::{future::Future, sync::Arc, time::Duration};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 

@@ -1,30 +1,24 @@
 //! One partition: a queue whose messages are handled one after the other.
 
-use super::{
-    Handler, Shared,
-    measure::InHand,
-    subject_queues::{SubjectQueues, Turn},
-    tries,
-};
-use crate::{
-    HandleError, Message,
-    broker::answer,
-    delays, metrics,
-    state::Waiting,
-    subscribed::Subscribed,
-    topology::{dead_queue, delay_queue, direct, partition_queue},
-    wire::{self, Frame},
-};
+use super::measure::InHand;
+use super::subject_queues::{SubjectQueues, Turn};
+use super::{Handler, Shared, tries};
+use crate::broker::answer;
+use crate::state::Waiting;
+use crate::subscribed::Subscribed;
+use crate::topology::{dead_queue, delay_queue, direct, partition_queue};
+use crate::wire::{self, Frame};
+use crate::{HandleError, Message, delays, metrics};
 use anyhow::Context as _;
-use chassis::{batch_delay::BatchDelay, telemetry};
+use chassis::batch_delay::BatchDelay;
+use chassis::telemetry;
 use chrono::Utc;
 use futures::{FutureExt as _, StreamExt as _};
-use lapin::{
-    message::Delivery,
-    options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions},
-    types::FieldTable,
-};
-use std::{sync::Arc, time::Duration};
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::FieldTable;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;

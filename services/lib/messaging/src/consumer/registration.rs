@@ -1,6 +1,7 @@
 //! A consumer as a service declares it.
 
-use super::{Consumer, Handler, Subscription, history::History};
+use super::history::History;
+use super::{Consumer, Handler, Subscription};
 use crate::{Broker, ConsumerState};
 use futures::future::BoxFuture;
 use std::sync::Arc;

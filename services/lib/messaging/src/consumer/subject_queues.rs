@@ -1,10 +1,8 @@
 //! The queues in which messages wait behind a failing one of their subject.
 
 use crate::state::Waiting;
-use std::{
-    collections::{HashMap, VecDeque},
-    time::Duration,
-};
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 

@@ -3,7 +3,8 @@
 use super::{Handler, Subscription};
 use crate::{HandleError, Message};
 use futures::FutureExt;
-use std::{panic::AssertUnwindSafe, slice};
+use std::panic::AssertUnwindSafe;
+use std::slice;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 

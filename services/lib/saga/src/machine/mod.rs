@@ -21,15 +21,12 @@ mod input;
 mod schedule;
 mod state;
 
+use chrono::{DateTime, TimeDelta, Utc};
+use contracts::command::Direction::{self, Backward, Forward};
+use contracts::rest::sagas::{SagaEvent, SagaStatus};
 pub use input::{Input, Next, Refusal, Reply};
 pub use schedule::{ATTEMPTS, pause};
 pub use state::{Cause, Note, Place, Shape, Stage, State, Wait};
-
-use chrono::{DateTime, TimeDelta, Utc};
-use contracts::{
-    command::Direction::{self, Backward, Forward},
-    rest::sagas::{SagaEvent, SagaStatus},
-};
 use std::time::Duration;
 
 /// A transition under way.

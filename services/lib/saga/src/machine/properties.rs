@@ -4,7 +4,9 @@
 
 use super::*;
 use contracts::rest::sagas::SagaStatus as Status;
-use proptest::{collection::vec, prelude::*, sample::Index};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
 
 /// What may happen next.
 #[derive(Debug, Clone)]

@@ -1,10 +1,8 @@
 //! What a saga is made of, and where it stands.
 
 use chrono::{DateTime, Utc};
-use contracts::{
-    command::Direction,
-    rest::sagas::{SagaEvent, SagaStatus},
-};
+use contracts::command::Direction;
+use contracts::rest::sagas::{SagaEvent, SagaStatus};
 use std::time::Duration;
 
 /// The steps of a kind of saga, as far as the machine must know them.

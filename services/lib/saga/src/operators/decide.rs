@@ -1,16 +1,15 @@
 //! What operators do to sagas.
 
 use super::read::read;
-use crate::{engine::Engine, error::Error, machine::Input, store::Lock};
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::machine::Input;
+use crate::store::Lock;
 use axum::extract::State;
-use chassis::{
-    http::{Failure, Json, Path, log_fields},
-    jwt::Operator,
-};
-use contracts::{
-    problem::Problem,
-    rest::sagas::{DecideSaga, SagaDetail},
-};
+use chassis::http::{Failure, Json, Path, log_fields};
+use chassis::jwt::Operator;
+use contracts::problem::Problem;
+use contracts::rest::sagas::{DecideSaga, SagaDetail};
 use uuid::Uuid;
 
 /// How long a reason may be, in characters.

@@ -5,11 +5,9 @@ mod read;
 mod steps;
 
 use crate::engine::Engine;
-use axum::{
-    Router,
-    extract::FromRef,
-    routing::{get, post},
-};
+use axum::Router;
+use axum::extract::FromRef;
+use axum::routing::{get, post};
 use chassis::jwt::Verifier;
 use utoipa::OpenApi;
 

@@ -1,24 +1,18 @@
 //! Looking at sagas.
 
 use super::steps;
-use crate::{
-    engine::Engine,
-    error::Error,
-    store::{Filter, Record},
-};
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::store::{Filter, Record};
 use axum::extract::State;
-use chassis::{
-    http::{Failure, Json, Path, Query},
-    jwt::Operator,
-    page::{InvalidCursor, PageRequest, cursor, read_cursor},
-};
+use chassis::http::{Failure, Json, Path, Query};
+use chassis::jwt::Operator;
+use chassis::page::{InvalidCursor, PageRequest, cursor, read_cursor};
 use chrono::{DateTime, Utc};
-use contracts::{
-    field_errors::FieldErrors,
-    moment::is_kept,
-    problem::Problem,
-    rest::sagas::{ListSagas, Saga, SagaCause, SagaDetail, SagaItem, SagaPage, SagaStatus},
-};
+use contracts::field_errors::FieldErrors;
+use contracts::moment::is_kept;
+use contracts::problem::Problem;
+use contracts::rest::sagas::{ListSagas, Saga, SagaCause, SagaDetail, SagaItem, SagaPage, SagaStatus};
 use uuid::Uuid;
 
 /// What cursors of this list are told from others by.

@@ -1,10 +1,8 @@
 //! How the steps of a saga stand, by its history.
 
 use crate::machine::Shape;
-use contracts::{
-    command::Direction,
-    rest::sagas::{SagaEvent, SagaRecord, SagaStep, SagaStepState},
-};
+use contracts::command::Direction;
+use contracts::rest::sagas::{SagaEvent, SagaRecord, SagaStep, SagaStepState};
 
 /// Tells of every step of `shape`, and of those that only the history knows.
 pub(super) fn tell(shape: Option<&Shape>, history: &[SagaRecord]) -> Vec<SagaStep> {

@@ -3,15 +3,15 @@
 mod change;
 mod record;
 
-pub(crate) use change::{Change, save};
-pub use record::{Record, Waiting};
-
 use anyhow::Result;
+pub(crate) use change::{Change, save};
 use chrono::{DateTime, Utc};
 use contracts::rest::sagas::{SagaEvent, SagaRecord, SagaStatus};
 use postgres::Db;
 use record::direction;
-use sqlx::{PgConnection, PgPool, QueryBuilder, Row as _, postgres::PgRow};
+pub use record::{Record, Waiting};
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, PgPool, QueryBuilder, Row as _};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 

@@ -3,9 +3,11 @@
 use crate::machine::{Cause, Shape, State, Wait};
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use contracts::{command::Direction, rest::sagas::SagaStatus};
+use contracts::command::Direction;
+use contracts::rest::sagas::SagaStatus;
 use serde_json::Value;
-use sqlx::{FromRow, Row as _, postgres::PgRow};
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
 /// A saga as it is stored.

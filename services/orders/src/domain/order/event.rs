@@ -2,11 +2,9 @@
 
 use super::upcast::{self, Unreadable};
 use chrono::{DateTime, Utc};
-use contracts::{
-    event::orders::{CancelledBy, OrderItem},
-    money::Money,
-    person::Sealed,
-};
+use contracts::event::orders::{CancelledBy, OrderItem};
+use contracts::money::Money;
+use contracts::person::Sealed;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -4,18 +4,15 @@ mod event;
 mod transition;
 mod upcast;
 
+use chrono::{DateTime, Utc};
+use contracts::event::orders::{CancelledBy, OrderItem};
+use contracts::money::Money;
+use contracts::person::Sealed;
+use contracts::rest::orders::{self as rest, OrderStatus};
 pub use event::{Event, Placed, Stored};
+use serde::{Deserialize, Serialize};
 pub use transition::Refused;
 pub use upcast::{Unreadable, current_schema};
-
-use chrono::{DateTime, Utc};
-use contracts::{
-    event::orders::{CancelledBy, OrderItem},
-    money::Money,
-    person::Sealed,
-    rest::orders::{self as rest, OrderStatus},
-};
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The state of an order: nothing but what its events say. Snapshots and the projection hold it.

@@ -1,7 +1,8 @@
 //! What may happen when, and what it makes of an order.
 
 use super::{Cancellation, Event, Order, OrderStatus, Rejection, rest};
-use contracts::{event::orders::CancelledBy, person::Sealed};
+use contracts::event::orders::CancelledBy;
+use contracts::person::Sealed;
 use uuid::Uuid;
 
 /// Why something cannot happen to an order now.
