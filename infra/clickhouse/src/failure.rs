@@ -33,11 +33,9 @@ codes! {
     not_implemented = 48, "NOT_IMPLEMENTED";
     /// The statement cannot be parsed.
     syntax = 62, "SYNTAX_ERROR";
-    /// There is no such database.
     unknown_database = 81, "UNKNOWN_DATABASE";
     /// A database of that name exists.
     database_exists = 82, "DATABASE_ALREADY_EXISTS";
-    /// There is no such setting.
     unknown_setting = 115, "UNKNOWN_SETTING";
     /// No password was given.
     password_required = 194, "REQUIRED_PASSWORD";

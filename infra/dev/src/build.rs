@@ -18,14 +18,12 @@ use tokio::process::Command;
 const BLINK: Duration = Duration::from_millis(250);
 const REPORT: Duration = Duration::from_secs(5);
 
-/// What is built.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Build<'a> {
     /// Some programs. Each has the name of its package.
     Only(&'a [&'a str]),
     /// Every program of the workspace.
     Programs,
-    /// Every program and every test.
     ProgramsAndTests,
 }
 
@@ -38,7 +36,6 @@ impl Build<'_> {
         }
     }
 
-    /// The command that builds it.
     fn command(self) -> Command {
         let mut build = cargo::command(&["build", "--message-format=json-render-diagnostics"]);
         match self {

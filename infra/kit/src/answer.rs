@@ -74,7 +74,6 @@ impl Answer {
     }
 }
 
-/// A request, with a token and a body where there are.
 pub fn request(method: &str, path: &str, token: Option<&str>, body: Option<Value>) -> Request<Body> {
     let mut builder = Request::builder().method(method).uri(path);
     if let Some(token) = token {

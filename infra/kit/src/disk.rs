@@ -28,7 +28,6 @@ impl Disk {
         Ok(Self { folder: folder.to_owned() })
     }
 
-    /// Where it is.
     pub fn folder(&self) -> &Path {
         &self.folder
     }

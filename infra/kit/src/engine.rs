@@ -24,7 +24,6 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// All engines.
     pub const ALL: &'static [Self] =
         &[Self::Postgres, Self::Mongo, Self::Redis, Self::Limits, Self::Rabbitmq, Self::Clickhouse];
 

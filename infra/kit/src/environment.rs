@@ -20,7 +20,6 @@ pub type Listeners = BTreeMap<String, SocketAddr>;
 pub struct Operator {
     /// E-mail address to log in with.
     pub email: String,
-    /// Password.
     pub password: String,
 }
 

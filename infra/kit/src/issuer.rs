@@ -18,7 +18,6 @@ use uuid::Uuid;
 pub const ISSUER: &str = "https://vitrine.local/auth";
 /// The `aud` of its tokens: the chassis's default.
 pub const AUDIENCE: &str = "vitrine";
-/// The id of its key.
 const KEY_ID: &str = "test";
 /// How long its tokens live unless said otherwise, in seconds: as auth's.
 const LIFE: u64 = 900;

@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 /// The ports of one set of engines, all on 127.0.0.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ports {
-    /// Postgres.
     pub postgres: u16,
     /// MongoDB.
     pub mongo: u16,

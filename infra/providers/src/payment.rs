@@ -117,7 +117,6 @@ pub struct Event {
 }
 
 impl Outcome {
-    /// The id of the event that tells of it.
     #[must_use]
     pub fn event_id(&self) -> String {
         match self {
@@ -126,7 +125,6 @@ impl Outcome {
         }
     }
 
-    /// The event that tells of it.
     #[must_use]
     pub fn event(&self) -> Event {
         let (kind, data, created_at) = match self {

@@ -32,7 +32,6 @@ pub struct Clickhouse {
     pub password: SecretString,
 }
 
-/// How clicks are ingested.
 #[derive(Debug, Clone, Copy, Deserialize, Validate)]
 #[serde(default)]
 pub struct Ingest {

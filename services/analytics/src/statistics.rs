@@ -28,7 +28,6 @@ impl FacetCounts {
         Self { by_place }
     }
 
-    /// The values of every facet of a link.
     pub fn of(&self, link: Uuid, counts: &[Count]) -> Vec<FacetValue> {
         let values = counts.iter().enumerate().map(|(index, count)| {
             let rows = self.by_place.get(&(link, place(index, count)));

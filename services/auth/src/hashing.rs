@@ -45,7 +45,6 @@ struct Inner {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordCheck {
-    /// The password is right.
     Right,
     /// The password is right, but its hash has outdated parameters.
     RightButOutdated,

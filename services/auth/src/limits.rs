@@ -38,7 +38,6 @@ pub enum Attempt<'a> {
     Proof(Uuid),
     /// A service's secret, from an address; services that do not exist are one.
     Service(Option<&'a str>, IpAddr),
-    /// A registration from an address.
     RegisterFrom(IpAddr),
     /// A registration with an e-mail.
     RegisterAs(&'a Email),

@@ -12,7 +12,6 @@ pub enum Error {
     /// There is no such product, or the caller may not see it.
     #[error("there is no such product")]
     UnknownProduct,
-    /// There is no such reservation.
     #[error("there is no such reservation")]
     UnknownReservation,
     /// The reservation stands elsewhere: nobody needs to see to it.

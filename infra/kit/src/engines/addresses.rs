@@ -31,11 +31,9 @@ impl Address {
 /// The addresses of a set of engines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Addresses {
-    /// Postgres.
     pub postgres: Address,
     /// MongoDB, replica set `rs0`.
     pub mongo: Address,
-    /// Redis.
     pub redis: Address,
     /// The Redis of the limits.
     pub limits: Address,

@@ -114,7 +114,6 @@ impl Private {
         rabbitmq::has_alarm(&self.addresses).await
     }
 
-    /// The disk of an engine.
     pub fn disk(&self, engine: Engine) -> Result<&Disk> {
         let disk = self.disks.get(&engine).context("it was not given a disk of its own")?;
         disk.as_ref().map_err(|reason| anyhow::anyhow!("{reason}"))

@@ -73,7 +73,6 @@ impl Site {
         &self.folder
     }
 
-    /// The ports of this site.
     pub fn ports(&self) -> &Ports {
         &self.ports
     }

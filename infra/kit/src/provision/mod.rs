@@ -27,7 +27,6 @@ pub struct MongoLogin {
     pub database: String,
 }
 
-/// A login on Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisLogin {
     /// The connection string, with login.
@@ -45,7 +44,6 @@ pub struct ClickhouseLogin {
     pub database: String,
     /// User name.
     pub user: String,
-    /// Password.
     pub password: String,
 }
 
@@ -56,9 +54,7 @@ pub struct Logins {
     pub postgres: Option<String>,
     /// MongoDB.
     pub mongo: Option<MongoLogin>,
-    /// Redis.
     pub redis: Option<RedisLogin>,
-    /// The Redis of the limits.
     pub limits: Option<RedisLogin>,
     /// Connection string for RabbitMQ, virtual host included.
     pub amqp: Option<String>,

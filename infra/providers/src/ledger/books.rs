@@ -12,7 +12,6 @@ pub enum Refused {
     /// The key was used with another body.
     #[error("the idempotency key was used with another body")]
     OtherBody,
-    /// There is no such charge.
     #[error("there is no such charge")]
     NoCharge,
     /// The charge was declined: there is nothing to give back.

@@ -43,7 +43,6 @@ impl FromRef<State> for Verifier {
 )]
 struct Description;
 
-/// The routes and their description.
 pub fn routes() -> OpenApiRouter<State> {
     let mut description = Description::openapi();
     let bearer = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build());

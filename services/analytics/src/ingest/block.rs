@@ -15,7 +15,6 @@ use uuid::Uuid;
 /// Consecutive records of the stream, without the clicks that came before.
 #[derive(Default)]
 pub(super) struct Block {
-    /// The clicks that are new.
     pub(super) rows: Vec<NewClick>,
     /// By spool, when its last click in the block was clicked, in milliseconds.
     latest: HashMap<Uuid, i64>,

@@ -28,7 +28,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-/// The lock that the one ingester holds.
 const LOCK: &str = "analytics.ingester";
 /// How often it is told until when clicks are certainly counted.
 const TELL_EVERY: Duration = Duration::from_secs(1);

@@ -36,7 +36,6 @@ pub struct NewClick {
     pub operating_system: &'static str,
     /// The kind of device.
     pub device: &'static str,
-    /// Whether a bot clicked.
     pub is_bot: bool,
     /// The spool that held it.
     #[serde(with = "clickhouse::serde::uuid")]

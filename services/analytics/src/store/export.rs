@@ -23,7 +23,6 @@ pub struct ToldClick {
     pub browser: String,
     pub operating_system: String,
     pub device: String,
-    /// Whether a bot clicked.
     pub is_bot: bool,
 }
 

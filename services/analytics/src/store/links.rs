@@ -76,7 +76,6 @@ struct QueuedLink {
 }
 
 impl Gathering {
-    /// Gathers for a database.
     pub fn new(database: Database) -> Self {
         Self { database, waiting: Mutex::default(), turn: tokio::sync::Mutex::default() }
     }

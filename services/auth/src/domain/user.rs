@@ -36,7 +36,6 @@ pub struct User {
     /// How it is reached, and logged in to.
     pub email: Email,
     pub full_name: FullName,
-    /// What it may do.
     pub roles: Vec<Role>,
     pub created_at: DateTime<Utc>,
 }

@@ -77,7 +77,6 @@ pub async fn by_email(pool: &PgPool, email: &Email) -> sqlx::Result<Option<Accou
     Ok(row.map(Account::from))
 }
 
-/// The account with this id.
 pub async fn by_id(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Account>> {
     let row: Option<Row> = sqlx::query_as(
         "SELECT id, email, full_name, password_hash, password_version, roles, is_active, created_at

@@ -13,7 +13,6 @@ pub struct Shelved {
     pub name: String,
     /// Whether it can be ordered.
     pub active: bool,
-    /// What is there of it.
     pub stock: Stock,
     /// Grows by one with every event about it.
     pub version: i64,
@@ -67,7 +66,6 @@ impl Shelf {
         Self { products: products.into_iter().collect(), changes: Vec::new() }
     }
 
-    /// The product, if there is one.
     #[must_use]
     pub fn get(&self, product: Uuid) -> Option<&Shelved> {
         self.products.get(&product)

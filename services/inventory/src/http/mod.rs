@@ -41,7 +41,6 @@ pub fn routes(inventory: Inventory, verifier: Verifier) -> Router {
     kept(router, "private, no-cache")
 }
 
-/// Their description.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
     described().into_openapi().merge_from(operators::Api::openapi())

@@ -12,7 +12,6 @@ pub struct Answered {
     pub answer: String,
 }
 
-/// Whose request it is, what it is for, and its key.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestKey<'a> {
     pub user: Uuid,

@@ -19,7 +19,6 @@ pub struct Record {
 #[derive(Debug, Clone)]
 pub struct Cause {
     pub reason: String,
-    /// The saga that it was done for, where there is one.
     pub saga: Option<SagaCause>,
     /// The operator who did it, where there is one.
     pub actor: Option<Uuid>,

@@ -22,7 +22,6 @@ pub struct Product {
     pub price: Money,
     /// Whether it can be ordered.
     pub active: bool,
-    /// What is there of it.
     pub stock: Stock,
     /// Grows by one with every event about it.
     pub version: i64,

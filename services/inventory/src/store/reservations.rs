@@ -122,7 +122,6 @@ pub async fn lock(connection: &mut PgConnection, saga: Uuid, step: &str) -> sqlx
     Ok(row.map(Into::into))
 }
 
-/// The reservation with this id, locked.
 pub async fn lock_id(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Reservation>> {
     let row: Option<Row> = sqlx::query_as("SELECT * FROM reservations WHERE id = $1 FOR NO KEY UPDATE")
         .bind(id)
@@ -131,7 +130,6 @@ pub async fn lock_id(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Op
     Ok(row.map(Into::into))
 }
 
-/// All reservations of some sagas, locked.
 pub async fn lock_sagas(connection: &mut PgConnection, sagas: &[Uuid]) -> sqlx::Result<Vec<Reservation>> {
     let rows: Vec<Row> =
         sqlx::query_as("SELECT * FROM reservations WHERE saga_id = ANY($1) ORDER BY saga_id, step FOR NO KEY UPDATE")

@@ -39,7 +39,6 @@ impl std::fmt::Debug for PaymentMethod {
 /// A payment method that a customer wants to have.
 #[derive(Debug, Clone)]
 pub struct WantedPaymentMethod {
-    /// One of those that there are.
     pub id: Option<Uuid>,
     /// Nothing when that of `id` is to be kept.
     provider_token: Option<String>,

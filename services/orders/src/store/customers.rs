@@ -107,7 +107,6 @@ pub async fn update(
 /// A customer's data key, as it is stored.
 #[derive(FromRow)]
 pub struct WrappedKey {
-    /// Whose key it is.
     pub customer_id: Uuid,
     /// The key's id.
     pub id: Uuid,

@@ -6,7 +6,6 @@ use crate::error::Error;
 use crate::store::{payments, refunds};
 use uuid::Uuid;
 
-/// A payment with its refunds.
 pub struct PaymentWithRefunds {
     pub payment: Payment,
     /// Its refunds, the oldest first.

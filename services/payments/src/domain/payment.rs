@@ -61,7 +61,6 @@ pub struct Payment {
     pub orders_customer_id: Uuid,
     pub auth_user_id: Uuid,
     pub amount: Money,
-    /// The kind of payment method.
     pub method: PaymentMethodKind,
     /// The last digits of its number.
     pub last_four: Option<String>,
@@ -103,7 +102,6 @@ pub enum Undo {
 }
 
 impl Payment {
-    /// Whether there is anything to charge.
     #[must_use]
     pub fn is_chargeable(&self) -> bool {
         self.amount.minor > 0

@@ -49,7 +49,6 @@ impl RefundStatus {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refund {
     pub id: Uuid,
-    /// The payment that it is of.
     pub payment_id: Uuid,
     pub kind: RefundKind,
     pub status: RefundStatus,

@@ -38,7 +38,6 @@ pub fn routes(payments: Payments, verifier: Verifier) -> Router {
     kept(router, "no-store")
 }
 
-/// Their description.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
     described().into_openapi()

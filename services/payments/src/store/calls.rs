@@ -14,7 +14,6 @@ pub struct Call {
     pub id: Uuid,
     pub payment_id: Uuid,
     pub key: String,
-    /// What is to be done.
     pub kind: CallKind,
     pub amount: Money,
     /// Whether an earlier call may have reached the provider.
@@ -29,7 +28,6 @@ pub struct Call {
     pub origin: Origin,
 }
 
-/// What is to be done.
 pub enum CallKind {
     Charge {
         /// The means; none when the customer was erased.
@@ -55,7 +53,6 @@ impl CallKind {
 }
 
 impl Call {
-    /// The call that charges a payment.
     #[must_use]
     pub fn charge(payment: &Payment, token: Option<SecretString>, lease: Uuid) -> Self {
         let (method, reference) = (payment.method.as_str(), payment.orders_order_id);

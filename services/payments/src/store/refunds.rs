@@ -91,7 +91,6 @@ pub async fn under_way(connection: &mut PgConnection, payment_id: Uuid) -> sqlx:
     .await
 }
 
-/// The refund with this id.
 pub async fn by_id(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Refund>> {
     let query = sqlx::query_as(sqlx::AssertSqlSafe(format!("{SELECT} WHERE r.id = $1"))).bind(id);
     query.fetch_optional(connection).await?.map(Row::refund).transpose()

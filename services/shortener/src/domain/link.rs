@@ -40,9 +40,7 @@ pub struct Link {
 /// Whether a link leads somewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// It does.
     Active,
-    /// It has expired.
     Expired,
     /// All its redirects were given.
     UsedUp,

@@ -23,7 +23,6 @@ pub struct NewLink {
 }
 
 impl NewLink {
-    /// Parses a request.
     pub fn parse(request: &CreateLink, policy: &TargetPolicy, now: DateTime<Utc>) -> Result<Self, FieldErrors> {
         let mut refusals = FieldErrors::default();
         let fields = &mut refusals;
@@ -84,7 +83,6 @@ pub struct Change {
 }
 
 impl Change {
-    /// Parses a request.
     pub fn parse(request: &UpdateLink, policy: &TargetPolicy, now: DateTime<Utc>) -> Result<Self, FieldErrors> {
         let mut refusals = FieldErrors::default();
         let fields = &mut refusals;

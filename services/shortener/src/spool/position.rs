@@ -14,12 +14,10 @@ pub(super) struct Position {
 }
 
 impl Position {
-    /// The beginning of a segment.
     pub(super) fn beginning(segment: u64) -> Self {
         Self { segment, offset: 0, sequence: segment }
     }
 
-    /// The end of what is written.
     pub(super) fn end(mark: WrittenEnd) -> Self {
         Self { segment: mark.segment, offset: mark.length, sequence: mark.next }
     }

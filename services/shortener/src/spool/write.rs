@@ -52,7 +52,6 @@ impl Writer {
         Ok((writer, bytes))
     }
 
-    /// The end of what is written.
     pub(super) fn mark(&self) -> WrittenEnd {
         self.mark
     }

@@ -26,7 +26,6 @@ pub struct SaltRow {
 }
 
 impl SaltRow {
-    /// A salt for a day.
     pub fn new(day: i64, salt: [u8; 32], destroy_at: DateTime<Utc>) -> Self {
         let salt = Binary { subtype: BinarySubtype::Generic, bytes: salt.to_vec() };
         Self { day, salt, destroy_at: destroy_at.into() }

@@ -49,7 +49,6 @@ impl Visitors {
         self.keys.store(Arc::new(keys));
     }
 
-    /// The keys as they are.
     pub(super) fn load(&self) -> Keys {
         Keys::clone(&self.keys.load())
     }

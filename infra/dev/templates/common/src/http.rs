@@ -43,7 +43,6 @@ pub fn routes(notes: Notes, verifier: Verifier) -> Router {
     router
 }
 
-/// Their description.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
     described().into_openapi().merge_from(messaging::operators::openapi())

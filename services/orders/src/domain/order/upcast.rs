@@ -28,7 +28,6 @@ pub fn current_schema(kind: &str) -> u32 {
     1 + u32::try_from(UPCASTERS.iter().filter(|(of, ..)| *of == kind).count()).unwrap_or_default()
 }
 
-/// The data in the newest schema.
 pub(super) fn newest(kind: &str, schema: u32, mut data: Value) -> Result<Value, Unreadable> {
     let unknown = || Unreadable::Unknown { kind: kind.to_owned(), schema };
     let current = current_schema(kind);
