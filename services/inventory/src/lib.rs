@@ -1,8 +1,7 @@
 //! Products, their stock, and reservations of it.
 //!
-//! Where to look: [`domain`] decides, on locked numbers, what may happen to stock; [`app`] holds the
-//! use cases, one transaction each; [`store`] the queries; [`events`] what comes over the broker;
-//! [`http`] the routes.
+//! Where to look: [`domain`] decides, on locked numbers, what may happen to stock; [`app`] holds the use cases, one
+//! transaction each; [`store`] the queries; [`events`] what comes over the broker; [`http`] the routes.
 //!
 //! Invariants: stock never goes below zero; a product's stock is the sum of its operations, which
 //! are only added; what is reserved is what open reservations hold; a command takes effect once,

@@ -1,9 +1,8 @@
 //! Customers, orders, and the saga that brings an order from placed to confirmed.
 //!
-//! Where to look: [`domain`] says what customers and orders are; [`app`] holds the use cases, one
-//! transaction each; [`app::checkout`] the saga; [`store`] the queries, of which [`store::events`] is the
-//! event store; [`events`] what comes from and goes to the broker;
-//! [`http`] the routes; [`changes`] tells watchers.
+//! Where to look: [`domain`] says what customers and orders are; [`app`] holds the use cases, one transaction each;
+//! [`app::checkout`] the saga; [`store`] the queries, of which [`store::events`] is the event store; [`events`] what
+//! comes from and goes to the broker; [`http`] the routes; [`changes`] tells watchers.
 
 pub mod app;
 pub mod changes;

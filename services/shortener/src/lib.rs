@@ -1,9 +1,8 @@
 //! Links: made and changed by their owners, followed by visitors, every click written down.
 //!
-//! Where to look: [`domain`] says what a link is and which ones are acceptable; [`app`] holds the
-//! use cases, one transaction each; [`store`] the queries. A redirect ([`http`]) goes through
-//! [`lookup`] (process → Redis → MongoDB), [`visitor`] (who, without naming anybody) and [`spool`]
-//! (the click, on disk before the answer).
+//! Where to look: [`domain`] says what a link is and which ones are acceptable; [`app`] holds the use cases, one
+//! transaction each; [`store`] the queries. A redirect ([`http`]) goes through [`lookup`] (process → Redis → MongoDB),
+//! [`visitor`] (who, without naming anybody) and [`spool`] (the click, on disk before the answer).
 //!
 //! Invariants: clicks counted = redirects answered; a code is given out once, for ever; no address
 //! of a visitor leaves the process; every query of an owner's names the owner.

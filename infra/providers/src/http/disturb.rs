@@ -22,8 +22,7 @@ pub(super) async fn disturb(faults: &Faults, operation: Operation, work: impl Fu
     if faults.strike(Kind::AnswerLost, Some(operation)).is_some() { lost() } else { answer }
 }
 
-/// An answer of which no byte arrives: its body fails before its head is flushed, and the server
-/// closes the connection.
+/// An answer of which no byte arrives: its body fails before its head is flushed, and the server closes the connection.
 fn lost() -> Response {
     let broken = async { Err::<String, _>(io::Error::other("the answer is to be lost")) };
     Response::new(Body::from_stream(futures::stream::once(broken)))

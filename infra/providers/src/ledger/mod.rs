@@ -1,8 +1,7 @@
 //! The ledger: every charge and refund, once per idempotency key, on disk before anybody hears of it.
 //!
-//! What to record is decided in memory, under one lock, where the line is also queued for the file:
-//! so lines stand in the order of the decisions. An answer waits until its line is on disk; lines
-//! that come together share an `fsync`.
+//! What to record is decided in memory, under one lock, where the line is also queued for the file: so lines stand in
+//! the order of the decisions. An answer waits until its line is on disk; lines that come together share an `fsync`.
 
 mod books;
 mod file;

@@ -4,9 +4,8 @@ use std::fmt::Write;
 
 /// Appends a record as RFC 4180 says.
 ///
-/// Spreadsheets take a cell that begins with `=`, `+`, `-`, `@`, a tab or a carriage return for a
-/// formula, and part of what is exported was chosen by strangers: such a cell is preceded by an
-/// apostrophe, as OWASP advises.
+/// Spreadsheets take a cell that begins with `=`, `+`, `-`, `@`, a tab or a carriage return for a formula, and part of
+/// what is exported was chosen by strangers: such a cell is preceded by an apostrophe, as OWASP advises.
 pub fn append<'a>(csv: &mut String, fields: impl IntoIterator<Item = &'a str>) {
     for (index, field) in fields.into_iter().enumerate() {
         if index > 0 {

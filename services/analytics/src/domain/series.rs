@@ -36,8 +36,7 @@ pub fn fill(points: &[DateTime<Utc>], counted: &HashMap<i64, Totals>) -> Vec<Sta
     filled.collect()
 }
 
-/// The hours of the clock on the wall: one is missing when it is put forward, and comes twice when it
-/// is put back.
+/// The hours of the clock on the wall: one is missing when it is put forward, and comes twice when it is put back.
 fn hours(span: &Span) -> Vec<DateTime<Utc>> {
     let hour_of = |at: DateTime<Utc>| {
         let local = at.with_timezone(&span.zone).naive_local();

@@ -40,8 +40,7 @@ impl Block {
         self.rows.extend(new.map(|(sequence, click)| origin.row(sequence, click, agents)));
     }
 
-    /// Names the origin of the stream where the block begins: two blocks that begin there have the
-    /// same token.
+    /// Names the origin of the stream where the block begins: two blocks that begin there have the same token.
     pub(super) fn token(&self, attempt: u32) -> Option<String> {
         let first = self.rows.first()?;
         Some(format!(
@@ -50,8 +49,7 @@ impl Block {
         ))
     }
 
-    /// Until when, once the block is stored, clicks of its spools are certainly counted: each spool
-    /// publishes in order.
+    /// Until when, once the block is stored, clicks of its spools are certainly counted: each spool publishes in order.
     pub(super) fn certain_until(&self) -> Option<DateTime<Utc>> {
         self.latest.values().min().and_then(|ms| DateTime::from_timestamp_millis(*ms))
     }

@@ -58,8 +58,7 @@ impl<'a> Gatherer<'a> {
 
     /// Waits for the next records and gathers them until there are enough or time is up.
     ///
-    /// Clicks that come after a pause are not kept waiting; while they flow, blocks are larger, for
-    /// ClickHouse's sake.
+    /// Clicks that come after a pause are not kept waiting; while they flow, blocks are larger, for ClickHouse's sake.
     pub(super) async fn next(&mut self, progress: &IngestProgress) -> Result<Block, StreamError> {
         let mut block = Block::default();
         let first = self.first(progress).await?;

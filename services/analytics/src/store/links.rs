@@ -62,8 +62,7 @@ impl Database {
     }
 }
 
-/// Gathers versions of links that come at the same time into one insert: ClickHouse likes few and
-/// large ones.
+/// Gathers versions of links that come at the same time into one insert: ClickHouse likes few and large ones.
 pub struct Gathering {
     database: Database,
     waiting: Mutex<Vec<QueuedLink>>,

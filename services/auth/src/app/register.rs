@@ -22,8 +22,7 @@ pub struct Registration {
 impl Accounts {
     /// Makes an account and begins its first session.
     ///
-    /// The password is hashed before anybody looks whether the e-mail is taken: both answers take
-    /// as long.
+    /// The password is hashed before anybody looks whether the e-mail is taken: both answers take as long.
     pub async fn register(&self, registration: Registration, address: IpAddr) -> Result<Session, Error> {
         let Registration { email, password, full_name } = registration;
         self.limiter.count(Attempt::RegisterFrom(address)).await?;

@@ -12,8 +12,7 @@ const MOST_BYTES: usize = 512;
 
 /// Passwords of ten characters or more that head every list of leaked ones, in lower case.
 ///
-/// The length rule keeps out the rest of such lists' heads; one that repeats or counts is caught by
-/// [`is_monotonous`].
+/// The length rule keeps out the rest of such lists' heads; one that repeats or counts is caught by [`is_monotonous`].
 const WORST: &[&str] = &[
     "password12",
     "password123",
@@ -91,8 +90,7 @@ impl Password {
     }
 }
 
-/// Whether each character follows from the one before in the same way: `aaaaaaaaaa`,
-/// `1234567890`, `zyxwvutsrq`.
+/// Whether each character follows from the one before in the same way: `aaaaaaaaaa`, `1234567890`, `zyxwvutsrq`.
 fn is_monotonous(text: &str) -> bool {
     let steps = text.chars().zip(text.chars().skip(1)).map(|(one, next)| match (one, next) {
         ('9', '0') => 1,

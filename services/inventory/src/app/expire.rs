@@ -15,8 +15,7 @@ use tokio_util::sync::CancellationToken;
 const BATCH: usize = 50;
 
 impl Inventory {
-    /// Expires the open reservations whose time is over at `now`; says how many. Several processes
-    /// may do so at once.
+    /// Expires the open reservations whose time is over at `now`; says how many. Several processes may do so at once.
     ///
     /// Their time counts only while an order's confirmation could have come: those from before `reached`, since when the
     /// broker has been there, have it anew from then.

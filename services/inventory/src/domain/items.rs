@@ -4,8 +4,7 @@ use contracts::command::checkout::StockItem;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// So many pieces of each of some products, in the order of the products' ids: the order in which
-/// everybody locks them.
+/// So many pieces of each of some products, in the order of the products' ids: the order in which everybody locks them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Items(BTreeMap<Uuid, u32>);
 

@@ -40,8 +40,7 @@ pub async fn lock(connection: &mut PgConnection, products: &[Uuid]) -> sqlx::Res
     })))
 }
 
-/// Writes what happened: the operations, the projection, and snapshots where they are due. One
-/// statement but for those.
+/// Writes what happened: the operations, the projection, and snapshots where they are due. One statement but for those.
 pub async fn write<'a>(
     connection: &mut PgConnection,
     records: impl IntoIterator<Item = &'a Record>,

@@ -208,8 +208,7 @@ impl View {
         Ok(Self { channel, queue, consumer: consumer.to_owned() })
     }
 
-    /// The next one; nothing at the end of the queue. The queue's count would not do to know the
-    /// end: it lags behind.
+    /// The next one; nothing at the end of the queue. The queue's count would not do to know the end: it lags behind.
     async fn next(&self) -> Result<Option<(DeadLetter, Delivery)>> {
         let queue = self.queue.as_str().into();
         let got = answer(self.channel.basic_get(queue, BasicGetOptions::default())).await?;

@@ -1,9 +1,7 @@
-//! The outbox: what is to be published is written in the transaction that changes the state, and
-//! published from there.
+//! The outbox: what is to be published is written in the transaction that changes the state, and published from there.
 //!
-//! Two writes, one to the store and one to the broker, cannot be made one: a process that dies in
-//! between would lose or invent an event. Here there is one write; [`Relay`](crate::Relay) does the rest, as often
-//! as it takes.
+//! Two writes, one to the store and one to the broker, cannot be made one: a process that dies in between would lose or
+//! invent an event. Here there is one write; [`Relay`](crate::Relay) does the rest, as often as it takes.
 
 use std::future::Future;
 use std::time::Duration;

@@ -77,8 +77,7 @@ impl Reader {
         Self { broker, stream, start, prefetch: 100, doubt: Duration::from_secs(30), open: None }
     }
 
-    /// Opens the stream now instead of at the first read: with [`Start::Next`], what is published
-    /// from then on is read.
+    /// Opens the stream now instead of at the first read: with [`Start::Next`], what is published from then on is read.
     pub async fn attach(&mut self) -> anyhow::Result<()> {
         if self.open.is_none() {
             self.open = Some(self.subscribe().await?);
@@ -100,8 +99,7 @@ impl Reader {
         self
     }
 
-    /// Sets how long a stream may keep silent about the record that was read last before it counts
-    /// as rewound (30 s).
+    /// Sets how long a stream may keep silent about the record that was read last before it counts as rewound (30 s).
     #[must_use]
     pub fn doubt(mut self, doubt: Duration) -> Self {
         self.doubt = doubt;

@@ -128,8 +128,7 @@ impl Engine {
     /// before the transaction touches what local steps write to: the engine locks the saga first, too.
     ///
     /// # Errors
-    /// [`Error::Refused`] with [`Refusal::PastPivot`], [`Refusal::Closed`] or [`Refusal::Ended`] when
-    /// it is too late.
+    /// [`Error::Refused`] with [`Refusal::PastPivot`], [`Refusal::Closed`] or [`Refusal::Ended`] when it is too late.
     pub async fn cancel(&self, tx: &mut Tx, id: Uuid, cancel: Cancel) -> Result<Cancelled, Error> {
         let Cancel { by, reason } = cancel;
         match self.move_by(tx, id, Input::Cancel { by, reason }).await {
@@ -139,9 +138,8 @@ impl Engine {
         }
     }
 
-    /// Makes a completed saga one that can no longer be cancelled, in the transaction
-    /// `tx`; harmless when it was. Call it before the transaction touches what local steps
-    /// write to.
+    /// Makes a completed saga one that can no longer be cancelled, in the transaction `tx`; harmless when it was. Call
+    /// it before the transaction touches what local steps write to.
     ///
     /// # Errors
     /// [`Error::Refused`] with [`Refusal::NotCompleted`] when it is not completed (any more).

@@ -27,8 +27,7 @@ impl Engine {
 
 /// Moves sagas on by the replies to their commands.
 ///
-/// It needs no inbox: a saga waits for one attempt at one step, never for the same one twice, and
-/// takes no other reply.
+/// It needs no inbox: a saga waits for one attempt at one step, never for the same one twice, and takes no other reply.
 pub struct Replies {
     engine: Engine,
 }

@@ -68,8 +68,7 @@ impl From<Verdict> for Reply {
     }
 }
 
-/// What a local step works with. All it writes goes through `tx`, the transaction of the
-/// transition.
+/// What a local step works with. All it writes goes through `tx`, the transaction of the transition.
 pub struct Local<'a, D> {
     /// The transaction.
     pub tx: &'a mut Tx,

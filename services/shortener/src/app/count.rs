@@ -32,9 +32,8 @@ const HASTE: u32 = 10;
 
 /// Counts clicks.
 ///
-/// The stream's offset, each spool's watermark and the counts move in one transaction, from the
-/// very progress that was read before: whoever else counts, or counted and died, nothing is
-/// counted twice or left out.
+/// The stream's offset, each spool's watermark and the counts move in one transaction, from the very progress that was
+/// read before: whoever else counts, or counted and died, nothing is counted twice or left out.
 #[derive(Clone)]
 pub struct Counter {
     store: Store,

@@ -71,8 +71,7 @@ pub struct TargetPolicy {
 }
 
 impl TargetPolicy {
-    /// Refuses `own_hosts` (`host`, whatever the port, or `host:port`), and private ones unless
-    /// `allow_private`.
+    /// Refuses `own_hosts` (`host`, whatever the port, or `host:port`), and private ones unless `allow_private`.
     pub fn new<'a>(own_hosts: impl IntoIterator<Item = &'a str>, allow_private: bool) -> Self {
         let own_hosts = own_hosts.into_iter().map(canonical).collect();
         Self { own_hosts, allow_private }

@@ -1,8 +1,7 @@
 //! The hot path: `GET /{code}`.
 //!
-//! It writes no log line (counters tell how many, the spool tells which), waits for no database
-//! but for codes that are not in memory and links with a limit, and answers nothing before the
-//! click is written down.
+//! It writes no log line (counters tell how many, the spool tells which), waits for no database but for codes that are
+//! not in memory and links with a limit, and answers nothing before the click is written down.
 
 use crate::domain::ShortCode;
 use crate::lookup::{Lookup, Resolution, Target};

@@ -26,8 +26,7 @@ impl Absence {
         self.0.lock().is_some()
     }
 
-    /// Whether to ask it: always while it answers, and else one caller in every [`PAUSE`], so that
-    /// only that one waits.
+    /// Whether to ask it: always while it answers, and else one caller in every [`PAUSE`], so that only that one waits.
     pub(super) fn may_ask(&self) -> bool {
         let mut since = self.0.lock();
         match *since {

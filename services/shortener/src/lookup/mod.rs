@@ -115,8 +115,7 @@ impl Lookup {
             if found.entry.version >= inner.floor(code).await || looks == MOST_LOOKS {
                 return Ok(found.entry);
             }
-            // It was changed while it was looked up. A change is told after it committed, so the
-            // next look finds it.
+            // It was changed while it was looked up. A change is told after it committed, so the next look finds it.
             inner.fresh.invalidate(&code).await;
         }
     }

@@ -17,9 +17,8 @@ const SESSION: &str = "session";
 /// What the `_id`s of spools' documents begin with.
 const SPOOL: &str = "spool:";
 
-/// The collection `click_progress`: one document with the offset of the last record of the stream
-/// that was counted, one per spool with the sequence of its last click that was, and one that tells
-/// who counts.
+/// The collection `click_progress`: one document with the offset of the last record of the stream that was counted, one
+/// per spool with the sequence of its last click that was, and one that tells who counts.
 #[derive(Debug, Clone)]
 pub struct Counts {
     database: Database,

@@ -30,8 +30,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { name: "0005 disablings", collection: "disablings", indexes: disablings },
 ];
 
-/// Codes are unique for ever. Lists go by owner, newest first, with or without a tag; searches
-/// scan within them.
+/// Codes are unique for ever. Lists go by owner, newest first, with or without a tag; searches scan within them.
 fn urls() -> Vec<IndexModel> {
     vec![
         index(doc! { "code": 1 }, IndexOptions::builder().unique(true).build()),

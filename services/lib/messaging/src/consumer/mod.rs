@@ -73,8 +73,7 @@ impl<H: Handler> Consumer<H> {
         Self { shared: Arc::new(Shared { broker, publisher, subscription, state, handler }) }
     }
 
-    /// Declares the exchange for events and this consumer's queues: what is published from now on
-    /// waits for it.
+    /// Declares the exchange for events and this consumer's queues: what is published from now on waits for it.
     ///
     /// # Errors
     /// Fails when the broker is away, or knows one of the queues with other arguments.

@@ -327,8 +327,7 @@ impl<H: Handler> Active<'_, H> {
         Ok(queues.turn(&message.subject, message.id))
     }
 
-    /// Puts a message in line, then into a delay queue: in this order, so that none of its subject
-    /// can overtake it.
+    /// Puts a message in line, then into a delay queue: in this order, so that none of its subject can overtake it.
     async fn delay(&mut self, message: &Message, frame: Frame, level: usize, delay: Duration) -> anyhow::Result<()> {
         self.enqueue(message, level).await?;
         let name = self.shared.subscription.name();

@@ -1,6 +1,5 @@
-//! The rules all at once: sagas of any shape in a world that repeats, loses, delays and reorders
-//! messages, forgets transitions (a crash before the commit) and meddles; then it calms down, and
-//! everything must have come right.
+//! The rules all at once: sagas of any shape in a world that repeats, loses, delays and reorders messages, forgets
+//! transitions (a crash before the commit) and meddles; then it calms down, and everything must have come right.
 
 use super::*;
 use contracts::rest::sagas::SagaStatus as Status;
