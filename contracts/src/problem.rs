@@ -114,6 +114,7 @@ impl std::fmt::Display for Code {
 }
 
 /// What went wrong, as the client is told.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
 pub struct Problem {
     /// A URI that identifies the kind of problem: `urn:vitrine:problem:<code>`.
@@ -123,15 +124,12 @@ pub struct Problem {
     pub title: String,
     pub status: u16,
     /// What happened this time, for a person.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub detail: Option<String>,
     /// What happened, for a program.
     pub code: Code,
     /// Leads to the request in the logs.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub request_id: Option<String>,
     /// After how many milliseconds another try may succeed.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub retry_after_ms: Option<u64>,
     /// The fields that are not acceptable.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]

@@ -59,6 +59,8 @@ commands! {
 /// A kind of means of payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(strum::IntoStaticStr, strum::EnumString)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum PaymentMethodKind {
     /// A credit card.
     CreditCard,
@@ -66,20 +68,6 @@ pub enum PaymentMethodKind {
     DebitCard,
     /// Brazil's instant payment.
     Pix,
-}
-
-impl PaymentMethodKind {
-    /// Every kind.
-    pub const ALL: [Self; 3] = [Self::CreditCard, Self::DebitCard, Self::Pix];
-
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::CreditCard => "credit_card",
-            Self::DebitCard => "debit_card",
-            Self::Pix => "pix",
-        }
-    }
 }
 
 /// What [`ReserveStock`] answers.

@@ -86,6 +86,7 @@ impl EventData for UrlClicked {
 }
 
 /// One answered redirect. Holds no address: the visitor is a keyed hash whose key is destroyed.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Click {
     pub url_id: Uuid,
@@ -94,15 +95,11 @@ pub struct Click {
     /// HMAC-SHA256(daily salt, link + address + user agent), the first 16 bytes in hex.
     pub visitor: String,
     /// The host that the visitor came from, in lower case.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub referrer: Option<String>,
     /// The `User-Agent` header, cut to 512 bytes.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub user_agent: Option<String>,
     /// ISO 3166-1 alpha-2, where a GeoIP file is configured and knows the address.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub country: Option<String>,
     /// The first language of `Accept-Language`, its primary subtag in lower case.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub language: Option<String>,
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 pub const BATCH_LIMIT: usize = 200;
 
 /// `POST /v1/products`. For operators.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateProduct {
@@ -18,33 +19,28 @@ pub struct CreateProduct {
     /// 1 to 200 characters.
     pub name: String,
     /// At most 5,000 characters.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub description: Option<String>,
     /// The price of one, not below zero.
     pub price: Money,
     /// Whether it can be ordered. True when absent.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub active: Option<bool>,
 }
 
 /// `PATCH /v1/products/{id}` (JSON merge patch, RFC 7396): absent fields stay, `null` clears. For operators.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateProduct {
     /// The merchant's number for it.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub sku: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub name: Option<String>,
     /// What it is; `null` clears it.
-    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub description: Option<Option<String>>,
     /// The price of one, not below zero.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub price: Option<Money>,
     /// Whether it can be ordered.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub active: Option<bool>,
 }
 
@@ -74,30 +70,27 @@ pub struct Product {
 }
 
 /// What is there of a product.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Stock {
     /// Pieces that can be ordered.
     pub available: i64,
     /// Pieces in the warehouse, reserved ones included. Only for operators.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub on_hand: Option<i64>,
     /// Pieces that open reservations hold. Only for operators.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reserved: Option<i64>,
 }
 
 /// `GET /v1/products`.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ListProducts {
     /// How many at most: 1 to 100, 20 when absent.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub first: Option<u32>,
     /// The cursor after which to go on.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<String>,
     /// Only products whose name or SKU contains this, without regard to case.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub search: Option<String>,
 }
 
@@ -195,14 +188,13 @@ pub struct StockOperation {
 }
 
 /// `GET /v1/products/{id}/stock/operations`.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ListStockOperations {
     /// How many at most: 1 to 100, 20 when absent.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub first: Option<u32>,
     /// The cursor after which to go on.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<String>,
 }
 
@@ -223,6 +215,8 @@ pub struct StockOperationItem {
 /// Where a reservation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(strum::IntoStaticStr, strum::EnumString)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum ReservationStatus {
     /// Pieces are set aside.
     Open,
@@ -240,25 +234,8 @@ pub enum ReservationStatus {
     Tombstone,
 }
 
-impl ReservationStatus {
-    pub const ALL: [Self; 7] =
-        [Self::Open, Self::Fulfilled, Self::Released, Self::Expired, Self::Short, Self::Refused, Self::Tombstone];
-
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Fulfilled => "fulfilled",
-            Self::Released => "released",
-            Self::Expired => "expired",
-            Self::Short => "short",
-            Self::Refused => "refused",
-            Self::Tombstone => "tombstone",
-        }
-    }
-}
-
 /// What one step of an order's saga set aside.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reservation {
     pub id: Uuid,
@@ -270,10 +247,8 @@ pub struct Reservation {
     /// What was wanted.
     pub items: Vec<ReservationItem>,
     /// Why it was refused, for a program: `out_of_stock` or `unknown_product`.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub refusal: Option<String>,
     /// When it expires, unless confirmed or released before.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub expires_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -287,21 +262,18 @@ pub struct ReservationItem {
 }
 
 /// `GET /v1/reservations`. For operators.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ListReservations {
     /// Only those that stand there.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     #[param(inline)]
     pub status: Option<ReservationStatus>,
     /// Only those of this saga.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub saga: Option<Uuid>,
     /// How many at most: 1 to 100, 20 when absent.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub first: Option<u32>,
     /// The cursor after which to go on.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<String>,
 }
 

@@ -19,6 +19,7 @@ pub const ITEMS_LIMIT: usize = 100;
 pub const QUANTITY_LIMIT: u32 = 1_000;
 
 /// `PUT /v1/customer`. The caller's data as it shall be. No field takes a card number.
+#[serde_with::skip_serializing_none]
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SaveCustomer {
@@ -29,34 +30,28 @@ pub struct SaveCustomer {
     /// 1 to 120 characters.
     pub full_name: String,
     /// In the form of E.164, with `+`.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub phone: Option<String>,
     /// Where goods go.
     pub shipping_address: Address,
     /// Where invoices go; where goods go when absent.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub billing_address: Option<Address>,
     /// The means of payment, replacing all, 20 at most. They stay as they are when absent.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub payment_methods: Option<Vec<SavePaymentMethod>>,
 }
 
 /// One means of payment in [`SaveCustomer`].
+#[serde_with::skip_serializing_none]
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SavePaymentMethod {
     /// One of the customer's own, to be kept.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub id: Option<Uuid>,
     /// The payment provider's token for it, never a card number; needed unless `id` is given. 1 to 255 characters.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub provider_token: Option<String>,
     pub kind: PaymentMethodKind,
     /// The last four digits, for cards.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last_four: Option<String>,
     /// The last month in which it is good, for cards: `2029-12`.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub expiry: Option<String>,
 }
 
@@ -124,6 +119,7 @@ pub struct CustomerKey {
 }
 
 /// `POST /v1/orders`, with an `Idempotency-Key`.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlaceOrder {
@@ -132,10 +128,8 @@ pub struct PlaceOrder {
     /// One of the caller's means of payment.
     pub payment_method_id: Uuid,
     /// The code of the link that brought the buyer.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub link_code: Option<String>,
     /// What the buyer was shown as the total; the order is refused when it is another by now.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub expected_total: Option<Money>,
 }
 
@@ -151,6 +145,8 @@ pub struct PlaceItem {
 /// Where an order stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[derive(strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum OrderStatus {
     /// Placed; stock is being reserved and payment charged.
     Pending,
@@ -167,21 +163,6 @@ pub enum OrderStatus {
 }
 
 impl OrderStatus {
-    pub const ALL: [Self; 6] =
-        [Self::Pending, Self::Confirmed, Self::Shipped, Self::Delivered, Self::Rejected, Self::Cancelled];
-
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Confirmed => "confirmed",
-            Self::Shipped => "shipped",
-            Self::Delivered => "delivered",
-            Self::Rejected => "rejected",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
     /// Whether nothing can happen to the order any more.
     #[must_use]
     pub const fn is_final(self) -> bool {
@@ -249,18 +230,16 @@ pub struct Cancellation {
 }
 
 /// `GET /v1/orders`.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ListOrders {
     /// How many at most: 1 to 100, 20 when absent.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub first: Option<u32>,
     /// The cursor after which to go on.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<String>,
     /// Only orders that stand here.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub status: Option<OrderStatus>,
 }
 

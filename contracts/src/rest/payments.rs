@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// A payment.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Payment {
     pub id: Uuid,
@@ -23,16 +24,13 @@ pub struct Payment {
     /// The kind of means of payment.
     pub method: PaymentMethodKind,
     /// The last four digits of its number, where it has one and the customer was not erased.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last_four: Option<String>,
     /// Why it was declined, for a program.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub decline_reason: Option<String>,
     /// What was given back or is about to be, the oldest first.
     pub refunds: Vec<Refund>,
     pub created_at: DateTime<Utc>,
     /// When the outcome was known; absent while it is pending.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub settled_at: Option<DateTime<Utc>>,
 }
 

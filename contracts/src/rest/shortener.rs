@@ -13,34 +13,29 @@ pub const BULK_LIMIT: usize = 5_000;
 pub const BATCH_LIMIT: usize = 100;
 
 /// `POST /v1/links`, and an item of `POST /v1/links/bulk`.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateLink {
     /// Where the link leads: `http` or `https`, at most 2,048 characters, no credentials.
     pub url: String,
     /// A code of the owner's choice: 3 to 32 of `A-Z a-z 0-9 _ -`. Generated when absent.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub code: Option<String>,
     /// At most 200 characters.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub title: Option<String>,
     /// At most 20 tags of 1 to 50 characters each.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub tags: Vec<String>,
     /// From then on the link answers 410. In the future.
-    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "moment::optional")]
+    #[serde(default, deserialize_with = "moment::optional")]
     pub expires_at: Option<DateTime<Utc>>,
     /// After so many redirects the link answers 410. From 1.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub max_clicks: Option<u64>,
     /// 301, 302, 307 or 308. 302 when absent.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub redirect_status: Option<u16>,
     /// Whether the query of the request is added to the target's. False when absent.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub forward_query: Option<bool>,
     /// Where the link leads when it is expired or used up, in place of 410.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fallback_url: Option<String>,
 }
 
@@ -60,51 +55,51 @@ pub struct CreateLinksResults {
 }
 
 /// What became of one item: either `link` or `problem` is there.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct CreateLinkResult {
     /// The item's index in the request, from 0.
     pub index: usize,
     /// The link, where it was made.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub link: Option<Link>,
     /// Why it was not made.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub problem: Option<Problem>,
 }
 
 /// `PATCH /v1/links/{code}` (JSON merge patch, RFC 7396): absent fields stay, `null` clears.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateLink {
     /// Where the link leads.
-    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     pub url: Option<String>,
     /// The title; `null` clears it.
-    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub title: Option<Option<String>>,
-    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     pub tags: Option<Vec<String>>,
     /// The expiry; `null` clears it.
-    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "moment::present")]
+    #[serde(default, deserialize_with = "moment::present")]
     #[schema(value_type = Option<DateTime<Utc>>)]
     pub expires_at: Option<Option<DateTime<Utc>>>,
     /// The limit; `null` clears it.
-    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<u64>)]
     pub max_clicks: Option<Option<u64>>,
     /// 301, 302, 307 or 308.
-    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     pub redirect_status: Option<u16>,
     /// Whether the query is forwarded.
-    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     pub forward_query: Option<bool>,
     /// The fallback; `null` clears it.
-    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub fallback_url: Option<Option<String>>,
 }
@@ -148,20 +143,17 @@ pub struct Link {
 }
 
 /// `GET /v1/links`.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ListLinks {
     /// How many at most: 1 to 100, 20 when absent.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub first: Option<u32>,
     /// The cursor after which to go on.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<String>,
     /// Only links with this tag.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tag: Option<String>,
     /// Only links whose title, code or target contains this, without regard to case.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub search: Option<String>,
 }
 

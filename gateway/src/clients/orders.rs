@@ -29,7 +29,7 @@ impl Client<'_, Orders> {
 
     pub async fn orders(&self, wanted: &ListOrders) -> Result<OrderPage, ServiceError> {
         let first = wanted.first.map(|first| first.to_string());
-        let status = wanted.status.map(contracts::rest::orders::OrderStatus::as_str);
+        let status = wanted.status.map(|status| status.into_str());
         let pairs = [("first", first.as_deref()), ("after", wanted.after.as_deref()), ("status", status)];
         self.read(self.get(with_query("/v1/orders", &pairs)?)).await
     }

@@ -15,7 +15,7 @@ pub enum Error {
     #[error("there is no such reservation")]
     UnknownReservation,
     /// The reservation stands elsewhere: nobody needs to see to it.
-    #[error("the reservation is {}, not short", .0.as_str())]
+    #[error("the reservation is {}, not short", .0.into_str())]
     NotShort(ReservationStatus),
     /// There still are too few pieces.
     #[error("too few pieces are there")]
@@ -62,7 +62,7 @@ impl From<Error> for Failure {
             Error::UnknownReservation => Self::new(Code::NotFound, "There is no such reservation."),
             Error::NotShort(status) => Self::new(
                 Code::Conflict,
-                format!("The reservation is {}: only a short one needs this.", status.as_str()),
+                format!("The reservation is {}: only a short one needs this.", status.into_str()),
             ),
             Error::StillShort => Self::new(Code::Conflict, "There are too few pieces: restock, or cancel the order."),
             Error::SkuTaken => Self::new(Code::SkuTaken, "Another product has this SKU. Choose another one."),

@@ -154,7 +154,7 @@ pub async fn histories_are_whole(sandbox: &Sandbox) -> anyhow::Result<()> {
 pub fn outcomes(orders: &[Order]) -> BTreeMap<&'static str, usize> {
     let mut outcomes = BTreeMap::new();
     for order in orders {
-        *outcomes.entry(order.status.as_str()).or_default() += 1;
+        *outcomes.entry(order.status.into_str()).or_default() += 1;
     }
     outcomes
 }

@@ -24,7 +24,7 @@ impl Accounts {
         self.prove(caller, &account, current).await?;
         let hash = self.hasher.hash(&caller.user_id.to_string(), new).await?;
         let ended = self.replace(caller, &account, &hash).await?;
-        let reason = Ended::PasswordChanged.as_str();
+        let reason = Ended::PasswordChanged.into_str();
         metrics::counter!(names::SESSIONS_ENDED, "reason" => reason).increment(ended);
         chassis::http::log_fields::add("sessions_ended", ended);
         Ok(())

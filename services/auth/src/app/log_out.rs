@@ -19,7 +19,7 @@ impl Accounts {
         tx.commit().await?;
         chassis::http::log_fields::add("user_id", session.user_id.to_string());
         if ended {
-            metrics::counter!(names::SESSIONS_ENDED, "reason" => Ended::LoggedOut.as_str()).increment(1);
+            metrics::counter!(names::SESSIONS_ENDED, "reason" => Ended::LoggedOut.into_str()).increment(1);
         }
         Ok(())
     }

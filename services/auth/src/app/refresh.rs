@@ -60,7 +60,7 @@ impl Accounts {
 }
 
 fn tell_of_theft(session: &sessions::Row) {
-    let reason = Ended::TokenReused.as_str();
+    let reason = Ended::TokenReused.into_str();
     metrics::counter!(names::SESSIONS_ENDED, "reason" => reason).increment(1);
     tracing::warn!(
         session.id = %session.id,

@@ -1,7 +1,8 @@
 //! Sessions: families of refresh tokens that began with one log-in.
 
 /// Why a session ended before its time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Ended {
     /// Its client logged out.
     LoggedOut,
@@ -9,15 +10,4 @@ pub enum Ended {
     TokenReused,
     /// The account's password was changed, in another session.
     PasswordChanged,
-}
-
-impl Ended {
-    /// The reason as it is stored and counted.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::LoggedOut => "logged_out",
-            Self::TokenReused => "token_reused",
-            Self::PasswordChanged => "password_changed",
-        }
-    }
 }

@@ -7,26 +7,13 @@ use contracts::rest;
 use uuid::Uuid;
 
 /// What an account may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Role {
     /// Everybody's.
     User,
     /// Opens operator routes.
     Operator,
-}
-
-impl Role {
-    /// The role as it stands in tokens, events and the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Operator => "operator",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::User, Self::Operator].into_iter().find(|role| role.as_str() == text)
-    }
 }
 
 #[derive(Debug, Clone)]
@@ -50,7 +37,7 @@ impl User {
 
     /// The roles as text.
     pub fn role_names(&self) -> Vec<String> {
-        self.roles.iter().map(|role| role.as_str().to_owned()).collect()
+        self.roles.iter().map(|role| role.into_str().to_owned()).collect()
     }
 
     /// Whether it opens operator routes.
@@ -95,9 +82,9 @@ mod tests {
     #[test]
     fn roles_are_read_as_they_are_written() {
         for role in [Role::User, Role::Operator] {
-            assert_eq!(Role::parse(role.as_str()), Some(role));
+            assert_eq!(role.into_str().parse(), Ok(role));
         }
-        assert_eq!(Role::parse("root"), None);
-        assert_eq!(Role::Operator.as_str(), chassis::jwt::OPERATOR);
+        assert!("root".parse::<Role>().is_err());
+        assert_eq!(Role::Operator.into_str(), chassis::jwt::OPERATOR);
     }
 }

@@ -89,7 +89,7 @@ pub async fn revoke(connection: &mut PgConnection, id: Uuid, why: Ended) -> sqlx
          WHERE id = $1 AND revoked_at IS NULL",
     )
     .bind(id)
-    .bind(why.as_str())
+    .bind(why.into_str())
     .execute(connection)
     .await?;
     Ok(ended.rows_affected() == 1)
@@ -103,7 +103,7 @@ pub async fn revoke_others(connection: &mut PgConnection, user_id: Uuid, kept: U
     )
     .bind(user_id)
     .bind(kept)
-    .bind(why.as_str())
+    .bind(why.into_str())
     .execute(connection)
     .await?;
     Ok(ended.rows_affected())

@@ -1,6 +1,6 @@
 //! Table `users`.
 
-use crate::domain::{Email, FullName, Role, User};
+use crate::domain::{Email, FullName, User};
 use crate::error::Error;
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection, PgPool};
@@ -35,7 +35,7 @@ impl From<Row> for Account {
             id: row.id,
             email: Email::stored(row.email),
             full_name: FullName::stored(row.full_name),
-            roles: row.roles.iter().filter_map(|role| Role::parse(role)).collect(),
+            roles: row.roles.iter().filter_map(|role| role.parse().ok()).collect(),
             created_at: row.created_at,
         };
         Self {

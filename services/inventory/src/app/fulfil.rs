@@ -80,7 +80,7 @@ impl Departure {
         if self.status == self.reservation.status {
             return;
         }
-        metrics::counter!(names::RESERVATIONS_ENDED, "outcome" => self.status.as_str()).increment(1);
+        metrics::counter!(names::RESERVATIONS_ENDED, "outcome" => self.status.into_str()).increment(1);
         if self.status == Status::Short {
             tracing::error!(
                 order.id = %self.reservation.orders_order_id,

@@ -45,14 +45,13 @@ struct Row {
 impl From<Row> for Reservation {
     fn from(row: Row) -> Self {
         let items = row.product_ids.into_iter().zip(row.quantities.into_iter().map(pieces));
-        let status = Status::ALL.into_iter().find(|status| status.as_str() == row.status);
         Self {
             id: row.id,
             saga_id: row.saga_id,
             step: row.step,
             orders_order_id: row.orders_order_id,
             // The table's check lets no other in.
-            status: status.unwrap_or(Status::Tombstone),
+            status: row.status.parse().unwrap_or(Status::Tombstone),
             items: Items::stored(items),
             refusal: row.refusal_code.zip(row.refusal_message),
             expires_at: row.expires_at,
@@ -101,7 +100,7 @@ pub async fn insert(connection: &mut PgConnection, reservations: &[Reservation])
     .bind(column(reservations, |it| it.saga_id))
     .bind(column(reservations, |it| &*it.step))
     .bind(column(reservations, |it| it.orders_order_id))
-    .bind(column(reservations, |it| it.status.as_str()))
+    .bind(column(reservations, |it| it.status.into_str()))
     .bind(column(reservations, products))
     .bind(column(reservations, quantities))
     .bind(column(reservations, |it| it.expires_at))
@@ -168,7 +167,7 @@ pub async fn move_to(
 ) -> sqlx::Result<()> {
     sqlx::query("UPDATE reservations SET status = $2, updated_at = $3 WHERE id = ANY($1)")
         .bind(ids)
-        .bind(status.as_str())
+        .bind(status.into_str())
         .bind(at)
         .execute(connection)
         .await
@@ -207,7 +206,7 @@ pub async fn list(pool: &PgPool, filter: Filter, limit: i64) -> sqlx::Result<Vec
            AND ($3::uuid IS NULL OR id < $3)
          ORDER BY id DESC LIMIT $4",
     )
-    .bind(filter.status.map(Status::as_str))
+    .bind(filter.status.map(|status| status.into_str()))
     .bind(filter.saga)
     .bind(filter.before)
     .bind(limit)

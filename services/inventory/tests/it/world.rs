@@ -116,7 +116,7 @@ impl World {
     pub(crate) async fn statuses(&self, saga: Uuid) -> Vec<&'static str> {
         let path = format!("/v1/reservations?saga={saga}");
         let page: ReservationPage = self.operate("GET", &path, None).await.json(StatusCode::OK);
-        page.items.iter().map(|item| item.reservation.status.as_str()).collect()
+        page.items.iter().map(|item| item.reservation.status.into_str()).collect()
     }
 
     /// Nothing is stored that the operations do not say.

@@ -62,7 +62,7 @@ impl TransitionLog {
             }
             SagaEvent::NeedsAttention => ::metrics::counter!(metrics::CALLED, "kind" => kind()).increment(1),
             SagaEvent::Completed | SagaEvent::Compensated => {
-                let (status, took) = (self.status.as_str(), (self.now - self.started_at).as_seconds_f64());
+                let (status, took) = (self.status.into_str(), (self.now - self.started_at).as_seconds_f64());
                 ::metrics::counter!(metrics::ENDED, "kind" => kind(), "status" => status).increment(1);
                 ::metrics::histogram!(metrics::SAGA_SECONDS, "kind" => kind(), "status" => status).record(took);
             }
@@ -100,11 +100,11 @@ impl TransitionLog {
                 tracing::info!(saga.id = %id, saga.kind = kind, saga.step = step, by, "An operator settled a step of a saga.");
             }
             SagaEvent::Completed | SagaEvent::Compensated => {
-                let status = self.status.as_str();
+                let status = self.status.into_str();
                 tracing::info!(saga.id = %id, saga.kind = kind, saga.subject = subject, saga.status = status, "A saga has ended.");
             }
             event => {
-                tracing::debug!(saga.id = %id, saga.kind = kind, saga.event = event.as_str(), saga.attempt = note.attempt, "A saga has moved on.");
+                tracing::debug!(saga.id = %id, saga.kind = kind, saga.event = event.into_str(), saga.attempt = note.attempt, "A saga has moved on.");
             }
         }
     }
@@ -129,6 +129,7 @@ mod tests {
     use chrono::Utc;
     use std::io::{Read as _, pipe};
     use std::sync::Arc;
+    use strum::VariantArray;
     use tracing::Level;
 
     #[test]
@@ -147,7 +148,7 @@ mod tests {
             kind: "checkout".to_owned(),
             subject: "an order".to_owned(),
             status: SagaStatus::Settled,
-            notes: SagaEvent::ALL.iter().copied().map(note).collect(),
+            notes: SagaEvent::VARIANTS.iter().copied().map(note).collect(),
             waited: None,
             step: Some("charge_payment".to_owned()),
             started_at: Utc::now(),
@@ -158,7 +159,7 @@ mod tests {
         tracing::subscriber::with_default(subscriber, || log.tell());
         let mut lines = String::new();
         written.read_to_string(&mut lines).unwrap();
-        assert_eq!(lines.lines().count(), SagaEvent::ALL.len());
+        assert_eq!(lines.lines().count(), SagaEvent::VARIANTS.len());
         assert!(lines.contains("an operator") && !lines.contains("Teresa"), "{lines}");
     }
 }

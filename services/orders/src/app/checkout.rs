@@ -48,7 +48,7 @@ pub struct Payment {
 /// Shows no token.
 impl std::fmt::Debug for Payment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Payment({})", self.method.as_str())
+        write!(f, "Payment({})", self.method.into_str())
     }
 }
 

@@ -32,7 +32,7 @@ impl PaymentMethod {
 /// Shows no token.
 impl std::fmt::Debug for PaymentMethod {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "PaymentMethod({})", self.kind.as_str())
+        write!(f, "PaymentMethod({})", self.kind.into_str())
     }
 }
 
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn every_kind_is_read() {
-        for kind in PaymentMethodKind::ALL {
+        for kind in [PaymentMethodKind::CreditCard, PaymentMethodKind::DebitCard, PaymentMethodKind::Pix] {
             assert!(refused(&wanted(kind)).is_empty());
         }
     }

@@ -91,7 +91,7 @@ pub async fn append(
     .bind(column(states, |order| order.id))
     .bind(column(states, |order| order.customer_id))
     .bind(column(states, |order| order.auth_user_id))
-    .bind(column(states, |order| order.status.as_str()))
+    .bind(column(states, |order| order.status.into_str()))
     .bind(column(states, |order| signed(order.version)))
     .bind(written)
     .bind(column(answers, |(request, _)| request.user))

@@ -41,7 +41,7 @@ pub async fn page(
                 ORDER BY id DESC LIMIT $3";
     let query = sqlx::query_scalar(if status.is_some() { some } else { all }).bind(buyer).bind(after).bind(limit);
     let query = match status {
-        Some(status) => query.bind(status.as_str()),
+        Some(status) => query.bind(status.into_str()),
         None => query,
     };
     let states: Vec<Json<Order>> = query.fetch_all(connection).await?;

@@ -97,10 +97,10 @@ impl Doomed {
     }
 
     async fn becomes(&self, stack: &Stack, id: Uuid, status: OrderStatus) -> Order {
-        let what = format!("the order to be {}", status.as_str());
+        let what = format!("the order to be {}", status.into_str());
         let seen = kit::eventually(PATIENCE, &what, async || {
             let order: Order = self.try_ask(stack, "GET", &format!("/v1/orders/{id}"), None).await?;
-            anyhow::ensure!(order.status == status, "it is {}", order.status.as_str());
+            anyhow::ensure!(order.status == status, "it is {}", order.status.into_str());
             Ok(Some(order))
         });
         seen.await.unwrap()

@@ -117,6 +117,6 @@ async fn the_state_now_is_what_the_events_say_of_every_order() {
     for (id, status, version, Json(state)) in rows {
         let replayed = events::load(&mut connection, id, None).await.unwrap().unwrap();
         assert_eq!(replayed, state);
-        assert_eq!((state.status.as_str(), i64::try_from(state.version).unwrap()), (&*status, version));
+        assert_eq!((state.status.into_str(), i64::try_from(state.version).unwrap()), (&*status, version));
     }
 }

@@ -156,10 +156,10 @@ impl World {
     }
 
     pub(crate) async fn becomes(&self, buyer: &Buyer, id: Uuid, status: OrderStatus) -> Order {
-        let what = format!("the order to be {}", status.as_str());
+        let what = format!("the order to be {}", status.into_str());
         let seen = kit::eventually(PATIENCE, &what, async || {
             let order = self.order(buyer, id).await;
-            anyhow::ensure!(order.status == status, "it is {}", order.status.as_str());
+            anyhow::ensure!(order.status == status, "it is {}", order.status.into_str());
             Ok(Some(order))
         });
         seen.await.unwrap()

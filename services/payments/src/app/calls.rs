@@ -58,7 +58,7 @@ impl Payments {
                     "provider_call",
                     otel.kind = "internal",
                     payment.id = %call.payment_id,
-                    call.kind = call.kind.as_str()
+                    call.kind = call.kind.into_str()
                 );
                 if let Some(traceparent) = &call.origin.traceparent {
                     telemetry::continue_trace(&span, traceparent);
@@ -114,7 +114,7 @@ impl Payments {
         metrics::counter!(names::PUT_OFF, "reason" => why).increment(1);
         tracing::info!(
             payment.id = %call.payment_id,
-            call.kind = call.kind.as_str(),
+            call.kind = call.kind.into_str(),
             call.tries = call.tries,
             error = %error,
             pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),

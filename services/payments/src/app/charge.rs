@@ -164,7 +164,7 @@ pub(super) async fn settle_charges(tx: &mut Tx, outcomes: &[(Uuid, ChargeOutcome
     tx.enqueue_all(messages).await?;
     failpoint!("payments.settle.after_outbox");
     for payment in &settled {
-        let outcome = payment.status.as_str();
+        let outcome = payment.status.into_str();
         tx.on_commit(move || metrics::counter!(names::CHARGES, "outcome" => outcome).increment(1));
         match (payment.status, &payment.undo_step) {
             (Status::Captured, _) => go_on(tx, payment).await?,
@@ -186,7 +186,7 @@ async fn report_contradiction(tx: &mut PgConnection, payment_id: Uuid, outcome: 
     if !agrees {
         tracing::error!(
             payment.id = %payment_id,
-            payment.status = payment.status.as_str(),
+            payment.status = payment.status.into_str(),
             "The provider tells of an outcome that contradicts the one that is known."
         );
     }

@@ -17,7 +17,8 @@ pub mod reason {
     pub const INVALID_AMOUNT: &str = "invalid_amount";
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Status {
     /// The provider's answer is not known.
     Pending,
@@ -25,21 +26,6 @@ pub enum Status {
     Declined,
     /// Undone before the provider was called.
     Undone,
-}
-
-impl Status {
-    pub const ALL: [Self; 4] = [Self::Pending, Self::Captured, Self::Declined, Self::Undone];
-
-    /// The status as it is stored.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Captured => "captured",
-            Self::Declined => "declined",
-            Self::Undone => "undone",
-        }
-    }
 }
 
 /// What the database knows of a saga's step.

@@ -5,45 +5,22 @@ use contracts::money::Money;
 use uuid::Uuid;
 
 /// Who wants money given back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum RefundKind {
     /// The saga, which undoes the charge.
     Compensation,
     Operator,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum RefundStatus {
     /// The provider's answer is not known.
     Pending,
     /// The money was given back.
     Succeeded,
     Failed,
-}
-
-impl RefundKind {
-    /// The kind as it is stored.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Compensation => "compensation",
-            Self::Operator => "operator",
-        }
-    }
-}
-
-impl RefundStatus {
-    pub const ALL: [Self; 3] = [Self::Pending, Self::Succeeded, Self::Failed];
-
-    /// The status as it is stored.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-        }
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -28,6 +28,8 @@ pub struct Call {
     pub origin: Origin,
 }
 
+#[derive(strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum CallKind {
     Charge {
         /// The means; none when the customer was erased.
@@ -41,21 +43,10 @@ pub enum CallKind {
     },
 }
 
-impl CallKind {
-    /// What is to be done, for logs and the table.
-    #[must_use]
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Charge { .. } => "charge",
-            Self::Refund { .. } => "refund",
-        }
-    }
-}
-
 impl Call {
     #[must_use]
     pub fn charge(payment: &Payment, token: Option<SecretString>, lease: Uuid) -> Self {
-        let (method, reference) = (payment.method.as_str(), payment.orders_order_id);
+        let (method, reference) = (payment.method.into_str(), payment.orders_order_id);
         Self {
             id: payment.id,
             payment_id: payment.id,

@@ -44,13 +44,12 @@ impl Row {
         let wrong = |what: &str| sqlx::Error::Decode(format!("payment {}: {what}", self.id).into());
         let code = self.currency.unwrap_or_default();
         let method = self.method.unwrap_or_default();
-        let methods = PaymentMethodKind::ALL;
         Ok(Some(Payment {
             id: self.id,
             saga_id: self.saga_id,
-            status: Status::ALL.into_iter().find(|it| it.as_str() == self.status).ok_or_else(|| wrong("status"))?,
+            status: self.status.parse().map_err(|_| wrong("status"))?,
             amount: Money::new(minor, Currency::from_code(&code).ok_or_else(|| wrong("currency"))?),
-            method: methods.into_iter().find(|it| it.as_str() == method).ok_or_else(|| wrong("method"))?,
+            method: method.parse().map_err(|_| wrong("method"))?,
             orders_order_id: self.orders_order_id,
             orders_customer_id: self.orders_customer_id.ok_or_else(|| wrong("customer"))?,
             auth_user_id: self.auth_user_id.ok_or_else(|| wrong("user"))?,
@@ -153,7 +152,7 @@ pub async fn record(
     .bind(column(intents, |it| it.command.auth_user_id))
     .bind(column(intents, |it| it.command.amount.minor))
     .bind(column(intents, |it| it.command.amount.currency.code()))
-    .bind(column(intents, |it| it.command.method.as_str()))
+    .bind(column(intents, |it| it.command.method.into_str()))
     .bind(column(intents, |it| it.command.last_four.as_deref()))
     .bind(column(intents, |it| Json(&it.command.step)))
     .bind(column(intents, |it| it.origin.traceparent.as_deref()))
@@ -282,7 +281,7 @@ pub async fn settle(connection: &mut PgConnection, outcomes: &[(Uuid, ChargeOutc
             ChargeOutcome::Declined { reason } => (Status::Declined, None, Some(&**reason)),
         };
         ids.push(*id);
-        statuses.push(status.as_str());
+        statuses.push(status.into_str());
         charges.push(charge);
         reasons.push(reason);
     }

@@ -25,13 +25,12 @@ struct Row {
 impl Row {
     fn refund(self) -> sqlx::Result<Refund> {
         let wrong = |what: &str| sqlx::Error::Decode(format!("refund {}: {what}", self.id).into());
-        let operator = self.kind == RefundKind::Operator.as_str();
-        let status = RefundStatus::ALL.into_iter().find(|it| it.as_str() == self.status);
+        let operator = self.kind == RefundKind::Operator.into_str();
         Ok(Refund {
             id: self.id,
             payment_id: self.payment_id,
             kind: if operator { RefundKind::Operator } else { RefundKind::Compensation },
-            status: status.ok_or_else(|| wrong("status"))?,
+            status: self.status.parse().map_err(|_| wrong("status"))?,
             amount: Money::new(
                 self.amount_minor,
                 Currency::from_code(&self.currency).ok_or_else(|| wrong("currency"))?,
@@ -69,7 +68,7 @@ pub async fn insert(
     )
     .bind(id)
     .bind(payment.id)
-    .bind(kind.as_str())
+    .bind(kind.into_str())
     .bind(amount.minor)
     .bind(reason)
     .bind(requested.map(|requested| requested.by))
@@ -118,7 +117,7 @@ pub async fn settle(connection: &mut PgConnection, id: Uuid, made: Option<&str>)
          WHERE id = $1 AND status = 'pending'",
     )
     .bind(id)
-    .bind(status.as_str())
+    .bind(status.into_str())
     .bind(made)
     .execute(connection)
     .await?;

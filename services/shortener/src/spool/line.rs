@@ -10,6 +10,7 @@ use uuid::Uuid;
 pub(super) const LONGEST: u64 = 8 * 1024;
 
 /// A click about to be written: `contracts::event::shortener::Click` without copies of its texts.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Line<'a> {
     pub url_id: &'a str,
@@ -17,13 +18,9 @@ pub struct Line<'a> {
     pub clicked_at_ms: i64,
     pub visitor: &'a str,
     /// The host that the visitor came from.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub referrer: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<&'a str>,
 }
 

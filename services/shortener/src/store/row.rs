@@ -7,6 +7,7 @@ use mongodb::bson;
 use serde::{Deserialize, Serialize};
 
 /// A document of `urls`. What a link has not is absent, not null.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Row {
     #[serde(rename = "_id")]
@@ -14,25 +15,19 @@ pub(super) struct Row {
     code: String,
     auth_user_id: bson::Uuid,
     url: String,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     title: Option<String>,
     tags: Vec<String>,
     created_at: bson::DateTime,
     updated_at: bson::DateTime,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     expires_at: Option<bson::DateTime>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     max_clicks: Option<i64>,
     used: i64,
     redirect_status: i32,
     forward_query: bool,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     fallback_url: Option<String>,
     click_count: i64,
     version: i64,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     deleted_at: Option<bson::DateTime>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
     disabled_by: Option<bson::Uuid>,
 }
 

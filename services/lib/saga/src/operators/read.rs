@@ -13,6 +13,7 @@ use contracts::field_errors::FieldErrors;
 use contracts::moment::is_kept;
 use contracts::problem::Problem;
 use contracts::rest::sagas::{ListSagas, Saga, SagaCause, SagaDetail, SagaItem, SagaPage, SagaStatus};
+use strum::VariantArray;
 use uuid::Uuid;
 
 /// What cursors of this list are told from others by.
@@ -77,12 +78,8 @@ fn wanted(request: &ListSagas) -> Result<(PageRequest, Filter), Failure> {
     let mut fields = FieldErrors::default();
     let page = fields.take("first", PageRequest::parse(request.first));
     let status = request.status.as_deref().and_then(|name| {
-        let known = SagaStatus::parse(name);
-        if known.is_none() {
-            let all: Vec<_> = SagaStatus::ALL.iter().map(|status| status.as_str()).collect();
-            fields.refuse("status", format!("must be one of {}", all.join(", ")));
-        }
-        known
+        let all = || SagaStatus::VARIANTS.iter().map(|status| status.into_str()).collect::<Vec<_>>().join(", ");
+        fields.take("status", name.parse::<SagaStatus>().map_err(|_| format!("must be one of {}", all())))
     });
     for (field, given) in [("kind", &request.kind), ("subject", &request.subject)] {
         if given.as_ref().is_some_and(|text| text.is_empty() || text.chars().count() > NAME_AT_MOST) {

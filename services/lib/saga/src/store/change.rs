@@ -31,7 +31,7 @@ impl Change {
         let line = |note: &Note| Line {
             saga_id: record.id,
             at: record.updated_at,
-            event: note.event.as_str(),
+            event: note.event.into_str(),
             step: note.step.map(|step| shape.stages[step].name),
             direction: note.direction.map(direction_name),
             attempt: note.attempt.map(signed),
@@ -85,7 +85,7 @@ pub(crate) async fn save(connection: &mut PgConnection, changes: &[Change]) -> s
         .bind(column(&sagas, |saga| saga.id))
         .bind(column(&sagas, |saga| &*saga.kind))
         .bind(column(&sagas, |saga| &*saga.subject))
-        .bind(column(&sagas, |saga| saga.status.as_str()))
+        .bind(column(&sagas, |saga| saga.status.into_str()))
         .bind(column(&waits, |wait| wait.map(|wait| &*wait.step)))
         .bind(column(&waits, |wait| wait.map(|wait| direction_name(wait.direction))))
         .bind(column(&waits, |wait| wait.map(|wait| signed(wait.attempt))))

@@ -6,7 +6,7 @@ mod record;
 use anyhow::Result;
 pub(crate) use change::{Change, save};
 use chrono::{DateTime, Utc};
-use contracts::rest::sagas::{SagaEvent, SagaRecord, SagaStatus};
+use contracts::rest::sagas::{SagaRecord, SagaStatus};
 use postgres::Db;
 use record::direction;
 pub use record::{Record, Waiting};
@@ -71,7 +71,7 @@ fn line(row: &PgRow) -> sqlx::Result<SagaRecord> {
     let unknown = || sqlx::Error::Decode(format!("there is no event {event}").into());
     Ok(SagaRecord {
         at: row.try_get("at")?,
-        event: SagaEvent::parse(event).ok_or_else(unknown)?,
+        event: event.parse().map_err(|_| unknown())?,
         step: row.try_get("step")?,
         direction: row.try_get::<Option<&str>, _>("direction")?.map(direction),
         attempt: row.try_get::<Option<i32>, _>("attempt")?.map(i32::unsigned_abs),
@@ -102,7 +102,7 @@ pub(crate) async fn list(pool: &PgPool, filter: &Filter) -> sqlx::Result<Vec<Rec
     let mut query = QueryBuilder::new("SELECT * FROM sagas WHERE true");
     if let Some(status) = filter.status {
         // Written out: a partial index does not serve a parameter.
-        query.push(format_args!(" AND status = '{}'", status.as_str()));
+        query.push(format_args!(" AND status = '{}'", status.into_str()));
     }
     if let Some(kind) = &filter.kind {
         query.push(" AND kind = ").push_bind(kind);

@@ -137,7 +137,7 @@ impl FromRow<'_, PgRow> for Record {
             id: row.try_get("id")?,
             kind: row.try_get("kind")?,
             subject: row.try_get("subject")?,
-            status: SagaStatus::parse(status).ok_or_else(unknown)?,
+            status: status.parse().map_err(|_| unknown())?,
             wait: waiting(row)?,
             command_id: row.try_get("command_id")?,
             due: row.try_get("due_at")?,

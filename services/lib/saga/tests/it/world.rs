@@ -209,7 +209,7 @@ impl World {
     pub(crate) async fn events(&self, id: Uuid) -> Vec<String> {
         let history = self.engine.history(id).await.unwrap();
         let tell = |event: &str, step: Option<&str>| step.map_or(event.to_owned(), |step| format!("{event} {step}"));
-        history.iter().map(|record| tell(record.event.as_str(), record.step.as_deref())).collect()
+        history.iter().map(|record| tell(record.event.into_str(), record.step.as_deref())).collect()
     }
 }
 

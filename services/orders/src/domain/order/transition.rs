@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 /// Why something cannot happen to an order now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an order that is {} cannot be {wanted}", if *.cancelling { "being cancelled" } else { status.as_str() })]
+#[error("an order that is {} cannot be {wanted}", if *.cancelling { "being cancelled" } else { status.into_str() })]
 pub struct Refused {
     pub status: OrderStatus,
     /// Whether it is being cancelled.
