@@ -72,6 +72,8 @@ struct Resumption {
 impl Ingester {
     /// Makes an ingester; [`run`](Self::run) starts it.
     pub fn new(database: Database, broker: Broker, agents: Arc<Agents>, limits: Ingest) -> Self {
+        // There from the start: the alert on its growth sees the first loss, too.
+        let _ = ::metrics::counter!(metrics::CLICKS_MISSING);
         Self { database, broker, agents, limits }
     }
 

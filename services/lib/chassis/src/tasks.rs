@@ -27,6 +27,8 @@ pub fn supervise<F, Fut>(
     let span = info_span!("task", task.name = &*name);
     let supervisor = async move {
         let mut delays = delays();
+        // There from the start: an alert on its growth sees the first restart, too.
+        let restarts = metrics::counter!("task_restarts_total", "task" => name.clone());
         loop {
             let began = Instant::now();
             let reason = match tokio::spawn(task().in_current_span()).await {
@@ -41,7 +43,7 @@ pub fn supervise<F, Fut>(
                 delays = self::delays();
             }
             let delay = delays.next().unwrap_or(Duration::from_secs(10));
-            metrics::counter!("task_restarts_total", "task" => name.clone()).increment(1);
+            restarts.increment(1);
             error!(
                 task.name = &*name,
                 error = reason,

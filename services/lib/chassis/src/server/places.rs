@@ -24,6 +24,10 @@ struct Taken {
 
 impl Places {
     pub(super) fn new(patience: &Patience) -> Self {
+        // There from the start: an alert on their growth sees the first refusal, too.
+        for limit in ["all", "address"] {
+            let _ = metrics::counter!("http_connections_refused_total", "limit" => limit);
+        }
         Self(Arc::new(Inner {
             all: patience.connections,
             each: patience.per_address,
