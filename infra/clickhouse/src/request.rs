@@ -34,7 +34,6 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Reads the query string of a URL.
     pub fn of_url(query: Option<&str>) -> Self {
         let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
         Self { pairs }

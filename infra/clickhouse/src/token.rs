@@ -1,6 +1,5 @@
 //! Splits SQL into tokens: enough to see keywords and names without being fooled by strings and comments.
 
-/// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A bare word: keyword, name or number.
@@ -33,7 +32,6 @@ impl Token<'_> {
         self.kind == Kind::Word && self.text.eq_ignore_ascii_case(word.as_bytes())
     }
 
-    /// Tells whether this is the symbol `symbol`.
     pub fn is_symbol(&self, symbol: u8) -> bool {
         self.kind == Kind::Symbol && self.text == [symbol]
     }

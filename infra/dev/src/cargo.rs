@@ -1,6 +1,6 @@
 //! Calling cargo, with its own output shown.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use kit::{Trouble, paths};
 use std::path::Path;
 use tokio::process::Command;
@@ -26,6 +26,15 @@ pub(crate) fn command_of(program: &Path) -> Command {
         }
     }
     command
+}
+
+/// What cargo prints; a failure shows what it says of it.
+pub(crate) async fn output(arguments: &[&str]) -> Result<Vec<u8>> {
+    let output = command(arguments).output().await?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let trouble = || Trouble::new(format!("`cargo {}` failed.", arguments[0]), "mend what it says").with_log(said);
+    ensure!(output.status.success(), trouble());
+    Ok(output.stdout)
 }
 
 /// Runs a command to its end; its output goes to the terminal.

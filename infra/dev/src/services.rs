@@ -45,7 +45,6 @@ pub(crate) async fn start_one(site: &Stack, unit: &Unit, wiring: &Wiring, logins
     Ok(())
 }
 
-/// Waits until a unit is ready.
 pub(crate) async fn wait_for(site: &Stack, unit: &Unit) -> Result<()> {
     let daemon = site.unit(unit.name);
     let url = format!("http://127.0.0.1:{}", unit.port);
@@ -61,7 +60,6 @@ pub(crate) async fn stop(site: &Stack) -> Result<()> {
     Ok(())
 }
 
-/// Stops one unit, if it runs.
 pub(crate) async fn stop_one(daemon: &Daemon, name: &str) -> Result<()> {
     match daemon.running() {
         Some(_) => step(&format!("stopping {name}"), daemon.stop(GRACE)).await,

@@ -27,7 +27,6 @@ impl Stack {
         Ok(Self { engines, secrets })
     }
 
-    /// The process of a unit.
     pub(crate) fn unit(&self, name: &str) -> Daemon {
         Daemon::new(self.engines.folder().join("logs"), name)
     }
@@ -50,13 +49,11 @@ impl Stack {
         })
     }
 
-    /// The password of the demo user.
     pub(crate) fn demo_password(&mut self) -> Result<String> {
         self.secrets.get("demo")
     }
 }
 
-/// The fixed addresses of the units.
 pub(crate) fn listeners() -> Listeners {
     let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let main = UNITS.iter().map(|unit| (unit.name.to_owned(), at(unit.port)));
@@ -65,7 +62,6 @@ pub(crate) fn listeners() -> Listeners {
     main.chain(operators).collect()
 }
 
-/// The base URL of a unit.
 pub(crate) fn url(unit: &str) -> String {
     let port = kit::units::named(unit).map_or(0, |unit| unit.port);
     format!("http://localhost:{port}")

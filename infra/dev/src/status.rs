@@ -9,7 +9,6 @@ use kit::progress::say;
 use kit::units::UNITS;
 use std::fs;
 
-/// Prints a line per unit and engine.
 pub(crate) async fn run() -> Result<()> {
     let site = Stack::open()?;
     for unit in UNITS {

@@ -30,7 +30,6 @@ impl Answer {
         Self { status, headers, body: answer.bytes().await.expect("the whole body").to_vec() }
     }
 
-    /// The body as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
@@ -86,7 +85,6 @@ pub fn request(method: &str, path: &str, token: Option<&str>, body: Option<Value
     .expect("a request")
 }
 
-/// The request with a header added.
 pub fn with(mut request: Request<Body>, name: &'static str, value: &str) -> Request<Body> {
     request.headers_mut().insert(name, value.parse().expect("a header's value"));
     request

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Environment variables by name.
 pub type Environment = BTreeMap<String, String>;
 
 /// Where the units listen, by name; operators' listeners under `<unit>/operators`.
@@ -42,7 +41,6 @@ pub struct Wiring {
 }
 
 impl Wiring {
-    /// Builds the environment of a unit.
     pub fn of(&self, unit: &str, logins: &Logins) -> Environment {
         let mut variables = Variables::new(unit);
         variables.set("HTTP__BIND", self.bind(unit));

@@ -5,7 +5,6 @@ use reqwest::StatusCode;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// The shared client.
 pub fn client() -> &'static reqwest::Client {
     static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
     CLIENT.get_or_init(|| {

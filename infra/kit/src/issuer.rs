@@ -59,7 +59,6 @@ impl Issuer {
         format!("http://{}/.well-known/jwks.json", self.address)
     }
 
-    /// A valid token for the user.
     #[must_use]
     pub fn token(&self, user: Uuid, roles: &[&str]) -> String {
         sign(&self.key, &self.claims(user, roles))
@@ -73,7 +72,6 @@ impl Issuer {
         sign(&self.key, &claims)
     }
 
-    /// A valid token for the service.
     #[must_use]
     pub fn service_token(&self, name: &str) -> String {
         self.token_with(Uuid::nil(), |claims| {

@@ -19,13 +19,11 @@ pub struct Operation {
     pub needs_token: bool,
     /// Whether it is closed to callers without a role.
     pub needs_role: bool,
-    /// Whether it reads a body.
     pub takes_body: bool,
     statuses: Vec<String>,
 }
 
 impl Operation {
-    /// All of a description, by path.
     pub fn all(description: &impl Serialize) -> Vec<Self> {
         let description = serde_json::to_value(description).expect("a description is JSON");
         let paths = description["paths"].as_object().expect("a description has paths");

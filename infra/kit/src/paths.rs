@@ -5,7 +5,6 @@ use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// The root of the workspace.
 pub fn workspace() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(2).unwrap_or(here).to_path_buf()

@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ports {
     pub postgres: u16,
-    /// MongoDB.
     pub mongo: u16,
     /// Redis. The Redis of the limits has the port after it.
     pub redis: u16,
@@ -67,7 +66,6 @@ impl Ports {
         serde_json::from_slice(&text).with_context(|| format!("understanding {}", path.display()))
     }
 
-    /// The Redis of the limits.
     pub const fn limits(&self) -> u16 {
         self.redis + 1
     }
@@ -151,7 +149,6 @@ impl Reserved {
         std::env::temp_dir().join(format!("vitrine-ports-{}", rustix::process::getuid().as_raw()))
     }
 
-    /// The number of the port.
     pub fn port(&self) -> u16 {
         self.port
     }

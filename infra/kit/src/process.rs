@@ -13,7 +13,6 @@ use std::time::Duration;
 /// Ids are given out again; the pair is not, so a recycled id is never taken for the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
-    /// Process id.
     pub pid: u32,
     /// Start in ticks since boot.
     pub started: u64,
@@ -27,13 +26,11 @@ impl Identity {
         (state != 'Z' && state != 'X').then_some(Self { pid, started })
     }
 
-    /// The identity of this very process.
     pub fn own() -> Self {
         let pid = std::process::id();
         Self::of(pid).unwrap_or(Self { pid, started: 0 })
     }
 
-    /// Tells whether the process still runs.
     pub fn alive(self) -> bool {
         Self::of(self.pid) == Some(self)
     }
@@ -98,7 +95,6 @@ impl Daemon {
         Self { folder: folder.into(), name: name.into() }
     }
 
-    /// Where its output goes.
     pub fn log_path(&self) -> PathBuf {
         self.folder.join(format!("{}.log", self.name))
     }
@@ -107,7 +103,6 @@ impl Daemon {
         self.folder.join(format!("{}.pid", self.name))
     }
 
-    /// The running process, if there is one.
     pub fn running(&self) -> Option<Identity> {
         let text = fs::read_to_string(self.pid_path()).ok()?;
         let (pid, started) = text.trim().split_once(' ')?;
@@ -188,7 +183,6 @@ impl Daemon {
         eventually(limit, &what, || async { Ok(self.running().is_none().then_some(())) }).await
     }
 
-    /// The last lines of its log.
     pub fn log_tail(&self, lines: usize) -> String {
         tail(&self.log_path(), lines)
     }

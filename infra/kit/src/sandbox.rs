@@ -5,7 +5,6 @@ use crate::environment::{Environment, Listeners, Operator, Wiring};
 use crate::provision::{self, AllLogins, ClickhouseLogin, Logins, MongoLogin, Realm, RedisLogin, Share};
 use crate::{paths, secrets, sweeper, units};
 use anyhow::{Context as _, Result};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,11 +22,8 @@ pub struct Sandbox {
     realm: Realm,
     engines: Vec<Engine>,
     logins: AllLogins,
-    operator: Operator,
-    sealing_key: String,
-    customers_key: String,
-    service_secrets: BTreeMap<String, String>,
-    provider_secret: String,
+    /// What all units share; the listeners are those of a stack.
+    wiring: Wiring,
 }
 
 impl Sandbox {
@@ -66,18 +62,16 @@ impl Sandbox {
     async fn at(addresses: Addresses, share: Share<'_>) -> Result<Self> {
         let realm = Realm::sandbox();
         let logins = provision::create(&addresses, &realm, share, |_, _| Ok(secrets::generate())).await?;
-        let operator = Operator { email: "operator@example.com".to_owned(), password: secrets::generate() };
-        Ok(Self {
-            addresses,
-            realm,
-            engines: share.engines.to_vec(),
-            logins,
-            operator,
+        let wiring = Wiring {
+            listeners: Listeners::new(),
+            operator: Operator { email: "operator@example.com".to_owned(), password: secrets::generate() },
             sealing_key: secrets::generate_key(),
             customers_key: secrets::generate_key(),
             service_secrets: units::with_identity().map(|unit| (unit.name.to_owned(), secrets::generate())).collect(),
             provider_secret: secrets::generate(),
-        })
+            state: paths::dev().join("test/sandboxes").join(realm.host()),
+        };
+        Ok(Self { addresses, realm, engines: share.engines.to_vec(), logins, wiring })
     }
 
     /// The name of the sandbox, which is also that of its virtual host.
@@ -90,55 +84,34 @@ impl Sandbox {
         &self.addresses
     }
 
-    /// Connection string of a unit's Postgres database.
-    ///
-    /// # Panics
-    /// When the unit has none, or the sandbox was made without Postgres; so do the other logins.
+    /// Connection string of a unit's Postgres database. Panics when the unit has none, or the sandbox was made without
+    /// Postgres; so do the other logins.
     #[track_caller]
     pub fn postgres(&self, unit: &str) -> &str {
         self.logins(unit).postgres.as_deref().expect("a login on Postgres")
     }
 
-    /// Login of a unit on MongoDB.
-    ///
-    /// # Panics
-    /// See [`Sandbox::postgres`].
     #[track_caller]
     pub fn mongo(&self, unit: &str) -> &MongoLogin {
         self.logins(unit).mongo.as_ref().expect("a login on MongoDB")
     }
 
-    /// Login of a unit on Redis.
-    ///
-    /// # Panics
-    /// See [`Sandbox::postgres`].
     #[track_caller]
     pub fn redis(&self, unit: &str) -> &RedisLogin {
         self.logins(unit).redis.as_ref().expect("a login on Redis")
     }
 
     /// Login of a unit on the Redis of the limits.
-    ///
-    /// # Panics
-    /// See [`Sandbox::postgres`].
     #[track_caller]
     pub fn limits(&self, unit: &str) -> &RedisLogin {
         self.logins(unit).limits.as_ref().expect("a login on the Redis of the limits")
     }
 
-    /// Connection string of a unit for RabbitMQ.
-    ///
-    /// # Panics
-    /// See [`Sandbox::postgres`].
     #[track_caller]
     pub fn amqp(&self, unit: &str) -> &str {
         self.logins(unit).amqp.as_deref().expect("a login on RabbitMQ")
     }
 
-    /// Login of a unit on ClickHouse.
-    ///
-    /// # Panics
-    /// See [`Sandbox::postgres`].
     #[track_caller]
     pub fn clickhouse(&self, unit: &str) -> &ClickhouseLogin {
         self.logins(unit).clickhouse.as_ref().expect("a login on ClickHouse")
@@ -155,39 +128,23 @@ impl Sandbox {
         format!("{}/{}", self.addresses.rabbitmq.url("amqp"), self.name())
     }
 
-    /// The operator that auth creates in this sandbox.
     pub fn operator(&self) -> &Operator {
-        &self.operator
+        &self.wiring.operator
     }
 
     /// The environment of a unit that listens on a free port and has no neighbours.
-    ///
-    /// # Panics
-    /// When there is no unit of that name.
     pub fn env_for(&self, unit: &str) -> Environment {
         self.env_among(unit, Listeners::new())
     }
 
     /// The environment of a unit among others.
-    ///
-    /// # Panics
-    /// When there is no unit of that name.
     pub fn env_among(&self, unit: &str, listeners: Listeners) -> Environment {
-        let wiring = Wiring {
-            listeners,
-            operator: self.operator.clone(),
-            sealing_key: self.sealing_key.clone(),
-            customers_key: self.customers_key.clone(),
-            service_secrets: self.service_secrets.clone(),
-            provider_secret: self.provider_secret.clone(),
-            state: self.folder(),
-        };
-        wiring.of(unit, self.logins(unit))
+        Wiring { listeners, ..self.wiring.clone() }.of(unit, self.logins(unit))
     }
 
     /// The folder for logs and other files of this sandbox, removed with it.
     pub fn folder(&self) -> PathBuf {
-        paths::dev().join("test/sandboxes").join(self.name())
+        self.wiring.state.clone()
     }
 
     #[track_caller]

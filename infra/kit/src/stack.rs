@@ -59,7 +59,6 @@ impl Builder<'_> {
         self.listeners.get(unit).map(|address| format!("http://{address}"))
     }
 
-    /// The sandbox that the stack will run in.
     pub fn sandbox(&self) -> &Sandbox {
         self.sandbox
     }
@@ -113,20 +112,15 @@ impl Running {
 }
 
 impl Stack {
-    /// Starts units with the sandbox's logins and waits until all are ready.
     pub async fn start(sandbox: &Sandbox, units: &[&str]) -> Result<Self> {
         Self::builder(sandbox).start(units).await
     }
 
-    /// Prepares a stack that needs settings of its own.
     pub fn builder(sandbox: &Sandbox) -> Builder<'_> {
         Builder { sandbox, extra: BTreeMap::new(), listeners: Listeners::new(), ports: Vec::new() }
     }
 
     /// Base URL of a unit, without a slash at the end.
-    ///
-    /// # Panics
-    /// When the unit is not in this stack.
     #[track_caller]
     pub fn url(&self, unit: &str) -> String {
         let address = self.listeners.get(unit);
@@ -134,15 +128,11 @@ impl Stack {
     }
 
     /// Base URL of the gateway's listener for operators.
-    ///
-    /// # Panics
-    /// When the gateway is not in this stack.
     #[track_caller]
     pub fn operators_url(&self) -> String {
         self.url("gateway/operators")
     }
 
-    /// The environment that a unit runs with.
     pub fn environment(&self, unit: &str) -> Result<&Environment> {
         Ok(&self.unit(unit)?.environment)
     }
@@ -152,7 +142,6 @@ impl Stack {
         Ok(self.unit(unit)?.daemon.log_tail(usize::MAX))
     }
 
-    /// The process id of a running unit.
     pub fn pid(&self, unit: &str) -> Result<u32> {
         let process = self.unit(unit)?.daemon.running();
         Ok(process.with_context(|| format!("{unit} does not run"))?.pid)
@@ -183,7 +172,6 @@ impl Stack {
         Ok(())
     }
 
-    /// Lets a halted unit go on.
     pub fn resume(&self, unit: &str) -> Result<()> {
         self.unit(unit)?.daemon.resume();
         Ok(())
@@ -206,7 +194,6 @@ impl Stack {
         self.units.get(unit).with_context(|| format!("{unit} is not in this stack"))
     }
 
-    /// Waits until a unit says that it is ready.
     async fn ready(&self, unit: &str) -> Result<()> {
         ready(&self.unit(unit)?.daemon, unit, &self.url(unit), START).await
     }

@@ -37,7 +37,6 @@ pub fn services() -> impl Iterator<Item = &'static str> {
     UNITS.iter().map(|unit| unit.name).filter(|name| !["gateway", "providers"].contains(name))
 }
 
-/// Finds a unit by its name.
 pub fn named(name: &str) -> Option<&'static Unit> {
     UNITS.iter().find(|unit| unit.name == name)
 }

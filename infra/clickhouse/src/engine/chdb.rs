@@ -132,7 +132,6 @@ pub(super) struct Call<'a> {
     pub(super) parameters: &'a [(String, String)],
 }
 
-/// A session of the engine.
 pub(super) struct Connection {
     library: &'static Library,
     handle: *mut Raw,
@@ -253,7 +252,6 @@ impl Drop for Stream<'_> {
     }
 }
 
-/// An insert that is under way.
 struct Insert {
     library: &'static Library,
     raw: Raw,

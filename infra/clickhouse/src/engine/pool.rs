@@ -20,7 +20,6 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// Starts the threads.
     pub(super) fn start(sessions: &Arc<Sessions>, limits: &Limits) -> Result<Self> {
         let (queue, jobs) = sync_channel(limits.queue);
         let jobs = Arc::new(Mutex::new(jobs));
@@ -33,7 +32,6 @@ impl Pool {
         Ok(Self { queue, threads })
     }
 
-    /// Queues a statement.
     pub(super) fn submit(&self, job: Job) -> Result<(), Failure> {
         self.queue.try_send(job).map_err(|refused| match refused {
             TrySendError::Full(_) => Failure::too_many_queries("Too many simultaneous queries"),

@@ -19,7 +19,6 @@ pub(super) enum Event {
     Failed(Failure),
 }
 
-/// A statement that is to run.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) statement: Statement,

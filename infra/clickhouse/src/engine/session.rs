@@ -24,7 +24,6 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    /// Starts the engine.
     pub(super) fn start(options: &Options) -> Result<Self> {
         let folder = options.data.canonicalize().with_context(|| format!("finding {}", options.data.display()))?;
         let config = write_config(&folder, options)?;

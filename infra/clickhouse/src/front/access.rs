@@ -41,7 +41,6 @@ impl Caller {
 /// at once.
 pub(super) struct Access {
     folder: PathBuf,
-    /// The administrator's password.
     password: String,
 }
 
@@ -52,7 +51,6 @@ impl Access {
         Ok(Self { folder, password })
     }
 
-    /// Checks a name and a password.
     pub(super) fn check(&self, credentials: &Credentials) -> Result<Caller, Failure> {
         let Credentials { user, password } = credentials;
         let caller = |database| Ok(Caller { name: user.clone(), database });
@@ -80,7 +78,6 @@ impl Access {
         }
     }
 
-    /// The names of all databases.
     pub(super) fn databases(&self) -> Result<Vec<String>, Failure> {
         let entries = fs::read_dir(self.folder.join("databases")).map_err(Failure::internal)?;
         let mut names: Vec<_> = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();

@@ -18,7 +18,6 @@ const START: Duration = Duration::from_secs(60);
 /// How long an engine may take to stop before it is killed.
 const STOP: Duration = Duration::from_secs(15);
 
-/// An engine that was started.
 struct Running {
     child: Child,
     socket: PathBuf,

@@ -14,7 +14,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-/// Sends a request to the engine of `database`.
 pub(super) async fn forward(
     engines: &Engines,
     database: &str,

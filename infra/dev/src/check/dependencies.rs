@@ -6,7 +6,7 @@
 use crate::cargo;
 use anyhow::{Context as _, Result, ensure};
 use config::{Config, File, FileFormat, Value};
-use kit::{Trouble, paths};
+use kit::paths;
 use serde::Deserialize;
 use spdx::{Expression, Licensee, ParseMode};
 use std::fs;
@@ -124,13 +124,8 @@ pub(super) async fn check() -> Result<()> {
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     let rules = Rules::read(&text).context("reading deny.toml")?;
     let platform = format!("--filter-platform={}", rules.graph.targets[0]);
-    let output = cargo::command(&["metadata", "--format-version=1", &platform]).output().await?;
-    let trouble = || {
-        let said = String::from_utf8_lossy(&output.stderr);
-        Trouble::new("`cargo metadata` failed.", "mend what it says").with_log(said)
-    };
-    ensure!(output.status.success(), trouble());
-    let found = violations(&rules, &serde_json::from_slice(&output.stdout).context("reading cargo's metadata")?)?;
+    let metadata = cargo::output(&["metadata", "--format-version=1", &platform]).await?;
+    let found = violations(&rules, &serde_json::from_slice(&metadata).context("reading cargo's metadata")?)?;
     ensure!(found.is_empty(), "{}", found.join("\n"));
     Ok(())
 }

@@ -30,13 +30,7 @@ fn differing(programs: &Features, tests: &Features) -> Vec<String> {
 /// Each package with the sets of features that it is compiled with.
 async fn features(edges: &str) -> Result<Features> {
     let tree = ["tree", "--workspace", "--prefix=none", "--format={p}|{f}", "--edges", edges];
-    let output = cargo::command(&tree).output().await?;
-    let trouble = || {
-        let said = String::from_utf8_lossy(&output.stderr);
-        Trouble::new("`cargo tree` failed.", "mend what it says").with_log(said)
-    };
-    ensure!(output.status.success(), trouble());
-    Ok(read(&String::from_utf8_lossy(&output.stdout)))
+    Ok(read(&String::from_utf8_lossy(&cargo::output(&tree).await?)))
 }
 
 fn read(tree: &str) -> Features {

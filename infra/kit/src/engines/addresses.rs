@@ -12,7 +12,6 @@ pub struct Address {
     /// Port on 127.0.0.1.
     pub port: u16,
     pub user: String,
-    /// The administrator's password.
     pub password: String,
 }
 
@@ -35,7 +34,6 @@ pub struct Addresses {
     /// MongoDB, replica set `rs0`.
     pub mongo: Address,
     pub redis: Address,
-    /// The Redis of the limits.
     pub limits: Address,
     /// RabbitMQ, AMQP.
     pub rabbitmq: Address,

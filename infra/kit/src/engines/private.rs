@@ -4,7 +4,7 @@ use super::{Addresses, Engine, Site, ensure as ensure_shared, rabbitmq, start, s
 use crate::disk::{self, Disk};
 use crate::paths;
 use crate::ports::{Ports, Reserved};
-use crate::process::Identity;
+use crate::process::{Daemon, Identity};
 use anyhow::{Context as _, Result, ensure};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -76,11 +76,11 @@ impl Private {
     /// Kills an engine with SIGKILL and waits until it is gone. RabbitMQ is given the few seconds after a queue was
     /// made in which it would lose it.
     pub async fn kill9(&self, engine: Engine) -> Result<()> {
-        self.own(engine)?;
-        if engine == Engine::Rabbitmq && self.site.daemon(engine).running().is_some() {
+        let daemon = self.own(engine)?;
+        if engine == Engine::Rabbitmq && daemon.running().is_some() {
             rabbitmq::written_down(&self.site).await?;
         }
-        self.site.daemon(engine).kill9().await
+        daemon.kill9().await
     }
 
     /// Starts a killed engine on the same data and port, and waits until it answers.
@@ -91,15 +91,12 @@ impl Private {
 
     /// Halts an engine: it takes connections and answers nothing.
     pub fn pause(&self, engine: Engine) -> Result<()> {
-        self.own(engine)?;
-        self.site.daemon(engine).pause();
+        self.own(engine)?.pause();
         Ok(())
     }
 
-    /// Lets a halted engine go on.
     pub fn resume(&self, engine: Engine) -> Result<()> {
-        self.own(engine)?;
-        self.site.daemon(engine).resume();
+        self.own(engine)?.resume();
         Ok(())
     }
 
@@ -119,9 +116,10 @@ impl Private {
         disk.as_ref().map_err(|reason| anyhow::anyhow!("{reason}"))
     }
 
-    fn own(&self, engine: Engine) -> Result<()> {
+    /// The process of an engine that is not shared.
+    fn own(&self, engine: Engine) -> Result<Daemon> {
         ensure!(self.engines.contains(&engine), "{} is shared with other tests here", engine.name());
-        Ok(())
+        Ok(self.site.daemon(engine))
     }
 }
 

@@ -51,7 +51,6 @@ pub(super) async fn ready(address: &Address) -> Result<()> {
     Ok(())
 }
 
-/// Connects as administrator.
 pub(crate) async fn connect(address: &Address) -> Result<redis::aio::MultiplexedConnection> {
     let client = redis::Client::open(format!("{}/0", address.url("redis")))?;
     // The default of half a second is short for a disk that others keep busy.

@@ -90,7 +90,6 @@ impl Site {
         }
     }
 
-    /// The process of an engine.
     pub fn daemon(&self, engine: Engine) -> Daemon {
         self.process(engine.name())
     }
@@ -99,7 +98,6 @@ impl Site {
         Daemon::new(self.folder.join("logs"), name)
     }
 
-    /// The folder of one engine.
     pub(super) fn data(&self, engine: Engine) -> PathBuf {
         self.folder.join(engine.name())
     }
@@ -120,7 +118,6 @@ impl Site {
         self.purpose == Purpose::Tests && engine == Engine::Rabbitmq
     }
 
-    /// The administrator's password on an engine.
     pub fn password(&self, engine: Engine) -> &str {
         self.secret(engine.name())
     }

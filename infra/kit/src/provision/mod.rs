@@ -18,7 +18,6 @@ use futures::future::{join_all, try_join_all};
 pub use realm::Realm;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A login on MongoDB.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MongoLogin {
     /// The connection string, with login, replica set and authentication source.
@@ -35,14 +34,12 @@ pub struct RedisLogin {
     pub prefix: String,
 }
 
-/// A login on ClickHouse.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClickhouseLogin {
     /// Base URL of the HTTP interface, without the login.
     pub url: String,
     /// The one database it may use.
     pub database: String,
-    /// User name.
     pub user: String,
     pub password: String,
 }
@@ -50,15 +47,12 @@ pub struct ClickhouseLogin {
 /// All logins of one unit; those on engines that were not asked for are `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Logins {
-    /// Connection string for Postgres.
     pub postgres: Option<String>,
-    /// MongoDB.
     pub mongo: Option<MongoLogin>,
     pub redis: Option<RedisLogin>,
     pub limits: Option<RedisLogin>,
     /// Connection string for RabbitMQ, virtual host included.
     pub amqp: Option<String>,
-    /// ClickHouse.
     pub clickhouse: Option<ClickhouseLogin>,
 }
 

@@ -7,7 +7,7 @@ use crate::ledger::{Everything, Recorded, Refused};
 use crate::payment::{Charge, NewCharge, NewRefund, Outcome, Refund};
 use axum::extract;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use chassis::http::{Failure, Json, Path, Query};
 use contracts::money::Money;
 use contracts::problem::{Code, Problem};
@@ -48,7 +48,7 @@ pub(super) async fn charge(
         positive(new.amount)?;
         Ok((StatusCode::CREATED, Json(unhurried(make_charge(state.clone(), key, new)).await?)))
     };
-    disturb(&state.faults, Operation::Charge, answered(work)).await
+    disturb(&state.faults, Operation::Charge, work).await
 }
 
 /// Finds a charge by its key.
@@ -64,7 +64,7 @@ pub(super) async fn find_charge(extract::State(state): extract::State<State>, Qu
         let found = state.ledger.charge_by_key(&by.idempotency_key).await.map_err(Failure::internal)?;
         Ok(Json(found.ok_or_else(|| refuse(Refused::NoCharge))?))
     };
-    disturb(&state.faults, Operation::Lookup, answered(work)).await
+    disturb(&state.faults, Operation::Lookup, work).await
 }
 
 /// Gives back some or all of a charge, once per key.
@@ -93,7 +93,7 @@ pub(super) async fn refund(
         positive(new.amount)?;
         Ok((StatusCode::CREATED, Json(unhurried(make_refund(state.clone(), key, charge_id, new)).await?)))
     };
-    disturb(&state.faults, Operation::Refund, answered(work)).await
+    disturb(&state.faults, Operation::Refund, work).await
 }
 
 /// Finds a refund by its key.
@@ -109,7 +109,7 @@ pub(super) async fn find_refund(extract::State(state): extract::State<State>, Qu
         let found = state.ledger.refund_by_key(&by.idempotency_key).await.map_err(Failure::internal)?;
         Ok(Json(found.ok_or_else(|| Failure::new(Code::NotFound, "There is no such refund."))?))
     };
-    disturb(&state.faults, Operation::Lookup, answered(work)).await
+    disturb(&state.faults, Operation::Lookup, work).await
 }
 
 /// Everything that was charged and refunded, for checks. No fault strikes it.
@@ -147,10 +147,6 @@ async fn unhurried<T: Send + 'static>(
     work: impl Future<Output = Result<T, Failure>> + Send + 'static,
 ) -> Result<T, Failure> {
     tokio::spawn(work).await.map_err(Failure::internal)?
-}
-
-async fn answered<T: IntoResponse>(work: impl Future<Output = Result<T, Failure>>) -> Response {
-    work.await.into_response()
 }
 
 fn key(headers: &HeaderMap) -> Result<String, Failure> {

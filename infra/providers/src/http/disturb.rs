@@ -8,7 +8,11 @@ use contracts::problem::Code;
 use std::io;
 
 /// Does `work`, with the faults that strike before and after it.
-pub(super) async fn disturb(faults: &Faults, operation: Operation, work: impl Future<Output = Response>) -> Response {
+pub(super) async fn disturb<T: IntoResponse>(
+    faults: &Faults,
+    operation: Operation,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Response {
     if let Some(fault) = faults.strike(Kind::Latency, Some(operation)) {
         tokio::time::sleep(fault.latency()).await;
     }
@@ -18,7 +22,7 @@ pub(super) async fn disturb(faults: &Faults, operation: Operation, work: impl Fu
     if faults.strike(Kind::Error5xx, Some(operation)).is_some() {
         return Failure::new(Code::Unavailable, "Switched on to fail.").into_response();
     }
-    let answer = work.await;
+    let answer = work.await.into_response();
     if faults.strike(Kind::AnswerLost, Some(operation)).is_some() { lost() } else { answer }
 }
 

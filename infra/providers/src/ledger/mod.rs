@@ -83,7 +83,7 @@ impl Ledger {
         new: &NewCharge,
         declined: bool,
     ) -> anyhow::Result<Result<Recorded<Charge>, Refused>> {
-        self.record(|books| books.charge(key, fingerprint, new, declined), |charge| &charge.idempotency_key).await
+        self.record(key, |books| books.charge(key, fingerprint, new, declined)).await
     }
 
     /// Records a refund, or finds the one that was recorded with the key; on disk when this returns.
@@ -94,37 +94,22 @@ impl Ledger {
         charge_id: &str,
         new: &NewRefund,
     ) -> anyhow::Result<Result<Recorded<Refund>, Refused>> {
-        self.record(|books| books.refund(key, fingerprint, charge_id, new), |refund| &refund.idempotency_key).await
+        self.record(key, |books| books.refund(key, fingerprint, charge_id, new)).await
     }
 
     /// The charge that was recorded with the key; on disk when this returns.
     pub async fn charge_by_key(&self, key: &str) -> anyhow::Result<Option<Charge>> {
-        let (found, line) = {
-            let inner = self.inner.lock();
-            (inner.books.charge_by_key(key), inner.writer.queued())
-        };
-        self.written.reach(line).await?;
-        Ok(found)
+        self.read(|books| books.charge_by_key(key)).await
     }
 
     /// The refund that was recorded with the key; on disk when this returns.
     pub async fn refund_by_key(&self, key: &str) -> anyhow::Result<Option<Refund>> {
-        let (found, line) = {
-            let inner = self.inner.lock();
-            (inner.books.refund_by_key(key), inner.writer.queued())
-        };
-        self.written.reach(line).await?;
-        Ok(found)
+        self.read(|books| books.refund_by_key(key)).await
     }
 
     /// Everything that was recorded; on disk when this returns.
     pub async fn everything(&self) -> anyhow::Result<Everything> {
-        let (everything, line) = {
-            let inner = self.inner.lock();
-            (inner.books.everything(), inner.writer.queued())
-        };
-        self.written.reach(line).await?;
-        Ok(everything)
+        self.read(Books::everything).await
     }
 
     /// Notes that a webhook was delivered or given up, soon on disk: at worst it is sent again.
@@ -132,12 +117,21 @@ impl Ledger {
         self.inner.lock().writer.queue(&Entry::Told { event_id });
     }
 
+    async fn read<T>(&self, question: impl FnOnce(&Books) -> T) -> anyhow::Result<T> {
+        let (found, line) = {
+            let inner = self.inner.lock();
+            (question(&inner.books), inner.writer.queued())
+        };
+        self.written.reach(line).await?;
+        Ok(found)
+    }
+
     /// Decides and queues under one lock, then waits for the disk. A repeated request waits, too: its
     /// forerunner's line may still be on the way.
-    async fn record<T: Clone>(
+    async fn record<T>(
         &self,
+        key: &str,
         decide: impl FnOnce(&mut Books) -> Result<(T, Option<Entry>), Refused>,
-        key: impl Fn(&T) -> &str,
     ) -> anyhow::Result<Result<Recorded<T>, Refused>> {
         let (entry, fresh, line) = {
             let mut inner = self.inner.lock();
@@ -152,7 +146,7 @@ impl Ledger {
             (entry, fresh, inner.writer.queued())
         };
         self.written.reach(line).await?;
-        tracing::debug!(idempotency_key = key(&entry), fresh, "An entry is on disk.");
+        tracing::debug!(idempotency_key = key, fresh, "An entry is on disk.");
         Ok(Ok(Recorded { entry, fresh }))
     }
 }
