@@ -164,6 +164,27 @@ async fn after_a_write_its_caller_joins_no_read_that_began_before() {
     assert_eq!(upstream.calls(), calls + 1, "what others share stays");
 }
 
+#[tokio::test]
+async fn a_write_whose_client_leaves_ends_the_sharing_of_earlier_reads_as_well() {
+    let upstream = Upstream::holding();
+    let stack = SingleFlight::new(Inner(upstream.clone()));
+    let call = |method, caller: &str| Call { caller: caller.into(), ..Call::new(method, "/") };
+    let mut earlier = Box::pin(stack.call(call(Method::GET, "ana")));
+    let mut of_another = Box::pin(stack.call(call(Method::GET, "bia")));
+    let mut write = Box::pin(stack.call(call(Method::POST, "ana")));
+    for begun in [&mut earlier, &mut of_another, &mut write] {
+        assert!(futures::poll!(begun).is_pending());
+    }
+    drop(write);
+    let calls = upstream.calls();
+    let mut later = Box::pin(stack.call(call(Method::GET, "ana")));
+    assert!(futures::poll!(&mut later).is_pending());
+    assert_eq!(upstream.calls(), calls + 1, "the write may have been carried out");
+    let mut joining = Box::pin(stack.call(call(Method::GET, "bia")));
+    assert!(futures::poll!(&mut joining).is_pending());
+    assert_eq!(upstream.calls(), calls + 1, "what others share stays");
+}
+
 #[tokio::test(start_paused = true)]
 async fn analytics_that_hangs_is_waited_for_as_long_as_its_deadline_and_less_than_a_second() {
     // Its connections are accepted by the kernel and never answered.

@@ -80,13 +80,24 @@ impl Drop for FlightGuard {
     }
 }
 
+/// Forgets the reads of a caller when a write of theirs has ended, or when its client has left: the write may have been
+/// carried out all the same.
+struct WriteGuard {
+    flights: Arc<Mutex<Flights>>,
+    caller: Arc<str>,
+}
+
+impl Drop for WriteGuard {
+    fn drop(&mut self) {
+        self.flights.lock().by_key.retain(|(of, ..), _| *of != self.caller);
+    }
+}
+
 impl<L: Layer> Layer for SingleFlight<L> {
     async fn call(&self, call: Call) -> CallResult {
         if call.class == Class::Write {
-            let caller = Arc::clone(&call.caller);
-            let outcome = self.inner.call(call).await;
-            self.flights.lock().by_key.retain(|(of, ..), _| *of != caller);
-            return outcome;
+            let _guard = WriteGuard { flights: Arc::clone(&self.flights), caller: Arc::clone(&call.caller) };
+            return self.inner.call(call).await;
         }
         if call.method != Method::GET || call.reply != Reply::Json {
             return self.inner.call(call).await;
