@@ -16,7 +16,6 @@ pub mod node;
 pub mod order;
 pub mod page;
 pub mod payment;
-pub mod place_order;
 pub mod plan;
 pub mod product;
 pub mod query;

@@ -6,7 +6,6 @@ use async_graphql::{InputObject, Object};
 use contracts::field_errors::FieldErrors;
 use contracts::money::{self, Currency};
 
-/// An amount of money.
 pub struct Money(money::Money);
 
 /// An amount of money.

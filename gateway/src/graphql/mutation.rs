@@ -3,8 +3,7 @@
 use super::customer::{Customer, CustomerInput};
 use super::link::{CreateLinkInput, CreateLinkResult, Link, UpdateLinkInput};
 use super::load::forget;
-use super::order::Order;
-use super::place_order::PlaceOrderInput;
+use super::order::{Order, PlaceOrderInput};
 use super::product::{ChangeStockInput, CreateProductInput, Product, StockChanged, UpdateProductInput};
 use super::session::{LoginInput, RegisterInput, Session};
 use super::{services, uuid};
@@ -18,7 +17,6 @@ use contracts::rest::shortener::CreateLink;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// Changes.
 pub struct Mutation;
 
 /// Changes. The fields of one request are executed one after another.

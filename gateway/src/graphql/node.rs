@@ -5,7 +5,7 @@
 
 use super::customer::Customer;
 use super::link::Link;
-use super::load::{CustomerOf, LinkById, Me, OrderOf, ProductOf, load};
+use super::load::{CustomerOf, Key, LinkById, Me, OrderOf, ProductOf, load};
 use super::order::Order;
 use super::product::Product;
 use super::session::User;
@@ -119,17 +119,17 @@ impl NodeType {
 
     fn find<'a>(self, ctx: &'a Context<'_>, id: Uuid) -> Found<'a> {
         match self {
-            Self::Product => {
-                Box::pin(async move { Ok(load(ctx, ProductOf(id)).await?.map(|it| Node::Product(it.into()))) })
-            }
-            Self::Link => Box::pin(async move { Ok(load(ctx, LinkById(id)).await?.map(|it| Node::Link(it.into()))) }),
-            Self::Order => Box::pin(async move { Ok(load(ctx, OrderOf(id)).await?.map(|it| Node::Order(it.into()))) }),
-            Self::Customer => {
-                Box::pin(async move { Ok(load(ctx, CustomerOf(id)).await?.map(|it| Node::Customer(it.into()))) })
-            }
-            Self::User => Box::pin(async move { Ok(load(ctx, Me).await?.map(|it| Node::User(it.into()))) }),
+            Self::Product => search(ctx, ProductOf(id), Node::Product),
+            Self::Link => search(ctx, LinkById(id), Node::Link),
+            Self::Order => search(ctx, OrderOf(id), Node::Order),
+            Self::Customer => search(ctx, CustomerOf(id), Node::Customer),
+            Self::User => search(ctx, Me, Node::User),
         }
     }
+}
+
+fn search<'a, K: Key, T: From<K::Value> + 'a>(ctx: &'a Context<'_>, key: K, node: fn(T) -> Node) -> Found<'a> {
+    Box::pin(async move { Ok(load(ctx, key).await?.map(|found| node(found.into()))) })
 }
 
 fn asks_for_more(set: &SelectionSet) -> bool {

@@ -1,18 +1,20 @@
-//! Orders, as their buyer sees them.
+//! Orders, as their buyer sees and places them.
 
 use super::customer::Customer;
 use super::immediate::Immediate;
 use super::link::Link;
-use super::load::{CustomerOf, HistoryOf, LinkOf, PaymentOf, load};
-use super::money::Money;
+use super::load::{CustomerOf, HistoryOf, LinkOf, PaymentOf, ProductOf, load, load_part};
+use super::money::{Money, MoneyInput};
 use super::payment::Payment;
-use super::product::{Product, product};
+use super::product::Product;
 use super::scalars::{Json, Moment};
-use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
+use super::uuid;
+use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
+use chassis::http::Failure;
 use contracts::event::orders::CancelledBy;
+use contracts::field_errors::FieldErrors;
 use contracts::rest::orders;
 
-/// An order. Its items keep names and prices as they were when it was placed.
 pub struct Order(pub(super) orders::Order);
 
 /// The status of an order.
@@ -63,14 +65,12 @@ impl Order {
 
     /// The buyer.
     async fn customer(&self, ctx: &Context<'_>) -> Option<Result<Immediate<Customer>>> {
-        let customer = load(ctx, CustomerOf(self.0.customer_id)).await.transpose()?;
-        Some(customer.map(|customer| Immediate(customer.into())).map_err(Into::into))
+        load_part(ctx, CustomerOf(self.0.customer_id)).await
     }
 
     /// The payment as it is now; null until there is one.
     async fn payment(&self, ctx: &Context<'_>) -> Option<Result<Immediate<Payment>>> {
-        let payment = load(ctx, PaymentOf(self.0.id)).await.transpose()?;
-        Some(payment.map(|payment| Immediate(payment.into())).map_err(Into::into))
+        load_part(ctx, PaymentOf(self.0.id)).await
     }
 
     /// The link that brought the buyer. Null unless you own the link.
@@ -125,7 +125,6 @@ impl From<orders::Order> for Order {
     }
 }
 
-/// A product in an order, and how many of it.
 pub struct OrderItem(orders::OrderItem);
 
 /// A product in an order, and how many of it.
@@ -133,7 +132,7 @@ pub struct OrderItem(orders::OrderItem);
 impl OrderItem {
     /// The product as it is now; null when it is no longer on sale.
     async fn product(&self, ctx: &Context<'_>) -> Option<Result<Immediate<Product>>> {
-        product(ctx, self.0.product_id).await
+        load_part(ctx, ProductOf(self.0.product_id)).await
     }
 
     /// Its name when the order was placed.
@@ -217,5 +216,54 @@ pub struct OrderEvent {
 impl From<orders::OrderEvent> for OrderEvent {
     fn from(event: orders::OrderEvent) -> Self {
         Self { version: event.version, kind: event.kind, at: event.at.into(), data: Json(event.data) }
+    }
+}
+
+/// A new order.
+#[derive(InputObject)]
+pub struct PlaceOrderInput {
+    /// 1 to 100 different products, all priced in one currency.
+    items: Vec<PlaceItemInput>,
+    /// The id of one of the customer's payment methods.
+    payment_method_id: ID,
+    /// The code of the link that brought the buyer.
+    link_code: Option<String>,
+    /// The total that the buyer was shown. The order is refused when the total has changed.
+    expected_total: Option<MoneyInput>,
+}
+
+/// A product in a new order, and how many of it.
+#[derive(InputObject)]
+pub struct PlaceItemInput {
+    /// The id of the product.
+    product_id: ID,
+    /// The number of pieces: 1 to 1,000.
+    quantity: i32,
+}
+
+impl TryFrom<PlaceOrderInput> for orders::PlaceOrder {
+    type Error = Failure;
+
+    /// Reads what has a form. The limits are those of orders, which names what breaks them.
+    fn try_from(input: PlaceOrderInput) -> Result<Self, Failure> {
+        let mut wrong = FieldErrors::default();
+        let items = input.items.into_iter().enumerate();
+        let items: Vec<_> = items.filter_map(|(index, item)| item.read(index, &mut wrong)).collect();
+        let method = uuid(&input.payment_method_id).ok_or("must be the id of a payment method");
+        let method = wrong.take("payment_method_id", method);
+        let total = input.expected_total.and_then(|total| total.read("expected_total", &mut wrong));
+        wrong.finish()?;
+        let payment_method_id = method.ok_or_else(|| Failure::field("payment_method_id", "is missing"))?;
+        Ok(Self { items, payment_method_id, link_code: input.link_code, expected_total: total })
+    }
+}
+
+impl PlaceItemInput {
+    fn read(self, index: usize, wrong: &mut FieldErrors) -> Option<orders::PlaceItem> {
+        let product = uuid(&self.product_id).ok_or("must be the id of a product");
+        let product = wrong.take(format!("items[{index}].product_id"), product);
+        let quantity = u32::try_from(self.quantity).map_err(|_| "must be 1 to 1,000");
+        let quantity = wrong.take(format!("items[{index}].quantity"), quantity);
+        Some(orders::PlaceItem { product_id: product?, quantity: quantity? })
     }
 }

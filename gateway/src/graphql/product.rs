@@ -1,7 +1,7 @@
 //! Products, and what is there of them.
 
 use super::immediate::Immediate;
-use super::load::{ProductOf, load};
+use super::load::{ProductOf, load_part};
 use super::money::{Money, MoneyInput};
 use super::patch;
 use super::scalars::Moment;
@@ -153,7 +153,6 @@ impl From<ChangeStockInput> for inventory::ChangeStock {
     }
 }
 
-/// A stock change that was carried out.
 pub struct StockChanged {
     product: Uuid,
     changed: inventory::StockChanged,
@@ -179,7 +178,7 @@ impl StockChanged {
 
     /// The product.
     async fn product(&self, ctx: &Context<'_>) -> Option<Result<Immediate<Product>>> {
-        product(ctx, self.product).await
+        load_part(ctx, ProductOf(self.product)).await
     }
 }
 
@@ -187,10 +186,4 @@ impl From<inventory::StockChanged> for StockChanged {
     fn from(changed: inventory::StockChanged) -> Self {
         Self { product: changed.operation.product_id, changed }
     }
-}
-
-/// Loads a product, with those that its neighbours lead to.
-pub(super) async fn product(ctx: &Context<'_>, id: Uuid) -> Option<Result<Immediate<Product>>> {
-    let product = load(ctx, ProductOf(id)).await.transpose()?;
-    Some(product.map(|product| Immediate(product.into())).map_err(Into::into))
 }

@@ -18,7 +18,6 @@ use contracts::rest::shortener::ListLinks;
 
 // Where a service's part of an answer begins, the field is nullable and its error stays inside (`Option<Result<…>>`): an
 // error that a resolver returns takes its parent along, nullable or not.
-/// Queries.
 pub struct Query;
 
 /// Queries.

@@ -11,7 +11,6 @@ use contracts::rest::analytics::{self, Dimension, Facet, FacetValue, Totals, Win
 /// How many browsers and devices are listed: more than there are.
 const ALL: u32 = 100;
 
-/// Statistics of a link in a time span.
 pub struct LinkStats {
     code: String,
     window: Window,

@@ -11,7 +11,6 @@ use contracts::rest::orders;
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
 
-/// Subscriptions.
 pub struct Subscription;
 
 /// Subscriptions.

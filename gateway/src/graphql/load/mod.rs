@@ -5,6 +5,7 @@ mod level;
 mod queue;
 mod stats;
 
+use super::immediate::Immediate;
 use crate::clients::{ServiceError, Services};
 use crate::stale_cache::StaleCache;
 use async_graphql::Context;
@@ -110,4 +111,14 @@ pub fn forget(ctx: &Context<'_>) {
 /// Loads one thing, in one call with its siblings.
 pub async fn load<K: Key>(ctx: &Context<'_>, key: K) -> Result<Option<K::Value>, ServiceError> {
     ctx.data_unchecked::<Loader>().one(&key).await
+}
+
+/// Loads the part of another service, for a nullable field that shows it as a `T`. The error stays in the field.
+pub async fn load_part<K, T>(ctx: &Context<'_>, key: K) -> Option<async_graphql::Result<Immediate<T>>>
+where
+    K: Key,
+    T: From<K::Value>,
+{
+    let part = load(ctx, key).await.transpose()?;
+    Some(part.map(|part| Immediate(part.into())).map_err(Into::into))
 }
