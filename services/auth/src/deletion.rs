@@ -78,7 +78,7 @@ async fn close(local: Local<'_, Data>) -> anyhow::Result<Verdict> {
         failpoint!("auth.close_account.after_account");
         let deleted = UserDeleted { user_id, deleted_at: Utc::now() };
         let event = Event::new(user_id.to_string(), DELETED_VERSION, deleted);
-        local.tx.enqueue(event).await?;
+        local.tx.enqueue(event)?;
         local.tx.on_commit(|| metrics::counter!(crate::metrics::DELETIONS, "outcome" => "deleted").increment(1));
     }
     Ok(Verdict::Done)

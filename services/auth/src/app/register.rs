@@ -44,6 +44,6 @@ impl Accounts {
 pub(super) async fn add(tx: &mut Tx, user: &User, password_hash: &str) -> Result<(), Error> {
     users::insert(tx, user, password_hash).await?;
     let event = Event::new(user.id.to_string(), 1, user.registered());
-    tx.enqueue(event).await?;
+    tx.enqueue(event)?;
     Ok(())
 }

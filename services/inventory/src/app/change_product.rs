@@ -56,7 +56,7 @@ impl Inventory {
         stock::insert(&mut tx, product.id).await?;
         let Product { id: product_id, sku, name, description, price, active, .. } = product.clone();
         let told = ProductCreated { product_id, sku, name, description, price, active, at };
-        tx.enqueue(Event::new(product_id.to_string(), 1, told)).await?;
+        tx.enqueue(Event::new(product_id.to_string(), 1, told))?;
         tx.commit().await?;
         Ok(product.seen(true))
     }
@@ -76,7 +76,7 @@ impl Inventory {
         let Product { id: product_id, sku, name, description, price, active, updated_at: at, .. } = product.clone();
         let told = ProductUpdated { product_id, sku, name, description, price, active, at };
         let event = Event::new(id.to_string(), product.version.unsigned_abs(), told);
-        tx.enqueue(event).await?;
+        tx.enqueue(event)?;
         tx.commit().await?;
         Ok(product.seen(true))
     }

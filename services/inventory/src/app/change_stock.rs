@@ -62,7 +62,7 @@ async fn operate(
     let cause = Cause { reason: request.reason.clone(), saga: None, actor: Some(actor) };
     let records = cause.of(shelf.take_changes());
     stock::write(tx, &records, at).await?;
-    tx.enqueue_all(tell::events(&records, at)?).await?;
+    tx.enqueue_all(tell::events(&records, at)?);
     let record = records.first().context("an operation left no record")?;
     let What::Operation { quantity, stock, .. } = record.change.what else {
         return Err(anyhow::anyhow!("an operation is told as something else").into());

@@ -51,7 +51,7 @@ impl Inventory {
         let ids: Vec<_> = expired.iter().map(|reservation| reservation.id).collect();
         reservations::move_to(&mut tx, &ids, Status::Expired, now).await?;
         failpoint!("inventory.expire.after_status");
-        tx.enqueue_all(tell::events(&records, now)?).await?;
+        tx.enqueue_all(tell::events(&records, now)?);
         failpoint!("inventory.expire.after_outbox");
         tx.on_commit(move || stock::count(&records));
         tx.commit().await?;

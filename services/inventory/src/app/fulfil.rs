@@ -35,7 +35,7 @@ impl Inventory {
                 told.extend(message.scope(async { events(records, at) }).await?);
             }
         }
-        tx.enqueue_all(told).await?;
+        tx.enqueue_all(told);
         failpoint!("inventory.fulfil.after_outbox");
         tx.on_commit(move || left.iter().for_each(Departure::report));
         tx.commit().await?;
@@ -59,7 +59,7 @@ impl Inventory {
             return Err(Error::StillShort);
         };
         (reservation.status, reservation.updated_at) = (Status::Fulfilled, at);
-        tx.enqueue_all(tell::events(records, at)?).await?;
+        tx.enqueue_all(tell::events(records, at)?);
         tx.on_commit(move || left.iter().for_each(Departure::report));
         tx.commit().await?;
         Ok(reservation.into())

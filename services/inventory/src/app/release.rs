@@ -30,7 +30,7 @@ impl Inventory {
         };
         let mut messages = tell::events(&records, at)?;
         messages.push(tell::reply(command.step, tell::done())?);
-        tx.enqueue_all(messages).await?;
+        tx.enqueue_all(messages);
         failpoint!("inventory.release.after_outbox");
         tx.on_commit(move || {
             stock::count(&records);

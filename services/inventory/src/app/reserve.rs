@@ -97,7 +97,7 @@ async fn conclude<'a>(
         told.extend(scope.run(async { decision.messages(command.step.clone(), at) }).await?);
         decisions.push(decision);
     }
-    tx.enqueue_all(told).await?;
+    tx.enqueue_all(told);
     failpoint!("inventory.reserve.after_outbox");
     tx.on_commit(move || decisions.iter().for_each(Decision::count));
     tx.commit().await?;

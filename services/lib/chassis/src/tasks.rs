@@ -59,7 +59,8 @@ pub fn supervise<F, Fut>(
     tracker.spawn(supervisor.instrument(span));
 }
 
-fn delays() -> impl Iterator<Item = Duration> {
+/// The delays between attempts to reach what is away: 100 ms, doubling to 10 s, with jitter.
+pub fn delays() -> impl Iterator<Item = Duration> + Send {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(100))
         .with_max_delay(Duration::from_secs(10))

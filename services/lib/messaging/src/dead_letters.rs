@@ -121,17 +121,13 @@ impl DeadLetters {
 
     /// Has the dead letters delivered to the consumer again, with the ids that they have and the
     /// whole schedule before them. Says which.
-    ///
-    /// # Errors
-    /// Fails when the broker or the store is away; what was not redriven is still there.
+    /// After a failure, those that were not redriven are still there.
     pub async fn redrive(&self, select: &Select, actor: &str, reason: &str) -> Result<Vec<Uuid>> {
         self.decide(Action::Redrive, select, actor, reason).await
     }
 
     /// Deletes the dead letters. Says which.
-    ///
-    /// # Errors
-    /// Fails when the broker or the store is away; what was not discarded is still there.
+    /// After a failure, those that were not discarded are still there.
     pub async fn discard(&self, select: &Select, actor: &str, reason: &str) -> Result<Vec<Uuid>> {
         self.decide(Action::Discard, select, actor, reason).await
     }

@@ -23,9 +23,9 @@ mod wire;
 
 use anyhow::Context as _;
 pub use app::AppMessaging;
-use backon::{BackoffBuilder, ExponentialBuilder};
 pub use broker::Broker;
 pub use chassis::cause;
+use chassis::tasks::delays;
 pub use consumer::{Consumer, Handler, History, Registration};
 pub use dead_letters::DeadLetters;
 pub use error::{HandleError, PublishError};
@@ -45,14 +45,4 @@ const STORE_LIMIT: Duration = Duration::from_secs(10);
 /// be waited on for a quarter of an hour.
 async fn in_time<T>(question: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     timeout(STORE_LIMIT, question).await.context("the store did not answer in time")?
-}
-
-/// The delays between attempts to reach an engine that is away: 100 ms, doubling to 10 s, with jitter.
-pub(crate) fn delays() -> impl Iterator<Item = Duration> + Send {
-    ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(100))
-        .with_max_delay(Duration::from_secs(10))
-        .with_jitter()
-        .without_max_times()
-        .build()
 }

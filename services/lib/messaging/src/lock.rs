@@ -64,8 +64,6 @@ impl Lock {
     }
 
     /// Gives the lock back and waits until the broker knows.
-    ///
-    /// # Errors
     /// Fails when the lock was lost before.
     pub async fn release(self) -> anyhow::Result<()> {
         answer(self.channel.close(200, "released".into())).await

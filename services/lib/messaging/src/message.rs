@@ -38,16 +38,12 @@ impl Message {
     }
 
     /// Decodes the data as `T`.
-    ///
-    /// # Errors
     /// Fails permanently when type, schema version or data are not those of `T`.
     pub fn decode<T: EventData>(&self) -> Result<Event<T>, HandleError> {
         self.envelope.clone().decode::<T>().map_err(HandleError::permanent)
     }
 
     /// Reads of `T`'s data only what `V` has: for large events of which little is needed.
-    ///
-    /// # Errors
     /// Fails permanently when type or schema version are not those of `T`, or the data does not fit `V`.
     pub fn view<'a, T: EventData, V: Deserialize<'a>>(&'a self) -> Result<V, HandleError> {
         self.envelope.view::<T, V>().map_err(HandleError::permanent)

@@ -56,9 +56,7 @@ impl Publisher {
     }
 
     /// Publishes `message`; concurrent calls share a window of 256, one call after another keeps order.
-    ///
-    /// # Errors
-    /// Fails when the broker did not store it, or may not have: publish it again with the same id.
+    /// After a failure the broker may have it all the same: publish it again with the same id.
     pub async fn publish(&self, message: Outgoing) -> Result<(), PublishError> {
         let frame = Frame::of(&message.envelope)?;
         self.send(message.exchange, message.routing_key, frame).await

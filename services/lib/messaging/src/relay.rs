@@ -66,9 +66,7 @@ impl<S: Store> Relay<S> {
     }
 
     /// Publishes until `shutdown` is cancelled; while the store or the broker is away, it waits.
-    ///
-    /// # Errors
-    /// Fails when its claims cannot be handed back at the end; they run out by themselves.
+    /// Claims that cannot be handed back at the end run out by themselves.
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let written = Arc::new(Notify::new());
         let listening = listen(self.store.clone(), Arc::clone(&written));

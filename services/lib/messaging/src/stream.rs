@@ -107,9 +107,6 @@ impl Reader {
     }
 
     /// Waits for the next record, however long it takes. Safe to cancel.
-    ///
-    /// # Errors
-    /// Fails when the stream is not what it was.
     pub async fn next(&mut self) -> Result<Record, StreamError> {
         let mut delays = delays();
         loop {
@@ -131,9 +128,6 @@ impl Reader {
     /// Waits for the next record; `None` at the end of the stream, which is reached when the stream has been silent for
     /// so long. Silence says something only while the broker would speak: a stream that cannot be read has no end.
     /// Safe to cancel.
-    ///
-    /// # Errors
-    /// Fails when the stream is not what it was.
     pub async fn next_or_end(&mut self, silence: Duration) -> Result<Option<Record>, StreamError> {
         loop {
             self.attach_in_time().await;
@@ -148,18 +142,12 @@ impl Reader {
 
     /// Waits for at least one record, then takes what comes within `patience`, up to `limit`.
     /// Safe to cancel only when the records are read again: cancelled, it drops what it holds.
-    ///
-    /// # Errors
-    /// Fails when the stream is not what it was and nothing was read before.
     pub async fn next_many(&mut self, limit: usize, patience: Duration) -> Result<Vec<Record>, StreamError> {
         let first = self.next().await?;
         Ok(self.followed(first, limit, patience).await)
     }
 
     /// As [`Self::next_many`]; `None` at the end of the stream, as [`Self::next_or_end`] tells it.
-    ///
-    /// # Errors
-    /// Fails when the stream is not what it was and nothing was read before.
     pub async fn next_many_or_end(
         &mut self,
         limit: usize,

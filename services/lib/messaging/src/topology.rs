@@ -24,9 +24,6 @@ use std::time::Duration;
 const CONSISTENT_HASH: &str = "x-consistent-hash";
 
 /// Declares what all services share: the exchanges for events and commands, and the two streams.
-///
-/// # Errors
-/// Fails when the broker is away, or knows one of the names with other arguments.
 pub async fn declare_shared(channel: &Channel) -> Result<()> {
     for shared in [EVENTS_EXCHANGE, COMMANDS_EXCHANGE] {
         exchange(channel, shared, ExchangeKind::Direct, FieldTable::default()).await?;

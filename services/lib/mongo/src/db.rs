@@ -24,9 +24,6 @@ pub struct Db {
 
 impl Db {
     /// Names the database; connections are opened when needed, and show the unit's name.
-    ///
-    /// # Errors
-    /// Fails when the URL is not valid.
     pub async fn open(settings: &config::Mongo, unit: &str) -> anyhow::Result<Self> {
         let parsed = ClientOptions::parse(settings.url.expose_secret()).await;
         let mut options = parsed.map_err(|_| anyhow::anyhow!("mongo.url is not a valid MongoDB URL"))?;

@@ -17,11 +17,7 @@ const PASSING: &[i32] = &[
 /// Makes a [`Code::Unavailable`](contracts::problem::Code) where a database that is away is among the causes, else a
 /// `Code::Internal`; `cause` is logged and not told.
 pub fn failure(cause: impl Into<anyhow::Error>) -> Failure {
-    let cause = cause.into();
-    if cause.chain().any(|cause| cause.downcast_ref().is_some_and(is_away)) {
-        return Failure::store_away(cause);
-    }
-    Failure::internal(cause)
+    Failure::of_store(cause, is_away)
 }
 
 /// Whether the database is away or cannot do its work for the moment, rather than asked something wrong: another try may

@@ -77,10 +77,7 @@ impl Outbox {
 
     /// Writes a message into the outbox, in the transaction of `session`. Trace, request and cause
     /// are filled in from where the call stands, unless set. Returns the message's id.
-    ///
-    /// # Errors
-    /// Fails when the message cannot be encoded or the database refuses it; the error's labels tell
-    /// the driver whether to run the transaction again.
+    /// An error's labels tell whether to run the transaction again.
     pub async fn enqueue<M>(&self, session: &mut ClientSession, message: M) -> Result<Uuid, Error>
     where
         M: TryInto<Outgoing>,
@@ -93,9 +90,6 @@ impl Outbox {
     }
 
     /// Writes many messages like [`enqueue`](Self::enqueue) does one, in one go.
-    ///
-    /// # Errors
-    /// Fails as [`enqueue`](Self::enqueue) does; the transaction is void then.
     pub async fn enqueue_all<M>(
         &self,
         session: &mut ClientSession,

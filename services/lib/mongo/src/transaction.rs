@@ -47,8 +47,6 @@ impl Transaction {
     }
 
     /// Begins a try.
-    ///
-    /// # Errors
     /// Fails when the last try has not ended.
     pub async fn start(&mut self) -> Result<&mut ClientSession, error::Error> {
         self.session.start_transaction().await?;

@@ -35,9 +35,6 @@ const PLANS: [(&str, &str); 5] = [
 const LEFT_ALONE: (&str, &str) = ("idle_in_transaction_session_timeout", "30s");
 
 /// Up to `most` connections, made when they are needed.
-///
-/// # Errors
-/// Fails when the URL cannot be parsed.
 pub fn pool(settings: &Postgres, most: u32) -> anyhow::Result<PgPool> {
     connect(settings, most, STATEMENT)
 }

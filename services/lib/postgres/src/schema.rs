@@ -14,9 +14,7 @@ const KEPT_DAYS: u64 = 60;
 const AHEAD_DAYS: u64 = 14;
 
 /// Makes the tables and the inbox's partitions; harmless when they are there.
-///
-/// # Errors
-/// Fails when the database is away or the login does not own the schema.
+/// The login must own the schema.
 pub async fn prepare(pool: &PgPool) -> Result<()> {
     let mut transaction = begin(pool).await?;
     // Two processes that start at once would both find the tables missing.

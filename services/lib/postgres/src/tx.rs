@@ -14,34 +14,34 @@ use uuid::Uuid;
 pub struct Tx {
     inner: Transaction<'static, Postgres>,
     written: Arc<watch::Sender<()>>,
-    has_messages: bool,
+    messages: Vec<Outgoing>,
     on_commit: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 impl Tx {
     pub(super) fn new(inner: Transaction<'static, Postgres>, written: Arc<watch::Sender<()>>) -> Self {
-        Self { inner, written, has_messages: false, on_commit: Vec::new() }
+        Self { inner, written, messages: Vec::new(), on_commit: Vec::new() }
     }
 
-    /// Writes a message into the outbox. Returns the message's id.
+    /// Has a message written into the outbox. Returns the message's id.
     ///
-    /// Call it after the write that locks the aggregate's row (or checks its version): then the rows
-    /// of one subject stand in the order in which its changes committed. Trace, request and cause are
-    /// filled in from where the call stands, unless set.
-    pub async fn enqueue<M>(&mut self, message: M) -> sqlx::Result<Uuid>
+    /// [`commit`](Self::commit) writes all messages in one statement, in the order of the calls. By then the transaction
+    /// has locked the aggregates' rows (or checked their versions), so the rows of one subject stand in the order in
+    /// which its changes committed. Trace, request and cause are filled in from where the call stands, unless set.
+    pub fn enqueue<M>(&mut self, message: M) -> sqlx::Result<Uuid>
     where
         M: TryInto<Outgoing>,
         M::Error: std::error::Error + Send + Sync + 'static,
     {
-        self.has_messages = true;
-        outbox::enqueue(&mut self.inner, message).await
+        let message = message.try_into().map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+        let id = message.envelope.id;
+        self.enqueue_all([message]);
+        Ok(id)
     }
 
-    /// Writes many messages like [`enqueue`](Self::enqueue) does one, in one statement and in this order.
-    pub async fn enqueue_all(&mut self, messages: impl IntoIterator<Item = Outgoing>) -> sqlx::Result<()> {
-        let mut messages = messages.into_iter().peekable();
-        self.has_messages |= messages.peek().is_some();
-        outbox::enqueue_all(&mut self.inner, messages).await
+    /// Has many messages written like [`enqueue`](Self::enqueue) does one, in this order.
+    pub fn enqueue_all(&mut self, messages: impl IntoIterator<Item = Outgoing>) {
+        self.messages.extend(messages.into_iter().map(Outgoing::with_origin));
     }
 
     /// Has `told` called once the transaction has committed, and never otherwise: for log lines and counts.
@@ -49,16 +49,18 @@ impl Tx {
         self.on_commit.push(Box::new(told));
     }
 
-    /// Commits, and wakes the relays of this process when there are messages.
+    /// Writes the messages and commits, and wakes the relays of this process when there are messages.
     ///
     /// Postgres itself could wake them (`NOTIFY`), and did: but it lets transactions that notify commit
     /// one after the other, each with a flush of its own to the disk, in all databases of a server.
     /// When the process dies before it rings, the sweep finds the messages.
-    ///
-    /// # Errors
-    /// Fails when the database does; the transaction may have been committed or not.
+    /// After a failure, the transaction may have been committed or not.
     pub async fn commit(self) -> sqlx::Result<()> {
-        let Self { inner, written, has_messages, on_commit } = self;
+        let Self { mut inner, written, messages, on_commit } = self;
+        let has_messages = !messages.is_empty();
+        if has_messages {
+            outbox::write(&mut inner, messages).await?;
+        }
         inner.commit().await?;
         if has_messages {
             written.send_replace(());
@@ -89,6 +91,6 @@ impl DerefMut for Tx {
 
 impl fmt::Debug for Tx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tx").field("has_messages", &self.has_messages).finish_non_exhaustive()
+        f.debug_struct("Tx").field("messages", &self.messages.len()).finish_non_exhaustive()
     }
 }

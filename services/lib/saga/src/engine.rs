@@ -1,11 +1,11 @@
 //! The engine as its service uses it.
 
-use crate::batch;
 use crate::error::Error;
 use crate::flow::{Declared, Flow};
 use crate::machine::{self, Input, Refusal};
 use crate::step::Definition;
 use crate::store::{self, Filter, Lock, Record};
+use crate::transact::carry_out;
 use crate::transition::Transition;
 use crate::unit::Unit;
 use anyhow::{Context as _, ensure};
@@ -69,8 +69,6 @@ impl Engine {
     }
 
     /// Adds a kind of saga.
-    ///
-    /// # Errors
     /// Fails when its steps contradict each other, or there is one of its name.
     pub fn with<D: Definition>(mut self, definition: D) -> anyhow::Result<Self> {
         ensure!(self.unit.flow(D::KIND).is_err(), "there are two sagas {}", D::KIND);
@@ -120,7 +118,7 @@ impl Engine {
 
     /// Starts sagas that were begun, like [`start`](Self::start) does one.
     pub async fn start_all(&self, tx: &mut Tx, begun: Vec<Begun>) -> Result<(), Error> {
-        batch::carry_out(tx, begun.into_iter().map(|Begun(first)| first).collect()).await
+        carry_out(tx, begun.into_iter().map(|Begun(first)| first).collect()).await
     }
 
     /// Turns a saga back, in the transaction `tx`: one under way from the step in flight,

@@ -40,9 +40,6 @@ pub(crate) struct Declared<D: Definition> {
 
 impl<D: Definition> Declared<D> {
     /// Reads a definition.
-    ///
-    /// # Errors
-    /// Fails when the steps contradict each other.
     pub(crate) fn new(definition: D) -> anyhow::Result<Self> {
         let steps = definition.steps();
         check(&steps).with_context(|| format!("the steps of saga {} contradict each other", D::KIND))?;

@@ -11,14 +11,12 @@
 #![warn(missing_docs)]
 
 mod app;
-mod batch;
 pub mod engine;
 mod error;
 mod flow;
 pub mod machine;
 pub mod metrics;
 pub mod operators;
-mod purge;
 mod replies;
 pub mod step;
 mod store;

@@ -6,7 +6,7 @@ use crate::metrics;
 use crate::store::{self, Lock};
 use crate::transition::Trigger;
 use chassis::telemetry;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Days, TimeDelta, Utc};
 use futures::StreamExt as _;
 use messaging::Broker;
 use std::time::Duration;
@@ -25,6 +25,10 @@ const MEASURE_EVERY: Duration = Duration::from_secs(15);
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
 /// For how long a saga is left alone that could not be moved, in seconds.
 const POSTPONED: i64 = 30;
+/// For how many days from its start a saga is kept at least: as long as events are in the log.
+const KEPT_DAYS: u64 = 180;
+/// How many are forgotten at a time: few enough that nobody waits for their locks.
+const FORGOTTEN_AT_ONCE: u32 = 1_000;
 
 impl Engine {
     /// Moves on, until `shutdown` is cancelled, the sagas whose time has come: steps that time out,
@@ -88,5 +92,20 @@ impl Engine {
         ::metrics::gauge!(metrics::UNDER_WAY).set(census.under_way as f64);
         ::metrics::gauge!(metrics::OVERDUE).set(census.overdue);
         Ok(())
+    }
+
+    /// Forgets sagas that began more than 180 days ago and that nothing can happen to any more, with their history.
+    /// One that is completed and can still be cancelled stays until it is closed.
+    async fn purge(&self) -> anyhow::Result<()> {
+        let before = Utc::now() - Days::new(KEPT_DAYS);
+        let with_pivot = self.unit.flows().iter().filter(|flow| flow.shape().pivot.is_some());
+        let irrevocable: Vec<_> = with_pivot.map(|flow| flow.kind()).collect();
+        loop {
+            let gone = store::forget(self.db.pool(), before, &irrevocable, FORGOTTEN_AT_ONCE).await?;
+            ::metrics::counter!(metrics::FORGOTTEN).increment(gone.unsigned_abs());
+            if gone < i64::from(FORGOTTEN_AT_ONCE) {
+                return Ok(());
+            }
+        }
     }
 }

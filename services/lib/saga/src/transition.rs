@@ -134,9 +134,6 @@ impl Transition {
     }
 
     /// Goes on with what came of its local step.
-    ///
-    /// # Errors
-    /// Fails when nothing was to be run.
     pub(crate) fn go_on(&mut self, input: Input) -> Result<(), Refusal> {
         let then = machine::advance(self.flow.shape(), self.step.state.clone(), input, self.now)?;
         let notes = mem::take(&mut self.step.notes).into_iter().chain(then.notes).collect();
@@ -145,9 +142,6 @@ impl Transition {
     }
 
     /// Says where the saga stands then, and what it sends.
-    ///
-    /// # Errors
-    /// Fails when its command cannot be written.
     pub(crate) async fn end(mut self) -> Result<Moved, Error> {
         let waiting = self.step.state.wait.filter(|_| self.step.next == Next::Send);
         let message = waiting.map(|wait| self.flow.command(wait.step, self.reference(&wait), &self.record.data));

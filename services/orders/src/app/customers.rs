@@ -161,7 +161,7 @@ impl Customers {
         chassis::failpoint!("orders.erase.after_rows");
         let version = u64::try_from(row.version).unwrap_or_default() + 1;
         let data = CustomerErased { customer_id: row.id, auth_user_id: user, erased_at: now };
-        tx.enqueue(Event::new(row.id.to_string(), version, data)).await?;
+        tx.enqueue(Event::new(row.id.to_string(), version, data))?;
         chassis::failpoint!("orders.erase.after_outbox");
         tx.on_commit(|| metrics::counter!(names::CUSTOMERS, "what" => "erased").increment(1));
         Ok(Erased::Done)

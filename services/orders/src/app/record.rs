@@ -81,7 +81,7 @@ impl Recorded {
             kinds.into_iter().for_each(|kind| metrics::counter!(names::ORDER_EVENTS, "type" => kind).increment(1));
         });
         let (orders, messages): (Vec<_>, Vec<_>) = all.into_iter().map(|one| (one.order, one.message)).unzip();
-        tx.enqueue_all(messages.into_iter().flatten()).await?;
+        tx.enqueue_all(messages.into_iter().flatten());
         chassis::failpoint!("orders.record.after_outbox");
         Ok(orders)
     }

@@ -54,7 +54,7 @@ impl Customers {
         replace(tx, &key, &methods).await?;
         let data =
             CustomerCreated { customer_id: id, auth_user_id: user, person: key.travelling(&person), created_at: now };
-        tx.enqueue(Event::new(id.to_string(), 1, data)).await?;
+        tx.enqueue(Event::new(id.to_string(), 1, data))?;
         chassis::failpoint!("orders.customer.after_outbox");
         tx.on_commit(|| metrics::counter!(names::CUSTOMERS, "what" => "created").increment(1));
         Ok(Some(shown(id, wanted.person.clone(), &methods, (now, now), 1)))
@@ -88,7 +88,7 @@ impl Customers {
             changed: fields,
             updated_at: now,
         };
-        tx.enqueue(Event::new(row.id.to_string(), version + 1, data)).await?;
+        tx.enqueue(Event::new(row.id.to_string(), version + 1, data))?;
         chassis::failpoint!("orders.customer.after_outbox");
         tx.on_commit(|| metrics::counter!(names::CUSTOMERS, "what" => "updated").increment(1));
         Ok(shown(row.id, wanted.person, &methods, (row.created_at, now), version + 1))

@@ -49,7 +49,7 @@ impl Commands {
             }
         };
         let reply = Outgoing::reply(Replied { step: command.step().clone(), outcome })?;
-        tx.enqueue(reply).await?;
+        tx.enqueue(reply)?;
         Ok(())
     }
 }

@@ -73,7 +73,7 @@ impl Payments {
         // It is there: nothing is ever deleted.
         let known = payments::hold_step(&mut tx, step.saga_id, &step.step).await?.ok_or(sqlx::Error::RowNotFound)?;
         match (&known, known.outcome()) {
-            (_, Some(outcome)) => reply(&mut tx, step, outcome, &intent.origin).await?,
+            (_, Some(outcome)) => reply(&mut tx, step, outcome, &intent.origin)?,
             (KnownStep::Payment(payment), None) if is_newer(step, Some(&payment.charge_step)) => {
                 payments::note_charge_step(&mut tx, payment.id, step).await?;
             }
@@ -161,7 +161,7 @@ pub(super) async fn settle_charges(tx: &mut Tx, outcomes: &[(Uuid, ChargeOutcome
             messages.push(message(reply, &payment.origin)?);
         }
     }
-    tx.enqueue_all(messages).await?;
+    tx.enqueue_all(messages);
     failpoint!("payments.settle.after_outbox");
     for payment in &settled {
         let outcome = payment.status.into_str();
@@ -169,7 +169,7 @@ pub(super) async fn settle_charges(tx: &mut Tx, outcomes: &[(Uuid, ChargeOutcome
         match (payment.status, &payment.undo_step) {
             (Status::Captured, _) => go_on(tx, payment).await?,
             // Declined: there is nothing to give back.
-            (_, Some(step)) => reply(tx, step, Outcome::Done { answer: Value::Null }, &payment.origin).await?,
+            (_, Some(step)) => reply(tx, step, Outcome::Done { answer: Value::Null }, &payment.origin)?,
             _ => {}
         }
     }

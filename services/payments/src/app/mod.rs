@@ -64,10 +64,10 @@ pub(crate) fn origin() -> Origin {
     }
 }
 
-/// Writes a reply into the outbox.
-async fn reply(tx: &mut Tx, step: &StepRef, outcome: Outcome, origin: &Origin) -> sqlx::Result<()> {
+/// Has a reply written into the outbox.
+fn reply(tx: &mut Tx, step: &StepRef, outcome: Outcome, origin: &Origin) -> sqlx::Result<()> {
     let reply = message(Outgoing::reply(Replied { step: step.clone(), outcome }), origin)?;
-    tx.enqueue(reply).await.map(drop)
+    tx.enqueue(reply).map(drop)
 }
 
 /// A message on behalf of the request, trace and command that led to it.

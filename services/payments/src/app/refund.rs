@@ -132,7 +132,7 @@ pub(super) async fn settle_refund(
             refunded_at: Utc::now(),
         };
         let event = Event::new(payment_id.to_string(), payment.version.unsigned_abs(), data);
-        tx.enqueue(message(Outgoing::event(event), &payment.origin)?).await?;
+        tx.enqueue(message(Outgoing::event(event), &payment.origin)?)?;
     }
     failpoint!("payments.refund.after_event");
     go_on(tx, &payment).await?;

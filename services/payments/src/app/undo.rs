@@ -48,7 +48,7 @@ impl Payments {
             && calls::drop_claimed(&mut tx, call).await?
         {
             payments::undo(&mut tx, payment.id).await?;
-            reply(&mut tx, step, nothing(), &payment.origin).await?;
+            reply(&mut tx, step, nothing(), &payment.origin)?;
         }
         Ok(tx.commit().await?)
     }
@@ -81,7 +81,7 @@ pub(super) async fn go_on(tx: &mut Tx, payment: &Payment) -> Result<(), Error> {
     let Some(step) = &payment.undo_step else { return Ok(()) };
     match payment.undo(refunds::under_way(tx, payment.id).await?) {
         Undo::Wait => {}
-        Undo::Done => reply(tx, step, nothing(), &payment.origin).await?,
+        Undo::Done => reply(tx, step, nothing(), &payment.origin)?,
         Undo::Refund(rest) => {
             let refund = refunds::insert(tx, payment, rest, REASON, None).await?;
             failpoint!("payments.undo.after_refund");
@@ -92,7 +92,7 @@ pub(super) async fn go_on(tx: &mut Tx, payment: &Payment) -> Result<(), Error> {
 }
 
 async fn done(tx: &mut Tx, step: &StepRef) -> Result<(), Error> {
-    Ok(reply(tx, step, nothing(), &origin()).await?)
+    Ok(reply(tx, step, nothing(), &origin())?)
 }
 
 fn nothing() -> Outcome {

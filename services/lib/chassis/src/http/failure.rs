@@ -37,9 +37,17 @@ impl Failure {
         Self::new(Code::Unavailable, detail).retry_after(Duration::from_secs(1)).caused_by(cause)
     }
 
-    /// Makes a [`Code::Unavailable`] for a store that is away for the moment; `cause` is logged and not told.
-    pub fn store_away(cause: impl Into<anyhow::Error>) -> Self {
-        Self::unavailable("The service's store cannot do this at the moment: try again.", cause)
+    /// Makes a [`Code::Unavailable`] where one of the causes says that the store `is_away`, else a [`Code::Internal`];
+    /// `cause` is logged and not told.
+    pub fn of_store<E>(cause: impl Into<anyhow::Error>, is_away: fn(&E) -> bool) -> Self
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        let cause = cause.into();
+        if cause.chain().any(|cause| cause.downcast_ref().is_some_and(is_away)) {
+            return Self::unavailable("The service's store cannot do this at the moment: try again.", cause);
+        }
+        Self::internal(cause)
     }
 
     /// Adds what led to it, for the log.

@@ -44,9 +44,7 @@ impl<H: Handler> Consumer<H> {
     /// beginning to where it ended after the queues were declared: so every event is in the log, in the queues, or in
     /// both, and the handler must let the newest version win whatever their order. One that can't be read is passed
     /// over: the log is no queue. Silence is taken for its end only once what was the newest record has come.
-    ///
-    /// # Errors
-    /// Fails when the broker is away, or handling fails for a while; to be started again.
+    /// Fails when handling fails for a while: to be started again.
     pub async fn catch_up(&self, at_once: usize) -> anyhow::Result<usize> {
         self.declare().await?;
         sleep(CALM).await;

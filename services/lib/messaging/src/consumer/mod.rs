@@ -74,9 +74,6 @@ impl<H: Handler> Consumer<H> {
     }
 
     /// Declares the exchange for events and this consumer's queues: what is published from now on waits for it.
-    ///
-    /// # Errors
-    /// Fails when the broker is away, or knows one of the queues with other arguments.
     pub async fn declare(&self) -> anyhow::Result<()> {
         self.shared.declare().await
     }

@@ -194,7 +194,7 @@ impl<H: Handler> Active<'_, H> {
                 return false;
             }
         }
-        match tries::several(&self.shared.handler, messages, &self.shared.subscription).await {
+        match tries::once(&self.shared.handler, messages, &self.shared.subscription).await {
             Ok(()) => {
                 messages.iter().for_each(|message| self.report(message, Disposition::Done, began));
                 true

@@ -19,7 +19,7 @@ pub(super) async fn attempt<H: Handler>(
     let mut pause = subscription.pause;
     let mut number = 1;
     loop {
-        let error = match once(handler, message, subscription).await {
+        let error = match message.scope(once(handler, slice::from_ref(message), subscription)).await {
             Err(HandleError::Transient(error)) => error,
             settled => return settled,
         };
@@ -36,25 +36,14 @@ pub(super) async fn attempt<H: Handler>(
     }
 }
 
-async fn once<H: Handler>(handler: &H, message: &Message, subscription: &Subscription) -> Result<(), HandleError> {
-    guard(subscription, message.scope(handler.handle(slice::from_ref(message)))).await
-}
-
-/// Lets `handler` try several messages at once.
-pub(super) async fn several<H: Handler>(
+/// Lets `handler` try once. A panic and a delay count as failures.
+pub(super) async fn once<H: Handler>(
     handler: &H,
     batch: &[Message],
     subscription: &Subscription,
 ) -> Result<(), HandleError> {
-    guard(subscription, handler.handle(batch)).await
-}
-
-/// Makes a panic and a delay failures.
-async fn guard(
-    subscription: &Subscription,
-    work: impl Future<Output = Result<(), HandleError>>,
-) -> Result<(), HandleError> {
-    match timeout(subscription.limit, AssertUnwindSafe(work).catch_unwind()).await {
+    let work = AssertUnwindSafe(handler.handle(batch)).catch_unwind();
+    match timeout(subscription.limit, work).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(panic)) => {
             let said = panic.downcast_ref::<&str>().map(|said| (*said).to_owned());

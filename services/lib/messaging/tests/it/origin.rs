@@ -24,7 +24,7 @@ async fn one_trace_and_one_request_span_everything_that_an_event_leads_to() {
         async move {
             if message.subject == "cause" {
                 let mut transaction = db.begin().await?;
-                transaction.enqueue(counted("effect", 1)).await?;
+                transaction.enqueue(counted("effect", 1))?;
                 transaction.commit().await?;
             }
             Ok(())
@@ -36,7 +36,7 @@ async fn one_trace_and_one_request_span_everything_that_an_event_leads_to() {
 
     let request = async {
         let mut transaction = db.begin().await.unwrap();
-        transaction.enqueue(counted("cause", 1)).await.unwrap();
+        transaction.enqueue(counted("cause", 1)).unwrap();
         transaction.commit().await.unwrap();
         telemetry::traceparent().unwrap()
     };

@@ -13,6 +13,15 @@ use uuid::Uuid;
 const ENGINES: &[Engine] = &[Engine::Postgres, Engine::Rabbitmq];
 const LEASE: Duration = Duration::from_secs(1);
 
+/// The trigger runs when the transaction commits, after the outbox was written.
+const AGGREGATES: &str = "
+    CREATE TABLE IF NOT EXISTS aggregates (id text PRIMARY KEY, version bigint NOT NULL);
+    CREATE OR REPLACE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql
+        AS 'BEGIN PERFORM pg_sleep(0.02); RETURN NULL; END';
+    DROP TRIGGER IF EXISTS dawdle ON aggregates;
+    CREATE CONSTRAINT TRIGGER dawdle AFTER INSERT OR UPDATE ON aggregates DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW WHEN (NEW.version % 7 = 0) EXECUTE FUNCTION dawdle()";
+
 fn relay<S: Store>(store: S, broker: &Broker) -> JoinHandle<Result<()>> {
     let relay = Relay::new(store, broker.publisher()).lease(LEASE).sweep(Duration::from_millis(250));
     tokio::spawn(relay.run(CancellationToken::new()))
@@ -24,11 +33,9 @@ async fn emptied<S: Store>(store: &S) {
 }
 
 /// Writes `rows` events by `writers` at once, as many services' requests do: each transaction takes
-/// its aggregate's row, writes one to seven events, and dawdles, so that commits land out of order.
+/// its aggregate's row, writes one to seven events, and some dawdle before they commit, so that commits land out of order.
 async fn write(db: &Db, writers: u64, rows: u64) -> Result<HashSet<Uuid>> {
-    sqlx::raw_sql("CREATE TABLE IF NOT EXISTS aggregates (id text PRIMARY KEY, version bigint NOT NULL)")
-        .execute(db.pool())
-        .await?;
+    sqlx::raw_sql(AGGREGATES).execute(db.pool()).await?;
     let work = (0..writers).map(|writer| async move {
         let mut ids = Vec::new();
         let (mut left, mut turn) = (rows / writers, writer);
@@ -55,10 +62,7 @@ async fn change(db: &Db, aggregate: &str, count: u64) -> Result<Vec<Uuid>> {
     let mut ids = Vec::new();
     for number in version.unsigned_abs() - count + 1..=version.unsigned_abs() {
         let event = counted(aggregate, number);
-        ids.push(transaction.enqueue(event).await?);
-    }
-    if count == 7 {
-        sqlx::query("SELECT pg_sleep(0.02)").execute(&mut *transaction).await?;
+        ids.push(transaction.enqueue(event)?);
     }
     transaction.commit().await?;
     Ok(ids)
@@ -69,10 +73,10 @@ async fn what_is_rolled_back_is_not_published() {
     let bench = Bench::new(ENGINES).await;
     let db = bench.postgres().await;
     let mut given_up = db.begin().await.unwrap();
-    given_up.enqueue(counted("never", 1)).await.unwrap();
+    given_up.enqueue(counted("never", 1)).unwrap();
     given_up.rollback().await.unwrap();
     let mut committed = db.begin().await.unwrap();
-    let id = committed.enqueue(counted("once", 1)).await.unwrap();
+    let id = committed.enqueue(counted("once", 1)).unwrap();
     committed.commit().await.unwrap();
 
     let store = postgres::Store::new(&db);
@@ -160,9 +164,9 @@ async fn what_nobody_takes_holds_back_its_subject_only() {
     // More than a relay claims at once, and before all else.
     let mut transaction = db.begin().await.unwrap();
     let unroutable = (0..300).map(|number| to_nobody(&format!("nobody-{number}")));
-    transaction.enqueue_all(unroutable).await.unwrap();
+    transaction.enqueue_all(unroutable);
     for subject in ["nobody-7", "somebody"] {
-        transaction.enqueue(counted(subject, 2)).await.unwrap();
+        transaction.enqueue(counted(subject, 2)).unwrap();
     }
     transaction.commit().await.unwrap();
     let patient = Relay::new(store.clone(), bench.broker.publisher()).lease(PATIENCE).sweep(PATIENCE);

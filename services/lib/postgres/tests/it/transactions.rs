@@ -124,13 +124,13 @@ async fn a_commit_wakes_who_listens_when_there_are_messages() {
     assert!(!commits.has_changed().unwrap(), "there is nothing to publish");
     let mut tx = db.begin().await.unwrap();
     let data = UserDeleted { user_id: Uuid::now_v7(), deleted_at: chrono::Utc::now() };
-    tx.enqueue(Event::new("a", 1, data)).await.unwrap();
+    tx.enqueue(Event::new("a", 1, data)).unwrap();
     assert!(!commits.has_changed().unwrap(), "it may still be rolled back");
     tx.commit().await.unwrap();
     assert!(commits.has_changed().unwrap());
     commits.mark_unchanged();
     let mut tx = db.begin().await.unwrap();
-    tx.enqueue_all([]).await.unwrap();
+    tx.enqueue_all([]);
     tx.commit().await.unwrap();
     assert!(!commits.has_changed().unwrap());
 }

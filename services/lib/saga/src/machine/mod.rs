@@ -59,9 +59,6 @@ pub fn start(shape: &Shape, now: DateTime<Utc>, limit: Duration) -> Move {
 }
 
 /// What becomes of `state` by `input`.
-///
-/// # Errors
-/// Tells why nothing does.
 pub fn advance(shape: &Shape, state: State, input: Input, now: DateTime<Utc>) -> Result<Move, Refusal> {
     let mut machine = Machine { shape, now, state, notes: Vec::new() };
     let next = match input {

@@ -1,11 +1,12 @@
 //! What operators do to sagas.
 
-use super::read::read;
+use super::read::{NoSaga, read};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::machine::Input;
 use crate::store::Lock;
 use axum::extract::State;
+use chassis::http::documented::{BadBody, OperatorsOnly, Usual};
 use chassis::http::{Failure, Json, Path, log_fields};
 use chassis::jwt::Operator;
 use contracts::problem::Problem;
@@ -21,14 +22,8 @@ const REASON_AT_MOST: usize = 500;
     params(("id" = Uuid, Path, description = "The saga's id.")),
     responses(
         (status = 200, description = "The saga as it is now.", body = SagaDetail),
-        (status = 400, description = "`validation_failed`, with the fields, or `malformed_request`.", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated` or `invalid_token`.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`: this needs the operator role.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`not_found`.", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`conflict`: there is no step that could be tried again.", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "`payload_too_large`.", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported_media_type`.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`, with `Retry-After`.", body = Problem, content_type = "application/problem+json"),
+        Usual, OperatorsOnly, BadBody, NoSaga,
     ),
 )]
 pub(super) async fn retry(
@@ -46,14 +41,8 @@ pub(super) async fn retry(
     params(("id" = Uuid, Path, description = "The saga's id.")),
     responses(
         (status = 200, description = "The saga as it is now.", body = SagaDetail),
-        (status = 400, description = "`validation_failed`, with the fields, or `malformed_request`.", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated` or `invalid_token`.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`: this needs the operator role.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`not_found`.", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`conflict`: it has turned back, passed its pivot, was closed or has ended.", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "`payload_too_large`.", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported_media_type`.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`, with `Retry-After`.", body = Problem, content_type = "application/problem+json"),
+        Usual, OperatorsOnly, BadBody, NoSaga,
     ),
 )]
 pub(super) async fn cancel(
@@ -71,14 +60,8 @@ pub(super) async fn cancel(
     params(("id" = Uuid, Path, description = "The saga's id.")),
     responses(
         (status = 200, description = "The saga as it is now.", body = SagaDetail),
-        (status = 400, description = "`validation_failed`, with the fields, or `malformed_request`.", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated` or `invalid_token`.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`: this needs the operator role.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`not_found`.", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`conflict`: it needs no attention.", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "`payload_too_large`.", body = Problem, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported_media_type`.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`, with `Retry-After`.", body = Problem, content_type = "application/problem+json"),
+        Usual, OperatorsOnly, BadBody, NoSaga,
     ),
 )]
 pub(super) async fn settle(

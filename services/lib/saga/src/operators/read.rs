@@ -5,6 +5,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::store::{Filter, Record};
 use axum::extract::State;
+use chassis::http::documented::{BadQuery, OperatorsOnly, Usual};
 use chassis::http::{Failure, Json, Path, Query};
 use chassis::jwt::Operator;
 use chassis::page::{InvalidCursor, PageRequest, cursor, read_cursor};
@@ -21,15 +22,21 @@ const LIST: &str = "sagas";
 /// How long a kind or a subject may be, in characters.
 const NAME_AT_MOST: usize = 200;
 
+/// The answer where no saga has the id.
+#[derive(utoipa::IntoResponses)]
+#[allow(dead_code)]
+pub(super) enum NoSaga {
+    /// `not_found`.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(Problem),
+}
+
 /// Lists sagas, the latest first.
 #[utoipa::path(
     get, path = "/v1/sagas", tag = "sagas", security(("bearer" = [])), params(ListSagas),
     responses(
         (status = 200, description = "A page of sagas.", body = SagaPage),
-        (status = 400, description = "`validation_failed`, with the fields, or `invalid_cursor`.", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthenticated` or `invalid_token`.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`: this needs the operator role.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`, with `Retry-After`.", body = Problem, content_type = "application/problem+json"),
+        Usual, OperatorsOnly, BadQuery,
     ),
 )]
 pub(super) async fn list(
@@ -50,10 +57,7 @@ pub(super) async fn list(
     params(("id" = Uuid, Path, description = "The saga's id.")),
     responses(
         (status = 200, description = "The saga.", body = SagaDetail),
-        (status = 401, description = "`unauthenticated` or `invalid_token`.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`forbidden`: this needs the operator role.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`not_found`.", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`, with `Retry-After`.", body = Problem, content_type = "application/problem+json"),
+        Usual, OperatorsOnly, NoSaga,
     ),
 )]
 pub(super) async fn detail(
