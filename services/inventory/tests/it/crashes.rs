@@ -90,6 +90,7 @@ async fn start(sandbox: &Sandbox, issuer: &Issuer, failpoint: Option<&str>) -> S
 #[case::after_claim("inventory.reserve.after_claim")]
 #[case::after_stock("inventory.reserve.after_stock")]
 #[case::after_outbox("inventory.reserve.after_outbox")]
+#[case::before_commit("postgres.commit.after_outbox")]
 #[case::after_commit("inventory.reserve.after_commit")]
 #[tokio::test]
 async fn a_reservation_survives(#[case] failpoint: &str) {
@@ -118,6 +119,7 @@ async fn a_refusal_survives() {
 #[case::after_stock("inventory.release.after_stock")]
 #[case::after_status("inventory.release.after_status")]
 #[case::after_outbox("inventory.release.after_outbox")]
+#[case::before_commit("postgres.commit.after_outbox")]
 #[case::after_commit("inventory.release.after_commit")]
 #[tokio::test]
 async fn an_undoing_survives(#[case] failpoint: &str) {
@@ -151,6 +153,7 @@ async fn a_tombstone_survives() {
 #[case::after_stock("inventory.fulfil.after_stock")]
 #[case::after_status("inventory.fulfil.after_status")]
 #[case::after_outbox("inventory.fulfil.after_outbox")]
+#[case::before_commit("postgres.commit.after_outbox")]
 #[case::after_commit("inventory.fulfil.after_commit")]
 #[tokio::test]
 async fn a_confirmation_survives(#[case] failpoint: &str) {
@@ -170,6 +173,7 @@ async fn a_confirmation_survives(#[case] failpoint: &str) {
 #[case::after_stock("inventory.expire.after_stock")]
 #[case::after_status("inventory.expire.after_status")]
 #[case::after_outbox("inventory.expire.after_outbox")]
+#[case::before_commit("postgres.commit.after_outbox")]
 #[tokio::test]
 async fn an_expiry_survives(#[case] failpoint: &str) {
     let doomed = Doomed::new().await;

@@ -60,6 +60,7 @@ impl Tx {
         let has_messages = !messages.is_empty();
         if has_messages {
             outbox::write(&mut inner, messages).await?;
+            chassis::failpoint!("postgres.commit.after_outbox");
         }
         inner.commit().await?;
         if has_messages {

@@ -130,6 +130,7 @@ impl Doomed {
 #[case::after_event("orders.record.after_event=return")]
 #[case::after_state("orders.record.after_state=return")]
 #[case::after_outbox("orders.record.after_outbox=return")]
+#[case::before_commit("postgres.commit.after_outbox=1*off->return")]
 #[case::after_order("orders.place.after_order=return")]
 #[case::after_key("orders.place.after_key=return")]
 #[case::after_saga("orders.place.after_saga=return")]
@@ -224,6 +225,7 @@ async fn an_order_that_was_being_shipped_is_shipped_once() {
 #[rstest]
 #[case::after_row("orders.customer.after_row=return")]
 #[case::after_outbox("orders.customer.after_outbox=return")]
+#[case::before_commit("postgres.commit.after_outbox=return")]
 #[tokio::test]
 async fn a_customer_is_made_once(#[case] failpoint: &str) {
     let doomed = Doomed::new().await;
@@ -239,6 +241,7 @@ async fn a_customer_is_made_once(#[case] failpoint: &str) {
 #[case::after_key("orders.erase.after_key=return")]
 #[case::after_rows("orders.erase.after_rows=return")]
 #[case::after_outbox("orders.erase.after_outbox=return")]
+#[case::before_commit("postgres.commit.after_outbox=1*off->return")]
 #[case::after_reply("orders.erase.after_reply=return")]
 #[tokio::test]
 async fn an_erasure_is_finished(#[case] failpoint: &str) {
