@@ -6,22 +6,18 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// The whole configuration, beyond what every unit has.
 #[derive(Debug, Clone, Deserialize, Validate)]
 #[garde(allow_unvalidated)]
 pub struct Config {
     pub postgres: Postgres,
     pub amqp: Amqp,
-    /// How customers' data are kept.
     #[garde(dive)]
     pub customers: Customers,
-    /// How patient the checkout is.
     #[serde(default)]
     #[garde(dive)]
     pub checkout: Checkout,
 }
 
-/// How customers' data are kept.
 #[derive(Debug, Clone, Deserialize, Validate)]
 #[garde(allow_unvalidated)]
 pub struct Customers {
@@ -34,7 +30,6 @@ pub struct Customers {
     pub previous_encryption_key: Option<SecretString>,
 }
 
-/// How patient the checkout is.
 #[derive(Debug, Clone, Copy, Deserialize, Validate)]
 #[serde(default)]
 pub struct Checkout {
@@ -59,19 +54,16 @@ impl Default for Checkout {
 }
 
 impl Checkout {
-    /// How long one attempt to reserve stock may take.
     #[must_use]
     pub fn reserve(&self) -> Duration {
         Duration::from_secs(self.reserve_seconds.into())
     }
 
-    /// How long one attempt to charge the payment may take.
     #[must_use]
     pub fn charge(&self) -> Duration {
         Duration::from_secs(self.charge_seconds.into())
     }
 
-    /// How long all of it may take.
     #[must_use]
     pub fn deadline(&self) -> Duration {
         Duration::from_secs(self.deadline_seconds.into())

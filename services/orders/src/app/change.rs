@@ -73,7 +73,6 @@ impl Orders {
         Ok(answer)
     }
 
-    /// An order reaches the buyer.
     pub async fn deliver(&self, id: Uuid) -> Result<Order, Error> {
         let mut tx = self.db.begin().await?;
         let order = load(&mut tx, id).await?;

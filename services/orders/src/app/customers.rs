@@ -65,7 +65,6 @@ impl Customers {
         self.show(&mut connection, rows).await
     }
 
-    /// A customer's data key.
     pub async fn customer_key(&self, id: Uuid) -> Result<CustomerKey, Error> {
         let mut connection = self.db.pool().acquire().await?;
         let row = customers::by_ids(&mut connection, &[id], None).await?.pop().ok_or(Error::NotFound)?;

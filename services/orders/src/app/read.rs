@@ -92,7 +92,6 @@ impl Orders {
         Ok(histories)
     }
 
-    /// Everything that happened to an order.
     pub async fn history(&self, caller: &Caller, id: Uuid) -> Result<OrderHistory, Error> {
         self.histories(caller, &[id]).await?.pop().ok_or(Error::NotFound)
     }

@@ -55,7 +55,6 @@ impl Recorded {
         Ok(Self { order, event: stored, message: message.map(Outgoing::with_origin) })
     }
 
-    /// The order as it is then.
     pub(crate) fn order(&self) -> &Order {
         &self.order
     }

@@ -7,20 +7,17 @@ use contracts::rest::orders::{ITEMS_LIMIT, PlaceItem, QUANTITY_LIMIT};
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// A product as our copy has it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Product {
     pub id: Uuid,
     pub name: String,
     pub price: Money,
-    /// Whether it can be ordered.
     pub active: bool,
 }
 
 /// What is to be ordered, with its price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cart {
-    /// The items, in the order of the request.
     pub items: Vec<OrderItem>,
     pub total: Money,
 }

@@ -18,7 +18,6 @@ pub struct CustomerData {
 }
 
 impl CustomerData {
-    /// Reads a request.
     pub fn parse(request: &SaveCustomer, now: DateTime<Utc>) -> Result<Self, FieldErrors> {
         let mut fields = FieldErrors::default();
         let email = fields.take("email", Email::parse(&request.email));

@@ -10,7 +10,6 @@ use uuid::Uuid;
 /// How long a token may be, in bytes.
 const LONGEST_TOKEN: usize = 255;
 
-/// A payment method, as it is sealed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaymentMethod {
     pub provider_token: String,

@@ -21,7 +21,6 @@ pub struct Row {
     pub wrapped: Option<Vec<u8>>,
 }
 
-/// The customer of a user.
 pub async fn by_user(connection: &mut PgConnection, user: Uuid) -> sqlx::Result<Option<Row>> {
     sqlx::query_as(
         "SELECT c.id, auth_user_id, person, version, c.created_at, updated_at, k.id AS key_id, wrapped
@@ -86,7 +85,6 @@ pub async fn insert(
     Ok(true)
 }
 
-/// Writes a customer's next version.
 pub async fn update(
     connection: &mut PgConnection,
     id: Uuid,
@@ -108,7 +106,6 @@ pub async fn update(
 #[derive(FromRow)]
 pub struct WrappedKey {
     pub customer_id: Uuid,
-    /// The key's id.
     pub id: Uuid,
     /// The key itself, wrapped.
     pub wrapped: Vec<u8>,

@@ -38,7 +38,6 @@ pub enum Event {
     Shipped {
         tracking_number: Option<String>,
     },
-    /// The carrier's number was another.
     TrackingCorrected {
         tracking_number: String,
     },
@@ -68,7 +67,6 @@ pub struct Stored {
     pub schema: u32,
     pub data: Value,
     pub at: DateTime<Utc>,
-    /// The message that caused it.
     pub causation_id: Option<Uuid>,
     /// The request that began it.
     pub correlation_id: Option<String>,

@@ -10,7 +10,6 @@ use uuid::Uuid;
 #[error("an order that is {} cannot be {wanted}", if *.cancelling { "being cancelled" } else { status.into_str() })]
 pub struct Refused {
     pub status: OrderStatus,
-    /// Whether it is being cancelled.
     pub cancelling: bool,
     pub wanted: &'static str,
 }
