@@ -6,7 +6,6 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// The whole configuration, beyond what every unit has.
 #[derive(Debug, Clone, Deserialize, Validate)]
 #[garde(allow_unvalidated)]
 pub struct Config {
@@ -18,7 +17,6 @@ pub struct Config {
     #[serde(default)]
     #[garde(dive)]
     pub worker: Worker,
-    /// What the provider tells us.
     #[serde(default)]
     #[garde(dive)]
     pub webhooks: Webhooks,
@@ -97,7 +95,6 @@ impl Default for Worker {
     }
 }
 
-/// What the provider tells us.
 #[derive(Debug, Clone, Copy, Deserialize, Validate)]
 #[serde(default)]
 pub struct Webhooks {

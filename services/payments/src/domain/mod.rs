@@ -26,20 +26,17 @@ pub fn charge_key(saga_id: Uuid, step: &str) -> String {
     format!("{saga_id}:{step}")
 }
 
-/// The provider's idempotency key of a refund.
 #[must_use]
 pub fn refund_key(refund_id: Uuid) -> String {
     format!("refund:{refund_id}")
 }
 
-/// The saga and step of a charge's key.
 #[must_use]
 pub fn read_charge_key(key: &str) -> Option<(Uuid, &str)> {
     let (saga, step) = key.split_once(':')?;
     Some((saga.parse().ok()?, step))
 }
 
-/// The refund of a refund's key.
 #[must_use]
 pub fn read_refund_key(key: &str) -> Option<Uuid> {
     key.strip_prefix("refund:")?.parse().ok()

@@ -39,7 +39,6 @@ pub enum KnownStep {
 #[derive(Debug, Clone)]
 pub struct Payment {
     pub id: Uuid,
-    /// The saga that it is a step of.
     pub saga_id: Uuid,
     pub step: String,
     pub status: Status,
@@ -48,9 +47,7 @@ pub struct Payment {
     pub auth_user_id: Uuid,
     pub amount: Money,
     pub method: PaymentMethodKind,
-    /// The last digits of its number.
     pub last_four: Option<String>,
-    /// The provider's id of the charge.
     pub provider_charge_id: Option<String>,
     pub decline_reason: Option<String>,
     /// How much was given back, in minor units.
@@ -62,19 +59,18 @@ pub struct Payment {
     /// Where its outcome comes from.
     pub origin: Origin,
     pub created_at: DateTime<Utc>,
-    /// When the outcome was known.
     pub settled_at: Option<DateTime<Utc>>,
 }
 
-/// What the provider made of a charge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChargeOutcome {
     Captured {
-        /// The provider's id of the charge.
         charge_id: String,
     },
     /// It was not, and never will be.
-    Declined { reason: String },
+    Declined {
+        reason: String,
+    },
 }
 
 /// What is next for a captured payment that is to be undone.
@@ -93,7 +89,6 @@ impl Payment {
         self.amount.minor > 0
     }
 
-    /// How much was given back.
     #[must_use]
     pub fn refunded(&self) -> Money {
         Money::new(self.refunded_minor, self.amount.currency)

@@ -9,7 +9,6 @@ pub struct Signature {
     tag: Vec<u8>,
 }
 
-/// What is wrong with a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignatureError {
     /// It is none, or not of this body by this secret.

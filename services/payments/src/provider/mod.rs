@@ -28,10 +28,7 @@ pub struct Provider {
 pub enum CallError {
     /// The breaker is open: nothing was sent.
     #[error("the breaker is open")]
-    Refused {
-        /// When it may let calls through.
-        retry_after: Duration,
-    },
+    Refused { retry_after: Duration },
     /// The provider did nothing: it could not be reached, or would not listen to us.
     #[error("nothing was done: {0:#}")]
     NotDone(anyhow::Error),
@@ -86,7 +83,6 @@ impl Provider {
         classes.first().map_or((State::Closed, None), |all| (all.state, all.moves_in))
     }
 
-    /// The secret that webhooks are signed with.
     #[must_use]
     pub fn secret(&self) -> &SecretString {
         &self.secret
@@ -112,7 +108,6 @@ impl Provider {
         Ok(charge)
     }
 
-    /// The charge that was made with this key.
     pub async fn find_charge(&self, key: &str, amount: Money) -> Result<Option<Charge>, CallError> {
         let get = self.client.get(self.at("charges")).query(&[("idempotency_key", key)]);
         let found: Option<Charge> = self.answer("find_charge", get).await?;
@@ -129,7 +124,6 @@ impl Provider {
         Ok(refund)
     }
 
-    /// The refund that was made with this key.
     pub async fn find_refund(&self, key: &str, amount: Money) -> Result<Option<Refund>, CallError> {
         let get = self.client.get(self.at("refunds")).query(&[("idempotency_key", key)]);
         let found: Option<Refund> = self.answer("find_refund", get).await?;

@@ -22,7 +22,6 @@ pub(super) struct NewRefund {
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Charge {
-    /// The provider's id of it.
     #[serde(deserialize_with = "text")]
     pub id: String,
     /// The key that it was asked for with.
@@ -34,7 +33,6 @@ pub struct Charge {
     pub decline_reason: Option<String>,
 }
 
-/// What came of a charge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChargeStatus {
@@ -42,10 +40,8 @@ pub enum ChargeStatus {
     Declined,
 }
 
-/// A refund that was made.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Refund {
-    /// The provider's id of it.
     #[serde(deserialize_with = "text")]
     pub id: String,
     /// The key that it was asked for with.

@@ -8,7 +8,6 @@ use sqlx::{PgConnection, PgPool, Row as _};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// A call that was claimed.
 pub struct Call {
     /// The payment's id for a charge, the refund's for a refund.
     pub id: Uuid,
@@ -38,7 +37,6 @@ pub enum CallKind {
         reference: Uuid,
     },
     Refund {
-        /// The provider's id of the charge.
         charge_id: String,
     },
 }
@@ -62,7 +60,6 @@ impl Call {
     }
 }
 
-/// Adds the call that makes a refund.
 pub async fn insert_refund(connection: &mut PgConnection, refund_id: Uuid, payment_id: Uuid) -> sqlx::Result<()> {
     sqlx::query("INSERT INTO provider_calls (id, payment_id, kind, begun, tries) VALUES ($1, $2, 'refund', false, 0)")
         .bind(refund_id)
