@@ -15,18 +15,14 @@ use std::time::Duration;
 pub struct Config {
     pub postgres: Postgres,
     pub amqp: Amqp,
-    /// The keys that sign access tokens.
     #[garde(dive)]
     pub keys: Keys,
-    /// How long tokens live.
     #[serde(default)]
     #[garde(dive)]
     pub tokens: Tokens,
-    /// How passwords are hashed.
     #[serde(default)]
     #[garde(dive)]
     pub passwords: Passwords,
-    /// How often may be tried.
     #[serde(default)]
     #[garde(dive)]
     pub limits: Limits,
@@ -39,7 +35,6 @@ pub struct Config {
     pub bootstrap_operator: Option<BootstrapOperator>,
 }
 
-/// The keys that sign access tokens.
 #[derive(Debug, Clone, Deserialize, Validate)]
 #[garde(allow_unvalidated)]
 pub struct Keys {
@@ -65,7 +60,6 @@ pub struct Keys {
     pub reload_seconds: u32,
 }
 
-/// How long tokens live.
 #[derive(Debug, Clone, Deserialize, Validate)]
 #[serde(default)]
 pub struct Tokens {
@@ -154,7 +148,6 @@ pub struct ServiceSecrets {
     pub previous_sha256: Option<String>,
 }
 
-/// The operator that is made at start.
 #[derive(Debug, Clone, Deserialize, Validate)]
 #[garde(allow_unvalidated)]
 pub struct BootstrapOperator {
@@ -167,7 +160,6 @@ pub struct BootstrapOperator {
 }
 
 impl Keys {
-    /// How often each process reads the keys again.
     pub fn reload(&self) -> Duration {
         Duration::from_secs(self.reload_seconds.into())
     }
@@ -201,17 +193,14 @@ impl Default for Limits {
 }
 
 impl Tokens {
-    /// The life of an access token.
     pub fn access(&self) -> TimeDelta {
         TimeDelta::seconds(self.access_seconds.into())
     }
 
-    /// The longest life of an access token.
     pub fn longest(&self) -> TimeDelta {
         TimeDelta::seconds(self.access_seconds.max(self.service_seconds).into())
     }
 
-    /// The life of a refresh token.
     pub fn refresh(&self) -> TimeDelta {
         TimeDelta::hours(self.refresh_hours.into())
     }

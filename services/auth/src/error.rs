@@ -7,13 +7,11 @@ use std::time::Duration;
 /// Why a use case failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// An account with this e-mail exists.
     #[error("the e-mail is taken")]
     EmailTaken,
     /// E-mail and password do not belong together, or the account is not active.
     #[error("the credentials are wrong")]
     InvalidCredentials,
-    /// There is no such service, or it has another secret.
     #[error("the service's credentials are wrong")]
     InvalidClient,
     /// The refresh token is unknown, expired or revoked.
@@ -32,7 +30,6 @@ pub enum Error {
         /// What is wrong with it, for a person.
         message: &'static str,
     },
-    /// Too many attempts.
     #[error("too many attempts")]
     Limited {
         /// When the next one is let through.
@@ -41,7 +38,6 @@ pub enum Error {
     /// Too many requests wait for a hash, or too many of one caller.
     #[error("too many hashes are under way")]
     Busy,
-    /// The database failed.
     #[error("the database failed")]
     Store(#[from] sqlx::Error),
     /// Something that must not happen.

@@ -62,7 +62,7 @@ pub async fn state(config: Config, app: &mut App) -> anyhow::Result<http::State>
         Limiter::new(db.clone(), config.limits.clone(), &secret.context("keys.encryption_key is not of 32 bytes")?);
     let services = Services::new(config.services.clone(), &config.tokens, keys.clone(), limiter.clone(), jwt.clone());
     let hasher = Hasher::new(&config.passwords)?;
-    let accounts = Accounts::new(db, hasher, keys.clone(), limiter, config.tokens, jwt, sagas);
+    let accounts = Accounts { db, hasher, keys: keys.clone(), limiter, tokens: config.tokens, jwt, sagas };
     if let Some(operator) = &config.bootstrap_operator {
         accounts.bootstrap(operator).await?;
     }

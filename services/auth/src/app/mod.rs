@@ -5,7 +5,6 @@ mod change_password;
 mod delete_account;
 mod log_in;
 mod log_out;
-mod me;
 mod prove;
 mod purge;
 mod refresh;
@@ -27,35 +26,12 @@ pub use services::Services;
 /// Accounts and their sessions. Clones are the same.
 #[derive(Clone)]
 pub struct Accounts {
-    db: Db,
-    hasher: Hasher,
-    keys: Keys,
-    limiter: Limiter,
-    tokens: config::Tokens,
-    jwt: Jwt,
-    sagas: Engine,
-}
-
-impl Accounts {
-    /// Puts together what the use cases need.
-    pub fn new(
-        db: Db,
-        hasher: Hasher,
-        keys: Keys,
-        limiter: Limiter,
-        tokens: config::Tokens,
-        jwt: Jwt,
-        sagas: Engine,
-    ) -> Self {
-        Self { db, hasher, keys, limiter, tokens, jwt, sagas }
-    }
-
+    pub(crate) db: Db,
+    pub hasher: Hasher,
     /// The keys that sign access tokens.
-    pub fn keys(&self) -> &Keys {
-        &self.keys
-    }
-
-    pub fn hasher(&self) -> &Hasher {
-        &self.hasher
-    }
+    pub keys: Keys,
+    pub(crate) limiter: Limiter,
+    pub(crate) tokens: config::Tokens,
+    pub(crate) jwt: Jwt,
+    pub(crate) sagas: Engine,
 }

@@ -1,7 +1,7 @@
-//! Lets the caller prove once more who they are, before what cannot be taken back.
+//! Tells callers who they are, and lets them prove it once more before what cannot be taken back.
 
 use super::Accounts;
-use crate::domain::Candidate;
+use crate::domain::{Candidate, User};
 use crate::error::Error;
 use crate::hashing::PasswordCheck;
 use crate::limits::Attempt;
@@ -10,6 +10,11 @@ use crate::store::users::{self, Account};
 use chassis::jwt::Caller;
 
 impl Accounts {
+    /// The caller's account, without its secrets. Fails as [`account_of`](Self::account_of) does.
+    pub async fn me(&self, caller: &Caller) -> Result<User, Error> {
+        Ok(self.account_of(caller).await?.user)
+    }
+
     /// The caller's account. Fails with [`Error::CallerGone`] when the account is deleted or not active.
     pub(super) async fn account_of(&self, caller: &Caller) -> Result<Account, Error> {
         let mut connection = self.db.pool().acquire().await?;

@@ -19,7 +19,7 @@ const CACHED: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "public, max-ag
 pub(super) async fn publish(
     State(accounts): State<Accounts>,
 ) -> ([(HeaderName, &'static str); 1], Json<JsonWebKeySet>) {
-    (CACHED, Json(accounts.keys().published()))
+    (CACHED, Json(accounts.keys.published()))
 }
 
 /// Makes a successor to the newest key. It is published at once, signs as soon as every verifier
@@ -37,5 +37,5 @@ pub(super) async fn rotate(
     State(accounts): State<Accounts>,
     _operator: Operator,
 ) -> Result<(StatusCode, Json<SigningKeys>), Failure> {
-    Ok((StatusCode::CREATED, Json(accounts.keys().rotate().await?)))
+    Ok((StatusCode::CREATED, Json(accounts.keys.rotate().await?)))
 }

@@ -18,11 +18,8 @@ use utoipa_axum::routes;
 /// What handlers work with.
 #[derive(Clone, FromRef)]
 pub struct State {
-    /// Accounts and sessions.
     pub accounts: Accounts,
-    /// The services that get tokens.
     pub services: Services,
-    /// Verifies users' tokens.
     pub verifier: Verifier,
 }
 

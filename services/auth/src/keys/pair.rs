@@ -8,7 +8,6 @@ use ring::digest;
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
-/// A new Ed25519 key.
 pub(super) struct NewKey {
     pub(super) id: String,
     pub(super) public: Vec<u8>,

@@ -39,7 +39,6 @@ pub async fn count(
     Ok(Some(TimeDelta::milliseconds(milliseconds.max(1))))
 }
 
-/// Forgets a subject's attempts.
 pub async fn forget(pool: &PgPool, subject: &[u8]) -> sqlx::Result<()> {
     let query = sqlx::query("DELETE FROM attempts WHERE subject = $1").bind(subject);
     query.execute(pool).await.map(drop)
@@ -47,12 +46,9 @@ pub async fn forget(pool: &PgPool, subject: &[u8]) -> sqlx::Result<()> {
 
 /// Removes up to `most` subjects that the clock has caught up with; tells how many.
 pub async fn purge(pool: &PgPool, most: i64) -> sqlx::Result<u64> {
-    let purged = sqlx::query(
+    let purge = sqlx::query(
         "DELETE FROM attempts WHERE subject IN
          (SELECT subject FROM attempts WHERE due <= clock_timestamp() LIMIT $1 FOR UPDATE SKIP LOCKED)",
-    )
-    .bind(most)
-    .execute(pool)
-    .await?;
-    Ok(purged.rows_affected())
+    );
+    Ok(purge.bind(most).execute(pool).await?.rows_affected())
 }

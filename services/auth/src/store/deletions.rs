@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection, PgPool};
 use uuid::Uuid;
 
-/// The latest deletion of an account.
 #[derive(Debug, FromRow)]
 pub struct Row {
     pub requested_at: DateTime<Utc>,
@@ -38,7 +37,6 @@ pub async fn refuse(connection: &mut PgConnection, saga_id: Uuid, reason: &str) 
         .map(drop)
 }
 
-/// The latest deletion of an account.
 pub async fn of_user(pool: &PgPool, user_id: Uuid) -> sqlx::Result<Option<Row>> {
     sqlx::query_as("SELECT requested_at, refused_as FROM account_deletions WHERE user_id = $1")
         .bind(user_id)

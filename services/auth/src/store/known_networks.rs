@@ -7,7 +7,6 @@ use uuid::Uuid;
 /// For how long a network is known after the last log-in from it.
 const KEPT: TimeDelta = TimeDelta::days(90);
 
-/// Notes that an account was logged in to from a network.
 pub async fn note(connection: &mut PgConnection, subject: &[u8], user_id: Uuid) -> sqlx::Result<()> {
     sqlx::query(
         "INSERT INTO known_networks (subject, user_id, seen_at) VALUES ($1, $2, now())
@@ -20,7 +19,6 @@ pub async fn note(connection: &mut PgConnection, subject: &[u8], user_id: Uuid) 
     .map(drop)
 }
 
-/// Whether an account was logged in to from a network.
 pub async fn contains(pool: &PgPool, subject: &[u8]) -> sqlx::Result<bool> {
     sqlx::query_scalar("SELECT EXISTS (SELECT FROM known_networks WHERE subject = $1 AND seen_at > $2)")
         .bind(subject)
@@ -29,7 +27,6 @@ pub async fn contains(pool: &PgPool, subject: &[u8]) -> sqlx::Result<bool> {
         .await
 }
 
-/// Forgets every network of an account.
 pub async fn forget(connection: &mut PgConnection, user_id: Uuid) -> sqlx::Result<()> {
     let query = sqlx::query("DELETE FROM known_networks WHERE user_id = $1").bind(user_id);
     query.execute(connection).await.map(drop)
@@ -37,13 +34,9 @@ pub async fn forget(connection: &mut PgConnection, user_id: Uuid) -> sqlx::Resul
 
 /// Removes up to `most` networks that were not seen for ninety days; tells how many.
 pub async fn purge(pool: &PgPool, now: DateTime<Utc>, most: i64) -> sqlx::Result<u64> {
-    let purged = sqlx::query(
+    let purge = sqlx::query(
         "DELETE FROM known_networks WHERE subject IN
          (SELECT subject FROM known_networks WHERE seen_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
-    )
-    .bind(now - KEPT)
-    .bind(most)
-    .execute(pool)
-    .await?;
-    Ok(purged.rows_affected())
+    );
+    Ok(purge.bind(now - KEPT).bind(most).execute(pool).await?.rows_affected())
 }

@@ -4,16 +4,12 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-/// A refresh token to be stored.
 pub struct New {
-    /// The digest of the token.
     pub token_hash: Vec<u8>,
     pub session_id: Uuid,
     /// The `jti` of the access token beside it.
     pub access_token_id: Uuid,
-    /// When it was issued.
     pub created_at: DateTime<Utc>,
-    /// Until when it may be used.
     pub expires_at: DateTime<Utc>,
 }
 
@@ -22,9 +18,7 @@ pub struct New {
 pub enum Use {
     /// It was good, and is used up now.
     Good,
-    /// The token has expired.
     Expired,
-    /// It had been used before.
     Reused,
 }
 
@@ -66,13 +60,9 @@ pub async fn use_up(connection: &mut PgConnection, token_hash: &[u8], now: DateT
 
 /// Removes up to `most` expired tokens, whatever became of their session; tells how many.
 pub async fn purge(pool: &PgPool, now: DateTime<Utc>, most: i64) -> sqlx::Result<u64> {
-    let purged = sqlx::query(
+    let purge = sqlx::query(
         "DELETE FROM refresh_tokens WHERE token_hash IN
          (SELECT token_hash FROM refresh_tokens WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
-    )
-    .bind(now)
-    .bind(most)
-    .execute(pool)
-    .await?;
-    Ok(purged.rows_affected())
+    );
+    Ok(purge.bind(now).bind(most).execute(pool).await?.rows_affected())
 }

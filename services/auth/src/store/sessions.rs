@@ -72,7 +72,6 @@ pub async fn lock_by_access_token(
     .await
 }
 
-/// Lets a session live until `expires_at`.
 pub async fn prolong(connection: &mut PgConnection, id: Uuid, expires_at: DateTime<Utc>) -> sqlx::Result<()> {
     sqlx::query("UPDATE sessions SET expires_at = $2 WHERE id = $1")
         .bind(id)
@@ -111,13 +110,9 @@ pub async fn revoke_others(connection: &mut PgConnection, user_id: Uuid, kept: U
 
 /// Removes up to `most` expired sessions with their tokens; tells how many.
 pub async fn purge(pool: &PgPool, now: DateTime<Utc>, most: i64) -> sqlx::Result<u64> {
-    let purged = sqlx::query(
+    let purge = sqlx::query(
         "DELETE FROM sessions WHERE id IN
          (SELECT id FROM sessions WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
-    )
-    .bind(now)
-    .bind(most)
-    .execute(pool)
-    .await?;
-    Ok(purged.rows_affected())
+    );
+    Ok(purge.bind(now).bind(most).execute(pool).await?.rows_affected())
 }

@@ -26,7 +26,6 @@ pub async fn lock(connection: &mut PgConnection) -> sqlx::Result<()> {
     query.execute(connection).await.map(drop)
 }
 
-/// The key without a successor.
 pub async fn newest(connection: &mut PgConnection) -> sqlx::Result<Option<Row>> {
     sqlx::query_as(
         "SELECT id, public_key, sealed_key, created_at, signs_from, verifies_until
@@ -46,7 +45,6 @@ pub async fn all(pool: &PgPool) -> sqlx::Result<Vec<Row>> {
     .await
 }
 
-/// Adds a key without a successor.
 pub async fn insert(connection: &mut PgConnection, row: &Row) -> sqlx::Result<()> {
     sqlx::query(
         "INSERT INTO signing_keys (id, public_key, sealed_key, created_at, signs_from)

@@ -2,8 +2,8 @@
 
 use crate::domain::{Email, FullName, User};
 use crate::error::Error;
-use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgConnection, PgPool};
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, PgConnection, PgPool, Row};
 use uuid::Uuid;
 
 /// An account with what decides on its log-ins.
@@ -13,37 +13,25 @@ pub struct Account {
     pub password_hash: String,
     /// Grows with every change of the password.
     pub password_version: i64,
-    /// Whether it may be logged in to.
     pub is_active: bool,
 }
 
-#[derive(FromRow)]
-struct Row {
-    id: Uuid,
-    email: String,
-    full_name: String,
-    password_hash: String,
-    password_version: i64,
-    roles: Vec<String>,
-    is_active: bool,
-    created_at: DateTime<Utc>,
-}
-
-impl From<Row> for Account {
-    fn from(row: Row) -> Self {
+impl FromRow<'_, PgRow> for Account {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let roles: Vec<String> = row.try_get("roles")?;
         let user = User {
-            id: row.id,
-            email: Email::stored(row.email),
-            full_name: FullName::stored(row.full_name),
-            roles: row.roles.iter().filter_map(|role| role.parse().ok()).collect(),
-            created_at: row.created_at,
+            id: row.try_get("id")?,
+            email: Email::stored(row.try_get("email")?),
+            full_name: FullName::stored(row.try_get("full_name")?),
+            roles: roles.iter().filter_map(|role| role.parse().ok()).collect(),
+            created_at: row.try_get("created_at")?,
         };
-        Self {
+        Ok(Self {
             user,
-            password_hash: row.password_hash,
-            password_version: row.password_version,
-            is_active: row.is_active,
-        }
+            password_hash: row.try_get("password_hash")?,
+            password_version: row.try_get("password_version")?,
+            is_active: row.try_get("is_active")?,
+        })
     }
 }
 
@@ -65,27 +53,21 @@ pub async fn insert(connection: &mut PgConnection, user: &User, password_hash: &
     if inserted.rows_affected() == 1 { Ok(()) } else { Err(Error::EmailTaken) }
 }
 
-/// The account with this e-mail.
+macro_rules! select {
+    ($condition:literal) => {
+        concat!(
+            "SELECT id, email, full_name, password_hash, password_version, roles, is_active, created_at FROM users ",
+            $condition
+        )
+    };
+}
+
 pub async fn by_email(pool: &PgPool, email: &Email) -> sqlx::Result<Option<Account>> {
-    let row: Option<Row> = sqlx::query_as(
-        "SELECT id, email, full_name, password_hash, password_version, roles, is_active, created_at
-         FROM users WHERE email = $1",
-    )
-    .bind(email.as_str())
-    .fetch_optional(pool)
-    .await?;
-    Ok(row.map(Account::from))
+    sqlx::query_as(select!("WHERE email = $1")).bind(email.as_str()).fetch_optional(pool).await
 }
 
 pub async fn by_id(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Account>> {
-    let row: Option<Row> = sqlx::query_as(
-        "SELECT id, email, full_name, password_hash, password_version, roles, is_active, created_at
-         FROM users WHERE id = $1",
-    )
-    .bind(id)
-    .fetch_optional(connection)
-    .await?;
-    Ok(row.map(Account::from))
+    sqlx::query_as(select!("WHERE id = $1")).bind(id).fetch_optional(connection).await
 }
 
 /// Whether the account is active and its password still the one that was verified; holds off
@@ -125,7 +107,6 @@ pub async fn delete(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<boo
     Ok(deleted.rows_affected() == 1)
 }
 
-/// Stores another hash of the same password.
 pub async fn rehash(pool: &PgPool, account: &Account, password_hash: &str) -> sqlx::Result<()> {
     sqlx::query("UPDATE users SET password_hash = $3 WHERE id = $1 AND password_version = $2")
         .bind(account.user.id)

@@ -71,7 +71,7 @@ async fn a_new_key_is_published_before_it_signs() {
 #[tokio::test]
 async fn keys_that_are_old_get_successors_and_what_has_served_is_destroyed() {
     let world = World::with(hasty()).await;
-    let keys = world.accounts.keys();
+    let keys = &world.accounts.keys;
     let now = Utc::now();
     keys.keep_up(now + TimeDelta::days(29)).await.unwrap();
     assert_eq!(world.count("SELECT count(*) FROM signing_keys").await, 1);
@@ -99,7 +99,7 @@ async fn processes_that_start_at_once_make_one_key_and_follow_each_other() {
 
     rotate(&one).await;
     let session = one.register("ana@exemplo.com").await;
-    other.accounts.keys().keep_up(Utc::now()).await.unwrap();
+    other.accounts.keys.keep_up(Utc::now()).await.unwrap();
     assert_eq!(published(&other).await, published(&one).await);
     assert_eq!(other.me(&session.access_token).await, session.user);
 }
@@ -107,7 +107,7 @@ async fn processes_that_start_at_once_make_one_key_and_follow_each_other() {
 #[tokio::test]
 async fn rotations_at_once_leave_one_newest_key() {
     let world = World::with(hasty()).await;
-    let keys = world.accounts.keys();
+    let keys = &world.accounts.keys;
     let outcomes = futures::future::join_all((0..4).map(|_| keys.rotate())).await;
     assert!(outcomes.iter().all(Result::is_ok));
     assert_eq!(world.count("SELECT count(*) FROM signing_keys").await, 5);

@@ -28,9 +28,9 @@ async fn unknown_wrong_and_inactive_are_one_answer_after_the_same_work() {
     for (email, password) in
         [("ana@exemplo.com", "not the password"), ("nobody@exemplo.com", PASSWORD), ("inativa@exemplo.com", PASSWORD)]
     {
-        let before = world.accounts.hasher().computed();
+        let before = world.accounts.hasher.computed();
         let answer = world.log_in(email, password).await;
-        assert_eq!(world.accounts.hasher().computed() - before, 1, "{email}");
+        assert_eq!(world.accounts.hasher.computed() - before, 1, "{email}");
         let mut problem = answer.problem(Code::InvalidCredentials);
         problem.request_id = None;
         answers.push(problem);
@@ -96,7 +96,7 @@ async fn callers_see_themselves_and_nobody_else() {
 #[tokio::test]
 async fn what_cannot_be_a_password_is_refused_unhashed() {
     let world = World::new().await;
-    let before = world.accounts.hasher().computed();
+    let before = world.accounts.hasher.computed();
     for (email, password, field) in [
         ("nobody", PASSWORD, "email"),
         ("ana@exemplo.com", "", "password"),
@@ -105,5 +105,5 @@ async fn what_cannot_be_a_password_is_refused_unhashed() {
         let problem = world.log_in(email, password).await.problem(Code::ValidationFailed);
         assert_eq!(problem.errors[0].field, field);
     }
-    assert_eq!(world.accounts.hasher().computed(), before);
+    assert_eq!(world.accounts.hasher.computed(), before);
 }

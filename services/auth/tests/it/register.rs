@@ -50,12 +50,12 @@ async fn every_field_that_is_wrong_is_named_at_once() {
 #[tokio::test]
 async fn an_email_is_taken_whatever_its_case_and_costs_the_same_work() {
     let world = World::new().await;
-    let before = world.accounts.hasher().computed();
+    let before = world.accounts.hasher.computed();
     world.register("ana@exemplo.com").await;
-    let fresh = world.accounts.hasher().computed() - before;
+    let fresh = world.accounts.hasher.computed() - before;
     let answer = world.post("/v1/users", registration("ANA@exemplo.com")).await;
     answer.problem(Code::EmailTaken);
-    assert_eq!(world.accounts.hasher().computed() - before, 2 * fresh);
+    assert_eq!(world.accounts.hasher.computed() - before, 2 * fresh);
     assert_eq!(world.count("SELECT count(*) FROM users").await, 1);
 }
 

@@ -55,7 +55,7 @@ async fn either_secret_gets_a_token_of_the_service_and_no_other_does() {
         assert_eq!(answer.headers["cache-control"], "no-store");
         let token: ServiceToken = answer.json(StatusCode::OK);
         assert_eq!((&*token.token_type, token.expires_in), ("Bearer", 120));
-        let verifier = Verifier::local(&config::Jwt::default(), world.accounts.keys().local());
+        let verifier = Verifier::local(&config::Jwt::default(), world.accounts.keys.local());
         let Identity::Service(claims) = verifier.identify(&token.access_token).await.unwrap() else {
             panic!("a user's token");
         };
