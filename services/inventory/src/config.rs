@@ -6,20 +6,17 @@ use garde::Validate;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// The whole configuration, beyond what every unit has.
 #[derive(Debug, Clone, Deserialize, Validate)]
 #[garde(allow_unvalidated)]
 pub struct Config {
     /// The database. Its connections are for requests; commands and events have some of their own.
     pub postgres: Postgres,
     pub amqp: Amqp,
-    /// How long pieces are held for orders.
     #[serde(default)]
     #[garde(dive)]
     pub reservations: Reservations,
 }
 
-/// How long pieces are held for orders.
 #[derive(Debug, Clone, Copy, Deserialize, Validate)]
 #[serde(default)]
 pub struct Reservations {
@@ -38,13 +35,11 @@ impl Default for Reservations {
 }
 
 impl Reservations {
-    /// After how long an unconfirmed reservation expires.
     #[must_use]
     pub fn life(&self) -> TimeDelta {
         TimeDelta::seconds(self.expire_after_seconds.into())
     }
 
-    /// How often is looked for reservations that expire.
     #[must_use]
     pub fn sweep_every(&self) -> Duration {
         Duration::from_millis(self.sweep_every_ms.into())

@@ -10,7 +10,6 @@ use contracts::event::inventory::{ProductCreated, ProductUpdated};
 use contracts::rest::inventory as rest;
 use uuid::Uuid;
 
-/// What a new product is made of.
 #[derive(Debug, Clone)]
 pub struct NewProduct {
     /// The merchant's number for it.
@@ -18,7 +17,6 @@ pub struct NewProduct {
     pub name: Name,
     pub description: Option<Description>,
     pub price: Price,
-    /// Whether it can be ordered.
     pub active: bool,
 }
 
@@ -31,7 +29,6 @@ pub struct ProductChange {
     /// What it is, or that there is nothing to say.
     pub description: Option<Option<Description>>,
     pub price: Option<Price>,
-    /// Whether it can be ordered.
     pub active: Option<bool>,
 }
 

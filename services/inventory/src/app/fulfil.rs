@@ -74,7 +74,6 @@ struct Departure {
 }
 
 impl Departure {
-    /// Counts it, once it is committed.
     fn report(&self) {
         stock::count(&self.records);
         if self.status == self.reservation.status {

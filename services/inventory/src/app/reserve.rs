@@ -18,7 +18,6 @@ use postgres::Tx;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// What was decided on a command.
 struct Decision {
     records: Vec<Record>,
     outcome: Outcome,
@@ -33,7 +32,6 @@ impl Decision {
         Ok(messages.into_iter().map(Outgoing::with_origin).collect())
     }
 
-    /// Counts it, once it is committed.
     fn count(&self) {
         stock::count(&self.records);
         metrics::counter!(names::RESERVATIONS, "outcome" => self.metric).increment(1);
@@ -69,7 +67,6 @@ impl Inventory {
         Ok(())
     }
 
-    /// The reservation that a command is to make.
     fn opened(&self, command: &ReserveStock, at: DateTime<Utc>) -> Result<Reservation, Error> {
         Ok(Reservation {
             id: Uuid::now_v7(),
@@ -153,7 +150,6 @@ fn reserved(reservation_id: Uuid) -> Result<Outcome, Error> {
     Ok(Outcome::Done { answer: serde_json::to_value(StockReservedAnswer { reservation_id })? })
 }
 
-/// Why a reservation moves stock.
 pub(super) fn cause(reservation: &Reservation, reason: &str) -> Cause {
     let (saga_id, step, reservation_id) = (reservation.saga_id, reservation.step.clone(), reservation.id);
     Cause { reason: reason.to_owned(), saga: Some(SagaCause { saga_id, step, reservation_id }), actor: None }

@@ -50,7 +50,6 @@ fn event(record: &Record, at: DateTime<Utc>) -> serde_json::Result<Outgoing> {
     }
 }
 
-/// The reply to a command.
 pub(super) fn reply(step: StepRef, outcome: Outcome) -> serde_json::Result<Outgoing> {
     Outgoing::reply(Replied { step, outcome })
 }

@@ -28,7 +28,6 @@ impl Items {
         Self(items.into_iter().collect())
     }
 
-    /// Each product and how many of it.
     pub fn iter(&self) -> impl Iterator<Item = (Uuid, u32)> {
         self.0.iter().map(|(product, quantity)| (*product, *quantity))
     }

@@ -11,7 +11,6 @@ use uuid::Uuid;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shelved {
     pub name: String,
-    /// Whether it can be ordered.
     pub active: bool,
     pub stock: Stock,
     /// Grows by one with every event about it.
@@ -29,7 +28,6 @@ pub struct Change {
     pub what: What,
 }
 
-/// What happened to a product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
     Operation {
@@ -40,11 +38,7 @@ pub enum What {
         number: i64,
     },
     /// More of it was wanted than is free.
-    Unavailable {
-        /// How many pieces were wanted.
-        wanted: u32,
-        available: i64,
-    },
+    Unavailable { wanted: u32, available: i64 },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

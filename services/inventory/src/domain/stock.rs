@@ -10,7 +10,6 @@ const MOST: i64 = 1_000_000_000_000;
 /// What can happen to stock.
 pub type Kind = StockOperationKind;
 
-/// How many pieces there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stock {
     /// In the warehouse, reserved ones included.
@@ -36,7 +35,6 @@ pub enum StockError {
 }
 
 impl Stock {
-    /// How many pieces can be ordered.
     #[must_use]
     pub fn available(self) -> i64 {
         self.on_hand - self.reserved

@@ -29,7 +29,6 @@ pub struct Cause {
 pub struct SagaCause {
     pub saga_id: Uuid,
     pub step: String,
-    /// The reservation of that step.
     pub reservation_id: Uuid,
 }
 
@@ -41,7 +40,6 @@ impl Cause {
     }
 }
 
-/// The kind's name in the table.
 #[must_use]
 pub const fn kind_name(kind: Kind) -> &'static str {
     match kind {
@@ -52,7 +50,6 @@ pub const fn kind_name(kind: Kind) -> &'static str {
     }
 }
 
-/// The kind as the contract has it.
 fn kind(name: &str) -> Kind {
     match name {
         "increase" => Kind::Increase,

@@ -3,12 +3,12 @@
 use super::unsigned;
 use crate::domain::Stock;
 use crate::error::Error;
-use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use contracts::money::{Currency, Money};
 use contracts::rest::inventory as rest;
 use postgres::is_violation_of;
-use sqlx::{PgConnection, PgPool};
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, PgConnection, PgPool, Row};
 use uuid::Uuid;
 
 /// A product with its stock.
@@ -20,7 +20,6 @@ pub struct Product {
     pub name: String,
     pub description: Option<String>,
     pub price: Money,
-    /// Whether it can be ordered.
     pub active: bool,
     pub stock: Stock,
     /// Grows by one with every event about it.
@@ -30,7 +29,6 @@ pub struct Product {
 }
 
 impl Product {
-    /// The product as a caller sees it.
     #[must_use]
     pub fn seen(self, by_operator: bool) -> rest::Product {
         rest::Product {
@@ -74,84 +72,54 @@ macro_rules! select {
     };
 }
 
-#[derive(sqlx::FromRow)]
-struct Row {
-    id: Uuid,
-    sku: String,
-    name: String,
-    description: Option<String>,
-    price_minor: i64,
-    currency: String,
-    active: bool,
-    on_hand: i64,
-    reserved: i64,
-    version: i64,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-impl TryFrom<Row> for Product {
-    type Error = Error;
-
-    fn try_from(row: Row) -> Result<Self, Error> {
-        let currency = Currency::from_code(&row.currency).with_context(|| format!("currency {}", row.currency))?;
+impl FromRow<'_, PgRow> for Product {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let code: &str = row.try_get("currency")?;
+        let currency =
+            Currency::from_code(code).ok_or_else(|| sqlx::Error::Decode(format!("currency {code}").into()))?;
         Ok(Self {
-            id: row.id,
-            sku: row.sku,
-            name: row.name,
-            description: row.description,
-            price: Money::new(row.price_minor, currency),
-            active: row.active,
-            stock: Stock { on_hand: row.on_hand, reserved: row.reserved },
-            version: row.version,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
+            id: row.try_get("id")?,
+            sku: row.try_get("sku")?,
+            name: row.try_get("name")?,
+            description: row.try_get("description")?,
+            price: Money::new(row.try_get("price_minor")?, currency),
+            active: row.try_get("active")?,
+            stock: Stock { on_hand: row.try_get("on_hand")?, reserved: row.try_get("reserved")? },
+            version: row.try_get("version")?,
+            created_at: row.try_get("created_at")?,
+            updated_at: row.try_get("updated_at")?,
         })
     }
 }
 
-/// Adds a product.
 pub async fn insert(connection: &mut PgConnection, product: &Product) -> Result<(), Error> {
-    sqlx::query(
-        "INSERT INTO products
+    let statement = "INSERT INTO products
              (id, sku, name, description, price_minor, currency, active, search, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
-    )
-    .bind(product.id)
-    .bind(&product.sku)
-    .bind(&product.name)
-    .bind(&product.description)
-    .bind(product.price.minor)
-    .bind(product.price.currency.code())
-    .bind(product.active)
-    .bind(product.search())
-    .bind(product.created_at)
-    .execute(connection)
-    .await
-    .map(drop)
-    .map_err(sku_taken)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)";
+    write(connection, statement, product).await
 }
 
-/// Stores a product as it is now.
 pub async fn update(connection: &mut PgConnection, product: &Product) -> Result<(), Error> {
-    sqlx::query(
-        "UPDATE products SET sku = $2, name = $3, description = $4, price_minor = $5, currency = $6, active = $7,
-             search = $8, updated_at = $9
-         WHERE id = $1",
-    )
-    .bind(product.id)
-    .bind(&product.sku)
-    .bind(&product.name)
-    .bind(&product.description)
-    .bind(product.price.minor)
-    .bind(product.price.currency.code())
-    .bind(product.active)
-    .bind(product.search())
-    .bind(product.updated_at)
-    .execute(connection)
-    .await
-    .map(drop)
-    .map_err(sku_taken)
+    let statement = "UPDATE products SET sku = $2, name = $3, description = $4, price_minor = $5, currency = $6,
+             active = $7, search = $8, updated_at = $9
+         WHERE id = $1";
+    write(connection, statement, product).await
+}
+
+async fn write(connection: &mut PgConnection, statement: &'static str, product: &Product) -> Result<(), Error> {
+    let written = sqlx::query(statement)
+        .bind(product.id)
+        .bind(&product.sku)
+        .bind(&product.name)
+        .bind(&product.description)
+        .bind(product.price.minor)
+        .bind(product.price.currency.code())
+        .bind(product.active)
+        .bind(product.search())
+        .bind(product.updated_at)
+        .execute(connection)
+        .await;
+    written.map(drop).map_err(sku_taken)
 }
 
 fn sku_taken(error: sqlx::Error) -> Error {
@@ -165,18 +133,13 @@ pub async fn lock(connection: &mut PgConnection, id: Uuid) -> Result<Product, Er
         .bind(id)
         .execute(&mut *connection)
         .await?;
-    let row: Option<Row> = sqlx::query_as(select!("WHERE p.id = $1")).bind(id).fetch_optional(connection).await?;
-    row.ok_or(Error::UnknownProduct)?.try_into()
+    let product = sqlx::query_as(select!("WHERE p.id = $1")).bind(id).fetch_optional(connection).await?;
+    product.ok_or(Error::UnknownProduct)
 }
 
 /// Those of the products that exist; only active ones, unless all are to be seen.
-pub async fn by_ids(pool: &PgPool, ids: &[Uuid], all: bool) -> Result<Vec<Product>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(select!("WHERE p.id = ANY($1) AND (p.active OR $2)"))
-        .bind(ids)
-        .bind(all)
-        .fetch_all(pool)
-        .await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+pub async fn by_ids(pool: &PgPool, ids: &[Uuid], all: bool) -> sqlx::Result<Vec<Product>> {
+    sqlx::query_as(select!("WHERE p.id = ANY($1) AND (p.active OR $2)")).bind(ids).bind(all).fetch_all(pool).await
 }
 
 #[derive(Debug, Clone, Default)]
@@ -189,8 +152,7 @@ pub struct Filter {
     pub all: bool,
 }
 
-/// Lists products, newest first.
-pub async fn list(pool: &PgPool, filter: &Filter, limit: i64) -> Result<Vec<Product>, Error> {
+pub async fn list(pool: &PgPool, filter: &Filter, limit: i64) -> sqlx::Result<Vec<Product>> {
     // The greatest id, and a statement of their own for searches, not `$2 IS NULL OR …`: so an index leads to either.
     let all = select!(
         "WHERE (p.active OR $1) AND p.id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
@@ -207,8 +169,7 @@ pub async fn list(pool: &PgPool, filter: &Filter, limit: i64) -> Result<Vec<Prod
         Some(text) => query.bind(containing(text)),
         None => query,
     };
-    let rows: Vec<Row> = query.fetch_all(pool).await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+    query.fetch_all(pool).await
 }
 
 /// The pattern of texts that contain `text` as it is, in lower case.

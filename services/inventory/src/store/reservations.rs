@@ -5,7 +5,8 @@ use crate::domain::{Items, Refusal};
 use chrono::{DateTime, Utc};
 use contracts::rest::inventory::{Reservation as Seen, ReservationItem, ReservationStatus as Status};
 use postgres::column;
-use sqlx::{PgConnection, PgPool};
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, PgConnection, PgPool, Row};
 use std::collections::HashSet;
 use uuid::Uuid;
 
@@ -26,38 +27,24 @@ pub struct Reservation {
     pub updated_at: DateTime<Utc>,
 }
 
-#[derive(sqlx::FromRow)]
-struct Row {
-    id: Uuid,
-    saga_id: Uuid,
-    step: String,
-    orders_order_id: Uuid,
-    status: String,
-    product_ids: Vec<Uuid>,
-    quantities: Vec<i64>,
-    refusal_code: Option<String>,
-    refusal_message: Option<String>,
-    expires_at: Option<DateTime<Utc>>,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-impl From<Row> for Reservation {
-    fn from(row: Row) -> Self {
-        let items = row.product_ids.into_iter().zip(row.quantities.into_iter().map(pieces));
-        Self {
-            id: row.id,
-            saga_id: row.saga_id,
-            step: row.step,
-            orders_order_id: row.orders_order_id,
+impl FromRow<'_, PgRow> for Reservation {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let (products, quantities): (Vec<Uuid>, Vec<i64>) = (row.try_get("product_ids")?, row.try_get("quantities")?);
+        let (code, message): (Option<_>, Option<_>) = (row.try_get("refusal_code")?, row.try_get("refusal_message")?);
+        let status: &str = row.try_get("status")?;
+        Ok(Self {
+            id: row.try_get("id")?,
+            saga_id: row.try_get("saga_id")?,
+            step: row.try_get("step")?,
+            orders_order_id: row.try_get("orders_order_id")?,
             // The table's check lets no other in.
-            status: row.status.parse().unwrap_or(Status::Tombstone),
-            items: Items::stored(items),
-            refusal: row.refusal_code.zip(row.refusal_message),
-            expires_at: row.expires_at,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-        }
+            status: status.parse().unwrap_or(Status::Tombstone),
+            items: Items::stored(products.into_iter().zip(quantities.into_iter().map(pieces))),
+            refusal: code.zip(message),
+            expires_at: row.try_get("expires_at")?,
+            created_at: row.try_get("created_at")?,
+            updated_at: row.try_get("updated_at")?,
+        })
     }
 }
 
@@ -112,30 +99,25 @@ pub async fn insert(connection: &mut PgConnection, reservations: &[Reservation])
 
 /// The reservation of a saga's step, locked.
 pub async fn lock(connection: &mut PgConnection, saga: Uuid, step: &str) -> sqlx::Result<Option<Reservation>> {
-    let row: Option<Row> =
-        sqlx::query_as("SELECT * FROM reservations WHERE saga_id = $1 AND step = $2 FOR NO KEY UPDATE")
-            .bind(saga)
-            .bind(step)
-            .fetch_optional(connection)
-            .await?;
-    Ok(row.map(Into::into))
+    sqlx::query_as("SELECT * FROM reservations WHERE saga_id = $1 AND step = $2 FOR NO KEY UPDATE")
+        .bind(saga)
+        .bind(step)
+        .fetch_optional(connection)
+        .await
 }
 
 pub async fn lock_id(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Reservation>> {
-    let row: Option<Row> = sqlx::query_as("SELECT * FROM reservations WHERE id = $1 FOR NO KEY UPDATE")
+    sqlx::query_as("SELECT * FROM reservations WHERE id = $1 FOR NO KEY UPDATE")
         .bind(id)
         .fetch_optional(connection)
-        .await?;
-    Ok(row.map(Into::into))
+        .await
 }
 
 pub async fn lock_sagas(connection: &mut PgConnection, sagas: &[Uuid]) -> sqlx::Result<Vec<Reservation>> {
-    let rows: Vec<Row> =
-        sqlx::query_as("SELECT * FROM reservations WHERE saga_id = ANY($1) ORDER BY saga_id, step FOR NO KEY UPDATE")
-            .bind(sagas)
-            .fetch_all(connection)
-            .await?;
-    Ok(rows.into_iter().map(Into::into).collect())
+    sqlx::query_as("SELECT * FROM reservations WHERE saga_id = ANY($1) ORDER BY saga_id, step FOR NO KEY UPDATE")
+        .bind(sagas)
+        .fetch_all(connection)
+        .await
 }
 
 /// Some open reservations made at `earliest` or later whose time is over, locked; those that others work on are left to
@@ -146,7 +128,7 @@ pub async fn lock_expired(
     earliest: DateTime<Utc>,
     limit: i64,
 ) -> sqlx::Result<Vec<Reservation>> {
-    let rows: Vec<Row> = sqlx::query_as(
+    sqlx::query_as(
         "SELECT * FROM reservations WHERE status = 'open' AND expires_at <= $1 AND created_at >= $2
          ORDER BY expires_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED",
     )
@@ -154,8 +136,7 @@ pub async fn lock_expired(
     .bind(earliest)
     .bind(limit)
     .fetch_all(connection)
-    .await?;
-    Ok(rows.into_iter().map(Into::into).collect())
+    .await
 }
 
 /// Stores where reservations stand now.
@@ -200,7 +181,7 @@ pub struct Filter {
 
 /// Lists reservations, newest first.
 pub async fn list(pool: &PgPool, filter: Filter, limit: i64) -> sqlx::Result<Vec<Reservation>> {
-    let rows: Vec<Row> = sqlx::query_as(
+    sqlx::query_as(
         "SELECT * FROM reservations
          WHERE ($1::text IS NULL OR status = $1) AND ($2::uuid IS NULL OR saga_id = $2)
            AND ($3::uuid IS NULL OR id < $3)
@@ -211,8 +192,7 @@ pub async fn list(pool: &PgPool, filter: Filter, limit: i64) -> sqlx::Result<Vec
     .bind(filter.before)
     .bind(limit)
     .fetch_all(pool)
-    .await?;
-    Ok(rows.into_iter().map(Into::into).collect())
+    .await
 }
 
 /// How many are open, and how many are short.
