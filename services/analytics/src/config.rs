@@ -6,14 +6,12 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// The configuration of analytics.
 #[derive(Debug, Clone, Deserialize, Validate)]
 #[garde(allow_unvalidated)]
 pub struct Config {
     #[garde(dive)]
     pub clickhouse: Clickhouse,
     pub amqp: Amqp,
-    /// How clicks are ingested.
     #[garde(dive)]
     #[serde(default)]
     pub ingest: Ingest,
@@ -51,7 +49,6 @@ impl Default for Ingest {
 }
 
 impl Ingest {
-    /// How long a block is gathered while clicks flow.
     pub fn patience(&self) -> Duration {
         Duration::from_millis(self.block_ms)
     }

@@ -26,7 +26,6 @@ const FETCHERS: [&str; 9] = [
 /// Phones whose names end in what [`Bots`] takes for a robot.
 const PHONES: [&str; 2] = ["m bot", "cubot"];
 
-/// What a `User-Agent` header tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agent {
     /// The browser's (or bot's) name, `unknown` where not known.

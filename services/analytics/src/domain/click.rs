@@ -30,7 +30,6 @@ pub struct CountedClick {
 }
 
 impl CountedClick {
-    /// Brings a click into form.
     pub fn new(click: Click, agents: &Agents) -> Self {
         let is_host = |host: &String| (1..=LONGEST_HOST).contains(&host.len());
         let is_country = |code: &String| code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase());

@@ -11,11 +11,9 @@ pub const TOP_LIMIT: u32 = 100;
 /// What is to be counted for one facet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Count {
-    /// Clicks and visitors of a span.
     Totals(Span),
     /// Clicks and visitors by points in time.
     Series(Vec<DateTime<Utc>>),
-    /// The most frequent values.
     Top(Dimension, u32),
 }
 

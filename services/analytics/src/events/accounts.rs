@@ -16,14 +16,12 @@ use uuid::Uuid;
 /// The consumer's name: its queues are named after it.
 pub const CONSUMER: &str = "analytics.accounts";
 
-/// The consumer of commands.
 pub fn consumer(broker: &Broker, database: Database) -> Registration<Accounts> {
     Subscription::to_commands(CONSUMER, [DetachStatistics::TYPE, AttachStatistics::TYPE])
         .partitions(1)
         .handled_by(Accounts { database, publisher: broker.publisher() })
 }
 
-/// Does what sagas tell it.
 pub struct Accounts {
     database: Database,
     publisher: Publisher,
@@ -39,7 +37,6 @@ impl Handler for Accounts {
 }
 
 impl Accounts {
-    /// Does what one command says, and replies.
     async fn execute(&self, message: &Message) -> Result<(), HandleError> {
         let (step, outcome) = match message.kind.as_str() {
             DetachStatistics::TYPE => {

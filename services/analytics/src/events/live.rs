@@ -22,7 +22,6 @@ const BACKLOG: usize = 4_096;
 /// How often it is checked whether anybody still listens.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 
-/// A click as it happens.
 #[derive(Debug, Clone)]
 pub struct LiveClick {
     pub url_id: Uuid,

@@ -22,9 +22,7 @@ use uuid::Uuid;
 #[derive(Clone)]
 pub struct State {
     pub database: Database,
-    /// Live clicks.
     pub live: Live,
-    /// Verifies tokens.
     pub verifier: Verifier,
     /// Ends streams that would otherwise never end.
     pub shutdown: CancellationToken,

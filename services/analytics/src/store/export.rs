@@ -16,7 +16,6 @@ const EXPORT_SECONDS: u32 = 600;
 pub struct ToldClick {
     #[serde(with = "clickhouse::serde::chrono::datetime64::millis")]
     pub clicked_at: DateTime<Utc>,
-    /// The host that the visitor came from.
     pub referrer: String,
     pub country: String,
     pub language: String,

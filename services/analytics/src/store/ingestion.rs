@@ -1,9 +1,11 @@
-//! The table `ingestion`: until when clicks are certainly counted.
+//! How far is read: the tables `ingestion` (until when clicks are certainly counted) and `histories` (which consumers
+//! have read the log of events to its end).
 
 use super::{Database, StoreError};
 use chrono::{DateTime, Utc};
 use clickhouse::Row;
-use serde::Serialize;
+use messaging::History;
+use serde::{Deserialize, Serialize};
 
 #[derive(Row, Serialize)]
 struct AsOfRow {
@@ -19,8 +21,23 @@ impl Database {
         Ok(found.first().and_then(|ms| DateTime::from_timestamp_millis(*ms)).unwrap_or_default())
     }
 
-    /// Notes until when clicks are certainly counted.
     pub async fn note_as_of(&self, as_of: DateTime<Utc>) -> Result<(), StoreError> {
         self.insert("ingestion", &[AsOfRow { as_of }]).await
+    }
+}
+
+#[derive(Row, Serialize, Deserialize)]
+struct Read {
+    name: String,
+}
+
+impl History for Database {
+    async fn is_read(&self, consumer: &str) -> anyhow::Result<bool> {
+        let query = self.client.query("SELECT name FROM histories WHERE name = ? LIMIT 1").bind(consumer);
+        Ok(!self.rows::<Read>("histories", query).await?.is_empty())
+    }
+
+    async fn note(&self, consumer: &str) -> anyhow::Result<()> {
+        Ok(self.insert("histories", &[Read { name: consumer.to_owned() }]).await?)
     }
 }

@@ -2,13 +2,10 @@
 
 use super::detachments::VISIBLE;
 use super::{Database, StoreError};
-use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::oneshot;
 use uuid::Uuid;
 
 /// One version of a link.
@@ -16,7 +13,6 @@ use uuid::Uuid;
 pub struct Link {
     #[serde(with = "clickhouse::serde::uuid")]
     pub auth_user_id: Uuid,
-    /// The code under which it is reached.
     pub short_code: String,
     #[serde(with = "clickhouse::serde::uuid")]
     pub shortener_url_id: Uuid,
@@ -59,47 +55,5 @@ impl Database {
             .bind(codes);
         let found = self.rows::<Named>("links", query).await?;
         Ok(found.into_iter().map(|link| (link.short_code, link.id)).collect())
-    }
-}
-
-/// Gathers versions of links that come at the same time into one insert: ClickHouse likes few and large ones.
-pub struct Gathering {
-    database: Database,
-    waiting: Mutex<Vec<QueuedLink>>,
-    turn: tokio::sync::Mutex<()>,
-}
-
-struct QueuedLink {
-    link: Link,
-    done: oneshot::Sender<Result<(), Arc<StoreError>>>,
-}
-
-impl Gathering {
-    pub fn new(database: Database) -> Self {
-        Self { database, waiting: Mutex::default(), turn: tokio::sync::Mutex::default() }
-    }
-
-    /// Inserts a version of a link, together with all that wait for the insert before.
-    pub async fn insert(&self, link: Link) -> anyhow::Result<()> {
-        let (done, outcome) = oneshot::channel();
-        self.lock().push(QueuedLink { link, done });
-        let turn = self.turn.lock().await;
-        // Empty when the one whose turn was before took ours along.
-        let waiting = std::mem::take(&mut *self.lock());
-        if !waiting.is_empty() {
-            let (links, waiters): (Vec<_>, Vec<_>) =
-                waiting.into_iter().map(|QueuedLink { link, done }| (link, done)).unzip();
-            let inserted = self.database.insert_links(&links).await.map_err(Arc::new);
-            for waiter in waiters {
-                // One that has stopped waiting will ask again.
-                let _ = waiter.send(inserted.clone());
-            }
-        }
-        drop(turn);
-        Ok(outcome.await.context("the insert was given up")??)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<QueuedLink>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,7 +3,6 @@
 pub mod clicks;
 pub mod detachments;
 pub mod export;
-pub mod histories;
 pub mod ingestion;
 pub mod links;
 pub mod migrations;
@@ -106,7 +105,6 @@ impl Database {
         measured(what, STATEMENT, query.fetch_all::<T>()).await
     }
 
-    /// Inserts a few rows.
     async fn insert<T>(&self, table: &'static str, rows: &[T]) -> Result<(), StoreError>
     where
         T: for<'a> Row<Value<'a> = T> + RowWrite,

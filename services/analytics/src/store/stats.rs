@@ -34,7 +34,6 @@ pub struct CountRow {
     pub url: Uuid,
     /// Where the point begins, in seconds since the Unix epoch; 0 where there are no points.
     pub at: i64,
-    /// The dimension's value; empty where there is none.
     pub name: String,
     pub clicks: u64,
     /// Unique visitors; 0 for values of a dimension.
