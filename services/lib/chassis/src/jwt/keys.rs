@@ -5,6 +5,7 @@ use super::claims::Identity;
 use super::flight::{Fetch, SingleFlight};
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
+use axum::body::Body;
 use jsonwebtoken::jwk::{Jwk, JwkSet, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use moka::future::Cache;
@@ -117,9 +118,10 @@ impl Inner {
 
     async fn read(&self) -> anyhow::Result<HashMap<String, Arc<Key>>> {
         let answer = self.client.get(self.url.clone()).send().await?.error_for_status()?;
-        let too_large = answer.content_length().is_some_and(|length| length > LARGEST as u64);
-        anyhow::ensure!(!too_large, "the issuer's key set is larger than {LARGEST} bytes");
-        let set: JwkSet = answer.json().await.context("the issuer's keys could not be read")?;
+        // The bytes are counted as they come: an answer need not say its length.
+        let body = axum::body::to_bytes(Body::new(reqwest::Body::from(answer)), LARGEST).await;
+        let body = body.with_context(|| format!("the issuer's key set broke off or is larger than {LARGEST} bytes"))?;
+        let set: JwkSet = serde_json::from_slice(&body).context("the issuer's keys could not be read")?;
         Ok(set.keys.iter().filter_map(usable).collect())
     }
 }

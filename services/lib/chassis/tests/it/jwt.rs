@@ -1,5 +1,7 @@
 //! A token is accepted only when nothing is amiss, and strangers cannot make us flood the issuer.
 
+use axum::{Router, body::Body};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chassis::{
     config,
     jwt::{LocalKeys, Verifier, crypto},
@@ -7,10 +9,13 @@ use chassis::{
 use contracts::problem::Code;
 use jsonwebtoken::jwk::JwkSet;
 use kit::Issuer;
+use ring::rand::SystemRandom;
+use ring::rsa::PublicKeyComponents;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
 use rstest::rstest;
 use serde_json::{Value, json};
-use std::time::Duration;
-use tokio::time::Instant;
+use std::{convert::Infallible, process::Command, time::Duration};
+use tokio::{net::TcpListener, time::Instant};
 use uuid::Uuid;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
@@ -148,6 +153,81 @@ async fn a_key_set_is_read_up_to_its_largest_size(#[case] size: usize, #[case] f
     assert_eq!(verified.err().map(|error| error.code()), failure);
 }
 
+#[rstest]
+#[case::largest(65_536, None)]
+#[case::too_large(65_537, Some(Code::Unavailable))]
+#[tokio::test]
+async fn a_key_set_that_does_not_say_its_length_is_read_no_further(#[case] size: usize, #[case] failure: Option<Code>) {
+    let issuer = Issuer::start().await.unwrap();
+    let mut keys = chassis::client::new().get(issuer.jwks_url()).send().await.unwrap().text().await.unwrap();
+    keys.push_str(&" ".repeat(size - keys.len()));
+    // A stream has no length: the answer comes in chunks.
+    let answer = || async { Body::from_stream(futures::stream::iter([Ok::<_, Infallible>(keys)])) };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(axum::serve(listener, Router::new().fallback(answer.clone())).into_future());
+    let answer = chassis::client::new().get(&url).send().await.unwrap();
+    assert!(!answer.headers().contains_key("content-length"));
+    let verified = verifier(&url).verify(&issuer.token(Uuid::now_v7(), &["user"])).await;
+    assert_eq!(verified.err().map(|error| error.code()), failure);
+}
+
+/// A verifier that knows one key, and a token that `sign` has signed.
+async fn signed(user: Uuid, key: Value, sign: impl Fn(&[u8]) -> Vec<u8>) -> (Verifier, String) {
+    crypto::install();
+    let keys = LocalKeys::default();
+    keys.publish(&serde_json::from_value(json!({"keys": [key]})).unwrap());
+    let [_, body, _] = parts(&Issuer::start().await.unwrap().token(user, &["user"]));
+    let head = encode(&json!({"alg": key["alg"], "kid": key["kid"]}));
+    let signature = URL_SAFE_NO_PAD.encode(sign(format!("{head}.{body}").as_bytes()));
+    (Verifier::local(&config::Jwt::default(), keys), format!("{head}.{body}.{signature}"))
+}
+
+/// The token is accepted; with another body under its signature it is not.
+async fn accepts_its_own_body_only(verifier: &Verifier, token: &str, user: Uuid) {
+    assert_eq!(verifier.verify(token).await.unwrap().sub, user);
+    let [head, _, signature] = parts(token);
+    let [_, others_body, _] = parts(&Issuer::start().await.unwrap().token(Uuid::now_v7(), &["operator"]));
+    assert_eq!(why_not(verifier, &format!("{head}.{others_body}.{signature}")).await, "it was refused");
+}
+
+#[tokio::test]
+async fn a_signature_by_es256_is_verified() {
+    let (random, user) = (SystemRandom::new(), Uuid::now_v7());
+    let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
+    let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &random).unwrap();
+    // The point is not compressed: a byte that says so, and the two coordinates.
+    let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
+    let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
+    let key = json!({"kty": "EC", "crv": "P-256", "alg": "ES256", "kid": "curve", "x": x, "y": y});
+    let sign = |message: &[u8]| pair.sign(&random, message).unwrap().as_ref().to_vec();
+    let (verifier, token) = signed(user, key, sign).await;
+    accepts_its_own_body_only(&verifier, &token, user).await;
+}
+
+#[tokio::test]
+async fn a_signature_by_rs256_is_verified() {
+    let (random, user) = (SystemRandom::new(), Uuid::now_v7());
+    // `ring` signs with RSA keys and makes none.
+    let made = Command::new("openssl")
+        .args(["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-outform", "DER"])
+        .output()
+        .expect("this test needs the program openssl");
+    // Some of its versions write PKCS #1, others PKCS #8.
+    let pair = RsaKeyPair::from_der(&made.stdout).or_else(|_| RsaKeyPair::from_pkcs8(&made.stdout));
+    let pair = pair.expect("openssl makes an RSA key");
+    let public = PublicKeyComponents::<Vec<u8>>::from(pair.public());
+    let (n, e) = (URL_SAFE_NO_PAD.encode(public.n), URL_SAFE_NO_PAD.encode(public.e));
+    let key = json!({"kty": "RSA", "alg": "RS256", "kid": "rsa", "n": n, "e": e});
+    let sign = |message: &[u8]| {
+        let mut signature = vec![0; pair.public().modulus_len()];
+        pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).unwrap();
+        signature
+    };
+    let (verifier, token) = signed(user, key, sign).await;
+    accepts_its_own_body_only(&verifier, &token, user).await;
+}
+
 #[tokio::test]
 async fn a_token_that_was_accepted_is_not_when_its_key_is_withdrawn_or_anything_of_it_is_another_s() {
     let (issuer, user) = (Issuer::start().await.unwrap(), Uuid::now_v7());
@@ -277,6 +357,5 @@ fn parts(token: &str) -> [String; 3] {
 }
 
 fn encode(value: &Value) -> String {
-    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     URL_SAFE_NO_PAD.encode(value.to_string())
 }
