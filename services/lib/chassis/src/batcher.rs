@@ -1,4 +1,4 @@
-//! Work that piles up is done batcher: what comes while others of its kind are being done waits, and is then one batch.
+//! Work that piles up is done together: what comes while others of its kind are being done waits, and is then one batch.
 
 use crate::batch_delay::BatchDelay;
 use futures::future::join_all;
@@ -11,7 +11,7 @@ use tokio::time::timeout;
 /// How long a batch may take. Behind one that never ends, all others would wait for ever.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Where jobs are put down to be done batcher. Clones are the same.
+/// Where jobs are put down to be done together. Clones are the same.
 ///
 /// Who finds nobody at work has its own done at once, and whoever gets the next turn has all done that lie there by then;
 /// behind several that is a little later, so that there are more. A batch is seen to its end by a task of its own, even

@@ -6,7 +6,7 @@ use jsonwebtoken::signature::{Error, Signer, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, EncodingKey};
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, Ed25519KeyPair, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
-    UnparsedPublicKey, VerificationAlgorithm,
+    UnparsedPublicKey,
 };
 
 static PROVIDER: CryptoProvider =
@@ -27,11 +27,10 @@ fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>
 }
 
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>> {
-    let key = key.clone();
     match algorithm {
-        Algorithm::EdDSA => Ok(Box::new(BytesVerifier { algorithm: *algorithm, ring: &ED25519, key })),
-        Algorithm::ES256 => Ok(Box::new(BytesVerifier { algorithm: *algorithm, ring: &ECDSA_P256_SHA256_FIXED, key })),
-        Algorithm::RS256 => Ok(Box::new(RsaVerifier(key))),
+        Algorithm::EdDSA | Algorithm::ES256 | Algorithm::RS256 => {
+            Ok(Box::new(RingVerifier { algorithm: *algorithm, key: key.clone() }))
+        }
         _ => Err(ErrorKind::InvalidAlgorithm.into()),
     }
 }
@@ -50,41 +49,31 @@ impl JwtSigner for Ed25519Signer {
     }
 }
 
-/// Verifies with keys that are plain bytes: Ed25519 and uncompressed P-256 points.
-struct BytesVerifier {
+struct RingVerifier {
     algorithm: Algorithm,
-    ring: &'static dyn VerificationAlgorithm,
     key: DecodingKey,
 }
 
-impl Verifier<Vec<u8>> for BytesVerifier {
+impl Verifier<Vec<u8>> for RingVerifier {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), Error> {
-        let key = self.key.try_get_as_bytes().map_err(Error::from_source)?;
-        UnparsedPublicKey::new(self.ring, key).verify(message, signature).map_err(|_| Error::new())
+        // Keys of Ed25519 and P-256 (an uncompressed point) are plain bytes.
+        let bytes = || self.key.try_get_as_bytes().map_err(Error::from_source);
+        let verified = match (self.algorithm, self.key.kind()) {
+            (Algorithm::EdDSA, _) => UnparsedPublicKey::new(&ED25519, bytes()?).verify(message, signature),
+            (Algorithm::ES256, _) => {
+                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, bytes()?).verify(message, signature)
+            }
+            (Algorithm::RS256, DecodingKeyKind::RsaModulusExponent { n, e }) => {
+                RsaPublicKeyComponents { n, e }.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature)
+            }
+            _ => return Err(Error::new()),
+        };
+        verified.map_err(|_| Error::new())
     }
 }
 
-impl JwtVerifier for BytesVerifier {
+impl JwtVerifier for RingVerifier {
     fn algorithm(&self) -> Algorithm {
         self.algorithm
-    }
-}
-
-struct RsaVerifier(DecodingKey);
-
-impl Verifier<Vec<u8>> for RsaVerifier {
-    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), Error> {
-        let DecodingKeyKind::RsaModulusExponent { n, e } = self.0.kind() else {
-            return Err(Error::new());
-        };
-        RsaPublicKeyComponents { n, e }
-            .verify(&RSA_PKCS1_2048_8192_SHA256, message, signature)
-            .map_err(|_| Error::new())
-    }
-}
-
-impl JwtVerifier for RsaVerifier {
-    fn algorithm(&self) -> Algorithm {
-        Algorithm::RS256
     }
 }

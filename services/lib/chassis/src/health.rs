@@ -79,25 +79,8 @@ pub struct DependencyState {
 }
 
 impl Health {
-    /// Adds a dependency without which the unit is not ready.
-    pub fn register<F, Fut>(&self, name: &'static str, probe: F)
-    where
-        F: Fn() -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
-    {
-        self.add(name, true, probe);
-    }
-
-    /// Adds a dependency without which the unit is degraded, but works.
-    pub fn register_optional<F, Fut>(&self, name: &'static str, probe: F)
-    where
-        F: Fn() -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
-    {
-        self.add(name, false, probe);
-    }
-
-    fn add<F, Fut>(&self, name: &'static str, needed: bool, probe: F)
+    /// Adds a dependency. Without one that is needed the unit is not ready; without another it is degraded, but works.
+    pub(crate) fn add<F, Fut>(&self, name: &'static str, needed: bool, probe: F)
     where
         F: Fn() -> Fut + Send + Sync + 'static,
         Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
@@ -189,12 +172,12 @@ mod tests {
     #[tokio::test]
     async fn an_optional_dependency_degrades_and_a_needed_one_makes_unavailable() {
         let health = Health::default();
-        health.register("store", || async { Ok(()) });
-        health.register_optional("cache", || async { anyhow::bail!("gone") });
+        health.add("store", true, || async { Ok(()) });
+        health.add("cache", false, || async { anyhow::bail!("gone") });
         assert_eq!(health.report().await.status, Status::Degraded);
 
         let health = Health::default();
-        health.register("store", || async { anyhow::bail!("gone") });
+        health.add("store", true, || async { anyhow::bail!("gone") });
         let report = health.report().await;
         assert_eq!(report.status, Status::Unavailable);
         assert!(!report.dependencies["store"].up);
@@ -203,7 +186,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_probe_that_hangs_counts_as_down() {
         let health = Health::default();
-        health.register("store", std::future::pending);
+        health.add("store", true, std::future::pending);
         assert_eq!(health.report().await.status, Status::Unavailable);
     }
 
@@ -211,7 +194,7 @@ mod tests {
     async fn a_dependency_that_begins_to_hang_costs_nobody_who_asks_any_time() {
         let (health, hangs) = (Health::default(), watch::Sender::new(false));
         let seen = hangs.subscribe();
-        health.register("store", move || {
+        health.add("store", true, move || {
             let mut seen = seen.clone();
             async move { seen.wait_for(|hangs| !hangs).await.map(drop).map_err(Into::into) }
         });

@@ -1,11 +1,11 @@
 //! Starts a service, keeps it running, and ends it without cutting anybody off.
 
 use crate::app::{App, Context, Service};
-use crate::config::Common;
+use crate::config::{Common, Http};
 use crate::health;
 use crate::http::{Acceptor, Limits, joined};
 use crate::jwt::crypto;
-use crate::server::{self, Patience};
+use crate::server;
 use crate::sources::Sources;
 use crate::telemetry::Telemetry;
 use anyhow::Context as _;
@@ -90,7 +90,7 @@ async fn serve<S: Service>(mut common: Common, config: S::Config, telemetry: &Te
     };
     let usual = S::REQUEST_TIMEOUT.as_millis().try_into()?;
     common.http.request_timeout_ms.get_or_insert(usual);
-    let (limits, patience) = (Limits::from(&common.http), Patience::from(&common.http));
+    let (limits, http) = (Limits::from(&common.http), common.http.clone());
     let grace = Duration::from_millis(common.shutdown.grace_ms);
     let context = Context::new(common, telemetry.metrics());
     tokio::spawn(on_signal(context.shutdown.clone()));
@@ -102,10 +102,10 @@ async fn serve<S: Service>(mut common: Common, config: S::Config, telemetry: &Te
         // Last, so that its answer to unknown addresses is the one that is heard.
         .merge(joined(served.router, served.bare, &limits));
     let acceptor = Acceptor::new(router, served.fast_path, &limits);
-    let mut servers = vec![open(bind, acceptor, &patience, &context.shutdown).await?];
+    let mut servers = vec![open(bind, acceptor, &http, &context.shutdown).await?];
     for (address, router) in served.listeners {
         let acceptor = Acceptor::new(router, None, &limits);
-        servers.push(open(address, acceptor, &patience, &context.shutdown).await?);
+        servers.push(open(address, acceptor, &http, &context.shutdown).await?);
     }
     tracing::info!(address = %bind, "The unit is listening.");
     drain(servers, &context, grace).await
@@ -120,11 +120,11 @@ pub fn metrics_route(metrics: PrometheusHandle) -> Router {
 async fn open(
     address: SocketAddr,
     acceptor: Acceptor,
-    patience: &Patience,
+    config: &Http,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<JoinHandle<()>> {
     let listener = TcpListener::bind(address).await.with_context(|| format!("the address {address} is not free"))?;
-    Ok(tokio::spawn(server::serve(listener, acceptor, patience.clone(), shutdown.clone())))
+    Ok(tokio::spawn(server::serve(listener, acceptor, config.clone(), shutdown.clone())))
 }
 
 /// Waits for the end: first of requests, then of tasks, each as long as `grace` allows.

@@ -3,7 +3,7 @@
 use crate::domain::{ChargeOutcome, KnownStep, Lease, Origin, Payment, Status};
 use chrono::{DateTime, Utc};
 use contracts::command::StepRef;
-use contracts::command::checkout::{ChargePayment, PaymentMethodKind};
+use contracts::command::checkout::ChargePayment;
 use contracts::money::{Currency, Money};
 use postgres::column;
 use sqlx::postgres::PgRow;

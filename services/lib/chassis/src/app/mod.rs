@@ -246,7 +246,7 @@ impl App {
         Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         let dependency = dependency.clone();
-        self.context.health.register(name, move || ask(dependency.clone()));
+        self.context.health.add(name, true, move || ask(dependency.clone()));
     }
 
     /// Adds a dependency without which the unit is degraded, but works. `ask` gets a clone of `dependency`.
@@ -257,7 +257,7 @@ impl App {
         Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         let dependency = dependency.clone();
-        self.context.health.register_optional(name, move || ask(dependency.clone()));
+        self.context.health.add(name, false, move || ask(dependency.clone()));
     }
 
     /// Adds a background task that finishes what it has begun when the unit ends: `run` gets a clone of `worker`, and a

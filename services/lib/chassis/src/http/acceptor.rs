@@ -47,7 +47,7 @@ impl Acceptor {
     }
 }
 
-/// A [`Acceptor`] for one connection.
+/// An [`Acceptor`] for one connection.
 #[derive(Clone)]
 pub struct ConnService {
     acceptor: Acceptor,

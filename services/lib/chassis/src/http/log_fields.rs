@@ -1,4 +1,4 @@
-//! LogFields that handlers add to the canonical log line of their request. Never personal data.
+//! Fields that handlers add to the canonical log line of their request. Never personal data.
 
 use serde_json::{Map, Value};
 use std::sync::{Arc, Mutex, PoisonError};

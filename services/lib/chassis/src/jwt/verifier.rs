@@ -51,10 +51,7 @@ impl Verifier {
         Self { inner: Arc::new(Inner { keys, issuer, users, services }) }
     }
 
-    /// Verifies the token of a user, as [`identify`](Self::identify) does.
-    ///
-    /// # Errors
-    /// [`Code::InvalidToken`] when anything is amiss; [`Code::Unavailable`] when the keys cannot be had.
+    /// Verifies the token of a user, as [`identify`](Self::identify) does, and refuses that of a service.
     pub async fn verify(&self, token: &str) -> Result<Claims, Failure> {
         match self.identify(token).await? {
             Identity::User(claims) => Ok(claims),
@@ -119,9 +116,8 @@ impl Verifier {
 }
 
 fn sha256(token: &str) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
-    bytes
+    let digest = digest::digest(&digest::SHA256, token.as_bytes());
+    digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
 fn refused(why: &str) -> Failure {

@@ -1,7 +1,7 @@
 //! The bodies of requests and answers, watched on their way.
 
-use super::Patience;
 use super::requests::UnderWay;
+use crate::config::Http;
 use axum::body::Body as Whole;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
@@ -16,7 +16,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// The body of a request, which must come at a pace.
 pub(super) struct Arriving {
     inner: Incoming,
-    patience: Arc<Patience>,
+    config: Arc<Http>,
     /// Set when it has come to its end.
     is_whole: Arc<AtomicBool>,
     /// When it was first asked for.
@@ -26,15 +26,17 @@ pub(super) struct Arriving {
 }
 
 impl Arriving {
-    pub(super) fn new(inner: Incoming, patience: Arc<Patience>) -> (Self, Arc<AtomicBool>) {
+    pub(super) fn new(inner: Incoming, config: Arc<Http>) -> (Self, Arc<AtomicBool>) {
         let is_whole = Arc::new(AtomicBool::new(false));
-        let body = Self { inner, patience, is_whole: Arc::clone(&is_whole), began: None, received: 0, timer: None };
+        let body = Self { inner, config, is_whole: Arc::clone(&is_whole), began: None, received: 0, timer: None };
         (body, is_whole)
     }
 
     /// How long it may take, with what has come so far.
     fn allowed(&self) -> Duration {
-        self.patience.body + Duration::from_millis(self.received.saturating_mul(1_000) / self.patience.body_rate.max(1))
+        let clients = &self.config.clients;
+        let earned_ms = self.received.saturating_mul(1_000) / clients.body_bytes_per_second.max(1);
+        Duration::from_millis(clients.body_ms) + Duration::from_millis(earned_ms)
     }
 
     /// Waits until it is too late for the rest.

@@ -1,9 +1,9 @@
 //! One connection, from its first byte to its last.
 
-use super::Patience;
 use super::body::{Arriving, Leaving};
 use super::requests::{Requests, UnderWay};
 use super::socket::Socket;
+use crate::config::Http;
 use crate::http::ConnService;
 use axum::body::Body;
 use axum::response::Response;
@@ -36,18 +36,18 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 /// What a connection is served with, and how busy it is. Clones are the same connection.
 #[derive(Clone)]
 pub(super) struct Connection {
-    patience: Arc<Patience>,
+    config: Arc<Http>,
     shutdown: CancellationToken,
     requests: Requests,
 }
 
 impl Connection {
-    pub(super) fn new(patience: Arc<Patience>, shutdown: CancellationToken) -> Self {
-        Self { patience, shutdown, requests: Requests::none() }
+    pub(super) fn new(config: Arc<Http>, shutdown: CancellationToken) -> Self {
+        Self { config, shutdown, requests: Requests::none() }
     }
 
     /// Serves the connection until either side ends it.
-    pub(super) async fn serve(self, socket: Socket, doorway: ConnService) {
+    pub(super) async fn serve(self, socket: Socket, service: ConnService) {
         let mut builder = Builder::new(TokioExecutor::new());
         // The time that a header may take is limited below, together with silence: hyper's own timer does not run
         // before it knows the protocol.
@@ -60,12 +60,14 @@ impl Connection {
             .keep_alive_interval(PING)
             .keep_alive_timeout(PING)
             .enable_connect_protocol();
-        let requests = HyperService { doorway, connection: self.clone() };
+        let requests = HyperService { service, connection: self.clone() };
         let mut served = pin!(builder.serve_connection_with_upgrades(TokioIo::new(socket), requests));
-        let mut idle = pin!(sleep(self.patience.idle));
+        let clients = &self.config.clients;
+        let idle_limit = Duration::from_millis(clients.idle_ms);
+        let mut idle = pin!(sleep(idle_limit));
         let mut farewell = pin!(async {
             self.shutdown.cancelled().await;
-            sleep(self.patience.farewell).await;
+            sleep(Duration::from_millis(clients.farewell_ms)).await;
         });
         let (mut is_ending, mut is_over) = (false, false);
         loop {
@@ -81,7 +83,7 @@ impl Connection {
                     is_ending = true;
                     served.as_mut().graceful_shutdown();
                 }
-                () = &mut idle => match self.requests.rest(self.patience.idle) {
+                () = &mut idle => match self.requests.rest(idle_limit) {
                     Some(rest) => idle.as_mut().reset(Instant::now() + rest),
                     None if is_over => return,
                     None => {
@@ -98,7 +100,7 @@ impl Connection {
 
 /// Answers the requests of a connection.
 struct HyperService {
-    doorway: ConnService,
+    service: ConnService,
     connection: Connection,
 }
 
@@ -113,10 +115,10 @@ impl hyper::service::Service<Request<Incoming>> for HyperService {
         let (body, is_whole) = if body.is_end_stream() {
             (Body::empty(), None)
         } else {
-            let (body, is_whole) = Arriving::new(body, Arc::clone(&self.connection.patience));
+            let (body, is_whole) = Arriving::new(body, Arc::clone(&self.connection.config));
             (Body::new(body), Some(is_whole))
         };
-        let answer = self.doorway.clone().call(Request::from_parts(parts, body));
+        let answer = self.service.clone().call(Request::from_parts(parts, body));
         let Connection { shutdown, requests, .. } = &self.connection;
         Answer { answer, is_whole, is_http1, shutdown: shutdown.clone(), request: Some(requests.begin()) }
     }

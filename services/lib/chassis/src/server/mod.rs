@@ -10,68 +10,33 @@ mod refusal;
 mod requests;
 mod socket;
 
+use crate::config::Http;
 use crate::http::Acceptor;
 use connection::Connection;
 use places::Places;
 use refusal::Refusals;
 use socket::Socket;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// What a client may cost, at one listener.
-#[derive(Debug, Clone)]
-pub struct Patience {
-    /// How many connections may be open.
-    pub connections: usize,
-    /// How many of them one address may have; the trusted proxies have no limit of their own.
-    pub per_address: usize,
-    /// The proxies, who speak for many.
-    pub trusted_proxies: Vec<IpAddr>,
-    /// How long a connection may be without a request: silent, idle, or with half of a header.
-    pub idle: Duration,
-    /// How long a body may take to come, whatever its size.
-    pub body: Duration,
-    /// How many bytes a second of a body earn it more time.
-    pub body_rate: u64,
-    /// How long a client may take nothing of its answer.
-    pub stalled: Duration,
-    /// How long a connection is still served after the unit was told to end, while it has no request.
-    pub farewell: Duration,
-}
-
-impl From<&crate::config::Http> for Patience {
-    fn from(http: &crate::config::Http) -> Self {
-        let clients = &http.clients;
-        Self {
-            connections: clients.connections,
-            per_address: clients.connections_per_address,
-            trusted_proxies: http.trusted_proxies.clone(),
-            idle: Duration::from_millis(clients.idle_ms),
-            body: Duration::from_millis(clients.body_ms),
-            body_rate: clients.body_bytes_per_second,
-            stalled: Duration::from_millis(clients.stalled_ms),
-            farewell: Duration::from_millis(clients.farewell_ms),
-        }
-    }
-}
-
-/// Serves a acceptor until `shutdown` is cancelled, and then until the last connection is closed.
+/// Serves an acceptor until `shutdown` is cancelled, and then until the last connection is closed. What a client may
+/// cost stands in `config`.
 ///
-/// At the end no request is lost. For [`Patience::farewell`] everything is served, also what comes on new connections,
+/// At the end no request is lost. For [`farewell_ms`](crate::config::Clients::farewell_ms) everything is served, also what comes on new connections,
 /// and each answer says `Connection: close`. Then the listener is closed, and connections as they become idle.
-pub async fn serve(listener: TcpListener, acceptor: Acceptor, patience: Patience, shutdown: CancellationToken) {
-    let places = Places::new(&patience);
-    let server = Server { places, refusals: Refusals::default(), patience: patience.into(), acceptor, shutdown };
+pub async fn serve(listener: TcpListener, acceptor: Acceptor, config: Http, shutdown: CancellationToken) {
+    let places = Places::new(&config);
+    let server = Server { places, refusals: Refusals::default(), config: config.into(), acceptor, shutdown };
     let connections = TaskTracker::new();
     let last = async {
         server.shutdown.cancelled().await;
         if !connections.is_empty() {
-            tokio::time::sleep(server.patience.farewell).await;
+            tokio::time::sleep(Duration::from_millis(server.config.clients.farewell_ms)).await;
         }
     };
     tokio::pin!(last);
@@ -99,7 +64,7 @@ pub async fn serve(listener: TcpListener, acceptor: Acceptor, patience: Patience
 /// What every connection is served with.
 struct Server {
     acceptor: Acceptor,
-    patience: Arc<Patience>,
+    config: Arc<Http>,
     places: Places,
     refusals: Refusals,
     shutdown: CancellationToken,
@@ -111,8 +76,8 @@ impl Server {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(error = %error, "TCP_NODELAY could not be set.");
         }
-        let socket = Socket::new(stream, self.patience.stalled, place);
-        let connection = Connection::new(Arc::clone(&self.patience), self.shutdown.clone());
+        let socket = Socket::new(stream, Duration::from_millis(self.config.clients.stalled_ms), place);
+        let connection = Connection::new(Arc::clone(&self.config), self.shutdown.clone());
         connections.spawn(connection.serve(socket, self.acceptor.facing(peer)));
     }
 }

@@ -1,6 +1,6 @@
 //! How many connections there may be.
 
-use super::Patience;
+use crate::config::Http;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,15 +23,15 @@ struct Taken {
 }
 
 impl Places {
-    pub(super) fn new(patience: &Patience) -> Self {
+    pub(super) fn new(config: &Http) -> Self {
         // There from the start: an alert on their growth sees the first refusal, too.
         for limit in ["all", "address"] {
             let _ = metrics::counter!("http_connections_refused_total", "limit" => limit);
         }
         Self(Arc::new(Inner {
-            all: patience.connections,
-            each: patience.per_address,
-            trusted_proxies: patience.trusted_proxies.clone(),
+            all: config.clients.connections,
+            each: config.clients.connections_per_address,
+            trusted_proxies: config.trusted_proxies.clone(),
             taken: Mutex::default(),
         }))
     }
@@ -93,8 +93,9 @@ mod tests {
     use super::*;
 
     fn places(all: usize, each: usize) -> Places {
-        let http = crate::config::Http::default();
-        Places::new(&Patience { connections: all, per_address: each, ..Patience::from(&http) })
+        let mut config = Http::default();
+        (config.clients.connections, config.clients.connections_per_address) = (all, each);
+        Places::new(&config)
     }
 
     #[test]

@@ -6,9 +6,9 @@ use axum::{
     routing::{any, get, post},
 };
 use chassis::{
-    config::Http,
+    config::{Clients, Http},
     http::{Acceptor, Json, Limits, full},
-    server::{Patience, serve},
+    server::serve,
 };
 use contracts::problem::Code;
 use http::StatusCode;
@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Longer than anything here takes.
 const AGES: Duration = Duration::from_secs(20);
-const SHORT: Duration = Duration::from_millis(200);
+const SHORT_MS: u64 = 200;
 const GET: &str = "GET /ready HTTP/1.1\r\nhost: a\r\n\r\n";
 
 struct Unit {
@@ -37,10 +37,10 @@ struct Unit {
 }
 
 impl Unit {
-    async fn start(change: impl FnOnce(&mut Patience)) -> Self {
+    async fn start(change: impl FnOnce(&mut Clients)) -> Self {
         let http = Http::default();
-        let mut patience = Patience { trusted_proxies: Vec::new(), ..Patience::from(&http) };
-        change(&mut patience);
+        let mut config = Http { trusted_proxies: Vec::new(), ..http.clone() };
+        change(&mut config.clients);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, shutdown, go) =
             (listener.local_addr().unwrap(), CancellationToken::new(), Arc::new(Notify::new()));
@@ -54,7 +54,7 @@ impl Unit {
             .route("/waits", get(|| async move { waits.notified().await }));
         let limits = Limits::from(&http);
         let acceptor = Acceptor::new(full(router, &limits), None, &limits);
-        let server = tokio::spawn(serve(listener, acceptor, patience, shutdown.clone()));
+        let server = tokio::spawn(serve(listener, acceptor, config, shutdown.clone()));
         Self { address, shutdown, go, server }
     }
 
@@ -105,7 +105,7 @@ fn is_last(answer: &str) -> bool {
 
 #[tokio::test]
 async fn whoever_brings_no_request_is_closed() {
-    let unit = Unit::start(|patience| patience.idle = SHORT).await;
+    let unit = Unit::start(|clients| clients.idle_ms = SHORT_MS).await;
     for start in
         ["", "GET /re", "GET /ready HTTP/1.1\r\nhost: a\r\nx: ", "PRI * HT", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"]
     {
@@ -123,7 +123,7 @@ async fn whoever_brings_no_request_is_closed() {
 
 #[tokio::test]
 async fn a_request_may_take_longer_than_a_connection_may_be_idle() {
-    let unit = Unit::start(|patience| patience.idle = SHORT).await;
+    let unit = Unit::start(|clients| clients.idle_ms = SHORT_MS).await;
     let mut client = unit.connect().await;
     client.send("GET /waits HTTP/1.1\r\nhost: a\r\n\r\n").await;
     let mut idle = unit.connect().await;
@@ -134,7 +134,7 @@ async fn a_request_may_take_longer_than_a_connection_may_be_idle() {
 
 #[tokio::test]
 async fn a_body_that_drips_is_refused_and_one_that_flows_is_read() {
-    let unit = Unit::start(|patience| (patience.body, patience.body_rate) = (SHORT, 1_000_000)).await;
+    let unit = Unit::start(|clients| (clients.body_ms, clients.body_bytes_per_second) = (SHORT_MS, 1_000_000)).await;
     let head = "POST /reads HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n";
     let mut slow = unit.connect().await;
     slow.send(head).await;
@@ -151,7 +151,7 @@ async fn a_body_that_drips_is_refused_and_one_that_flows_is_read() {
 
 #[tokio::test]
 async fn whoever_takes_nothing_of_its_answer_gives_its_place_back() {
-    let unit = Unit::start(|patience| (patience.stalled, patience.per_address) = (SHORT, 1)).await;
+    let unit = Unit::start(|clients| (clients.stalled_ms, clients.connections_per_address) = (SHORT_MS, 1)).await;
     let mut greedy = unit.connect().await;
     greedy.send("GET /pours HTTP/1.1\r\nhost: a\r\n\r\n").await;
     is_served(&unit).await;
@@ -170,7 +170,7 @@ async fn is_served(unit: &Unit) {
 
 #[tokio::test]
 async fn one_address_has_so_many_connections() {
-    let unit = Unit::start(|patience| patience.per_address = 2).await;
+    let unit = Unit::start(|clients| clients.connections_per_address = 2).await;
     let mut held = [unit.connect().await, unit.connect().await];
     for client in &mut held {
         client.send(GET).await;
@@ -204,7 +204,7 @@ async fn who_is_refused_while_it_still_sends_reads_why() {
 
 #[tokio::test]
 async fn an_end_loses_no_request() {
-    let unit = Unit::start(|patience| patience.farewell = Duration::from_secs(2)).await;
+    let unit = Unit::start(|clients| clients.farewell_ms = 2_000).await;
     let (mut kept, mut busy) = (unit.connect().await, unit.connect().await);
     kept.send(GET).await;
     assert!(!is_last(&kept.answer().await));
