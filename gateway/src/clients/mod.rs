@@ -119,12 +119,24 @@ impl<S> Client<'_, S> {
         key: &str,
         argument: &str,
     ) -> Result<T, ServiceError> {
+        let call = self.keyed(path, body, key, argument)?;
+        self.read(call).await.map_err(|error: ServiceError| error.renamed("Idempotency-Key", argument))
+    }
+
+    /// A call that may be retried because of its key, which the client calls `argument`.
+    fn keyed(
+        &self,
+        path: impl Into<String>,
+        body: &impl Serialize,
+        key: &str,
+        argument: &str,
+    ) -> Result<Call, ServiceError> {
         let mut call = self.send_json(Method::POST, path, body)?;
         let key = IdempotencyKey::parse(key.as_bytes()).map_err(|why| ServiceError::argument(argument, why))?;
         let key = HeaderValue::try_from(key.as_str()).map_err(|error| ServiceError::internal(&error))?;
         call.headers.insert(IDEMPOTENCY_KEY, key);
         call.idempotent = true;
-        self.read(call).await.map_err(|error: ServiceError| error.renamed("Idempotency-Key", argument))
+        Ok(call)
     }
 
     /// Makes the call. A response that is not a success is an error.

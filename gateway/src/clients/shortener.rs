@@ -49,9 +49,9 @@ impl Client<'_, Shortener> {
         self.send_once("/v1/links", link, key, "Idempotency-Key").await
     }
 
-    /// Each link succeeds or fails by itself.
-    pub async fn create_many(&self, links: Vec<CreateLink>) -> Result<CreateLinksResults, ServiceError> {
-        let mut call = self.send_json(Method::POST, "/v1/links/bulk", &CreateLinks { links })?;
+    /// Each link succeeds or fails by itself. Retried, because of the key.
+    pub async fn create_many(&self, links: Vec<CreateLink>, key: &str) -> Result<CreateLinksResults, ServiceError> {
+        let mut call = self.keyed("/v1/links/bulk", &CreateLinks { links }, key, "Idempotency-Key")?;
         call.patience = Some(BULK_DEADLINE);
         self.read(call).await
     }

@@ -71,7 +71,8 @@ impl Mutation {
         Ok(shortener.create(&input.into(), &key).await?.into())
     }
 
-    /// Creates up to 5,000 links. Each succeeds or fails by itself.
+    /// Creates up to 5,000 links. Each succeeds or fails by itself. With an `Idempotency-Key` header the request can be sent
+    /// again without creating any link twice.
     async fn create_links(
         &self,
         ctx: &Context<'_>,
@@ -79,7 +80,7 @@ impl Mutation {
     ) -> Result<Vec<CreateLinkResult>> {
         let shortener = change(ctx).for_user()?.shortener();
         let links = inputs.into_iter().map(CreateLink::from).collect();
-        let results = shortener.create_many(links).await?.results;
+        let results = shortener.create_many(links, &idempotency_key(ctx)?).await?.results;
         Ok(results.into_iter().map(CreateLinkResult::from).collect())
     }
 

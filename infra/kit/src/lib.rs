@@ -8,6 +8,7 @@
 //! - [`Stack`] runs the real binaries with that environment.
 //! - [`Proxy`] is a cable that can be slow or cut, [`Disk`] a disk that can be full.
 //! - [`answer`] is what tests of one service look at.
+//! - [`idempotency`] is what a repeated request means, for every service alike.
 //! - [`operation`] reads what a service describes, so that every operation is tried.
 //! - [`Issuer`] stands in for auth: tokens, and the key set that verifies them.
 //! - [`eventually`] waits for a condition. Tests never sleep. [`round_trips`] counts a use case's statements.
@@ -23,6 +24,7 @@ pub mod engines;
 pub mod environment;
 pub mod files;
 pub mod http;
+pub mod idempotency;
 pub mod issuer;
 mod lock;
 pub mod npm;

@@ -2,6 +2,7 @@
 
 use crate::domain::StockError;
 use chassis::http::Failure;
+use chassis::http::idempotency::KeyRefused;
 use chassis::page::InvalidCursor;
 use contracts::problem::Code;
 use contracts::rest::inventory::ReservationStatus;
@@ -36,9 +37,8 @@ pub enum Error {
     /// The stock does not allow it.
     #[error(transparent)]
     Stock(#[from] StockError),
-    /// The idempotency key was used with another request.
-    #[error("the key was used with another request")]
-    IdempotencyMismatch,
+    #[error(transparent)]
+    Repeated(#[from] KeyRefused),
     /// A command that no sender of ours makes.
     #[error("the command is malformed: {0}")]
     Malformed(&'static str),
@@ -72,10 +72,7 @@ impl From<Error> for Failure {
                 Self::new(Code::Conflict, format!("The stock does not allow it: {cause}."))
             }
             Error::Stock(cause) => postgres::failure(cause),
-            Error::IdempotencyMismatch => Self::new(
-                Code::IdempotencyMismatch,
-                "This Idempotency-Key was used with another request. Use a new key.",
-            ),
+            Error::Repeated(refused) => refused.into(),
             Error::Store(cause) => postgres::failure(cause),
             Error::Malformed(cause) => Self::internal(anyhow::anyhow!(cause)),
             Error::Internal(cause) => postgres::failure(cause),

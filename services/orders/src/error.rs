@@ -2,10 +2,10 @@
 
 use crate::domain::order::{Broken, Refused, Unreadable};
 use chassis::http::Failure;
+use chassis::http::idempotency::KeyRefused;
 use chassis::page::InvalidCursor;
 use contracts::field_errors::FieldErrors;
 use contracts::problem::Code;
-use std::time::Duration;
 
 /// Why a use case failed.
 #[derive(Debug, thiserror::Error)]
@@ -26,12 +26,8 @@ pub enum Error {
     /// Somebody else changed the order meanwhile.
     #[error("the order was changed meanwhile")]
     Conflict,
-    /// The idempotency key was used with another request.
-    #[error("the key was used with another request")]
-    IdempotencyMismatch,
-    /// A request with the same key is under way.
-    #[error("a request with this key is under way")]
-    IdempotencyInProgress,
+    #[error(transparent)]
+    Repeated(#[from] KeyRefused),
     #[error("the database failed")]
     Store(#[from] sqlx::Error),
     /// Something that must not happen.
@@ -74,14 +70,7 @@ impl From<Error> for Failure {
             Error::Conflict => {
                 Self::new(Code::Conflict, "Another request changed the order meanwhile. Read it and try again.")
             }
-            Error::IdempotencyMismatch => {
-                Self::new(Code::IdempotencyMismatch, "This Idempotency-Key was used with another body. Use a new key.")
-            }
-            Error::IdempotencyInProgress => Self::new(
-                Code::IdempotencyInProgress,
-                "The first request with this Idempotency-Key is still running. Try again in a second.",
-            )
-            .retry_after(Duration::from_secs(1)),
+            Error::Repeated(refused) => refused.into(),
             Error::Store(cause) => postgres::failure(cause),
             Error::Internal(cause) => postgres::failure(cause),
         }

@@ -1,6 +1,7 @@
 //! What can go wrong in a use case, and what the client is told of it.
 
 use chassis::http::Failure;
+use chassis::http::idempotency::KeyRefused;
 use contracts::money::Money;
 use contracts::problem::Code;
 
@@ -19,9 +20,8 @@ pub enum Error {
     /// The amount is of another currency than the payment.
     #[error("another currency")]
     OtherCurrency,
-    /// The idempotency key was used with another request.
-    #[error("the key was used with another request")]
-    IdempotencyMismatch,
+    #[error(transparent)]
+    Repeated(#[from] KeyRefused),
     /// The webhook is not signed by the provider.
     #[error("the signature is not the provider's")]
     BadSignature,
@@ -33,6 +33,9 @@ pub enum Error {
     Unreadable(#[source] serde_json::Error),
     #[error("the database failed")]
     Store(#[from] sqlx::Error),
+    /// What is kept in JSON is not what it should be.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
 }
 
 impl From<Error> for Failure {
@@ -47,10 +50,7 @@ impl From<Error> for Failure {
                 format!("At most {left} can be refunded: the rest was refunded, or is being refunded."),
             ),
             Error::OtherCurrency => Self::field("amount.currency", "must be the currency of the payment"),
-            Error::IdempotencyMismatch => Self::new(
-                Code::IdempotencyMismatch,
-                "This Idempotency-Key was used with another request. Use a new key.",
-            ),
+            Error::Repeated(refused) => refused.into(),
             Error::BadSignature => {
                 Self::new(Code::Unauthenticated, "The signature does not match. Sign the body with the shared secret.")
             }
@@ -59,6 +59,7 @@ impl From<Error> for Failure {
                 Self::new(Code::MalformedRequest, "The body is not an event of the provider.").caused_by(cause)
             }
             Error::Store(cause) => postgres::failure(cause),
+            Error::Json(cause) => Self::internal(cause),
         }
     }
 }

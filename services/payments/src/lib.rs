@@ -48,7 +48,7 @@ impl Service for PaymentsService {
         let payments = Payments::new(db.clone(), provider, workers, config.webhooks);
         app.background("provider calls", payments.clone(), Payments::make_calls);
         app.every("measures", Duration::from_secs(15), payments.clone(), Payments::measure);
-        app.every("purge", Duration::from_hours(1), db.pool().clone(), store::provider_events::purge);
+        app.every("purge", Duration::from_hours(1), db.pool().clone(), store::purge);
         app.consume(&broker, &db, commands::consumer(payments.clone()));
         app.consume(&broker, &db, customers::consumer(payments.clone()));
         Ok(http::routes(payments, app.verifier()))

@@ -1,6 +1,7 @@
 //! What can go wrong, and how clients are told.
 
 use chassis::http::Failure;
+use chassis::http::idempotency::KeyRefused;
 use chassis::page::InvalidCursor;
 use contracts::field_errors::FieldErrors;
 use contracts::problem::Code;
@@ -26,12 +27,8 @@ pub enum Error {
     /// The owner's account is being deleted.
     #[error("the account is being deleted")]
     Leaving,
-    /// The idempotency key was used with another request.
-    #[error("the key was used with another request")]
-    IdempotencyMismatch,
-    /// A request with the same key is under way.
-    #[error("a request with this key is under way")]
-    IdempotencyInProgress,
+    #[error(transparent)]
+    Repeated(#[from] KeyRefused),
     /// MongoDB failed.
     #[error("the store failed: {0}")]
     Store(#[from] mongodb::error::Error),
@@ -52,18 +49,16 @@ impl Error {
             Self::Leaving => {
                 Failure::new(Code::Conflict, "Your account is being deleted: you cannot create links any more.")
             }
-            Self::IdempotencyMismatch => Failure::new(
-                Code::IdempotencyMismatch,
-                "This Idempotency-Key was used with another body: choose a new key.",
-            ),
-            Self::IdempotencyInProgress => Failure::new(
-                Code::IdempotencyInProgress,
-                "The first request with this Idempotency-Key is still running: try again in a second.",
-            )
-            .retry_after(std::time::Duration::from_secs(1)),
+            Self::Repeated(refused) => refused.into(),
             Self::Store(cause) => mongo::failure(cause),
             Self::Internal(cause) => mongo::failure(cause),
         }
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Internal(error.into())
     }
 }
 

@@ -3,13 +3,12 @@
 use super::{Inventory, now, tell};
 use crate::domain::{Kind, What};
 use crate::error::Error;
-use crate::store::idempotency::{self, Answered, RequestKey};
 use crate::store::operations::{Cause, Record};
 use crate::store::{products, stock, unsigned};
 use anyhow::Context as _;
-use chassis::http::IdempotencyKey;
+use chassis::http::{IdempotencyKey, KeyedRequest};
 use contracts::rest::inventory::{ChangeStock, StockChange, StockChanged, StockOperation};
-use postgres::Tx;
+use postgres::{Tx, idempotency};
 use uuid::Uuid;
 
 /// The name of this operation among those that can be repeated.
@@ -18,31 +17,34 @@ const OPERATION: &str = "change-stock";
 impl Inventory {
     /// Adds to or takes from a product's stock; the same request with the same key does so once, however often it
     /// comes. Fails with [`Error::UnknownProduct`]; [`Error::Stock`] when fewer pieces are free than are to be taken;
-    /// [`Error::IdempotencyMismatch`].
+    /// [`Error::Repeated`].
     pub async fn change_stock(
         &self,
         actor: Uuid,
         product: Uuid,
         request: &ChangeStock,
-        key: &IdempotencyKey,
+        key: IdempotencyKey,
     ) -> Result<StockChanged, Error> {
-        let asked = serde_json::to_string(&(product, request))?;
-        let place = RequestKey { user: actor, operation: OPERATION, key };
+        let keyed = KeyedRequest::new(actor, OPERATION, key, &(product, request))?;
         let mut tx = self.db.begin().await?;
-        if let Some(replay) = idempotency::take_turn(&mut tx, place).await? {
-            return if replay.request == asked {
-                Ok(serde_json::from_str(&replay.answer)?)
-            } else {
-                Err(Error::IdempotencyMismatch)
-            };
-        }
-        let (changed, records) = operate(&mut tx, actor, product, request).await?;
-        let replay = Answered { request: asked, answer: serde_json::to_string(&changed)? };
-        idempotency::insert(&mut tx, place, &replay).await?;
-        tx.on_commit(move || stock::count(&records));
-        tx.commit().await?;
-        Ok(changed)
+        let outcome = change_once(&mut tx, &keyed, product, request).await;
+        tx.end(outcome).await
     }
+}
+
+async fn change_once(
+    tx: &mut Tx,
+    keyed: &KeyedRequest,
+    product: Uuid,
+    request: &ChangeStock,
+) -> Result<StockChanged, Error> {
+    if let Some(answer) = idempotency::begin(tx, keyed).await?? {
+        return Ok(serde_json::from_value(answer)?);
+    }
+    let (changed, records) = operate(tx, keyed.user, product, request).await?;
+    idempotency::keep(tx, keyed, &changed).await??;
+    tx.on_commit(move || stock::count(&records));
+    Ok(changed)
 }
 
 async fn operate(

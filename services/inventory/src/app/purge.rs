@@ -3,7 +3,7 @@
 use super::Inventory;
 use crate::error::Error;
 use crate::metrics as names;
-use crate::store::idempotency;
+use postgres::idempotency;
 
 impl Inventory {
     /// Forgets answers that nobody may ask for again.

@@ -63,7 +63,7 @@ pub(super) async fn operations(
     ),
     responses(
         (status = 201, description = "It was done.", body = StockChanged),
-        (status = 409, description = "`conflict`: fewer pieces are free than are to be taken.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`conflict`: fewer pieces are free than are to be taken; or `idempotency_in_progress`.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`idempotency_mismatch`.", body = Problem, content_type = "application/problem+json"),
         BadBody, OperatorsOnly, Named, Usual,
     ),
@@ -83,10 +83,9 @@ pub(super) async fn operate(
     if !(1..=LONGEST_REASON).contains(&body.reason.chars().count()) || body.reason.contains(char::is_control) {
         fields.refuse("reason", format!("must have 1 to {LONGEST_REASON} characters, none of them controls"));
     }
-    let key = IdempotencyKey::of(&headers);
-    let key = fields.take("Idempotency-Key", key.unwrap_or_else(|| Err("is required".to_owned())));
+    let key = fields.take("Idempotency-Key", IdempotencyKey::required(&headers));
     let key = super::all(fields, key)?;
-    let changed = inventory.change_stock(caller.user_id, id, &body, &key).await?;
+    let changed = inventory.change_stock(caller.user_id, id, &body, key).await?;
     Ok((StatusCode::CREATED, Json(changed)))
 }
 

@@ -1,6 +1,5 @@
 //! The queries, by table.
 
-pub mod idempotency;
 pub mod operations;
 pub mod products;
 pub mod rebuild;

@@ -1,11 +1,11 @@
 //! Restocking, correcting, and the history of both.
 
 use crate::world::{World, request};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use chassis::Scope;
 use contracts::{
     problem::Code,
-    rest::inventory::{Stock, StockChanged, StockOperationKind, StockOperationPage},
+    rest::inventory::{ChangeStock, Stock, StockChanged, StockOperationKind, StockOperationPage},
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -100,4 +100,48 @@ async fn state_and_event_are_written_together_or_not_at_all() {
     assert_eq!(world.stock(product).await, (5, 0));
     assert_eq!(world.count("SELECT count(*) FROM product_stock_operations").await, 1);
     assert_eq!(world.count("SELECT count(*) FROM reservations").await, 0);
+}
+
+#[tokio::test]
+async fn a_key_means_what_it_means_everywhere() {
+    let world = World::new().await;
+    let product = world.create("A").await.id;
+    let path = format!("/v1/products/{product}/stock/operations");
+    let send = async |headers: HeaderMap, is_other| {
+        let body = json!({"kind": "increase", "quantity": if is_other { 2 } else { 1 }, "reason": "delivery"});
+        let mut asked = request("POST", &path, Some(&world.operator), Some(body));
+        asked.headers_mut().extend(headers);
+        world.send(asked).await
+    };
+    let operations = async || world.count("SELECT count(*) FROM product_stock_operations").await;
+    kit::idempotency::keys_are_kept(send, operations).await;
+    let forget = async || {
+        world.execute("UPDATE idempotency_keys SET created_at = now() - interval '73 hours'").await.unwrap();
+        world.inventory().purge().await.unwrap();
+    };
+    kit::idempotency::keys_are_forgotten(send, operations, forget).await;
+}
+
+#[tokio::test]
+async fn keys_from_before_the_shared_table_are_recognised() {
+    let world = World::new().await;
+    let product = world.create("A").await.id;
+    let first: StockChanged = world.change(product, "increase", 5, "before").await.json(StatusCode::CREATED);
+    // As the row was kept by an inventory from before.
+    for undo in [
+        "ALTER TABLE idempotency_keys RENAME COLUMN auth_user_id TO user_id",
+        "ALTER TABLE idempotency_keys DROP COLUMN fingerprint, ADD COLUMN request text,
+             ALTER COLUMN answer TYPE text USING answer::text",
+    ] {
+        world.execute(undo).await.unwrap();
+    }
+    let asked = json!([product, {"kind": "increase", "quantity": 5, "reason": "inventário"}]);
+    let asked: (Uuid, ChangeStock) = serde_json::from_value(asked).unwrap();
+    let asked = serde_json::to_string(&asked).unwrap().replace('\'', "''");
+    world.execute(&format!("UPDATE idempotency_keys SET request = '{asked}'")).await.unwrap();
+    let migration = include_str!("../../migrations/0005_idempotency.sql");
+    sqlx::raw_sql(migration).execute(&world.pool).await.unwrap();
+    let again: StockChanged = world.change(product, "increase", 5, "before").await.json(StatusCode::CREATED);
+    assert_eq!(again, first);
+    world.change(product, "increase", 6, "before").await.problem(Code::IdempotencyMismatch);
 }

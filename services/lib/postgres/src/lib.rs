@@ -4,6 +4,7 @@
 mod app;
 mod db;
 mod error;
+pub mod idempotency;
 mod inbox;
 mod outbox;
 mod pool;

@@ -70,6 +70,22 @@ impl Tx {
         Ok(())
     }
 
+    /// Commits what succeeded, and rolls back what failed before anybody hears of it: a request that is repeated at once
+    /// must find its key free.
+    ///
+    /// # Errors
+    /// Fails with the outcome's own error, or when the commit does.
+    pub async fn end<T, E: From<sqlx::Error>>(self, outcome: Result<T, E>) -> Result<T, E> {
+        match outcome {
+            Ok(value) => self.commit().await.map(|()| value).map_err(E::from),
+            Err(error) => {
+                // Where this fails the connection is lost, and the transaction with it.
+                let _ = self.rollback().await;
+                Err(error)
+            }
+        }
+    }
+
     /// Rolls back now, for whoever must not wait for the connection to be cleaned up.
     pub async fn rollback(self) -> sqlx::Result<()> {
         self.inner.rollback().await

@@ -9,15 +9,15 @@ use crate::error::Error;
 use crate::metrics as names;
 use crate::store::placing::{self, PlacementContext, Request};
 use chassis::batcher::Batcher;
-use chassis::http::IdempotencyKey;
+use chassis::http::idempotency::KeyRefused;
+use chassis::http::{IdempotencyKey, KeyedRequest};
 use chassis::{Scope, failpoint};
 use chrono::Utc;
 use contracts::field_errors::FieldErrors;
 use contracts::rest::orders::{self as rest, PlaceOrder};
-use postgres::{Db, Tx};
+use postgres::{Db, Tx, idempotency};
 use saga::Begun;
 use sealing::Keyring;
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -25,8 +25,8 @@ use uuid::Uuid;
 const BATCH: usize = 32;
 /// Whoever placed for others broke off: nothing is known of it, and the same request may come again.
 const INTERRUPTED: Error = Error::Store(sqlx::Error::WorkerCrashed);
-/// How many rows one statement drops: few enough that nobody waits for its locks.
-const PURGED_AT_ONCE: u32 = 1_000;
+/// The name of this operation among those that can be repeated; the statements name it, too.
+const OPERATION: &str = "place-order";
 
 /// Places orders. Clones are the same.
 #[derive(Clone)]
@@ -41,16 +41,15 @@ type OrderBatcher = Batcher<PlaceRequest, Result<rest::Order, Error>, Error>;
 
 /// An order that somebody wants, and the request that it belongs to.
 struct PlaceRequest {
-    user: Uuid,
-    key: IdempotencyKey,
-    fingerprint: Vec<u8>,
+    keyed: KeyedRequest,
     order: PlaceOrder,
     scope: Scope,
 }
 
 impl PlaceRequest {
     fn request(&self) -> Request<'_> {
-        Request { user: self.user, key: self.key.as_str(), fingerprint: &self.fingerprint, order: &self.order }
+        let KeyedRequest { user, key, fingerprint, .. } = &self.keyed;
+        Request { user: *user, key: key.as_str(), fingerprint, order: &self.order }
     }
 }
 
@@ -80,8 +79,8 @@ impl PlaceOrders {
             Ok(key) => key,
             Err(why) => return Err(self.refuse(user, why, &order).await?.into()),
         };
-        let fingerprint = Sha256::digest(serde_json::to_vec(&order)?).to_vec();
-        let request = PlaceRequest { user, key, fingerprint, order, scope: Scope::current() };
+        let keyed = KeyedRequest::new(user, OPERATION, key, &order)?;
+        let request = PlaceRequest { keyed, order, scope: Scope::current() };
         let places = self.clone();
         let placed = self.batcher.join(request, move |requests| places.clone().place_batch(requests)).await;
         let placed = placed.unwrap_or(Err(INTERRUPTED)).flatten();
@@ -90,8 +89,8 @@ impl PlaceOrders {
                 chassis::http::log_fields::add("order_id", order.id.to_string());
                 return placed;
             }
-            Err(Error::IdempotencyMismatch) => "mismatch",
-            Err(Error::IdempotencyInProgress) => "in_progress",
+            Err(Error::Repeated(KeyRefused::Mismatch)) => "mismatch",
+            Err(Error::Repeated(KeyRefused::InProgress)) => "in_progress",
             Err(_) => return placed,
         };
         metrics::counter!(names::REPEATED, "outcome" => repeated).increment(1);
@@ -117,19 +116,10 @@ impl PlaceOrders {
 
     async fn place_batch(self, requests: Vec<Arc<PlaceRequest>>) -> Result<Vec<Result<rest::Order, Error>>, Error> {
         let mut tx = self.db.begin().await?;
-        match self.place_in(&mut tx, &requests).await {
-            Ok(answers) => {
-                tx.commit().await?;
-                failpoint!("orders.place.after_commit");
-                Ok(answers)
-            }
-            Err(error) => {
-                // Before anybody asks again: a request that is repeated at once must find its key free.
-                // Where that fails the connection is lost, and the transaction with it.
-                let _ = tx.rollback().await;
-                Err(error)
-            }
-        }
+        let outcome = self.place_in(&mut tx, &requests).await;
+        let answers = tx.end(outcome).await?;
+        failpoint!("orders.place.after_commit");
+        Ok(answers)
     }
 
     /// Answers each request; when the database fails, no order is placed.
@@ -154,7 +144,7 @@ impl PlaceOrders {
                     metrics::counter!(names::REPEATED, "outcome" => "answered").increment(1);
                     Ok(serde_json::from_value(answer)?)
                 }
-                Err(refused) => Err(refused),
+                Err(refused) => Err(refused.into()),
             });
         }
         if !placements.is_empty() {
@@ -176,7 +166,7 @@ impl PlaceOrders {
             &Event::Placed(Placed {
                 order_id: Uuid::now_v7(),
                 customer_id,
-                auth_user_id: request.user,
+                auth_user_id: request.keyed.user,
                 items: cart.items,
                 total: cart.total,
                 payment_method_id: request.order.payment_method_id,
@@ -249,12 +239,8 @@ impl PlaceOrders {
 
     /// Forgets requests that are older than 72 hours.
     pub async fn purge(self) -> Result<(), Error> {
-        loop {
-            let count = placing::purge(self.db.pool(), i64::from(PURGED_AT_ONCE)).await?;
-            metrics::counter!(names::PURGED, "table" => "idempotency_keys").increment(count);
-            if count < u64::from(PURGED_AT_ONCE) {
-                return Ok(());
-            }
-        }
+        let count = idempotency::purge(self.db.pool()).await?;
+        metrics::counter!(names::PURGED, "table" => "idempotency_keys").increment(count);
+        Ok(())
     }
 }

@@ -40,7 +40,7 @@ where
 
 /// Reads the `Idempotency-Key`, which is kept as it is and must be no card number.
 pub(super) fn key(headers: &HeaderMap) -> Result<IdempotencyKey, String> {
-    let key = IdempotencyKey::of(headers).unwrap_or_else(|| Err("must be given".to_owned()))?;
+    let key = IdempotencyKey::required(headers)?;
     if card::is_one(key.as_str()) && !is_uuid(key.as_str()) {
         metrics::counter!(names::CARD_NUMBERS).increment(1);
         return Err(card::REFUSED.to_owned());

@@ -5,6 +5,7 @@ use crate::domain::Order;
 use crate::domain::order::{Event, Stored};
 use crate::error::Error;
 use crate::metrics as names;
+use chassis::http::idempotency::KeyRefused;
 use chrono::{DateTime, Utc};
 use postgres::{column, is_violation_of};
 use serde_json::Value;
@@ -52,7 +53,7 @@ impl From<Row> for Stored {
 
 /// Appends events to orders, and writes the states after them and what is answered to requests: one statement. Each
 /// event says by its version how many the order has before it. Fails with [`Error::Conflict`] when one of the orders
-/// has more by now. [`Error::IdempotencyInProgress`] when another transaction has answered one of the requests: it
+/// has more by now. [`KeyRefused::InProgress`] when another transaction has answered one of the requests: it
 /// committed between our look at the table and our lock. The next time its answer is found.
 pub async fn append(
     connection: &mut PgConnection,
@@ -103,7 +104,7 @@ pub async fn append(
     .map(drop)
     .map_err(|error| match error {
         error if is_violation_of(&error, "order_events_pkey") => Error::Conflict,
-        error if is_violation_of(&error, "idempotency_keys_pkey") => Error::IdempotencyInProgress,
+        error if is_violation_of(&error, "idempotency_keys_pkey") => KeyRefused::InProgress.into(),
         error => error.into(),
     })
 }

@@ -1,12 +1,12 @@
 //! What placing orders reads, in one statement: table `idempotency_keys`, and what stands of buyers, products and links.
 
 use crate::domain::Product;
-use crate::error::Error;
+use chassis::http::idempotency::Earlier;
 use contracts::rest::orders::PlaceOrder;
-use postgres::column;
+use postgres::{column, idempotency};
 use serde_json::Value;
 use sqlx::types::Json;
-use sqlx::{FromRow, PgConnection, PgPool};
+use sqlx::{FromRow, PgConnection};
 use std::collections::HashSet;
 use uuid::Uuid;
 
@@ -20,9 +20,6 @@ pub struct Request<'a> {
     pub fingerprint: &'a [u8],
     pub order: &'a PlaceOrder,
 }
-
-/// What was answered when a request came before; nothing for a new one; or why it is refused.
-pub type Earlier = Result<Option<Value>, Error>;
 
 /// What is known of the order that a request wants.
 pub struct PlacementContext {
@@ -86,7 +83,7 @@ const BEGIN: &str = "
 /// Begins requests in the transaction of `connection`: says what is known of each, in order, and of the products that
 /// they name.
 ///
-/// [`Error::IdempotencyMismatch`] is for a request whose key came with another body, [`Error::IdempotencyInProgress`] for
+/// `KeyRefused::Mismatch` is for a request whose key came with another body, `KeyRefused::InProgress` for
 /// one that another transaction works on, or that stands here twice.
 pub async fn begin(
     connection: &mut PgConnection,
@@ -108,28 +105,11 @@ pub async fn begin(
     let mut seen = HashSet::new();
     let contexts = requests.iter().zip(rows).map(|(request, row)| {
         let is_first = row.is_locked && seen.insert((request.user, request.key));
-        let earlier = match (row.is_same, row.answer) {
-            (Some(true), Some(answer)) => Ok(Some(answer)),
-            (Some(_), _) => Err(Error::IdempotencyMismatch),
-            _ if !is_first => Err(Error::IdempotencyInProgress),
-            _ => Ok(None),
-        };
+        let earlier = idempotency::earlier(is_first, row.is_same, row.answer);
         let (is_erased, payment_method) = (row.is_erased, row.payment_method);
         let key = row.key_id.zip(row.wrapped);
         let buyer = row.customer_id.map(|id| Buyer { id, is_erased, key, payment_method });
         (earlier, PlacementContext { buyer, is_link_known: row.is_link_known })
     });
     Ok((contexts.collect(), products))
-}
-
-/// Forgets up to `most` requests that are older than 72 hours; tells how many.
-pub async fn purge(pool: &PgPool, most: i64) -> sqlx::Result<u64> {
-    let purged = sqlx::query(
-        "DELETE FROM idempotency_keys WHERE ctid IN (
-             SELECT ctid FROM idempotency_keys WHERE created_at < now() - interval '72 hours' LIMIT $1)",
-    )
-    .bind(most)
-    .execute(pool)
-    .await?;
-    Ok(purged.rows_affected())
 }

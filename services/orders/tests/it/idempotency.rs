@@ -1,11 +1,12 @@
 //! Requests that come again.
 
 use crate::world::{MUG, World, cart};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use contracts::{
     problem::Code,
     rest::orders::{Order, OrderStatus},
 };
+use kit::answer::request;
 use serde_json::json;
 use std::collections::HashSet;
 
@@ -84,8 +85,31 @@ async fn keys_are_forgotten_after_72_hours() {
         let age = "UPDATE idempotency_keys SET created_at = now() - make_interval(hours => $2) WHERE key = $1";
         sqlx::query(age).bind(key).bind(hours).execute(&world.pool).await.unwrap();
     }
-    let purged = orders::store::placing::purge(&world.pool, 10).await.unwrap();
+    let purged = postgres::idempotency::purge(&world.pool).await.unwrap();
     assert_eq!(purged, 1);
     let again: Order = world.place(&buyer, "old", cart(&buyer)).await.json(StatusCode::ACCEPTED);
     assert_ne!(again.id, placed.id);
+}
+
+#[tokio::test]
+async fn a_key_means_what_it_means_everywhere() {
+    let world = World::new().await;
+    let buyer = world.buyer().await;
+    let send = async |headers: HeaderMap, is_other| {
+        let mut body = cart(&buyer);
+        if is_other {
+            body["items"] = json!([{"product_id": MUG, "quantity": 1}]);
+        }
+        let mut asked = request("POST", "/v1/orders", Some(&buyer.token), Some(body));
+        asked.headers_mut().extend(headers);
+        world.send(asked).await
+    };
+    let orders = async || world.count("SELECT count(*) FROM orders").await;
+    kit::idempotency::keys_are_kept(send, orders).await;
+    let forget = async || {
+        let age = "UPDATE idempotency_keys SET created_at = now() - interval '73 hours'";
+        sqlx::query(age).execute(&world.pool).await.unwrap();
+        postgres::idempotency::purge(&world.pool).await.unwrap();
+    };
+    kit::idempotency::keys_are_forgotten(send, orders, forget).await;
 }

@@ -9,14 +9,19 @@ use crate::provider::CallError;
 use crate::store::calls::{self, Call};
 use crate::store::{payments, refunds};
 use chassis::failpoint;
+use chassis::http::idempotency::KeyRefused;
+use chassis::http::{IdempotencyKey, KeyedRequest};
 use chrono::Utc;
 use contracts::envelope::Event;
 use contracts::event::payments::PaymentRefunded;
 use contracts::money::Money;
 use messaging::Outgoing;
-use postgres::{Tx, is_violation_of};
+use postgres::{Tx, idempotency, is_violation_of};
 use sqlx::PgConnection;
 use uuid::Uuid;
+
+/// The name of this operation among those that can be repeated.
+const OPERATION: &str = "refund";
 
 /// What an operator asks for.
 pub struct RefundRequest {
@@ -25,34 +30,17 @@ pub struct RefundRequest {
     pub amount: Money,
     pub reason: String,
     pub requested_by: Uuid,
-    /// What tells a repeated request from another.
-    pub key: String,
-}
-
-impl RefundRequest {
-    fn is(&self, refund: &Refund) -> bool {
-        // Why is not known any more where the customer was erased.
-        let same_reason = refund.reason == self.reason || refund.reason.is_empty();
-        refund.payment_id == self.payment_id && refund.amount == self.amount && same_reason
-    }
-
-    fn requested(&self) -> refunds::Requested<'_> {
-        refunds::Requested { by: self.requested_by, key: &self.key }
-    }
+    pub key: IdempotencyKey,
 }
 
 impl Payments {
     /// Records a refund of some of a payment, once per operator and key; the provider is called behind it.
-    pub async fn refund(&self, request: &RefundRequest) -> Result<Refund, Error> {
+    pub async fn refund(&self, request: RefundRequest) -> Result<Refund, Error> {
+        let body = (request.payment_id, request.amount, &request.reason);
+        let keyed = KeyedRequest::new(request.requested_by, OPERATION, request.key.clone(), &body)?;
         let mut tx = self.db.begin().await?;
-        // The row's lock makes refunds of one payment take turns, whoever asks.
-        let payment = payments::hold(&mut tx, request.payment_id).await?.ok_or(Error::NotFound)?;
-        if let Some(refund) = refunds::by_request(&mut tx, request.requested()).await? {
-            return if request.is(&refund) { Ok(refund) } else { Err(Error::IdempotencyMismatch) };
-        }
-        let refund = record(&mut tx, &payment, request).await?;
-        failpoint!("payments.operator_refund.before_commit");
-        tx.commit().await?;
+        let outcome = refund_once(&mut tx, &keyed, &request).await;
+        let refund = tx.end(outcome).await?;
         self.workers.wake();
         Ok(refund)
     }
@@ -78,6 +66,19 @@ impl Payments {
     }
 }
 
+/// Records the refund, or tells how the one stands that was asked for before.
+async fn refund_once(tx: &mut Tx, keyed: &KeyedRequest, request: &RefundRequest) -> Result<Refund, Error> {
+    if let Some(answer) = idempotency::begin(tx, keyed).await?? {
+        return Ok(refunds::by_id(tx, serde_json::from_value(answer)?).await?.ok_or(sqlx::Error::RowNotFound)?);
+    }
+    // The row's lock makes refunds of one payment take turns, whoever asks.
+    let payment = payments::hold(tx, request.payment_id).await?.ok_or(Error::NotFound)?;
+    let refund = record(tx, &payment, request).await?;
+    idempotency::keep(tx, keyed, &refund.id).await??;
+    failpoint!("payments.operator_refund.before_commit");
+    Ok(refund)
+}
+
 async fn record(tx: &mut PgConnection, payment: &Payment, request: &RefundRequest) -> Result<Refund, Error> {
     if payment.status != Status::Captured || payment.undo_step.is_some() {
         return Err(Error::NotRefundable);
@@ -89,10 +90,15 @@ async fn record(tx: &mut PgConnection, payment: &Payment, request: &RefundReques
     if request.amount.minor > left.minor {
         return Err(Error::TooMuch { left });
     }
-    let inserted = refunds::insert(tx, payment, request.amount, &request.reason, Some(request.requested())).await;
+    let requested = refunds::Requested { by: request.requested_by, key: request.key.as_str() };
+    let inserted = refunds::insert(tx, payment, request.amount, &request.reason, Some(requested)).await;
     let refund = inserted.map_err(|error| {
-        // Of another payment, at this very moment.
-        if is_violation_of(&error, "refunds_idempotency_key") { Error::IdempotencyMismatch } else { error.into() }
+        // A key of more than 72 hours ago: money is never given back twice under one.
+        if is_violation_of(&error, "refunds_idempotency_key") {
+            KeyRefused::Mismatch.into()
+        } else {
+            Error::Store(error)
+        }
     })?;
     debug_assert_eq!(refund.kind, RefundKind::Operator);
     failpoint!("payments.operator_refund.after_refund");

@@ -28,7 +28,7 @@ const LONGEST_REASON: usize = 500;
         (status = 401, description = "`unauthenticated` or `invalid_token`.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`forbidden`: needs the operator role.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`not_found`.", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`conflict`: not captured, being undone, or more than is left.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`conflict`: not captured, being undone, or more than is left; or `idempotency_in_progress`.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`payload_too_large`.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`.", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`idempotency_mismatch`.", body = Problem, content_type = "application/problem+json"),
@@ -43,8 +43,7 @@ pub(super) async fn refund(
     Json(body): Json<CreateRefund>,
 ) -> Result<(StatusCode, Json<Refund>), Failure> {
     let mut fields = FieldErrors::default();
-    let key = IdempotencyKey::of(&headers).unwrap_or_else(|| IdempotencyKey::parse(b""));
-    let key = fields.take("Idempotency-Key", key);
+    let key = fields.take("Idempotency-Key", IdempotencyKey::required(&headers));
     if body.amount.minor <= 0 {
         fields.refuse("amount.minor", "must be at least 1");
     }
@@ -53,14 +52,9 @@ pub(super) async fn refund(
         fields.refuse("reason", format!("must be 1 to {LONGEST_REASON} characters"));
     }
     fields.finish()?;
-    let request = RefundRequest {
-        payment_id,
-        amount: body.amount,
-        reason: reason.to_owned(),
-        requested_by: operator.user_id,
-        key: key.map(|key| key.as_str().to_owned()).unwrap_or_default(),
-    };
-    let refund = payments.refund(&request).await?;
+    let Some(key) = key else { return Err(Failure::field("Idempotency-Key", "is required")) };
+    let (amount, reason, requested_by) = (body.amount, reason.to_owned(), operator.user_id);
+    let refund = payments.refund(RefundRequest { payment_id, amount, reason, requested_by, key }).await?;
     tracing::info!(
         payment.id = %payment_id,
         refund.id = %refund.id,

@@ -9,7 +9,7 @@ pub async fn accept(connection: &mut PgConnection, event_id: &str) -> sqlx::Resu
 }
 
 /// Drops notes that are older than any signature that is accepted.
-pub async fn purge(pool: PgPool) -> sqlx::Result<()> {
+pub(super) async fn purge(pool: &PgPool) -> sqlx::Result<()> {
     let query = sqlx::query("DELETE FROM provider_events WHERE received_at < now() - interval '7 days'");
-    query.execute(&pool).await.map(drop)
+    query.execute(pool).await.map(drop)
 }

@@ -95,13 +95,6 @@ pub async fn by_id(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Opti
     query.fetch_optional(connection).await?.map(Row::refund).transpose()
 }
 
-/// The refund that an operator asked for with this key.
-pub async fn by_request(connection: &mut PgConnection, requested: Requested<'_>) -> sqlx::Result<Option<Refund>> {
-    let text = format!("{SELECT} WHERE r.requested_by = $1 AND r.idempotency_key = $2");
-    let query = sqlx::query_as(sqlx::AssertSqlSafe(text)).bind(requested.by).bind(requested.key);
-    query.fetch_optional(connection).await?.map(Row::refund).transpose()
-}
-
 /// The refunds of these payments, the oldest first.
 pub async fn of_payments(pool: &PgPool, payments: &[Uuid]) -> sqlx::Result<Vec<Refund>> {
     let text = format!("{SELECT} WHERE r.payment_id = ANY($1) ORDER BY r.created_at, r.id");

@@ -36,8 +36,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     Json(body): Json<CreateLink>,
 ) -> Result<Response, Failure> {
-    let key = IdempotencyKey::of(&headers).transpose().map_err(|why| Failure::field("Idempotency-Key", why))?;
-    let link = catalogue.create(caller.user_id, &body, key.as_ref()).await?;
+    let link = catalogue.create(caller.user_id, &body, key(&headers)?).await?;
     log_fields::add("link.code", link.code.clone());
     let location = HeaderValue::from_str(&format!("/v1/links/{}", link.code)).map_err(Failure::internal)?;
     let mut response = (StatusCode::CREATED, versioned(link)).into_response();
@@ -48,24 +47,28 @@ pub(super) async fn create(
 /// Makes up to 5,000 links; each succeeds or fails by itself.
 #[utoipa::path(
     post, path = "/v1/links/bulk", tag = "links", security(("bearer" = [])), request_body = CreateLinks,
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters. The same request with the same key makes each link once, and is answered alike for 72 hours; links that could not be made for want of a store are tried again.")),
     responses(
         (status = 200, description = "A result per item, in the order of the request.", body = CreateLinksResults),
         (status = 400, description = "`validation_failed` when there are too few or too many, or `malformed_request`.", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthenticated` or `invalid_token`.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`idempotency_in_progress`.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "`payload_too_large`.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_media_type`.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`idempotency_mismatch`.", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`, with `Retry-After`: nothing was made.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn create_many(
     State(catalogue): State<Catalogue>,
     caller: Caller,
+    headers: HeaderMap,
     Json(body): Json<CreateLinks>,
 ) -> Result<Json<CreateLinksResults>, Failure> {
     if !(1..=BULK_LIMIT).contains(&body.links.len()) {
         return Err(Failure::field("links", format!("must have 1 to {BULK_LIMIT} entries")));
     }
-    let results = catalogue.create_many(caller.user_id, &body.links).await?;
+    let results = catalogue.create_many(caller.user_id, &body.links, key(&headers)?).await?;
     log_fields::add("links.asked", results.len());
     log_fields::add("links.made", results.iter().filter(|result| result.link.is_some()).count());
     Ok(Json(CreateLinksResults { results }))
@@ -189,6 +192,10 @@ pub(super) async fn remove(
     let expected = expected(&headers)?;
     catalogue.remove(caller.user_id, known(&code)?, expected).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Failure> {
+    IdempotencyKey::of(headers).transpose().map_err(|why| Failure::field("Idempotency-Key", why))
 }
 
 /// Answers of owners stay with them.

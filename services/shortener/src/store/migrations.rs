@@ -5,6 +5,7 @@
 //! to be otherwise is a new migration.
 
 use anyhow::Context as _;
+use mongo::IdempotencyKeys;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::error::ErrorKind;
 use mongodb::options::IndexOptions;
@@ -13,8 +14,6 @@ use std::time::Duration;
 
 /// The collection in which done steps are noted.
 const NOTES: &str = "migrations";
-/// For how long answers to repeated requests are kept.
-const REPLAYS_KEPT: Duration = Duration::from_secs(72 * 3_600);
 
 struct Migration {
     name: &'static str,
@@ -24,7 +23,11 @@ struct Migration {
 
 const MIGRATIONS: &[Migration] = &[
     Migration { name: "0001 urls", collection: "urls", indexes: urls },
-    Migration { name: "0002 idempotency_keys", collection: "idempotency_keys", indexes: replays },
+    Migration {
+        name: "0002 idempotency_keys",
+        collection: IdempotencyKeys::COLLECTION,
+        indexes: || vec![IdempotencyKeys::index()],
+    },
     Migration { name: "0003 visitor_salts", collection: "visitor_salts", indexes: salts },
     Migration { name: "0004 click_progress", collection: "click_progress", indexes: Vec::new },
     Migration { name: "0005 disablings", collection: "disablings", indexes: disablings },
@@ -37,11 +40,6 @@ fn urls() -> Vec<IndexModel> {
         index(doc! { "auth_user_id": 1, "_id": -1 }, IndexOptions::default()),
         index(doc! { "auth_user_id": 1, "tags": 1, "_id": -1 }, IndexOptions::default()),
     ]
-}
-
-fn replays() -> Vec<IndexModel> {
-    let kept = IndexOptions::builder().expire_after(REPLAYS_KEPT).build();
-    vec![index(doc! { "created_at": 1 }, kept)]
 }
 
 fn disablings() -> Vec<IndexModel> {

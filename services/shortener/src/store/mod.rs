@@ -4,16 +4,14 @@ mod counts;
 mod disablings;
 mod links;
 pub mod migrations;
-mod replays;
 mod row;
 mod salts;
 
 pub use counts::{Counts, Progress};
 pub use disablings::Disablings;
 pub use links::{Filter, Links};
-use mongo::{Db, Outbox, Transaction, code};
+use mongo::{Db, IdempotencyKeys, Outbox, Transaction, code};
 use mongodb::error::ErrorKind;
-pub use replays::{Replay, Replays};
 pub use salts::{SaltRow, Salts};
 
 #[derive(Debug, Clone)]
@@ -22,7 +20,7 @@ pub struct Store {
     /// Links: the collection `urls`.
     pub links: Links,
     /// Answers to repeated requests: the collection `idempotency_keys`.
-    pub replays: Replays,
+    pub idempotency: IdempotencyKeys,
     /// How far clicks were counted: the collection `click_progress`.
     pub counts: Counts,
     /// Owners whose links lead nowhere: the collection `disablings`.
@@ -44,7 +42,7 @@ impl Store {
         Self {
             db: db.clone(),
             links: Links::new(database),
-            replays: Replays::new(database),
+            idempotency: IdempotencyKeys::new(database),
             counts: Counts::new(database),
             disablings: Disablings::new(database),
             salts: Salts::new(database),
@@ -55,8 +53,6 @@ impl Store {
 
 /// The code of MongoDB's complaint about a value that a unique index knows already.
 const DUPLICATE: i32 = 11_000;
-/// The code of its complaint about another transaction that writes the same document.
-const WRITE_CONFLICT: i32 = 112;
 
 /// Whether a write was refused because of a unique index.
 pub fn is_duplicate(error: &mongodb::error::Error) -> bool {

@@ -1,10 +1,10 @@
 //! Requests that come again.
 
 use crate::world::{Answer, TARGET, World, request, with};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use contracts::{
     problem::Code,
-    rest::shortener::{Link, LinkPage},
+    rest::shortener::{CreateLinksResults, Link, LinkPage},
 };
 use mongodb::bson::{Document, doc};
 use serde_json::json;
@@ -90,4 +90,51 @@ async fn keys_are_forgotten_after_72_hours() {
         kept.extend(index.options.and_then(|options| options.expire_after));
     }
     assert_eq!(kept, [std::time::Duration::from_secs(72 * 3_600)]);
+}
+
+#[tokio::test]
+async fn a_key_means_what_it_means_everywhere_for_one_link_and_for_many() {
+    let world = World::new().await;
+    for (path, is_many) in [("/v1/links", false), ("/v1/links/bulk", true)] {
+        let send = async |headers: HeaderMap, is_other| {
+            let link = json!({"url": TARGET, "title": if is_other { "B" } else { "A" }});
+            let body = if is_many { json!({"links": [link]}) } else { link };
+            let mut asked = request("POST", path, Some(&world.token), Some(body));
+            asked.headers_mut().extend(headers);
+            world.send(asked).await
+        };
+        let made = async || i64::try_from(links(&world).await).unwrap();
+        kit::idempotency::keys_are_kept(send, made).await;
+        let forget = async || {
+            let keys = world.database().await.collection::<Document>("idempotency_keys");
+            keys.delete_many(doc! {}).await.unwrap();
+        };
+        kit::idempotency::keys_are_forgotten(send, made, forget).await;
+    }
+}
+
+#[tokio::test]
+async fn many_links_with_a_key_go_on_where_they_stopped() {
+    let world = World::new().await;
+    let taken: Link = create(&world, &world.token, "one", "A").await.json(StatusCode::CREATED);
+    // Three transactions; one link is refused, and chooses the code of its own again when the request is repeated.
+    let mut wanted: Vec<_> = (0..1_001).map(|_| json!({"url": TARGET})).collect();
+    wanted[3] = json!({"url": TARGET, "code": taken.code});
+    wanted[700] = json!({"url": TARGET, "code": "chosen-once"});
+    let body = json!({"links": wanted});
+    let ask = async || {
+        let asked = request("POST", "/v1/links/bulk", Some(&world.token), Some(body.clone()));
+        world.send(with(asked, "idempotency-key", "many")).await.json::<CreateLinksResults>(StatusCode::OK).results
+    };
+    let first = ask().await;
+    assert_eq!(first.iter().filter(|result| result.link.is_some()).count(), 1_000);
+    assert_eq!(first[3].problem.as_ref().unwrap().code, Code::CodeTaken);
+    // The process was killed before the last transaction.
+    let keys = world.database().await.collection::<Document>("idempotency_keys");
+    let last = format!("{}/create-links.2/many", world.owner);
+    assert_eq!(keys.delete_one(doc! {"_id": last}).await.unwrap().deleted_count, 1);
+    let again = ask().await;
+    assert_eq!(again[..1_000], first[..1_000]);
+    assert_ne!(again[1_000].link.as_ref().unwrap().code, first[1_000].link.as_ref().unwrap().code);
+    assert_eq!(ask().await, again);
 }

@@ -1,5 +1,7 @@
 //! What a MongoDB that is away, or cannot do its work for the moment, means to clients, on a real one.
 
+mod idempotency;
+
 use axum::{http::StatusCode, response::IntoResponse as _};
 use contracts::problem::Code;
 use kit::{Engine, Sandbox};
