@@ -54,7 +54,7 @@ async fn in_bulk_only_those_that_collide_get_other_codes() {
     }
     let world = World::new().await;
     let catalogue = catalogue(&world, generate).await;
-    let results = catalogue.create_many(Uuid::now_v7(), &vec![request(); 6]).await.unwrap();
+    let results = catalogue.create_many(Uuid::now_v7(), &vec![request(); 6], None).await.unwrap();
     let codes: std::collections::HashSet<_> =
         results.iter().map(|result| result.link.as_ref().unwrap().code.clone()).collect();
     assert_eq!(codes.len(), 6);
