@@ -210,7 +210,7 @@ async fn serve(router: Router, context: &chassis::Context) -> String {
     let address = listener.local_addr().expect("an address");
     let http = &context.common.http;
     let acceptor = Acceptor::new(router, None, &chassis::http::Limits::from(http));
-    tokio::spawn(chassis::server::serve(listener, acceptor, http.into(), context.shutdown.clone()));
+    tokio::spawn(chassis::server::serve(listener, acceptor, http.clone(), context.shutdown.clone()));
     format!("http://{address}")
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::with(json!({})).await
+        Box::pin(Self::with(json!({}))).await
     }
 
     /// With sections of the configuration replaced.
