@@ -7,28 +7,20 @@
 //! - [`environment`] turns logins into the environment that a service reads.
 //! - [`Stack`] runs the real binaries with that environment.
 //! - [`Proxy`] is a cable that can be slow or cut, [`Disk`] a disk that can be full.
-//! - [`answer`] is what tests of one service look at.
-//! - [`idempotency`] is what a repeated request means, for every service alike.
-//! - [`operation`] reads what a service describes, so that every operation is tried.
-//! - [`Issuer`] stands in for auth: tokens, and the key set that verifies them.
-//! - [`eventually`] waits for a condition. Tests never sleep. [`round_trips`] counts a use case's statements.
+//! - [`eventually`] waits for a condition. Tests never sleep.
 //!
 //! Invariants: nothing outside `.dev/` is written (but for packages that are missing), no process is killed
 //! unless its id *and* its start time are those written down when it was started, and no login of one unit
 //! opens the database of another.
 
-pub mod answer;
 mod disk;
 mod engine;
 pub mod engines;
 pub mod environment;
 pub mod files;
 pub mod http;
-pub mod idempotency;
-pub mod issuer;
 mod lock;
 pub mod npm;
-pub mod operation;
 pub mod paths;
 pub mod ports;
 pub mod process;
@@ -38,20 +30,15 @@ mod proxy;
 mod sandbox;
 pub mod secrets;
 pub mod stack;
-mod statements;
 mod sweeper;
 pub mod trouble;
 pub mod units;
 mod wait;
 
-pub use answer::Answer;
 pub use disk::Disk;
 pub use engine::Engine;
-pub use issuer::Issuer;
-pub use operation::Operation;
 pub use proxy::{Pace, Proxy};
 pub use sandbox::Sandbox;
 pub use stack::{Builder, Stack};
-pub use statements::round_trips;
 pub use trouble::Trouble;
 pub use wait::eventually;

@@ -6,7 +6,8 @@ use crate::{
     shop::{Buyer, Opening, Shop},
 };
 use backon::{ConstantBuilder, Retryable as _};
-use kit::{Issuer, Sandbox, Stack};
+use harness::Issuer;
+use kit::{Sandbox, Stack};
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 use std::{

@@ -9,7 +9,8 @@ use contracts::{
         orders::{Customer, Order, OrderPage},
     },
 };
-use kit::{Issuer, Stack, eventually};
+use harness::Issuer;
+use kit::{Stack, eventually};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use reqwest::{Method, RequestBuilder};
 use serde::de::DeserializeOwned;

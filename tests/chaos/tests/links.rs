@@ -7,7 +7,8 @@ use chaos::{
     victim::Victim,
     visitors::{Books, Visitors},
 };
-use kit::{Engine, Issuer, Sandbox, Stack, engines::Private, eventually};
+use harness::Issuer;
+use kit::{Engine, Sandbox, Stack, engines::Private, eventually};
 use std::{collections::BTreeSet, sync::atomic::Ordering::Relaxed, time::Duration};
 use uuid::Uuid;
 

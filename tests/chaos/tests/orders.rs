@@ -14,7 +14,8 @@ use chaos::{
     victim::Victim,
 };
 use contracts::rest::orders::Order;
-use kit::{Engine, Issuer, Sandbox, Stack, engines::Private, eventually};
+use harness::Issuer;
+use kit::{Engine, Sandbox, Stack, engines::Private, eventually};
 use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};

@@ -2,7 +2,8 @@
 
 use anyhow::ensure;
 use chaos::probes::{Probes, World};
-use kit::{Issuer, Sandbox, Stack, eventually};
+use harness::Issuer;
+use kit::{Sandbox, Stack, eventually};
 use std::{sync::Arc, time::Duration};
 
 const UNITS: [&str; 8] = ["auth", "shortener", "analytics", "providers", "inventory", "payments", "orders", "gateway"];

@@ -1,7 +1,8 @@
 //! 5,000 links in one request, beside the same links one by one.
 
 use crate::report::{figure, median, title};
-use kit::{Engine, Issuer, Sandbox, Stack};
+use harness::Issuer;
+use kit::{Engine, Sandbox, Stack};
 use serde_json::{Value, json};
 use std::time::Instant;
 use uuid::Uuid;

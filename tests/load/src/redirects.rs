@@ -5,7 +5,8 @@ use crate::{
     report::{figure, median, title},
 };
 use anyhow::Context as _;
-use kit::{Engine, Issuer, Sandbox, Stack, eventually};
+use harness::Issuer;
+use kit::{Engine, Sandbox, Stack, eventually};
 use serde_json::{Value, json};
 use std::{
     net::SocketAddr,

@@ -71,8 +71,8 @@ fn direction(package: &str, folder: &Path, manifest: &str) -> Vec<String> {
     let libraries = crates.iter().filter(|(_, folder)| group(folder) == "lib").map(|(name, _)| name.as_str());
     let libraries: Vec<&str> = libraries.chain(["contracts"]).collect();
     let allowed: &[&str] = match package {
-        "contracts" | "breaker" | "clickhouse-adapter" => &[],
-        "chassis" | "kit" => &["contracts"],
+        "contracts" | "breaker" | "clickhouse-adapter" | "kit" => &[],
+        "chassis" => &["contracts"],
         "messaging" => &["contracts", "chassis"],
         "postgres" | "mongo" => &["contracts", "chassis", "messaging"],
         "dev" => &["kit", "contracts"],
@@ -84,7 +84,7 @@ fn direction(package: &str, folder: &Path, manifest: &str) -> Vec<String> {
     for (section, name) in dependencies(manifest) {
         let name = name.as_str();
         // The tests of who talks to the outside world run against it; examples show libraries together.
-        let for_tests = ["counterpart", "kit", "providers"].contains(&name) || libraries.contains(&name);
+        let for_tests = ["harness", "kit", "providers"].contains(&name) || libraries.contains(&name);
         let in_tests = section == "dev-dependencies" && for_tests;
         if crates.iter().any(|(known, _)| known == name) && name != package && !in_tests && !allowed.contains(&name) {
             let may = if allowed.is_empty() { "no crate of ours".to_owned() } else { allowed.join(", ") };

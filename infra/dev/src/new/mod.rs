@@ -45,16 +45,6 @@ impl Store {
             Self::Mongo => "MongoDB",
         }
     }
-
-    /// Its part of the configuration in the template's test.
-    const fn login(self) -> &'static str {
-        match self {
-            Self::Postgres => "{ \"url\": sandbox.postgres(Service::NAME) }",
-            Self::Mongo => {
-                "{ \"url\": sandbox.mongo(Service::NAME).url, \"database\": sandbox.mongo(Service::NAME).database }"
-            }
-        }
-    }
 }
 
 /// Makes a service in this workspace.
@@ -76,7 +66,6 @@ async fn make(root: &Path, name: &str, store: Store) -> Result<u16> {
             .replace("__port__", &port.to_string())
             .replace("__store__", store.key())
             .replace("__Store__", store.title())
-            .replace("__login__", store.login())
     };
     let templates = root.join("infra/dev/templates");
     for folder in ["common", store.key()] {

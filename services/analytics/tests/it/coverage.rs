@@ -1,6 +1,6 @@
 //! No operation without its refusals: this fails when one is added and its cases are not.
 
-use crate::support::{World, problem};
+use crate::support::{TestApp, problem};
 use analytics::Analytics;
 use anyhow::Result;
 use chassis::Service;
@@ -35,19 +35,19 @@ const MALFORMED: &[(&str, &str, &str, &str, Code)] = &[
 
 #[tokio::test]
 async fn every_operation_refuses_strangers_and_nonsense() -> Result<()> {
-    let world = World::start().await?;
+    let app = TestApp::start().await?;
     let listed = MALFORMED.iter().map(|(method, path, ..)| ((*method).to_owned(), (*path).to_owned()));
     assert_eq!(listed.collect::<BTreeSet<_>>(), operations(), "every operation has its case here");
     let user = Uuid::now_v7();
     let tokens = [
         (None, Code::Unauthenticated),
         (Some("nonsense".to_owned()), Code::InvalidToken),
-        (Some(world.issuer.expired(user)), Code::InvalidToken),
-        (Some(world.issuer.forged(user)?), Code::InvalidToken),
+        (Some(app.issuer.expired(user)), Code::InvalidToken),
+        (Some(app.issuer.forged(user)?), Code::InvalidToken),
     ];
     for (method, path, query, body, refusal) in MALFORMED {
         let path = path.replace("{code}", "some");
-        let url = format!("{}{path}{query}", world.stack.url("analytics"));
+        let url = format!("{}{path}{query}", app.stack.url("analytics"));
         let request = |token: Option<&String>| {
             let method: Method = method.parse().expect("a method");
             let request = kit::http::client().request(method, &url);
@@ -62,11 +62,11 @@ async fn every_operation_refuses_strangers_and_nonsense() -> Result<()> {
             assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{method} {path}");
             assert_eq!(problem(answer).await?.code, *code, "{method} {path}");
         }
-        let operator = world.issuer.token(user, &["user", "operator"]);
+        let operator = app.issuer.token(user, &["user", "operator"]);
         let answer = problem(request(Some(&operator)).send().await?).await?;
         assert_eq!(answer.code, *refusal, "{method} {path}: {answer:?}");
         if path.starts_with("/v1/dead-letters") {
-            let user = world.issuer.token(user, &["user"]);
+            let user = app.issuer.token(user, &["user"]);
             let answer = problem(request(Some(&user)).send().await?).await?;
             assert_eq!(answer.code, Code::Forbidden, "{method} {path}");
         }
@@ -76,9 +76,9 @@ async fn every_operation_refuses_strangers_and_nonsense() -> Result<()> {
 
 #[tokio::test]
 async fn operators_see_the_consumers_dead_letters() -> Result<()> {
-    let world = World::start().await?;
-    let url = format!("{}/v1/dead-letters?consumer=analytics.links", world.stack.url("analytics"));
-    let token = world.issuer.token(Uuid::now_v7(), &["operator"]);
+    let app = TestApp::start().await?;
+    let url = format!("{}/v1/dead-letters?consumer=analytics.links", app.stack.url("analytics"));
+    let token = app.issuer.token(Uuid::now_v7(), &["operator"]);
     let answer = kit::http::client().get(url).bearer_auth(token).send().await?;
     assert_eq!(answer.status(), StatusCode::OK, "{}", answer.text().await?);
     Ok(())

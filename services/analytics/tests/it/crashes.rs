@@ -2,11 +2,11 @@
 
 use crate::{
     saga::{attach, detach},
-    support::{World, ask, sandbox},
+    support::{TestApp, ask, sandbox},
 };
 use anyhow::Result;
 use contracts::command::{Command, Outcome};
-use counterpart::Counterpart;
+use harness::FakePeer;
 use reqwest::StatusCode;
 use rstest::rstest;
 use uuid::Uuid;
@@ -16,31 +16,31 @@ const STAGE: &str = "SELECT count(), max(stage) FROM statistics_detachments FINA
 
 /// An owner with statistics, of whose saga the program dies.
 struct Doomed {
-    world: World,
-    saga: Counterpart,
+    app: TestApp,
+    saga: FakePeer,
     owner: Uuid,
 }
 
 impl Doomed {
     async fn at(failpoint: &str) -> Result<Self> {
-        let (world, owner) = (World::doomed(sandbox().await?, failpoint).await?, Uuid::now_v7());
-        world.link(owner, "boots").await?;
-        Ok(Self { saga: Counterpart::new(&world.sandbox, "auth").await, world, owner })
+        let (app, owner) = (TestApp::doomed(sandbox().await?, failpoint).await?, Uuid::now_v7());
+        app.link(owner, "boots").await?;
+        Ok(Self { saga: FakePeer::new(&app.sandbox, "auth").await, app, owner })
     }
 
     /// Dies of a command, is started again without the failpoint, and says of this and the next attempt that it is done.
     async fn survives<T: Command + Clone>(self, first: T, next: T) -> Result<Self> {
-        let Self { world, mut saga, owner } = self;
+        let Self { app, mut saga, owner } = self;
         saga.command(&first).await;
-        let world = world.revived().await?;
+        let app = app.revived().await;
         let replies = saga.replies(&next).await;
         assert!(replies.iter().any(|reply| reply.step == *first.step()), "{replies:?}");
         assert!(replies.iter().all(|reply| matches!(reply.outcome, Outcome::Done { .. })), "{replies:?}");
-        Ok(Self { world, saga, owner })
+        Ok(Self { app, saga, owner })
     }
 
     async fn statistics(&self) -> Result<StatusCode> {
-        Ok(self.world.get(self.owner, "/v1/links/boots/stats").await?.status())
+        Ok(self.app.get(self.owner, "/v1/links/boots/stats").await?.status())
     }
 }
 
@@ -52,7 +52,7 @@ async fn statistics_that_were_being_hidden_are_hidden_once(#[case] failpoint: &s
     let (doomed, id) = (Doomed::at(failpoint).await?, Uuid::now_v7());
     let owner = doomed.owner;
     let doomed = doomed.survives(detach(owner, id, 1), detach(owner, id, 2)).await?;
-    assert_eq!(ask(&doomed.world.sandbox, STAGE).await?, "1\t1");
+    assert_eq!(ask(&doomed.app.sandbox, STAGE).await?, "1\t1");
     assert_eq!(doomed.statistics().await?, StatusCode::NOT_FOUND);
     Ok(())
 }
@@ -69,7 +69,7 @@ async fn statistics_that_were_coming_back_come_back_once(#[case] failpoint: &str
     let mut doomed = doomed.survives(attach(owner, id, 1), attach(owner, id, 2)).await?;
     let late = doomed.saga.replies(&detach(owner, id, 2)).await.pop().map(|reply| reply.outcome);
     assert!(matches!(&late, Some(Outcome::Refused { code, .. }) if code == "undone"), "{late:?}");
-    assert_eq!(ask(&doomed.world.sandbox, STAGE).await?, "1\t2");
+    assert_eq!(ask(&doomed.app.sandbox, STAGE).await?, "1\t2");
     assert_eq!(doomed.statistics().await?, StatusCode::OK);
     Ok(())
 }

@@ -1,12 +1,13 @@
 //! Killed processes and engines: clicks counted = clicks published, and honest answers meanwhile.
 
-use crate::support::{PATIENCE, Shortener, World, at, click, exactly, problem, sandbox};
+use crate::support::{Shortener, TestApp, at, click, exactly, problem, sandbox};
 use anyhow::{Result, ensure};
 use contracts::{
     patience::STATEMENT,
     problem::Code,
     rest::analytics::{LinkStats, StatsBatch},
 };
+use harness::PATIENCE;
 use kit::{Engine, Sandbox, engines::Private, eventually};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -28,33 +29,33 @@ async fn flow(shortener: &Shortener, link: Uuid) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clicks_are_exact_after_analytics_was_killed_in_the_middle() -> Result<()> {
-    let world = World::within(sandbox().await?).await?;
-    let link = world.link(Uuid::now_v7(), "killed").await?;
+    let app = TestApp::within(sandbox().await?).await?;
+    let link = app.link(Uuid::now_v7(), "killed").await?;
     let killing = async {
         for part in 1..=3 {
             eventually(PATIENCE, "some clicks to be counted", async || {
-                let (rows, _) = crate::support::counted(&world.sandbox).await?;
+                let (rows, _) = crate::support::counted(&app.sandbox).await?;
                 Ok((rows >= part * BATCHES * BATCH / 5).then_some(()))
             })
             .await?;
-            world.stack.kill9("analytics").await?;
-            world.stack.restart("analytics").await?;
+            app.stack.kill9("analytics").await?;
+            app.stack.restart("analytics").await?;
         }
         Ok(())
     };
-    tokio::try_join!(flow(&world.shortener, link), killing)?;
-    exactly(&world.sandbox, BATCHES * BATCH).await
+    tokio::try_join!(flow(&app.shortener, link), killing)?;
+    exactly(&app.sandbox, BATCHES * BATCH).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clicks_are_exact_after_clickhouse_was_killed_and_answers_are_quick_meanwhile() -> Result<()> {
     let engines = Private::start(&[Engine::Clickhouse]).await?;
-    let world = World::within(Sandbox::on(&engines).await?).await?;
+    let app = TestApp::within(Sandbox::on(&engines).await?).await?;
     let owner = Uuid::now_v7();
-    let link = world.link(owner, "away").await?;
+    let link = app.link(owner, "away").await?;
     let killing = async {
         eventually(PATIENCE, "some clicks to be counted", async || {
-            let (rows, _) = crate::support::counted(&world.sandbox).await?;
+            let (rows, _) = crate::support::counted(&app.sandbox).await?;
             Ok((rows >= BATCHES * BATCH / 5).then_some(()))
         })
         .await?;
@@ -70,7 +71,7 @@ async fn clicks_are_exact_after_clickhouse_was_killed_and_answers_are_quick_mean
             // An engine that is away is noticed, and not waited for: on a busy machine, by one of several.
             eventually(PATIENCE, "an answer before a statement's time is over", async || {
                 let began = Instant::now();
-                let answer = world.send(owner, method.clone(), path, body.clone()).await?;
+                let answer = app.send(owner, method.clone(), path, body.clone()).await?;
                 let took = began.elapsed();
                 assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
                 assert!(answer.headers().contains_key("retry-after"), "{path}");
@@ -82,10 +83,10 @@ async fn clicks_are_exact_after_clickhouse_was_killed_and_answers_are_quick_mean
         }
         engines.start_again(Engine::Clickhouse).await
     };
-    tokio::try_join!(flow(&world.shortener, link), killing)?;
-    exactly(&world.sandbox, BATCHES * BATCH).await?;
+    tokio::try_join!(flow(&app.shortener, link), killing)?;
+    exactly(&app.sandbox, BATCHES * BATCH).await?;
     let window = "from=2026-11-20T00:00:00Z&to=2026-11-21T00:00:00Z";
-    let stats: LinkStats = world.read(owner, &format!("/v1/links/away/stats?{window}")).await?;
+    let stats: LinkStats = app.read(owner, &format!("/v1/links/away/stats?{window}")).await?;
     assert_eq!((stats.totals.clicks, stats.totals.unique_visitors), (BATCHES * BATCH, BATCHES * BATCH));
     Ok(())
 }
@@ -93,23 +94,23 @@ async fn clicks_are_exact_after_clickhouse_was_killed_and_answers_are_quick_mean
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clicks_are_exact_after_the_broker_was_killed_and_statistics_go_on_meanwhile() -> Result<()> {
     let engines = Private::start(&[Engine::Rabbitmq]).await?;
-    let world = World::within(Sandbox::on(&engines).await?).await?;
+    let app = TestApp::within(Sandbox::on(&engines).await?).await?;
     let owner = Uuid::now_v7();
-    let link = world.link(owner, "broker").await?;
+    let link = app.link(owner, "broker").await?;
     let killing = async {
         eventually(PATIENCE, "some clicks to be counted", async || {
-            let (rows, _) = crate::support::counted(&world.sandbox).await?;
+            let (rows, _) = crate::support::counted(&app.sandbox).await?;
             Ok((rows >= BATCHES * BATCH / 5).then_some(()))
         })
         .await?;
         engines.kill9(Engine::Rabbitmq).await?;
         let batch = json!({"codes": ["broker"], "window": {}, "facets": [{"kind": "totals"}]});
-        let answer = world.send(owner, Method::POST, "/v1/stats/batch", Some(batch)).await?;
+        let answer = app.send(owner, Method::POST, "/v1/stats/batch", Some(batch)).await?;
         assert_eq!(answer.status(), StatusCode::OK);
         let before: StatsBatch = serde_json::from_str(&answer.text().await?)?;
         assert_eq!(before.links.len(), 1);
         engines.start_again(Engine::Rabbitmq).await
     };
-    tokio::try_join!(flow(&world.shortener, link), killing)?;
-    exactly(&world.sandbox, BATCHES * BATCH).await
+    tokio::try_join!(flow(&app.shortener, link), killing)?;
+    exactly(&app.sandbox, BATCHES * BATCH).await
 }

@@ -175,7 +175,7 @@ async fn as_of_follows_the_stream_and_never_runs_ahead() -> Result<()> {
     let (spool, before) = (Uuid::now_v7(), chrono::Utc::now());
     shortener.click(spool, 1, vec![click(Uuid::nil(), before, 1)]).await?;
     let ingester = start(&sandbox, &database);
-    eventually(crate::support::PATIENCE, "the click to be certain", async || {
+    eventually(harness::PATIENCE, "the click to be certain", async || {
         let as_of = database.as_of().await?;
         assert!(as_of <= chrono::Utc::now());
         Ok((as_of > before).then_some(()))

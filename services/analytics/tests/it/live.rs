@@ -1,9 +1,10 @@
 //! Clicks as they happen.
 
-use crate::support::{BOT, PATIENCE, World, at, click};
+use crate::support::{BOT, TestApp, at, click};
 use anyhow::{Context as _, Result};
 use contracts::{event::shortener::Click, rest::analytics::ClickRow};
 use futures::{Stream, StreamExt};
+use harness::PATIENCE;
 use reqwest::StatusCode;
 use std::pin::Pin;
 use uuid::Uuid;
@@ -34,8 +35,8 @@ impl Events {
     }
 }
 
-async fn listen(world: &World, user: Uuid, path: &str) -> Result<Events> {
-    let answer = world.get(user, path).await?;
+async fn listen(app: &TestApp, user: Uuid, path: &str) -> Result<Events> {
+    let answer = app.get(user, path).await?;
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(answer.headers()["content-type"], "text/event-stream");
     let mut events = Events { bytes: Box::pin(answer.bytes_stream()), read: String::new() };
@@ -45,20 +46,20 @@ async fn listen(world: &World, user: Uuid, path: &str) -> Result<Events> {
 
 #[tokio::test]
 async fn whoever_owns_the_link_sees_its_clicks_once_as_they_happen() -> Result<()> {
-    let world = World::start().await?;
+    let app = TestApp::start().await?;
     let owner = Uuid::now_v7();
-    let (link, other) = (world.link(owner, "live").await?, world.link(owner, "other").await?);
+    let (link, other) = (app.link(owner, "live").await?, app.link(owner, "other").await?);
     let (spool, now) = (Uuid::now_v7(), at("2026-11-20T12:00:00Z"));
-    world.shortener.click(spool, 1, vec![click(link, now, 1)]).await?;
+    app.shortener.click(spool, 1, vec![click(link, now, 1)]).await?;
 
-    let mut people = listen(&world, owner, "/v1/links/live/clicks/live").await?;
-    let mut all = listen(&world, owner, "/v1/links/live/clicks/live?include_bots=true").await?;
+    let mut people = listen(&app, owner, "/v1/links/live/clicks/live").await?;
+    let mut all = listen(&app, owner, "/v1/links/live/clicks/live?include_bots=true").await?;
     let bot = Click { user_agent: Some(BOT.into()), ..click(link, now, 2) };
     let fresh = Click { country: Some("PT".into()), ..click(link, now, 3) };
     let batch = vec![click(other, now, 9), bot, fresh];
-    world.shortener.click(spool, 2, batch.clone()).await?;
-    world.shortener.click(spool, 2, batch).await?;
-    world.shortener.click(spool, 5, vec![Click { country: Some("AO".into()), ..click(link, now, 3) }]).await?;
+    app.shortener.click(spool, 2, batch.clone()).await?;
+    app.shortener.click(spool, 2, batch).await?;
+    app.shortener.click(spool, 5, vec![Click { country: Some("AO".into()), ..click(link, now, 3) }]).await?;
 
     let first = people.click().await?;
     assert_eq!((&*first.code, &*first.country, &*first.browser, first.bot), ("live", "PT", "Chrome", false));
@@ -71,15 +72,15 @@ async fn whoever_owns_the_link_sees_its_clicks_once_as_they_happen() -> Result<(
 
 #[tokio::test]
 async fn strangers_hear_nothing_and_a_unit_that_ends_lets_go() -> Result<()> {
-    let world = World::start().await?;
+    let app = TestApp::start().await?;
     let owner = Uuid::now_v7();
-    world.link(owner, "live").await?;
+    app.link(owner, "live").await?;
     let path = "/v1/links/live/clicks/live";
-    assert_eq!(world.get(Uuid::now_v7(), path).await?.status(), StatusCode::NOT_FOUND);
-    let answer = world.get(owner, &format!("{path}?include_bots=perhaps")).await?;
+    assert_eq!(app.get(Uuid::now_v7(), path).await?.status(), StatusCode::NOT_FOUND);
+    let answer = app.get(owner, &format!("{path}?include_bots=perhaps")).await?;
     assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
-    let mut events = listen(&world, owner, path).await?;
-    let (ended, stopped) = tokio::join!(events.next(), world.stack.stop("analytics"));
+    let mut events = listen(&app, owner, path).await?;
+    let (ended, stopped) = tokio::join!(events.next(), app.stack.stop("analytics"));
     stopped?;
     assert!(ended.is_err(), "the stream ends with the unit");
     Ok(())

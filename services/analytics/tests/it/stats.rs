@@ -1,6 +1,6 @@
 //! Statistics of known clicks.
 
-use crate::support::{BOT, PHONE, World, at, click, exactly, problem};
+use crate::support::{BOT, PHONE, TestApp, at, click, exactly, problem};
 use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
 use contracts::{
@@ -36,16 +36,16 @@ const WINDOW: &str = "from=2026-03-01T00:07:00Z&to=2026-03-10T00:00:00.001Z";
 
 #[tokio::test]
 async fn a_links_statistics_are_what_was_clicked() -> Result<()> {
-    let world = World::start().await?;
+    let app = TestApp::start().await?;
     let owner = Uuid::now_v7();
-    let link = world.link(owner, "march").await?;
-    let other = world.link(owner, "other").await?;
+    let link = app.link(owner, "march").await?;
+    let other = app.link(owner, "other").await?;
     let spool = Uuid::now_v7();
-    world.shortener.click(spool, 1, march(link)).await?;
-    world.shortener.click(spool, 7, vec![click(other, at("2026-03-03T00:00:00Z"), 1)]).await?;
-    exactly(&world.sandbox, 7).await?;
+    app.shortener.click(spool, 1, march(link)).await?;
+    app.shortener.click(spool, 7, vec![click(other, at("2026-03-03T00:00:00Z"), 1)]).await?;
+    exactly(&app.sandbox, 7).await?;
 
-    let stats: LinkStats = world.read(owner, &format!("/v1/links/march/stats?{WINDOW}")).await?;
+    let stats: LinkStats = app.read(owner, &format!("/v1/links/march/stats?{WINDOW}")).await?;
     assert_eq!(stats.totals, totals(4, 3));
     assert_eq!(stats.previous, totals(1, 1));
     assert_eq!(stats.series.len(), 10);
@@ -61,31 +61,30 @@ async fn a_links_statistics_are_what_was_clicked() -> Result<()> {
     assert_eq!(stats.languages, named(&[("pt", 3), ("unknown", 1)]));
     assert!(stats.as_of <= Utc::now());
 
-    let bots: LinkStats = world
-        .read(owner, &format!("/v1/links/march/stats?{WINDOW}&include_bots=true&granularity=month&first=1"))
-        .await?;
+    let bots: LinkStats =
+        app.read(owner, &format!("/v1/links/march/stats?{WINDOW}&include_bots=true&granularity=month&first=1")).await?;
     assert_eq!(bots.totals, totals(5, 4));
     assert_eq!(bots.devices, named(&[("desktop", 2)]));
     assert_eq!(bots.series.len(), 1);
 
-    let all: LinkStats = world.read(owner, &format!("/v1/stats?{WINDOW}")).await?;
+    let all: LinkStats = app.read(owner, &format!("/v1/stats?{WINDOW}")).await?;
     assert_eq!(all.totals, totals(5, 3), "one visitor of both links has a hash of its own in each");
-    let nobody: LinkStats = world.read(Uuid::now_v7(), &format!("/v1/stats?{WINDOW}")).await?;
+    let nobody: LinkStats = app.read(Uuid::now_v7(), &format!("/v1/stats?{WINDOW}")).await?;
     assert_eq!((nobody.totals, nobody.series.len()), (totals(0, 0), 10));
     Ok(())
 }
 
 #[tokio::test]
 async fn a_batch_tells_every_facet_of_every_link_that_is_the_callers() -> Result<()> {
-    let world = World::start().await?;
+    let app = TestApp::start().await?;
     let (owner, stranger) = (Uuid::now_v7(), Uuid::now_v7());
-    let link = world.link(owner, "one").await?;
-    world.link(owner, "empty").await?;
-    let theirs = world.link(stranger, "theirs").await?;
+    let link = app.link(owner, "one").await?;
+    app.link(owner, "empty").await?;
+    let theirs = app.link(stranger, "theirs").await?;
     let spool = Uuid::now_v7();
-    world.shortener.click(spool, 1, march(link)).await?;
-    world.shortener.click(spool, 7, march(theirs)).await?;
-    exactly(&world.sandbox, 12).await?;
+    app.shortener.click(spool, 1, march(link)).await?;
+    app.shortener.click(spool, 7, march(theirs)).await?;
+    exactly(&app.sandbox, 12).await?;
 
     let request = json!({
         "codes": ["one", "theirs", "empty", "unknown"],
@@ -98,7 +97,7 @@ async fn a_batch_tells_every_facet_of_every_link_that_is_the_callers() -> Result
             {"kind": "top", "dimension": "browser", "first": 5},
         ],
     });
-    let answer = world.send(owner, Method::POST, "/v1/stats/batch", Some(request.clone())).await?;
+    let answer = app.send(owner, Method::POST, "/v1/stats/batch", Some(request.clone())).await?;
     assert_eq!(answer.status(), StatusCode::OK);
     let batch: StatsBatch = serde_json::from_str(&answer.text().await?)?;
     assert_eq!(batch.links.keys().collect::<Vec<_>>(), ["empty", "one"]);
@@ -127,7 +126,7 @@ async fn a_batch_tells_every_facet_of_every_link_that_is_the_callers() -> Result
             FacetValue::Top { counts: Vec::new() },
         ]
     );
-    let answer = world.send(Uuid::now_v7(), Method::POST, "/v1/stats/batch", Some(request)).await?;
+    let answer = app.send(Uuid::now_v7(), Method::POST, "/v1/stats/batch", Some(request)).await?;
     let nothing: Value = serde_json::from_str(&answer.text().await?)?;
     assert_eq!(nothing["links"], json!({}));
     Ok(())
@@ -135,25 +134,25 @@ async fn a_batch_tells_every_facet_of_every_link_that_is_the_callers() -> Result
 
 #[tokio::test]
 async fn days_and_hours_are_those_of_the_callers_zone_when_clocks_change() -> Result<()> {
-    let world = World::start().await?;
+    let app = TestApp::start().await?;
     let owner = Uuid::now_v7();
-    let link = world.link(owner, "clock").await?;
+    let link = app.link(owner, "clock").await?;
     // Every hour from 2026-10-24T00:00Z on, for two days; Berlin's clock is put back on the 25th at 01:00Z.
     let first: DateTime<Utc> = at("2026-10-24T00:30:00Z");
     let clicks = (0..48).map(|hour| click(link, first + TimeDelta::hours(hour.into()), u128::from(hour as u64)));
-    world.shortener.click(Uuid::now_v7(), 1, clicks.collect()).await?;
-    exactly(&world.sandbox, 48).await?;
+    app.shortener.click(Uuid::now_v7(), 1, clicks.collect()).await?;
+    exactly(&app.sandbox, 48).await?;
     let window = "from=2026-10-23T22:00:00Z&to=2026-10-26T23:00:00Z&time_zone=Europe/Berlin";
-    let days: LinkStats = world.read(owner, &format!("/v1/links/clock/stats?{window}")).await?;
+    let days: LinkStats = app.read(owner, &format!("/v1/links/clock/stats?{window}")).await?;
     let clicks: Vec<u64> = days.series.iter().map(|point| point.clicks).collect();
     assert_eq!(clicks, [22, 25, 1], "the day on which clocks are put back has 25 hours");
     assert_eq!(days.series[1].at, at("2026-10-24T22:00:00Z"));
     assert_eq!(days.series[2].at, at("2026-10-25T23:00:00Z"));
-    let hours: LinkStats = world.read(owner, &format!("/v1/links/clock/stats?{window}&granularity=hour")).await?;
+    let hours: LinkStats = app.read(owner, &format!("/v1/links/clock/stats?{window}&granularity=hour")).await?;
     assert_eq!(hours.series.len(), 24 + 25 + 24);
     assert_eq!(hours.series.iter().map(|point| point.clicks).sum::<u64>(), 48);
     assert!(hours.series.iter().all(|point| point.clicks <= 1));
-    let kathmandu: LinkStats = world
+    let kathmandu: LinkStats = app
         .read(owner, "/v1/links/clock/stats?from=2026-10-24T00:00:00Z&to=2026-10-25T00:00:00Z&time_zone=Asia/Kathmandu")
         .await?;
     let clicks: Vec<u64> = kathmandu.series.iter().map(|point| point.clicks).collect();
@@ -163,9 +162,9 @@ async fn days_and_hours_are_those_of_the_callers_zone_when_clocks_change() -> Re
 
 #[tokio::test]
 async fn what_cannot_be_asked_is_refused_with_the_field() -> Result<()> {
-    let world = World::start().await?;
+    let app = TestApp::start().await?;
     let owner = Uuid::now_v7();
-    world.link(owner, "mine").await?;
+    app.link(owner, "mine").await?;
     for (query, field) in [
         ("from=2026-03-02T00:00:00Z&to=2026-03-01T00:00:00Z", "from"),
         ("from=2024-01-01T00:00:00Z&to=2026-03-01T00:00:00Z", "from"),
@@ -179,7 +178,7 @@ async fn what_cannot_be_asked_is_refused_with_the_field() -> Result<()> {
         ("whatever=1", "whatever"),
     ] {
         for path in ["/v1/links/mine/stats", "/v1/stats"] {
-            let answer = world.get(owner, &format!("{path}?{query}")).await?;
+            let answer = app.get(owner, &format!("{path}?{query}")).await?;
             assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{query}");
             let problem = problem(answer).await?;
             assert_eq!(problem.errors[0].field, field, "{query}: {problem:?}");
@@ -199,7 +198,7 @@ async fn what_cannot_be_asked_is_refused_with_the_field() -> Result<()> {
     ] {
         let mut body = usual.clone();
         body.as_object_mut().expect("an object").extend(change.as_object().expect("an object").clone());
-        let answer = world.send(owner, Method::POST, "/v1/stats/batch", Some(body)).await?;
+        let answer = app.send(owner, Method::POST, "/v1/stats/batch", Some(body)).await?;
         assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{change}");
         let problem = problem(answer).await?;
         assert_eq!(problem.errors[0].field, field, "{change}: {problem:?}");

@@ -14,19 +14,18 @@ use contracts::{
     problem::Problem,
     rest::analytics::LinkStats,
 };
-use kit::{Issuer, Sandbox, Stack, eventually};
+use harness::{PATIENCE, TestProgram};
+use kit::{Sandbox, Stack, eventually};
 use messaging::{Broker, Outgoing, Publisher, topology};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
-use std::{sync::Arc, time::Duration};
+use std::{ops::Deref, sync::Arc};
 use uuid::Uuid;
 
 pub(crate) const CHROME: &str =
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36";
 pub(crate) const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1";
 pub(crate) const BOT: &str = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
-/// How long anything may take on a machine that runs other tests beside.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) async fn sandbox() -> Result<Sandbox> {
     Sandbox::of("analytics").await
@@ -155,15 +154,22 @@ pub(crate) fn at(text: &str) -> DateTime<Utc> {
 }
 
 /// A running analytics with a stand-in for the others.
-pub(crate) struct World {
+pub(crate) struct TestApp {
     // Dropped in this order: processes end before their databases do.
     pub(crate) stack: Stack,
-    pub(crate) sandbox: Sandbox,
-    pub(crate) issuer: Issuer,
     pub(crate) shortener: Shortener,
+    program: TestProgram,
 }
 
-impl World {
+impl Deref for TestApp {
+    type Target = TestProgram;
+
+    fn deref(&self) -> &TestProgram {
+        &self.program
+    }
+}
+
+impl TestApp {
     pub(crate) async fn start() -> Result<Self> {
         Self::within(sandbox().await?).await
     }
@@ -174,19 +180,14 @@ impl World {
 
     /// One that dies at a failpoint, if there is one.
     pub(crate) async fn doomed(sandbox: Sandbox, failpoint: &str) -> Result<Self> {
-        let issuer = Issuer::start().await?;
-        let shortener = Shortener::new(&sandbox).await?;
-        let stack = program(&sandbox, &issuer, failpoint).await?;
-        Ok(Self { stack, sandbox, issuer, shortener })
+        let program = TestProgram::on(sandbox, "analytics").await;
+        let shortener = Shortener::new(&program.sandbox).await?;
+        Ok(Self { stack: program.start(failpoint).await, shortener, program })
     }
 
     /// Sees the program die, and starts it again without a failpoint.
-    pub(crate) async fn revived(self) -> Result<Self> {
-        let Self { shortener, issuer, sandbox, stack } = self;
-        eventually(PATIENCE, "the program to die", async || Ok(stack.pid("analytics").is_err().then_some(()))).await?;
-        drop(stack);
-        let stack = program(&sandbox, &issuer, "").await?;
-        Ok(Self { stack, sandbox, issuer, shortener })
+    pub(crate) async fn revived(self) -> Self {
+        Self { stack: self.program.revived(self.stack).await, ..self }
     }
 
     /// Asks as a user; `body` makes it JSON.
@@ -233,11 +234,6 @@ impl World {
         })
         .await
     }
-}
-
-async fn program(sandbox: &Sandbox, issuer: &Issuer, failpoint: &str) -> Result<Stack> {
-    let builder = Stack::builder(sandbox).env("analytics", "ANALYTICS_JWT__JWKS_URL", issuer.jwks_url());
-    builder.env("analytics", "FAILPOINTS", failpoint).start(&["analytics"]).await
 }
 
 /// The problem that an answer holds.

@@ -1,40 +1,34 @@
 //! The program dies between two writes of a deletion, is started again, and the account goes, or stays, once.
 
 use crate::{
+    app::{PASSWORD, registration},
     participants::Participants,
-    world::{PASSWORD, registration},
 };
-use contracts::{amqp::EVENTS_LOG, envelope::EventData, event::auth::UserDeleted, rest::auth::Session};
-use kit::{Sandbox, Stack};
-use messaging::{
-    Broker,
-    stream::{Reader, Start},
-};
+use contracts::{event::auth::UserDeleted, rest::auth::Session};
+use harness::{TestProgram, published, sql};
+use kit::Stack;
 use rstest::rstest;
 use serde_json::json;
 use sqlx::PgPool;
-use std::{collections::HashSet, time::Duration};
-
-const PATIENCE: Duration = Duration::from_secs(60);
+use std::collections::HashSet;
 
 /// The program with a failpoint, and somebody's account.
 struct Doomed {
     // Dropped in this order: the process ends before its databases do.
     stack: Stack,
-    sandbox: Sandbox,
     pool: PgPool,
     session: Session,
+    program: TestProgram,
 }
 
 impl Doomed {
     async fn at(failpoint: &str) -> Self {
-        let sandbox = Sandbox::of("auth").await.unwrap();
-        let stack = start(&sandbox, failpoint).await;
-        let pool = PgPool::connect(sandbox.postgres("auth")).await.unwrap();
+        let program = TestProgram::of("auth").await;
+        let (stack, pool) = (program.start(failpoint).await, program.pool());
         let users = format!("{}/v1/users", stack.url("auth"));
         let registered = chassis::client::new().post(users).json(&registration("ana@exemplo.com"));
         let session = registered.send().await.unwrap().json().await.unwrap();
-        Self { stack, sandbox, pool, session }
+        Self { stack, pool, session, program }
     }
 
     /// Asks for the account to be deleted; no status when the program dies of it.
@@ -46,34 +40,21 @@ impl Doomed {
 
     /// Sees the program die, and starts it again without the failpoint.
     async fn revived(self) -> Self {
-        let Self { session, pool, sandbox, stack } = self;
-        let died =
-            kit::eventually(PATIENCE, "the program to die", async || Ok(stack.pid("auth").is_err().then_some(())));
-        died.await.unwrap();
-        drop(stack);
-        Self { stack: start(&sandbox, "").await, sandbox, pool, session }
+        Self { stack: self.program.revived(self.stack).await, ..self }
     }
 
-    async fn eventually(&self, what: &str, sql: &'static str) {
-        let seen = async || Ok(sqlx::query_scalar::<_, bool>(sql).fetch_one(&self.pool).await?.then_some(()));
-        kit::eventually(PATIENCE, what, seen).await.unwrap();
+    async fn eventually(&self, what: &str, sql: &str) {
+        sql::eventually(&self.pool, what, sql).await;
     }
 
-    async fn count(&self, sql: &'static str) -> i64 {
-        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
+    async fn count(&self, sql: &str) -> i64 {
+        sql::count(&self.pool, sql).await
     }
 
-    /// How many deletions were told, each counted once however often it was published.
+    /// How many deletions were told.
     async fn told(&self) -> usize {
         self.eventually("the outbox to empty", "SELECT count(*) = 0 FROM outbox").await;
-        let broker = Broker::new(&self.sandbox.amqp_admin().into(), "test");
-        let (mut log, mut told) = (Reader::open(&broker, EVENTS_LOG, Start::First), HashSet::new());
-        while let Some(record) = log.next_or_end(Duration::from_secs(1)).await.unwrap() {
-            if record.message.kind == UserDeleted::TYPE {
-                told.insert(record.message.id);
-            }
-        }
-        told.len()
+        published::<UserDeleted>(&self.program.sandbox).await
     }
 
     /// The account is gone by one saga, which told everybody once.
@@ -85,10 +66,6 @@ impl Doomed {
         let steps = ["shortener.links.disable", "analytics.statistics.detach", "orders.customer.erase"];
         assert_eq!(first_told(participants), steps);
     }
-}
-
-async fn start(sandbox: &Sandbox, failpoint: &str) -> Stack {
-    Stack::builder(sandbox).env("auth", "FAILPOINTS", failpoint).start(&["auth"]).await.unwrap()
 }
 
 /// What the participants were told, without repeats.
@@ -109,7 +86,7 @@ async fn a_deletion_that_was_being_asked_for_is_done_once(#[case] failpoint: &st
     assert_eq!(doomed.ask().await, None);
     let doomed = doomed.revived().await;
     assert_eq!(doomed.ask().await, Some(202));
-    let participants = Participants::obedient(&doomed.sandbox).await;
+    let participants = Participants::obedient(&doomed.program.sandbox).await;
     doomed.is_deleted_once(&participants).await;
 }
 
@@ -123,7 +100,7 @@ async fn a_deletion_that_was_being_asked_for_is_done_once(#[case] failpoint: &st
 #[tokio::test]
 async fn an_account_that_was_being_closed_is_closed_once(#[case] failpoint: &str) {
     let doomed = Doomed::at(failpoint).await;
-    let participants = Participants::obedient(&doomed.sandbox).await;
+    let participants = Participants::obedient(&doomed.program.sandbox).await;
     doomed.ask().await;
     let doomed = doomed.revived().await;
     doomed.is_deleted_once(&participants).await;
@@ -137,7 +114,7 @@ async fn an_account_that_was_being_closed_is_closed_once(#[case] failpoint: &str
 #[tokio::test]
 async fn a_deletion_that_was_being_refused_is_refused_once(#[case] failpoint: &str) {
     let doomed = Doomed::at(failpoint).await;
-    let participants = Participants::refusing(&doomed.sandbox, "orders.customer.erase", "open_orders").await;
+    let participants = Participants::refusing(&doomed.program.sandbox, "orders.customer.erase", "open_orders").await;
     doomed.ask().await;
     let doomed = doomed.revived().await;
     doomed.eventually("the saga to end", "SELECT count(*) = 1 FROM sagas WHERE status = 'compensated'").await;

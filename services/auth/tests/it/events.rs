@@ -1,6 +1,6 @@
 //! Events: in the outbox with what they tell of, and published.
 
-use crate::world::{PASSWORD, World, registration};
+use crate::app::{PASSWORD, TestApp, registration};
 use contracts::{
     envelope::{Event, EventData},
     event::auth::UserRegistered,
@@ -16,8 +16,8 @@ use std::time::Duration;
 
 #[tokio::test]
 async fn a_registration_is_published_once_and_names_nothing_personal() {
-    let world = World::new().await;
-    let url = world.sandbox.amqp_admin();
+    let app = TestApp::new().await;
+    let url = app.sandbox.amqp_admin();
     let connection = Connection::connect(&url, ConnectionProperties::default()).await.unwrap();
     let channel = connection.create_channel().await.unwrap();
     let declared = channel.exchange_declare(
@@ -38,8 +38,8 @@ async fn a_registration_is_published_once_and_names_nothing_personal() {
     );
     bound.await.unwrap();
 
-    let session = world.register("ana@exemplo.com").await;
-    world.post("/v1/users", registration("ana@exemplo.com")).await.problem(Code::EmailTaken);
+    let session = app.register("ana@exemplo.com").await;
+    app.post("/v1/users", registration("ana@exemplo.com")).await.problem(Code::EmailTaken);
 
     let consumed =
         channel.basic_consume("spy".into(), "spy".into(), BasicConsumeOptions::default(), FieldTable::default());
@@ -56,21 +56,21 @@ async fn a_registration_is_published_once_and_names_nothing_personal() {
     delivery.ack(BasicAckOptions::default()).await.unwrap();
 
     let emptied = kit::eventually(Duration::from_secs(20), "the outbox to empty", async || {
-        anyhow::Ok((world.count("SELECT count(*) FROM outbox").await == 0).then_some(()))
+        anyhow::Ok((app.count("SELECT count(*) FROM outbox").await == 0).then_some(()))
     });
     emptied.await.unwrap();
 }
 
 #[tokio::test]
 async fn state_and_event_are_written_together_or_not_at_all() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     // The account's row is good; what comes after it in the transaction fails.
-    world.execute("ALTER TABLE outbox ADD CONSTRAINT closed CHECK (false) NOT VALID").await;
-    world.post("/v1/users", registration("ana@exemplo.com")).await.problem(Code::Internal);
-    assert_eq!(world.count("SELECT count(*) FROM users").await, 0);
-    world.execute("ALTER TABLE outbox DROP CONSTRAINT closed").await;
-    world.execute("ALTER TABLE refresh_tokens ADD CONSTRAINT closed CHECK (false) NOT VALID").await;
-    world.post("/v1/users", registration("ana@exemplo.com")).await.problem(Code::Internal);
-    assert_eq!(world.count("SELECT count(*) FROM users").await, 0);
-    assert_eq!(world.count("SELECT count(*) FROM outbox").await, 0);
+    app.execute("ALTER TABLE outbox ADD CONSTRAINT closed CHECK (false) NOT VALID").await;
+    app.post("/v1/users", registration("ana@exemplo.com")).await.problem(Code::Internal);
+    assert_eq!(app.count("SELECT count(*) FROM users").await, 0);
+    app.execute("ALTER TABLE outbox DROP CONSTRAINT closed").await;
+    app.execute("ALTER TABLE refresh_tokens ADD CONSTRAINT closed CHECK (false) NOT VALID").await;
+    app.post("/v1/users", registration("ana@exemplo.com")).await.problem(Code::Internal);
+    assert_eq!(app.count("SELECT count(*) FROM users").await, 0);
+    assert_eq!(app.count("SELECT count(*) FROM outbox").await, 0);
 }

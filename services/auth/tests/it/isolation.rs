@@ -1,14 +1,14 @@
 //! auth's login opens auth's database and nothing else.
 
-use crate::world::World;
+use crate::app::TestApp;
 use kit::{Engine, Sandbox};
 use sqlx::{Connection, PgConnection};
 
 #[tokio::test]
 async fn auths_login_opens_no_other_database() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     let neighbour = Sandbox::only(&[Engine::Postgres]).await.unwrap();
-    let (own, other) = (world.sandbox.postgres("auth"), neighbour.postgres("auth"));
+    let (own, other) = (app.sandbox.postgres("auth"), neighbour.postgres("auth"));
     assert!(PgConnection::connect(own).await.is_ok());
     let (login, _) = own.rsplit_once('/').unwrap();
     let (_, database) = other.rsplit_once('/').unwrap();

@@ -1,5 +1,6 @@
 //! auth on a real Postgres and a real RabbitMQ.
 
+mod app;
 mod bootstrap;
 mod change_password;
 mod crashes;
@@ -17,4 +18,3 @@ mod purge;
 mod refresh;
 mod register;
 mod services;
-mod world;

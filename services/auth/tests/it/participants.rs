@@ -1,35 +1,21 @@
 //! The services that take part in deleting an account, played over the real broker.
 
 use contracts::{
-    command::{Outcome, Replied, StepRef, accounts::*},
+    command::{Outcome, accounts::*},
     envelope::EventData,
     event::catalogue,
 };
+use harness::FakePeer;
 use kit::Sandbox;
-use messaging::{Broker, Consumer, HandleError, Handler, MemoryState, Message, Outgoing, Publisher, Subscription};
-use secrecy::SecretString;
 use serde_json::Value;
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
-use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use std::time::Duration;
 
 /// What they are told.
 const COMMANDS: [&str; 5] =
     [DisableLinks::TYPE, EnableLinks::TYPE, DetachStatistics::TYPE, AttachStatistics::TYPE, EraseCustomer::TYPE];
 
-/// Shortener, analytics and orders: they do what they are told, and remember it.
-pub(crate) struct Participants {
-    told: Arc<Mutex<Vec<String>>>,
-    _consumer: AbortOnDropHandle<anyhow::Result<()>>,
-}
-
-struct Obedient {
-    told: Arc<Mutex<Vec<String>>>,
-    publisher: Publisher,
-    refusing: Option<(&'static str, &'static str)>,
-}
+/// Shortener, analytics and orders: they do what they are told.
+pub(crate) struct Participants(FakePeer);
 
 impl Participants {
     pub(crate) async fn obedient(sandbox: &Sandbox) -> Self {
@@ -42,19 +28,23 @@ impl Participants {
     }
 
     async fn start(sandbox: &Sandbox, refusing: Option<(&'static str, &'static str)>) -> Self {
-        let broker = Broker::new(&SecretString::from(sandbox.amqp_admin()), "participants");
-        let told = Arc::<Mutex<Vec<String>>>::default();
-        let handler = Obedient { told: Arc::clone(&told), publisher: broker.publisher(), refusing };
-        let subscription = Subscription::to_commands("test.participants", COMMANDS).partitions(1);
-        let consumer = Consumer::new(&broker, subscription, &MemoryState::default(), handler);
-        consumer.declare().await.unwrap();
-        let running = tokio::spawn(consumer.run(CancellationToken::new()));
-        Self { told, _consumer: AbortOnDropHandle::new(running) }
+        let peer = FakePeer::everybody(sandbox);
+        let replies = move |told: &str, _: &_| {
+            assert!(catalogue().iter().any(|entry| entry.kind == told), "{told} is no message of ours");
+            vec![match refusing {
+                Some((kind, code)) if kind == told => {
+                    Outcome::Refused { code: code.to_owned(), message: "so it is".to_owned() }
+                }
+                _ => Outcome::Done { answer: Value::Null },
+            }]
+        };
+        peer.take_commands(COMMANDS, replies).await;
+        Self(peer)
     }
 
     /// What they were told, in order.
     pub(crate) fn told(&self) -> Vec<String> {
-        self.told.lock().unwrap().clone()
+        self.0.messages().iter().map(|message| message.kind.clone()).collect()
     }
 
     /// Waits until they were told so many things.
@@ -64,23 +54,5 @@ impl Participants {
             anyhow::Ok((told.len() >= count).then_some(told))
         });
         told.await.unwrap()
-    }
-}
-
-impl Handler for Obedient {
-    async fn handle(&self, batch: &[Message]) -> Result<(), HandleError> {
-        let message = &batch[0];
-        assert!(catalogue().iter().any(|entry| entry.kind == message.kind), "{} is no message of ours", message.kind);
-        let command: Value = serde_json::from_str(message.data.get()).map_err(HandleError::permanent)?;
-        let step: StepRef = serde_json::from_value(command["step"].clone()).map_err(HandleError::permanent)?;
-        self.told.lock().unwrap().push(message.kind.clone());
-        let outcome = match self.refusing {
-            Some((kind, code)) if kind == message.kind => {
-                Outcome::Refused { code: code.to_owned(), message: "so it is".to_owned() }
-            }
-            _ => Outcome::Done { answer: Value::Null },
-        };
-        let reply = Outgoing::reply(Replied { step, outcome }).map_err(HandleError::permanent)?;
-        Ok(self.publisher.publish(reply).await?)
     }
 }

@@ -1,6 +1,6 @@
 //! The program itself: configured by its environment, ready, measured, and silent about people.
 
-use crate::world::PASSWORD;
+use crate::app::PASSWORD;
 use contracts::rest::auth::{Session, User};
 use kit::{Sandbox, Stack};
 use serde_json::json;

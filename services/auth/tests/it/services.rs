@@ -1,6 +1,6 @@
 //! Services get tokens of their own for their secrets, and those are no users' tokens.
 
-use crate::world::{Answer, World, limit, request, with};
+use crate::app::{Answer, TestApp, limit, request, with};
 use axum::{
     body::Body,
     http::{Request, StatusCode},
@@ -24,7 +24,7 @@ fn asking(name: &str, secret: &str, content_type: &str, body: &str) -> Request<B
     with(asked, "authorization", &basic).map(|_| Body::from(body.to_owned()))
 }
 
-impl World {
+impl TestApp {
     async fn token_of(&self, name: &str, secret: &str) -> Answer {
         self.send(asking(name, secret, FORM, GRANT)).await
     }
@@ -35,8 +35,8 @@ impl World {
 }
 
 /// With `orders`, which has two secrets, and `payments`, which has one.
-async fn world() -> World {
-    World::with(json!({
+async fn app() -> TestApp {
+    TestApp::with(json!({
         "services": {
             "orders": {"sha256": sha256("new"), "previous_sha256": sha256("old")},
             "payments": {"sha256": sha256("other")},
@@ -49,24 +49,24 @@ async fn world() -> World {
 
 #[tokio::test]
 async fn either_secret_gets_a_token_of_the_service_and_no_other_does() {
-    let world = world().await;
+    let app = app().await;
     for secret in ["new", "old"] {
-        let answer = world.token_of("orders", secret).await;
+        let answer = app.token_of("orders", secret).await;
         assert_eq!(answer.headers["cache-control"], "no-store");
         let token: ServiceToken = answer.json(StatusCode::OK);
         assert_eq!((&*token.token_type, token.expires_in), ("Bearer", 120));
-        let verifier = Verifier::local(&config::Jwt::default(), world.accounts.keys.local());
+        let verifier = Verifier::local(&config::Jwt::default(), app.accounts.keys.local());
         let Identity::Service(claims) = verifier.identify(&token.access_token).await.unwrap() else {
             panic!("a user's token");
         };
         assert_eq!((claims.name(), &*claims.aud, claims.exp - claims.iat), ("orders", "vitrine:services", 120));
         // It is nobody's session.
-        world.get("/v1/users/me", &token.access_token).await.problem(Code::InvalidToken);
+        app.ask("GET", "/v1/users/me", &token.access_token, None).await.problem(Code::InvalidToken);
         let rotate = request("POST", "/v1/keys/rotate", Some(&token.access_token), None);
-        world.send(rotate).await.problem(Code::InvalidToken);
+        app.send(rotate).await.problem(Code::InvalidToken);
     }
     for (name, secret) in [("orders", "other"), ("orders", ""), ("payments", "new"), ("nobody", "new"), ("", "")] {
-        let answer = world.token_of(name, secret).await;
+        let answer = app.token_of(name, secret).await;
         answer.problem(Code::InvalidClient);
         assert_eq!(answer.headers["www-authenticate"], "Basic realm=\"services\"");
     }
@@ -74,32 +74,32 @@ async fn either_secret_gets_a_token_of_the_service_and_no_other_does() {
 
 #[tokio::test]
 async fn guesses_are_limited_by_service_and_address_and_hinder_nobody_elsewhere() {
-    let world = world().await;
+    let app = app().await;
     for _ in 0..2 {
-        world.token_from("198.51.100.1", "orders", "guess").await.problem(Code::InvalidClient);
+        app.token_from("198.51.100.1", "orders", "guess").await.problem(Code::InvalidClient);
     }
     // A success forgets them.
-    let _: ServiceToken = world.token_from("198.51.100.1", "orders", "new").await.json(StatusCode::OK);
+    let _: ServiceToken = app.token_from("198.51.100.1", "orders", "new").await.json(StatusCode::OK);
     for _ in 0..3 {
-        world.token_from("198.51.100.1", "orders", "guess").await.problem(Code::InvalidClient);
+        app.token_from("198.51.100.1", "orders", "guess").await.problem(Code::InvalidClient);
     }
-    let limited = world.token_from("198.51.100.1", "orders", "new").await;
+    let limited = app.token_from("198.51.100.1", "orders", "new").await;
     limited.problem(Code::RateLimited);
     assert!(limited.headers.contains_key("retry-after"));
-    let _: ServiceToken = world.token_from("198.51.100.2", "orders", "new").await.json(StatusCode::OK);
-    let _: ServiceToken = world.token_from("198.51.100.1", "payments", "other").await.json(StatusCode::OK);
+    let _: ServiceToken = app.token_from("198.51.100.2", "orders", "new").await.json(StatusCode::OK);
+    let _: ServiceToken = app.token_from("198.51.100.1", "payments", "other").await.json(StatusCode::OK);
     // Invented names are one: they neither go on for ever nor fill the table.
-    let before = world.count("SELECT count(*) FROM attempts").await;
+    let before = app.count("SELECT count(*) FROM attempts").await;
     for name in ["a", "b", "c"] {
-        world.token_from("198.51.100.3", name, "guess").await.problem(Code::InvalidClient);
+        app.token_from("198.51.100.3", name, "guess").await.problem(Code::InvalidClient);
     }
-    world.token_from("198.51.100.3", "d", "guess").await.problem(Code::RateLimited);
-    assert_eq!(world.count("SELECT count(*) FROM attempts").await, before + 1);
+    app.token_from("198.51.100.3", "d", "guess").await.problem(Code::RateLimited);
+    assert_eq!(app.count("SELECT count(*) FROM attempts").await, before + 1);
 }
 
 #[tokio::test]
 async fn what_is_no_request_for_a_token_is_refused_and_counts_for_nobody() {
-    let world = world().await;
+    let app = app().await;
     let too_large = "x".repeat(2 * 1024 * 1024);
     for (content_type, body, code) in [
         (FORM, "grant_type=password", Code::ValidationFailed),
@@ -107,14 +107,14 @@ async fn what_is_no_request_for_a_token_is_refused_and_counts_for_nobody() {
         ("application/json", "{}", Code::UnsupportedMediaType),
         (FORM, &*too_large, Code::PayloadTooLarge),
     ] {
-        world.send(asking("orders", "new", content_type, body)).await.problem(code);
+        app.send(asking("orders", "new", content_type, body)).await.problem(code);
     }
     let asked = || with(request("POST", "/oauth2/token", None, None), "content-type", FORM);
-    world.send(asked()).await.problem(Code::Unauthenticated);
+    app.send(asked()).await.problem(Code::Unauthenticated);
     for header in ["Bearer abc", "Basic", "Basic !", "Basic b3JkZXJz"] {
-        world.send(with(asked(), "authorization", header)).await.problem(Code::InvalidClient);
+        app.send(with(asked(), "authorization", header)).await.problem(Code::InvalidClient);
     }
-    assert_eq!(world.count("SELECT count(*) FROM attempts").await, 0);
+    assert_eq!(app.count("SELECT count(*) FROM attempts").await, 0);
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! Commands over the broker: once, twice, late, and in the wrong order.
 
 use crate::{
+    app::TestApp,
     saga::{self, Orders, done, refused, reserved},
-    world::World,
 };
 use chassis::Scope;
 use contracts::{command::Outcome, envelope::Event};
@@ -11,32 +11,32 @@ use uuid::Uuid;
 
 #[tokio::test]
 async fn an_order_is_reserved_confirmed_and_gone() {
-    let world = World::new().await;
-    let orders = Orders::new(&world.sandbox).await;
-    let (shirt, cap) = (world.stocked("SHIRT", 5).await.id, world.stocked("CAP", 2).await.id);
+    let app = TestApp::new().await;
+    let orders = Orders::new(&app.sandbox).await;
+    let (shirt, cap) = (app.stocked("SHIRT", 5).await.id, app.stocked("CAP", 2).await.id);
     let saga = Uuid::now_v7();
     reserved(&orders.reserve(saga, 1, &[(shirt, 3), (cap, 2)]).await);
-    assert_eq!((world.stock(shirt).await, world.stock(cap).await), ((5, 3), (2, 2)));
+    assert_eq!((app.stock(shirt).await, app.stock(cap).await), ((5, 3), (2, 2)));
 
     orders.confirm(saga).await;
     // That they were released first is nobody's to hear: they were not free.
     let told = [(1, "product.created"), (2, "stock.increased"), (3, "stock.reserved"), (5, "stock.decreased")];
     assert_eq!(orders.log(shirt, 4).await, told.map(|(version, kind)| (format!("inventory.{kind}"), version)));
-    assert_eq!((world.stock(shirt).await, world.stock(cap).await), ((2, 0), (0, 0)));
-    assert_eq!(world.statuses(saga).await, ["fulfilled"]);
-    world.adds_up().await;
+    assert_eq!((app.stock(shirt).await, app.stock(cap).await), ((2, 0), (0, 0)));
+    assert_eq!(app.statuses(saga).await, ["fulfilled"]);
+    app.adds_up().await;
 }
 
 #[tokio::test]
 async fn what_is_not_there_is_refused_by_name_and_told() {
-    let world = World::new().await;
-    let orders = Orders::new(&world.sandbox).await;
-    let (shirt, cap) = (world.stocked("SHIRT", 5).await.id, world.stocked("CAP", 2).await.id);
+    let app = TestApp::new().await;
+    let orders = Orders::new(&app.sandbox).await;
+    let (shirt, cap) = (app.stocked("SHIRT", 5).await.id, app.stocked("CAP", 2).await.id);
     let saga = Uuid::now_v7();
     let outcome = orders.reserve(saga, 1, &[(shirt, 1), (cap, 3)]).await;
     let told = "Not enough in stock: Camiseta CAP (3 wanted, 2 available). Order fewer.";
     assert_eq!(refused(&outcome), ("out_of_stock", told));
-    assert_eq!((world.stock(shirt).await, world.stock(cap).await), ((5, 0), (2, 0)));
+    assert_eq!((app.stock(shirt).await, app.stock(cap).await), ((5, 0), (2, 0)));
     assert_eq!(orders.log(cap, 3).await[2], ("inventory.stock.unavailable".to_owned(), 3));
 
     let unknown = Uuid::now_v7();
@@ -45,18 +45,18 @@ async fn what_is_not_there_is_refused_by_name_and_told() {
     assert!(code == "unknown_product" && message.contains(&unknown.to_string()), "{code}: {message}");
 
     // A refusal stands, even if there would be enough by now; undoing it is harmless.
-    let _: serde_json::Value = world.change(cap, "increase", 9, "more").await.json(axum::http::StatusCode::CREATED);
+    let _: serde_json::Value = app.change(cap, "increase", 9, "more").await.json(axum::http::StatusCode::CREATED);
     assert_eq!(refused(&orders.reserve(saga, 2, &[(shirt, 1), (cap, 3)]).await), ("out_of_stock", told));
     done(&orders.release(saga, 1).await);
-    assert_eq!(world.statuses(saga).await, ["refused"]);
-    world.adds_up().await;
+    assert_eq!(app.statuses(saga).await, ["refused"]);
+    app.adds_up().await;
 }
 
 #[tokio::test]
 async fn a_command_takes_effect_once_and_every_attempt_has_its_reply() {
-    let world = World::new().await;
-    let orders = Orders::new(&world.sandbox).await;
-    let shirt = world.stocked("SHIRT", 5).await.id;
+    let app = TestApp::new().await;
+    let orders = Orders::new(&app.sandbox).await;
+    let shirt = app.stocked("SHIRT", 5).await.id;
     let saga = Uuid::now_v7();
     let first = orders.reserve(saga, 1, &[(shirt, 3)]).await;
     let second = orders.reserve(saga, 2, &[(shirt, 3)]).await;
@@ -66,71 +66,71 @@ async fn a_command_takes_effect_once_and_every_attempt_has_its_reply() {
     let again = Outgoing::command(command.clone()).unwrap();
     orders.publish(again.clone()).await;
     orders.publish(again).await;
-    let all = kit::eventually(crate::world::PATIENCE, "a reply to each", async || {
+    let all = kit::eventually(harness::PATIENCE, "a reply to each", async || {
         Ok((orders.replies_to(&command.step).len() == 3).then(|| orders.replies_to(&command.step)))
     });
     assert!(all.await.unwrap().iter().all(|outcome| *outcome == first));
-    assert_eq!(world.stock(shirt).await, (5, 3));
+    assert_eq!(app.stock(shirt).await, (5, 3));
 
     done(&orders.release(saga, 1).await);
     done(&orders.release(saga, 2).await);
-    assert_eq!(world.stock(shirt).await, (5, 0));
-    assert_eq!(world.count("SELECT count(*) FROM product_stock_operations WHERE kind = 'release'").await, 1);
+    assert_eq!(app.stock(shirt).await, (5, 0));
+    assert_eq!(app.count("SELECT count(*) FROM product_stock_operations WHERE kind = 'release'").await, 1);
     // What comes after it was undone does nothing.
     assert_eq!(refused(&orders.reserve(saga, 3, &[(shirt, 3)]).await).0, "undone");
-    assert_eq!(world.stock(shirt).await, (5, 0));
-    assert_eq!(world.statuses(saga).await, ["released"]);
-    world.adds_up().await;
+    assert_eq!(app.stock(shirt).await, (5, 0));
+    assert_eq!(app.statuses(saga).await, ["released"]);
+    app.adds_up().await;
 }
 
 #[tokio::test]
 async fn a_step_that_is_undone_before_it_came_never_happens() {
-    let world = World::new().await;
-    let orders = Orders::new(&world.sandbox).await;
-    let shirt = world.stocked("SHIRT", 5).await.id;
+    let app = TestApp::new().await;
+    let orders = Orders::new(&app.sandbox).await;
+    let shirt = app.stocked("SHIRT", 5).await.id;
     let saga = Uuid::now_v7();
     done(&orders.release(saga, 1).await);
-    assert_eq!(world.statuses(saga).await, ["tombstone"]);
+    assert_eq!(app.statuses(saga).await, ["tombstone"]);
     assert_eq!(refused(&orders.reserve(saga, 1, &[(shirt, 3)]).await).0, "undone");
     done(&orders.release(saga, 2).await);
-    assert_eq!(world.stock(shirt).await, (5, 0));
-    assert_eq!(world.statuses(saga).await, ["tombstone"]);
+    assert_eq!(app.stock(shirt).await, (5, 0));
+    assert_eq!(app.statuses(saga).await, ["tombstone"]);
 }
 
 #[tokio::test]
 async fn every_item_of_a_reservation_is_freed() {
-    let world = World::new().await;
-    let orders = Orders::new(&world.sandbox).await;
-    let (shirt, cap) = (world.stocked("SHIRT", 5).await.id, world.stocked("CAP", 4).await.id);
+    let app = TestApp::new().await;
+    let orders = Orders::new(&app.sandbox).await;
+    let (shirt, cap) = (app.stocked("SHIRT", 5).await.id, app.stocked("CAP", 4).await.id);
     let saga = Uuid::now_v7();
     reserved(&orders.reserve(saga, 1, &[(shirt, 3), (cap, 2)]).await);
-    assert_eq!((world.stock(shirt).await, world.stock(cap).await), ((5, 3), (4, 2)));
+    assert_eq!((app.stock(shirt).await, app.stock(cap).await), ((5, 3), (4, 2)));
     done(&orders.release(saga, 1).await);
-    assert_eq!((world.stock(shirt).await, world.stock(cap).await), ((5, 0), (4, 0)));
-    world.adds_up().await;
+    assert_eq!((app.stock(shirt).await, app.stock(cap).await), ((5, 0), (4, 0)));
+    app.adds_up().await;
 }
 
 #[tokio::test]
 async fn what_has_left_with_its_order_comes_back_when_that_is_undone() {
-    let world = World::new().await;
-    let orders = Orders::new(&world.sandbox).await;
-    let shirt = world.stocked("SHIRT", 5).await.id;
+    let app = TestApp::new().await;
+    let orders = Orders::new(&app.sandbox).await;
+    let shirt = app.stocked("SHIRT", 5).await.id;
     let saga = Uuid::now_v7();
     reserved(&orders.reserve(saga, 1, &[(shirt, 3)]).await);
     orders.confirm(saga).await;
     orders.log(shirt, 4).await;
-    assert_eq!(world.stock(shirt).await, (2, 0));
+    assert_eq!(app.stock(shirt).await, (2, 0));
     done(&orders.release(saga, 1).await);
-    assert_eq!(world.stock(shirt).await, (5, 0));
-    assert_eq!(world.statuses(saga).await, ["released"]);
+    assert_eq!(app.stock(shirt).await, (5, 0));
+    assert_eq!(app.statuses(saga).await, ["released"]);
     assert_eq!(orders.log(shirt, 5).await[4], ("inventory.stock.increased".to_owned(), 6));
-    world.adds_up().await;
+    app.adds_up().await;
 }
 
 #[tokio::test]
 async fn a_command_that_wants_nothing_is_a_dead_letter_that_operators_see() {
-    let world = World::new().await;
-    let orders = Orders::new(&world.sandbox).await;
+    let app = TestApp::new().await;
+    let orders = Orders::new(&app.sandbox).await;
     let command = saga::reserve(Uuid::now_v7(), 1, &[]);
     let message = Outgoing::command(command).unwrap();
     let (id, mut foreign) = (message.envelope.id, message.clone());
@@ -141,28 +141,28 @@ async fn a_command_that_wants_nothing_is_a_dead_letter_that_operators_see() {
     orders.publish(message).await;
     orders.publish(foreign).await;
     let path = "/v1/dead-letters?consumer=inventory.commands";
-    let listed = kit::eventually(crate::world::PATIENCE, "the dead letters", async || {
-        let list: serde_json::Value = world.operate("GET", path, None).await.json(axum::http::StatusCode::OK);
+    let listed = kit::eventually(harness::PATIENCE, "the dead letters", async || {
+        let list: serde_json::Value = app.as_operator("GET", path, None).await.json(axum::http::StatusCode::OK);
         Ok((list["items"].as_array().map(Vec::len) == Some(2)).then(|| list.to_string()))
     });
     let listed = listed.await.unwrap();
     assert!(listed.contains(&id.to_string()) && listed.contains(&foreign_id.to_string()), "{listed}");
-    assert_eq!(world.count("SELECT count(*) FROM reservations").await, 0);
+    assert_eq!(app.count("SELECT count(*) FROM reservations").await, 0);
     assert!(orders.replies().iter().all(|reply| !matches!(reply.outcome, Outcome::Done { .. })));
 }
 
 #[tokio::test]
 async fn of_a_batch_that_repeats_a_command_each_is_reserved_once_and_every_attempt_is_replied_to() {
-    let world = World::new().await;
-    let orders = Orders::new(&world.sandbox).await;
-    let shirt = world.stocked("SHIRT", 5).await.id;
+    let app = TestApp::new().await;
+    let orders = Orders::new(&app.sandbox).await;
+    let shirt = app.stocked("SHIRT", 5).await.id;
     let (saga, other) = (Uuid::now_v7(), Uuid::now_v7());
     let commands = [(saga, 1, 3), (saga, 2, 3), (other, 1, 1)]
         .map(|(saga, attempt, pieces)| (saga::reserve(saga, attempt, &[(shirt, pieces)]), Scope::current()));
-    world.inventory().reserve(&commands).await.unwrap();
+    app.inventory().reserve(&commands).await.unwrap();
     for (command, _) in &commands {
         reserved(&orders.reply(&command.step).await);
     }
-    assert_eq!(world.stock(shirt).await, (5, 4));
-    world.adds_up().await;
+    assert_eq!(app.stock(shirt).await, (5, 4));
+    app.adds_up().await;
 }

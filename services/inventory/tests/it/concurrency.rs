@@ -1,13 +1,14 @@
 //! Many buyers at once.
 
 use crate::{
+    app::TestApp,
     saga::{self, Orders},
-    world::{PATIENCE, World},
 };
 use axum::http::StatusCode;
 use chassis::Scope;
 use contracts::{command::Outcome, problem::Code, rest::inventory::StockChanged};
 use futures::future::join_all;
+use harness::PATIENCE;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -15,11 +16,11 @@ const BUYERS: usize = 200;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_buyers_of_fifty_pieces_get_exactly_what_there_is() {
-    let world = World::new().await;
-    let orders = Orders::new(&world.sandbox).await;
+    let app = TestApp::new().await;
+    let orders = Orders::new(&app.sandbox).await;
     let mut products = Vec::new();
     for (sku, pieces) in [("A", 20), ("B", 15), ("C", 15)] {
-        products.push(world.stocked(sku, pieces).await.id);
+        products.push(app.stocked(sku, pieces).await.id);
     }
     // Each wants one piece of one product, or of two of them, named in either order.
     let wanted: Vec<Vec<(Uuid, u32)>> = (0..BUYERS)
@@ -52,27 +53,27 @@ async fn two_hundred_buyers_of_fifty_pieces_get_exactly_what_there_is() {
         })
         .collect();
     for (saga, items) in sagas.iter().zip(&wanted).filter(|(saga, _)| served.contains(saga)) {
-        assert_eq!(world.statuses(*saga).await, ["open"]);
+        assert_eq!(app.statuses(*saga).await, ["open"]);
         for (product, pieces) in items {
             sold[products.iter().position(|id| id == product).unwrap()] += pieces;
         }
     }
     for (place, pieces) in [20, 15, 15].into_iter().enumerate() {
-        let stock = world.stock(products[place]).await;
+        let stock = app.stock(products[place]).await;
         assert_eq!(stock, (pieces, sold[place].into()), "what was answered is what is held");
         assert!(stock.1 <= pieces);
     }
     // There was demand enough: whoever wants only A gets it until none is left.
     assert_eq!(sold[0], 20, "nothing is left over that somebody wanted by itself");
-    world.adds_up().await;
+    app.adds_up().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn undoing_and_doing_at_the_same_moment_leaves_nothing_held() {
-    let world = World::new().await;
-    let shirt = world.stocked("SHIRT", 100).await.id;
+    let app = TestApp::new().await;
+    let shirt = app.stocked("SHIRT", 100).await.id;
     // Straight at the use cases, as after a partition has moved while its old consumer was at work.
-    let inventory = world.inventory();
+    let inventory = app.inventory();
     let sagas: Vec<Uuid> = (0..30).map(|_| Uuid::now_v7()).collect();
     let each = sagas.iter().map(|saga| {
         let (doing, again, undoing) = (inventory.clone(), inventory.clone(), inventory.clone());
@@ -89,28 +90,28 @@ async fn undoing_and_doing_at_the_same_moment_leaves_nothing_held() {
     for ended in join_all(tasks).await {
         ended.unwrap().unwrap();
     }
-    assert_eq!(world.stock(shirt).await, (100, 0));
+    assert_eq!(app.stock(shirt).await, (100, 0));
     for saga in sagas {
-        let statuses = world.statuses(saga).await;
+        let statuses = app.statuses(saga).await;
         assert!(statuses == ["released"] || statuses == ["tombstone"], "{statuses:?}");
     }
-    world.adds_up().await;
+    app.adds_up().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn operators_who_take_the_same_last_pieces_do_not_both_get_them() {
-    let world = World::new().await;
-    let shirt = world.stocked("SHIRT", 10).await.id;
+    let app = TestApp::new().await;
+    let shirt = app.stocked("SHIRT", 10).await.id;
     let keys: Vec<_> = (0..8).map(|number| format!("take-{number}")).collect();
-    let answers = join_all(keys.iter().map(|key| world.change(shirt, "decrease", 3, key))).await;
+    let answers = join_all(keys.iter().map(|key| app.change(shirt, "decrease", 3, key))).await;
     let taken = answers.iter().filter(|answer| answer.status == StatusCode::CREATED).count();
     assert_eq!(taken, 3);
-    assert_eq!(world.stock(shirt).await, (1, 0));
+    assert_eq!(app.stock(shirt).await, (1, 0));
     // The same request at the same moment is one.
-    let again = join_all((0..8).map(|_| world.change(shirt, "increase", 5, "one"))).await;
+    let again = join_all((0..8).map(|_| app.change(shirt, "increase", 5, "one"))).await;
     let (done, under_way): (Vec<_>, Vec<_>) = again.iter().partition(|answer| answer.status == StatusCode::CREATED);
     let told: Vec<StockChanged> = done.iter().map(|answer| answer.json(StatusCode::CREATED)).collect();
     assert!(!told.is_empty() && told.iter().all(|changed| *changed == told[0]));
     under_way.iter().for_each(|answer| _ = answer.problem(Code::IdempotencyInProgress));
-    assert_eq!(world.stock(shirt).await, (6, 0));
+    assert_eq!(app.stock(shirt).await, (6, 0));
 }

@@ -1,37 +1,32 @@
 //! The program dies between two writes, is started again, and does everything once.
 
-use crate::{
-    saga::{self, Orders},
-    world::PATIENCE,
-};
+use crate::saga::{self, Orders};
 use contracts::{
     command::Outcome,
     rest::inventory::{Product, StockChanged, StockRebuilt},
 };
-use kit::{Issuer, Sandbox, Stack};
+use harness::{TestProgram, sql};
+use kit::Stack;
 use rstest::rstest;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-/// The program with a failpoint, and who talks to it.
+/// The program, and who talks to it.
 struct Doomed {
-    sandbox: Sandbox,
-    issuer: Issuer,
     orders: Orders,
     pool: PgPool,
     product: Uuid,
+    program: TestProgram,
 }
 
 impl Doomed {
     /// Of whose product seven pieces are there.
     async fn new() -> Self {
-        chassis::jwt::crypto::install();
-        let sandbox = Sandbox::of("inventory").await.unwrap();
-        let (issuer, orders) = (Issuer::start().await.unwrap(), Orders::new(&sandbox).await);
-        let stack = start(&sandbox, &issuer, None).await;
-        let pool = PgPool::connect(sandbox.postgres("inventory")).await.unwrap();
-        let mut doomed = Self { sandbox, issuer, orders, pool, product: Uuid::nil() };
+        let program = TestProgram::of("inventory").await.env("INVENTORY_RESERVATIONS__SWEEP_EVERY_MS", "100");
+        let orders = Orders::new(&program.sandbox).await;
+        let (stack, pool) = (program.start("").await, program.pool());
+        let mut doomed = Self { orders, pool, product: Uuid::nil(), program };
         let body = json!({"sku": "A", "name": "A", "price": {"minor": 1, "currency": "BRL"}});
         let product: Product = doomed.post(&stack, "/v1/products", body).await;
         doomed.product = product.id;
@@ -42,7 +37,7 @@ impl Doomed {
     }
 
     async fn post<T: serde::de::DeserializeOwned>(&self, stack: &Stack, path: &str, body: Value) -> T {
-        let token = self.issuer.token(Uuid::now_v7(), &["user", "operator"]);
+        let token = self.program.issuer.token(Uuid::now_v7(), &["user", "operator"]);
         let url = format!("{}{path}", stack.url("inventory"));
         let asked = chassis::client::new().post(url).bearer_auth(token).header("idempotency-key", "key").json(&body);
         asked.send().await.unwrap().error_for_status().unwrap().json().await.unwrap()
@@ -50,18 +45,13 @@ impl Doomed {
 
     /// Starts the program with the failpoint, does `work`, sees it die, and starts it without.
     async fn die_at(&self, failpoint: &str, work: impl AsyncFnOnce(&Orders)) -> Stack {
-        let stack = start(&self.sandbox, &self.issuer, Some(failpoint)).await;
+        let stack = self.program.start(&format!("{failpoint}=return")).await;
         work(&self.orders).await;
-        let died =
-            kit::eventually(PATIENCE, "the program to die", async || Ok(stack.pid("inventory").is_err().then_some(())));
-        died.await.unwrap();
-        drop(stack);
-        start(&self.sandbox, &self.issuer, None).await
+        self.program.revived(stack).await
     }
 
-    async fn eventually(&self, what: &str, sql: &'static str) {
-        let seen = async || Ok(sqlx::query_scalar::<_, bool>(sql).fetch_one(&self.pool).await?.then_some(()));
-        kit::eventually(PATIENCE, what, seen).await.unwrap();
+    async fn eventually(&self, what: &str, sql: &str) {
+        sql::eventually(&self.pool, what, sql).await;
     }
 
     /// The stock, once all is told, and that it is what the operations say.
@@ -71,19 +61,6 @@ impl Doomed {
         assert_eq!(rebuilt.differences, []);
         sqlx::query_as("SELECT on_hand, reserved FROM product_stock").fetch_one(&self.pool).await.unwrap()
     }
-}
-
-async fn start(sandbox: &Sandbox, issuer: &Issuer, failpoint: Option<&str>) -> Stack {
-    let builder = Stack::builder(sandbox).env("inventory", "INVENTORY_JWT__JWKS_URL", issuer.jwks_url()).env(
-        "inventory",
-        "INVENTORY_RESERVATIONS__SWEEP_EVERY_MS",
-        "100",
-    );
-    let builder = match failpoint {
-        Some(name) => builder.env("inventory", "FAILPOINTS", format!("{name}=return")),
-        None => builder,
-    };
-    builder.start(&["inventory"]).await.unwrap()
 }
 
 #[rstest]
@@ -190,21 +167,14 @@ async fn an_expiry_survives(#[case] failpoint: &str) {
 #[tokio::test]
 async fn the_program_is_ready_measured_and_ends_when_told() {
     let doomed = Doomed::new().await;
-    let stack = start(&doomed.sandbox, &doomed.issuer, None).await;
+    let stack = doomed.program.start("").await;
     saga::reserved(&doomed.orders.reserve(Uuid::now_v7(), 1, &[(doomed.product, 2)]).await);
-    let client = chassis::client::new();
-    let read = async |path: &str| {
-        let answer = client.get(format!("{}{path}", stack.url("inventory"))).send().await.unwrap();
-        answer.error_for_status().unwrap().text().await.unwrap()
-    };
-    let ready = read("/health/ready").await;
+    let ready = chassis::client::new().get(format!("{}/health/ready", stack.url("inventory"))).send().await.unwrap();
+    let ready = ready.error_for_status().unwrap().text().await.unwrap();
     assert!(ready.contains("postgres") && ready.contains("rabbitmq"), "{ready}");
     use inventory::metrics::{RESERVATIONS, RESERVATIONS_OPEN, RESERVATIONS_SHORT, STOCK_OPERATIONS};
-    for name in [RESERVATIONS, RESERVATIONS_OPEN, RESERVATIONS_SHORT, STOCK_OPERATIONS] {
-        let measured =
-            kit::eventually(PATIENCE, name, async || Ok(read("/metrics").await.contains(name).then_some(())));
-        measured.await.unwrap();
-    }
+    let names = [RESERVATIONS, RESERVATIONS_OPEN, RESERVATIONS_SHORT, STOCK_OPERATIONS];
+    doomed.program.measures(&stack, &names).await;
     stack.stop("inventory").await.unwrap();
     assert!(stack.logs("inventory").unwrap().contains("The unit has ended."));
 }

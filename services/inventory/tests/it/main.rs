@@ -1,5 +1,6 @@
 //! inventory on a real Postgres and a real RabbitMQ.
 
+mod app;
 mod commands;
 mod concurrency;
 mod confirmations;
@@ -13,4 +14,3 @@ mod rebuild;
 mod round_trips;
 mod saga;
 mod stock;
-mod world;

@@ -1,10 +1,10 @@
 //! Every operation of the description has its unauthorised and its malformed case: they are made from the
 //! description, so that an operation that is added is tried too.
 
-use crate::world::{World, request, with};
+use crate::app::{TestApp, request, with};
 use axum::{body::Body, http::Request};
 use contracts::problem::Code;
-use kit::{Operation, operation::unreadable};
+use harness::{Operation, unreadable};
 use serde_json::json;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -38,52 +38,52 @@ fn these_are_open_to_everybody_and_these_need_the_role() {
 
 #[tokio::test]
 async fn without_a_good_token_every_operation_answers_401() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     let user = Uuid::now_v7();
-    let (expired, forged) = (world.issuer.expired(user), world.issuer.forged(user).unwrap());
-    let elsewhere = world.issuer.token_with(user, |claims| claims["aud"] = "elsewhere".into());
+    let (expired, forged) = (app.issuer.expired(user), app.issuer.forged(user).unwrap());
+    let elsewhere = app.issuer.token_with(user, |claims| claims["aud"] = "elsewhere".into());
     let dead_letters = request("GET", "/v1/dead-letters", None, None);
-    world.send(dead_letters).await.problem(Code::Unauthenticated);
+    app.send(dead_letters).await.problem(Code::Unauthenticated);
     for operation in operations() {
         operation.tells_of(&["401"]);
         if operation.needs_token {
-            let answer = world.send(asking(&operation, None)).await;
+            let answer = app.send(asking(&operation, None)).await;
             answer.problem(Code::Unauthenticated);
             assert_eq!(answer.headers["www-authenticate"], "Bearer");
         }
         for token in ["nonsense", &*expired, &*forged, &*elsewhere] {
-            world.send(asking(&operation, Some(token))).await.problem(Code::InvalidToken);
+            app.send(asking(&operation, Some(token))).await.problem(Code::InvalidToken);
         }
     }
 }
 
 #[tokio::test]
 async fn without_the_role_every_operators_operation_answers_403() {
-    let world = World::new().await;
-    world.look("/v1/dead-letters").await.problem(Code::Forbidden);
+    let app = TestApp::new().await;
+    app.look("/v1/dead-letters").await.problem(Code::Forbidden);
     for operation in operations().iter().filter(|operation| operation.needs_role) {
-        world.send(asking(operation, Some(&world.user))).await.problem(Code::Forbidden);
+        app.send(asking(operation, Some(&app.token))).await.problem(Code::Forbidden);
     }
-    assert_eq!(world.count("SELECT count(*) FROM products").await, 0);
+    assert_eq!(app.count("SELECT count(*) FROM products").await, 0);
 }
 
 #[tokio::test]
 async fn what_cannot_be_read_is_refused_by_every_operation_that_reads() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     for operation in operations().iter().filter(|operation| operation.takes_body) {
         operation.tells_of(&["400", "413", "415"]);
         for (content_type, body, refused) in unreadable() {
-            let mut asked = asking(operation, Some(&world.operator));
+            let mut asked = asking(operation, Some(&app.operator));
             asked.headers_mut().insert("content-type", content_type.parse().unwrap());
             *asked.body_mut() = Body::from(body);
-            world.send(asked).await.problem(refused);
+            app.send(asked).await.problem(refused);
         }
     }
 }
 
 #[tokio::test]
 async fn what_does_not_exist_is_not_found_and_what_is_no_query_is_refused() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     for operation in operations().iter().filter(|operation| operation.path.contains('{')) {
         operation.tells_of(&["404"]);
         let body = match operation.method.as_str() {
@@ -91,10 +91,10 @@ async fn what_does_not_exist_is_not_found_and_what_is_no_query_is_refused() {
             "PATCH" => Some(json!({})),
             _ => None,
         };
-        let asked = request(&operation.method, &path_of(operation), Some(&world.operator), body);
-        world.send(with(asked, "idempotency-key", "key")).await.problem(Code::NotFound);
+        let asked = request(&operation.method, &path_of(operation), Some(&app.operator), body);
+        app.send(with(asked, "idempotency-key", "key")).await.problem(Code::NotFound);
     }
-    world.look("/v1/products/nonsense").await.problem(Code::NotFound);
+    app.look("/v1/products/nonsense").await.problem(Code::NotFound);
     for (path, field) in [
         ("/v1/products?first=0", "first"),
         ("/v1/products?first=101", "first"),
@@ -102,16 +102,16 @@ async fn what_does_not_exist_is_not_found_and_what_is_no_query_is_refused() {
         ("/v1/reservations?status=lost", "status"),
         ("/v1/reservations?saga=nonsense", "saga"),
     ] {
-        assert_eq!(world.operate("GET", path, None).await.refused(), [field], "{path}");
+        assert_eq!(app.as_operator("GET", path, None).await.refused(), [field], "{path}");
     }
-    let rebuild = world.operate("POST", "/v1/stock/rebuild?from_snapshots=perhaps", None).await;
+    let rebuild = app.as_operator("POST", "/v1/stock/rebuild?from_snapshots=perhaps", None).await;
     assert_eq!(rebuild.refused(), ["from_snapshots"]);
     let search = format!("/v1/products?search={}", "x".repeat(101));
-    assert_eq!(world.look(&search).await.refused(), ["search"]);
+    assert_eq!(app.look(&search).await.refused(), ["search"]);
     for list in ["/v1/products", "/v1/reservations"] {
-        world.operate("GET", &format!("{list}?after=nonsense"), None).await.problem(Code::InvalidCursor);
+        app.as_operator("GET", &format!("{list}?after=nonsense"), None).await.problem(Code::InvalidCursor);
     }
-    let product = world.create("A").await.id;
+    let product = app.create("A").await.id;
     let path = format!("/v1/products/{product}/stock/operations?after=nonsense");
-    world.operate("GET", &path, None).await.problem(Code::InvalidCursor);
+    app.as_operator("GET", &path, None).await.problem(Code::InvalidCursor);
 }

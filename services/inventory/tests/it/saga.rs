@@ -1,6 +1,5 @@
 //! The other side: what orders would send, and the replies that it would read.
 
-use crate::world::PATIENCE;
 use contracts::{
     amqp::EVENTS_LOG,
     command::{
@@ -11,18 +10,18 @@ use contracts::{
     event::orders::OrderConfirmed,
     money::{Currency, Money},
 };
-use counterpart::Counterpart;
+use harness::{FakePeer, PATIENCE};
 use kit::Sandbox;
 use messaging::stream::{Reader, Start};
 use std::ops::Deref;
 use uuid::Uuid;
 
-pub(crate) struct Orders(Counterpart);
+pub(crate) struct Orders(FakePeer);
 
 impl Deref for Orders {
-    type Target = Counterpart;
+    type Target = FakePeer;
 
-    fn deref(&self) -> &Counterpart {
+    fn deref(&self) -> &FakePeer {
         &self.0
     }
 }
@@ -30,7 +29,7 @@ impl Deref for Orders {
 impl Orders {
     /// Listens for replies from now on.
     pub(crate) async fn new(sandbox: &Sandbox) -> Self {
-        Self(Counterpart::new(sandbox, "orders").await)
+        Self(FakePeer::new(sandbox, "orders").await)
     }
 
     /// Sends a command to reserve, and waits for the reply to this attempt.

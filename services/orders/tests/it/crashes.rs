@@ -1,66 +1,51 @@
 //! The program dies between two writes, is started again, and does everything once.
 
 use crate::{
+    app::{MUG, ana, link, product},
     participants::Participants,
-    world::{MUG, PATIENCE, ana, link, product},
 };
 use contracts::{
     command::{Direction, StepRef, accounts::EraseCustomer},
     money::{Currency, Money},
     rest::orders::{Customer, LinksSales, Order, OrderHistory, OrderStatus},
 };
-use kit::{Issuer, Sandbox, Stack};
+use harness::{PATIENCE, TestProgram, sql};
+use kit::Stack;
 use messaging::Outgoing;
 use rstest::rstest;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use sqlx::PgPool;
 use uuid::Uuid;
 
-/// The program with a failpoint, and who talks to it.
+/// The program, and who talks to it.
 struct Doomed {
-    sandbox: Sandbox,
-    issuer: Issuer,
     played: Participants,
     user: Uuid,
     client: reqwest::Client,
+    program: TestProgram,
 }
 
 impl Doomed {
     async fn new() -> Self {
-        chassis::jwt::crypto::install();
-        let sandbox = Sandbox::of("orders").await.unwrap();
-        let (issuer, played) = (Issuer::start().await.unwrap(), Participants::new(&sandbox).await);
-        let user = Uuid::now_v7();
+        let program = TestProgram::of("orders").await.env("ORDERS_LOG__FILTER", "debug,sqlx=info,lapin=info");
+        let (played, user) = (Participants::new(&program.sandbox).await, Uuid::now_v7());
         played.tell(MUG, 1, product(MUG, "Caneca", Money::new(1_290, Currency::BRL))).await;
         played.tell(user, 1, link(user, "natal26", user)).await;
-        Self { sandbox, issuer, played, user, client: chassis::client::new() }
+        Self { played, user, client: chassis::client::new(), program }
     }
 
-    async fn start(&self, failpoint: Option<&str>) -> Stack {
-        let builder = Stack::builder(&self.sandbox).env("orders", "ORDERS_JWT__JWKS_URL", self.issuer.jwks_url()).env(
-            "orders",
-            "ORDERS_LOG__FILTER",
-            "debug,sqlx=info,lapin=info",
-        );
-        let builder = match failpoint {
-            Some(failpoint) => builder.env("orders", "FAILPOINTS", failpoint),
-            None => builder,
-        };
-        let stack = builder.start(&["orders"]).await.unwrap();
-        let pool = PgPool::connect(self.sandbox.postgres("orders")).await.unwrap();
+    async fn start(&self, failpoints: &str) -> Stack {
+        let stack = self.program.start(failpoints).await;
         let known = "SELECT count(*) = 1 FROM products WHERE EXISTS (SELECT FROM links)";
-        let known = kit::eventually(PATIENCE, "the copies", async || {
-            Ok(sqlx::query_scalar::<_, bool>(known).fetch_one(&pool).await?.then_some(()))
-        });
-        known.await.unwrap();
+        sql::eventually(&self.program.pool(), "the copies", known).await;
         stack
     }
 
-    async fn died(&self, stack: Stack) {
-        let died =
-            kit::eventually(PATIENCE, "the program to die", async || Ok(stack.pid("orders").is_err().then_some(())));
-        died.await.unwrap();
+    /// Sees the program die, and starts it again without the failpoint.
+    async fn revived(&self, stack: Stack) -> Stack {
+        self.program.died(&stack).await;
+        drop(stack);
+        self.start("").await
     }
 
     async fn try_ask<T: DeserializeOwned>(
@@ -70,7 +55,7 @@ impl Doomed {
         path: &str,
         body: Option<&Value>,
     ) -> anyhow::Result<T> {
-        let token = self.issuer.token(self.user, &["user", "operator"]);
+        let token = self.program.issuer.token(self.user, &["user", "operator"]);
         let url = format!("{}{path}", stack.url("orders"));
         let asked = self.client.request(method.parse()?, url).bearer_auth(token).header("idempotency-key", "key");
         let asked = match body {
@@ -139,19 +124,15 @@ impl Doomed {
 #[tokio::test]
 async fn an_order_that_was_being_placed_is_placed_once(#[case] failpoint: &str) {
     let doomed = Doomed::new().await;
-    let stack = doomed.start(Some(failpoint)).await;
+    let stack = doomed.start(failpoint).await;
     let cart = doomed.cart(&stack).await;
     doomed.try_ask::<Order>(&stack, "POST", "/v1/orders", Some(&cart)).await.unwrap_err();
-    doomed.died(stack).await;
-    let stack = doomed.start(None).await;
+    let stack = doomed.revived(stack).await;
     let order: Order = doomed.ask(&stack, "POST", "/v1/orders", Some(&cart)).await;
     doomed.becomes(&stack, order.id, OrderStatus::Confirmed).await;
     doomed.once(&stack, order.id, &["placed", "confirmed"], 1).await;
-    let metrics = doomed.client.get(format!("{}/metrics", stack.url("orders"))).send().await.unwrap();
-    let metrics = metrics.text().await.unwrap();
-    for name in [orders::metrics::ORDER_EVENTS, orders::metrics::CONFIRMATION, orders::metrics::LOADED_EVENTS] {
-        assert!(metrics.contains(name), "{name} is not measured");
-    }
+    let names = [orders::metrics::ORDER_EVENTS, orders::metrics::CONFIRMATION, orders::metrics::LOADED_EVENTS];
+    doomed.program.measures(&stack, &names).await;
     // Nothing personal is in the log, however the program ended.
     let log = stack.logs("orders").unwrap();
     for word in ["exemplo", "Margarida", "52998224725", "529.982", "Augusta", "tok_visa", "11987654321"] {
@@ -173,11 +154,10 @@ async fn an_order_that_was_being_placed_is_placed_once(#[case] failpoint: &str) 
 #[tokio::test]
 async fn an_order_that_was_being_confirmed_is_confirmed_once(#[case] failpoint: &str) {
     let doomed = Doomed::new().await;
-    let stack = doomed.start(Some(failpoint)).await;
+    let stack = doomed.start(failpoint).await;
     let cart = doomed.cart(&stack).await;
     let placed = doomed.try_ask::<Order>(&stack, "POST", "/v1/orders", Some(&cart)).await;
-    doomed.died(stack).await;
-    let stack = doomed.start(None).await;
+    let stack = doomed.revived(stack).await;
     let order: Order = doomed.ask(&stack, "POST", "/v1/orders", Some(&cart)).await;
     if let Ok(placed) = placed {
         assert_eq!(placed, order);
@@ -193,14 +173,13 @@ async fn an_order_that_was_being_confirmed_is_confirmed_once(#[case] failpoint: 
 #[tokio::test]
 async fn an_order_that_was_being_cancelled_is_cancelled_once(#[case] failpoint: &str) {
     let doomed = Doomed::new().await;
-    let stack = doomed.start(Some(failpoint)).await;
+    let stack = doomed.start(failpoint).await;
     let cart = doomed.cart(&stack).await;
     let order: Order = doomed.ask(&stack, "POST", "/v1/orders", Some(&cart)).await;
     doomed.becomes(&stack, order.id, OrderStatus::Confirmed).await;
     let (path, body) = (format!("/v1/orders/{}/cancel", order.id), json!({}));
     let _ = doomed.try_ask::<Order>(&stack, "POST", &path, Some(&body)).await;
-    doomed.died(stack).await;
-    let stack = doomed.start(None).await;
+    let stack = doomed.revived(stack).await;
     doomed.ask::<Order>(&stack, "POST", &path, Some(&body)).await;
     doomed.becomes(&stack, order.id, OrderStatus::Cancelled).await;
     doomed.once(&stack, order.id, &["placed", "confirmed", "cancellation_requested", "cancelled"], 0).await;
@@ -209,14 +188,13 @@ async fn an_order_that_was_being_cancelled_is_cancelled_once(#[case] failpoint: 
 #[tokio::test]
 async fn an_order_that_was_being_shipped_is_shipped_once() {
     let doomed = Doomed::new().await;
-    let stack = doomed.start(Some("orders.ship.after_close=return")).await;
+    let stack = doomed.start("orders.ship.after_close=return").await;
     let cart = doomed.cart(&stack).await;
     let order: Order = doomed.ask(&stack, "POST", "/v1/orders", Some(&cart)).await;
     doomed.becomes(&stack, order.id, OrderStatus::Confirmed).await;
     let (path, body) = (format!("/v1/orders/{}/ship", order.id), json!({"tracking_number": "BR1"}));
     doomed.try_ask::<Order>(&stack, "POST", &path, Some(&body)).await.unwrap_err();
-    doomed.died(stack).await;
-    let stack = doomed.start(None).await;
+    let stack = doomed.revived(stack).await;
     assert_eq!(doomed.becomes(&stack, order.id, OrderStatus::Confirmed).await.version, 2);
     doomed.ask::<Order>(&stack, "POST", &path, Some(&body)).await;
     doomed.once(&stack, order.id, &["placed", "confirmed", "shipped"], 1).await;
@@ -229,10 +207,9 @@ async fn an_order_that_was_being_shipped_is_shipped_once() {
 #[tokio::test]
 async fn a_customer_is_made_once(#[case] failpoint: &str) {
     let doomed = Doomed::new().await;
-    let stack = doomed.start(Some(failpoint)).await;
+    let stack = doomed.start(failpoint).await;
     doomed.try_ask::<Customer>(&stack, "PUT", "/v1/customer", Some(&ana())).await.unwrap_err();
-    doomed.died(stack).await;
-    let stack = doomed.start(None).await;
+    let stack = doomed.revived(stack).await;
     let customer: Customer = doomed.ask(&stack, "PUT", "/v1/customer", Some(&ana())).await;
     assert_eq!((customer.version, customer.payment_methods.len()), (1, 2));
 }
@@ -246,7 +223,7 @@ async fn a_customer_is_made_once(#[case] failpoint: &str) {
 #[tokio::test]
 async fn an_erasure_is_finished(#[case] failpoint: &str) {
     let doomed = Doomed::new().await;
-    let stack = doomed.start(Some(failpoint)).await;
+    let stack = doomed.start(failpoint).await;
     let customer: Customer = doomed.ask(&stack, "PUT", "/v1/customer", Some(&ana())).await;
     let step = StepRef {
         saga_id: doomed.user,
@@ -257,8 +234,7 @@ async fn an_erasure_is_finished(#[case] failpoint: &str) {
     };
     let command = EraseCustomer { step: step.clone(), auth_user_id: doomed.user };
     doomed.played.publish(Outgoing::command(command).unwrap()).await;
-    doomed.died(stack).await;
-    let stack = doomed.start(None).await;
+    let stack = doomed.revived(stack).await;
     let replied = kit::eventually(PATIENCE, "the reply", async || {
         Ok((!doomed.played.replies().is_empty()).then(|| doomed.played.replies()))
     });

@@ -1,8 +1,8 @@
 //! Erasure: nothing personal can be read afterwards, anywhere.
 
 use crate::{
+    app::{Buyer, TestApp, ana, cart},
     participants::Act,
-    world::{Buyer, World, ana, cart},
 };
 use axum::http::StatusCode;
 use contracts::{
@@ -11,7 +11,6 @@ use contracts::{
     problem::Code,
     rest::orders::{Customers, Order, OrderHistory, OrderStatus},
 };
-use messaging::Outgoing;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
@@ -37,19 +36,12 @@ const PERSONAL: &[&str] = &[
 const WORDS: &str = "My sister Teresa Silva has bought it already.";
 
 /// Says what a saga of auth's says; gives the reply.
-async fn erase(world: &World, user: Uuid, saga_id: Uuid, attempt: u32) -> Replied {
+async fn erase(app: &TestApp, user: Uuid, saga_id: Uuid, attempt: u32) -> Replied {
     let reply_to = "auth.saga.replied".to_owned();
     let step = StepRef { saga_id, step: "erase_customer".to_owned(), direction: Direction::Forward, attempt, reply_to };
     let command = EraseCustomer { step: step.clone(), auth_user_id: user };
-    let seen = kit::eventually(crate::world::PATIENCE, "the reply", async || {
-        let replied = world.played.replies().into_iter().find(|replied| replied.step == step);
-        if replied.is_none() {
-            // The queue may not be there yet; a command that comes again is answered again.
-            let _ = world.played.try_publish(Outgoing::command(command.clone())?).await;
-        }
-        Ok(replied)
-    });
-    seen.await.unwrap()
+    app.played.command(&command).await;
+    Replied { outcome: app.played.reply(&step).await, step }
 }
 
 fn done() -> Outcome {
@@ -57,19 +49,19 @@ fn done() -> Outcome {
 }
 
 /// Every row of every table, as text: what is bytes, as base64 and as the bytes are.
-async fn everything(world: &World) -> String {
+async fn everything(app: &TestApp) -> String {
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
          WHERE relkind = 'r' AND nspname NOT IN ('pg_catalog', 'information_schema')",
     )
-    .fetch_all(&world.pool)
+    .fetch_all(app.pool())
     .await
     .unwrap();
     assert!(tables.len() > 10, "{tables:?}");
     let mut text = String::new();
     for table in tables {
         let rows = sqlx::query(AssertSqlSafe(format!("SELECT t::text AS row FROM {table} t")));
-        for row in rows.fetch_all(&world.pool).await.unwrap() {
+        for row in rows.fetch_all(app.pool()).await.unwrap() {
             text += &row.get::<String, _>("row");
         }
     }
@@ -81,109 +73,109 @@ async fn everything(world: &World) -> String {
     text
 }
 
-async fn bought(world: &World) -> (Buyer, Order) {
-    let buyer = world.buyer().await;
-    let order = world.confirmed(&buyer).await;
+async fn bought(app: &TestApp) -> (Buyer, Order) {
+    let buyer = app.buyer().await;
+    let order = app.confirmed(&buyer).await;
     (buyer, order)
 }
 
 /// An order that was called off, with a reason that only those read who may see the order.
-async fn called_off(world: &World, buyer: &Buyer) -> Uuid {
-    let order = world.confirmed(buyer).await;
+async fn called_off(app: &TestApp, buyer: &Buyer) -> Uuid {
+    let order = app.confirmed(buyer).await;
     let path = format!("/v1/orders/{}/cancel", order.id);
     let body = Some(json!({"reason": WORDS}));
-    let asked: Order = world.ask("POST", &path, &buyer.token, body).await.json(StatusCode::ACCEPTED);
+    let asked: Order = app.ask("POST", &path, &buyer.token, body).await.json(StatusCode::ACCEPTED);
     assert_eq!(asked.cancellation.unwrap().reason.as_deref(), Some(WORDS));
-    world.becomes(buyer, order.id, OrderStatus::Cancelled).await;
-    assert_eq!(reasons(world, buyer, order.id).await, [WORDS, WORDS]);
+    app.becomes(buyer, order.id, OrderStatus::Cancelled).await;
+    assert_eq!(reasons(app, buyer, order.id).await, [WORDS, WORDS]);
     order.id
 }
 
 /// The reasons that an order's history tells.
-async fn reasons(world: &World, buyer: &Buyer, order: Uuid) -> Vec<Value> {
+async fn reasons(app: &TestApp, buyer: &Buyer, order: Uuid) -> Vec<Value> {
     let path = format!("/v1/orders/{order}/events");
-    let history: OrderHistory = world.ask("GET", &path, &buyer.token, None).await.json(StatusCode::OK);
+    let history: OrderHistory = app.ask("GET", &path, &buyer.token, None).await.json(StatusCode::OK);
     history.events.into_iter().filter_map(|event| event.data.get("reason").cloned()).collect()
 }
 
 #[tokio::test]
 async fn after_an_erasure_nothing_personal_can_be_read_and_the_history_stays() {
-    let world = World::new().await;
-    let (buyer, order) = bought(&world).await;
-    let other = world.buyer().await;
+    let app = TestApp::new().await;
+    let (buyer, order) = bought(&app).await;
+    let other = app.buyer().await;
     let customer = buyer.customer.id;
-    let called_off = called_off(&world, &buyer).await;
+    let called_off = called_off(&app, &buyer).await;
     // While an order is under way its buyer is needed.
     let first = Uuid::now_v7();
-    let refused = erase(&world, buyer.user, first, 1).await;
+    let refused = erase(&app, buyer.user, first, 1).await;
     assert!(matches!(&refused.outcome, Outcome::Refused { code, .. } if code == "open_orders"));
     let ship = format!("/v1/orders/{}/ship", order.id);
-    world.ask("POST", &ship, &world.operator, Some(json!({}))).await.json::<Order>(StatusCode::OK);
-    assert!(matches!(erase(&world, buyer.user, Uuid::now_v7(), 1).await.outcome, Outcome::Refused { .. }));
+    app.ask("POST", &ship, &app.operator, Some(json!({}))).await.json::<Order>(StatusCode::OK);
+    assert!(matches!(erase(&app, buyer.user, Uuid::now_v7(), 1).await.outcome, Outcome::Refused { .. }));
     let deliver = format!("/v1/orders/{}/deliver", order.id);
-    world.ask("POST", &deliver, &world.operator, None).await.json::<Order>(StatusCode::OK);
+    app.ask("POST", &deliver, &app.operator, None).await.json::<Order>(StatusCode::OK);
 
     // The saga that was refused has turned back: a late attempt of it erases nothing.
-    assert_eq!(erase(&world, buyer.user, first, 2).await.outcome, refused.outcome);
-    world.ask("GET", "/v1/customer", &buyer.token, None).await.json::<Value>(StatusCode::OK);
+    assert_eq!(erase(&app, buyer.user, first, 2).await.outcome, refused.outcome);
+    app.ask("GET", "/v1/customer", &buyer.token, None).await.json::<Value>(StatusCode::OK);
 
     let second = Uuid::now_v7();
     for (saga, attempt) in [(second, 1), (second, 2), (Uuid::now_v7(), 1)] {
-        assert_eq!(erase(&world, buyer.user, saga, attempt).await.outcome, done());
+        assert_eq!(erase(&app, buyer.user, saga, attempt).await.outcome, done());
     }
-    let told = world.told(customer, &["orders.customer.created", "orders.customer.erased"]).await;
+    let told = app.told(customer, &["orders.customer.created", "orders.customer.erased"]).await;
     assert_eq!(told[1].version, 2);
 
-    let text = everything(&world).await;
+    let text = everything(&app).await;
     for word in PERSONAL {
         assert!(!text.contains(word), "{word} can be read");
     }
     let keys = format!("SELECT count(*) FROM customer_keys WHERE customer_id = '{customer}'");
-    assert_eq!(world.count(&keys).await, 0);
+    assert_eq!(app.count(&keys).await, 0);
     let means = format!("SELECT count(*) FROM payment_methods WHERE customer_id = '{customer}'");
-    assert_eq!(world.count(&means).await, 0);
+    assert_eq!(app.count(&means).await, 0);
 
     for (method, path, body) in [
         ("GET", "/v1/customer".to_owned(), None),
         ("PUT", "/v1/customer".to_owned(), Some(ana())),
         ("GET", format!("/v1/customers/{customer}"), None),
     ] {
-        world.ask(method, &path, &buyer.token, body).await.problem(Code::Erased);
+        app.ask(method, &path, &buyer.token, body).await.problem(Code::Erased);
     }
     let key = format!("/v1/customers/{customer}/key");
-    world.ask("GET", &key, &world.issuer.service_token("invoices"), None).await.problem(Code::Erased);
-    world.place(&buyer, "after", cart(&buyer)).await.problem(Code::Erased);
+    app.ask("GET", &key, &app.issuer.service_token("invoices"), None).await.problem(Code::Erased);
+    app.place(&buyer, "after", cart(&buyer)).await.problem(Code::Erased);
     let ids = Some(json!({"ids": [customer]}));
-    let batch: Customers = world.ask("POST", "/v1/customers/batch", &world.operator, ids).await.json(StatusCode::OK);
+    let batch: Customers = app.ask("POST", "/v1/customers/batch", &app.operator, ids).await.json(StatusCode::OK);
     assert!(batch.customers.is_empty());
     // The orders' histories are whole, and others' data are.
-    let why = world.order(&buyer, called_off).await.cancellation.unwrap();
+    let why = app.order(&buyer, called_off).await.cancellation.unwrap();
     assert_eq!((why.by, why.reason), (CancelledBy::Buyer, None));
-    assert_eq!(reasons(&world, &buyer, called_off).await, [Value::Null, Value::Null]);
-    assert_eq!(world.order(&buyer, order.id).await.status, OrderStatus::Delivered);
-    world.ask("GET", "/v1/customer", &other.token, None).await.json::<Value>(StatusCode::OK);
+    assert_eq!(reasons(&app, &buyer, called_off).await, [Value::Null, Value::Null]);
+    assert_eq!(app.order(&buyer, order.id).await.status, OrderStatus::Delivered);
+    app.ask("GET", "/v1/customer", &other.token, None).await.json::<Value>(StatusCode::OK);
 }
 
 #[tokio::test]
 async fn who_is_no_customer_is_erased_too_and_never_becomes_one() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     let user = Uuid::now_v7();
-    assert_eq!(erase(&world, user, Uuid::now_v7(), 1).await.outcome, done());
-    let token = world.issuer.token(user, &["user"]);
-    world.ask("PUT", "/v1/customer", &token, Some(ana())).await.problem(Code::Erased);
-    assert_eq!(world.count("SELECT count(*) FROM customer_keys").await, 0);
+    assert_eq!(erase(&app, user, Uuid::now_v7(), 1).await.outcome, done());
+    let token = app.issuer.token(user, &["user"]);
+    app.ask("PUT", "/v1/customer", &token, Some(ana())).await.problem(Code::Erased);
+    assert_eq!(app.count("SELECT count(*) FROM customer_keys").await, 0);
 }
 
 #[tokio::test]
 async fn the_saga_forgets_the_means_of_payment_however_it_ends() {
-    let world = World::new().await;
-    let buyer = world.buyer().await;
-    world.played.act("charge_payment", Act::Refuse("declined"));
-    let order = world.buy(&buyer).await;
-    world.becomes(&buyer, order.id, OrderStatus::Rejected).await;
-    world.eventually("the outbox to empty", "SELECT count(*) = 0 FROM outbox").await;
-    assert_eq!(erase(&world, buyer.user, Uuid::now_v7(), 1).await.outcome, done());
-    let text = everything(&world).await;
+    let app = TestApp::new().await;
+    let buyer = app.buyer().await;
+    app.played.act("charge_payment", Act::Refuse("declined"));
+    let order = app.buy(&buyer).await;
+    app.becomes(&buyer, order.id, OrderStatus::Rejected).await;
+    app.eventually("the outbox to empty", "SELECT count(*) = 0 FROM outbox").await;
+    assert_eq!(erase(&app, buyer.user, Uuid::now_v7(), 1).await.outcome, done());
+    let text = everything(&app).await;
     for word in PERSONAL {
         assert!(!text.contains(word), "{word} can be read");
     }

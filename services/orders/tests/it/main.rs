@@ -1,5 +1,6 @@
 //! orders on a real Postgres and a real RabbitMQ; inventory and payments are played over the broker.
 
+mod app;
 mod cancelling;
 mod changes;
 mod checkout;
@@ -19,4 +20,3 @@ mod round_trips;
 mod sales;
 mod shipping;
 mod store;
-mod world;

@@ -1,13 +1,13 @@
 //! Every operation of the description has its unauthorised and its malformed case: they are made from the
 //! description, so that an operation that is added is tried too.
 
-use crate::world::{World, request};
+use crate::app::{TestApp, request};
 use axum::{
     body::Body,
     http::{Request, StatusCode},
 };
 use contracts::problem::Code;
-use kit::{Operation, operation::unreadable};
+use harness::{Operation, unreadable};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -55,52 +55,52 @@ fn all_routes_are_described() {
 
 #[tokio::test]
 async fn without_a_good_token_every_operation_answers_401() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     let user = Uuid::now_v7();
-    let (expired, forged) = (world.issuer.expired(user), world.issuer.forged(user).unwrap());
+    let (expired, forged) = (app.issuer.expired(user), app.issuer.forged(user).unwrap());
     for operation in &operations() {
         operation.tells_of(&["401"]);
-        let answer = world.send(of(operation, None)).await;
+        let answer = app.send(of(operation, None)).await;
         answer.problem(Code::Unauthenticated);
         assert_eq!(answer.headers["www-authenticate"], "Bearer");
         for token in ["nonsense", &*forged, &*expired] {
-            world.send(of(operation, Some(token))).await.problem(Code::InvalidToken);
+            app.send(of(operation, Some(token))).await.problem(Code::InvalidToken);
         }
     }
 }
 
 #[tokio::test]
 async fn without_the_role_every_operators_operation_answers_403() {
-    let world = World::new().await;
-    let (all, token) = (operations(), world.stranger());
+    let app = TestApp::new().await;
+    let (all, token) = (operations(), app.stranger());
     let operators: Vec<_> = all.iter().filter(|operation| operation.needs_role).collect();
     assert_eq!(operators.len(), 8, "three of orders and five of sagas");
     for operation in operators {
-        world.send(of(operation, Some(&token))).await.problem(Code::Forbidden);
+        app.send(of(operation, Some(&token))).await.problem(Code::Forbidden);
     }
     for operation in Operation::all(&<orders::Service as chassis::Service>::openapi()) {
-        world.send(of(&operation, None)).await.problem(Code::Unauthenticated);
+        app.send(of(&operation, None)).await.problem(Code::Unauthenticated);
     }
     for path in ["/v1/dead-letters", "/v1/dead-letters/audit?consumer=orders.sagas"] {
-        world.ask("GET", path, &token, None).await.problem(Code::Forbidden);
+        app.ask("GET", path, &token, None).await.problem(Code::Forbidden);
     }
     for consumer in ["orders.sagas", "orders.copies", "orders.commands"] {
         let path = format!("/v1/dead-letters?consumer={consumer}");
-        world.ask("GET", &path, &world.operator, None).await.json::<Value>(StatusCode::OK);
+        app.ask("GET", &path, &app.operator, None).await.json::<Value>(StatusCode::OK);
     }
 }
 
 #[tokio::test]
 async fn what_cannot_be_read_is_refused_by_every_operation_that_reads() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     for operation in operations().iter().filter(|operation| operation.takes_body) {
         operation.tells_of(&["400", "413", "415"]);
         for (content_type, body, refused) in unreadable() {
-            let mut asked = of(operation, Some(&world.operator));
+            let mut asked = of(operation, Some(&app.operator));
             asked.headers_mut().insert("content-type", content_type.parse().unwrap());
             asked.headers_mut().insert("idempotency-key", "key".parse().unwrap());
             *asked.body_mut() = Body::from(body);
-            world.send(asked).await.problem(refused);
+            app.send(asked).await.problem(refused);
         }
     }
 }

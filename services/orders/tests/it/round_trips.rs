@@ -1,6 +1,6 @@
 //! How often orders goes to its database and back, which is what a database far away costs.
 
-use crate::world::{WRAPPING_KEY, World, cart};
+use crate::app::{TestApp, WRAPPING_KEY, cart};
 use chassis::http::IdempotencyKey;
 use contracts::rest::orders::PlaceOrder;
 use orders::app::{PlaceOrders, checkout::Checkout};
@@ -9,14 +9,14 @@ use sqlx::PgPool;
 
 #[tokio::test]
 async fn an_order_is_placed_in_six_round_trips() {
-    let world = World::new().await;
-    let buyer = world.buyer().await;
-    world.link("abc123", buyer.user).await;
+    let app = TestApp::new().await;
+    let buyer = app.buyer().await;
+    app.link("abc123", buyer.user).await;
     let mut wanted = cart(&buyer);
     wanted["link_code"] = "abc123".into();
     let (user, order) = (buyer.user, serde_json::from_value::<PlaceOrder>(wanted).unwrap());
-    let url = world.sandbox.postgres("orders").to_owned();
-    let count = kit::round_trips(async move || {
+    let url = app.sandbox.postgres("orders").to_owned();
+    let count = harness::round_trips(async move || {
         let db = Db::from(PgPool::connect(&url).await.unwrap());
         let sagas = saga::Engine::new(db.clone(), "orders").with(Checkout(Default::default())).unwrap();
         let keyring = sealing::config::keyring(&WRAPPING_KEY.into(), None).unwrap();

@@ -1,8 +1,8 @@
 //! What links sold.
 
 use crate::{
+    app::{TestApp, cart},
     participants::Act,
-    world::{World, cart},
 };
 use axum::http::StatusCode;
 use contracts::{
@@ -15,34 +15,33 @@ use uuid::Uuid;
 
 #[tokio::test]
 async fn a_link_sold_what_was_confirmed_and_not_cancelled_and_only_its_owner_knows() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     let (merchant, other) = (Uuid::now_v7(), Uuid::now_v7());
-    world.link("natal26", merchant).await;
-    world.link("quiet", merchant).await;
-    world.link("theirs", other).await;
-    let buyer = world.buyer().await;
+    app.link("natal26", merchant).await;
+    app.link("quiet", merchant).await;
+    app.link("theirs", other).await;
+    let buyer = app.buyer().await;
     let place = async |code: &str| -> Order {
         let mut body = cart(&buyer);
         body["link_code"] = json!(code);
-        world.place(&buyer, &Uuid::now_v7().to_string(), body).await.json(StatusCode::ACCEPTED)
+        app.place(&buyer, &Uuid::now_v7().to_string(), body).await.json(StatusCode::ACCEPTED)
     };
     let mut orders = Vec::new();
     for code in ["natal26", "natal26", "natal26", "theirs"] {
         let order = place(code).await;
-        orders.push(world.becomes(&buyer, order.id, OrderStatus::Confirmed).await.id);
+        orders.push(app.becomes(&buyer, order.id, OrderStatus::Confirmed).await.id);
     }
     let cancel = format!("/v1/orders/{}/cancel", orders[0]);
-    world.ask("POST", &cancel, &buyer.token, Some(json!({}))).await.json::<Order>(StatusCode::ACCEPTED);
-    world.becomes(&buyer, orders[0], OrderStatus::Cancelled).await;
-    world.played.act("charge_payment", Act::Refuse("declined"));
+    app.ask("POST", &cancel, &buyer.token, Some(json!({}))).await.json::<Order>(StatusCode::ACCEPTED);
+    app.becomes(&buyer, orders[0], OrderStatus::Cancelled).await;
+    app.played.act("charge_payment", Act::Refuse("declined"));
     let declined = place("natal26").await;
-    world.becomes(&buyer, declined.id, OrderStatus::Rejected).await;
+    app.becomes(&buyer, declined.id, OrderStatus::Rejected).await;
 
     let of = async |user: Uuid| -> Vec<LinkSales> {
         let body = json!({"codes": ["natal26", "quiet", "theirs", "nobodys"]});
-        let token = world.issuer.token(user, &["user", "operator"]);
-        let sales: LinksSales =
-            world.ask("POST", "/v1/links/sales/batch", &token, Some(body)).await.json(StatusCode::OK);
+        let token = app.issuer.token(user, &["user", "operator"]);
+        let sales: LinksSales = app.ask("POST", "/v1/links/sales/batch", &token, Some(body)).await.json(StatusCode::OK);
         sales.links
     };
     let sold = |code: &str, count, minor| LinkSales {
@@ -55,30 +54,30 @@ async fn a_link_sold_what_was_confirmed_and_not_cancelled_and_only_its_owner_kno
     assert_eq!(of(buyer.user).await, []);
     for codes in [json!([]), json!(vec!["x"; 101])] {
         let body = json!({"codes": codes});
-        let answer = world.ask("POST", "/v1/links/sales/batch", &buyer.token, Some(body)).await;
+        let answer = app.ask("POST", "/v1/links/sales/batch", &buyer.token, Some(body)).await;
         assert_eq!(answer.refused(), ["codes"]);
     }
 }
 
 #[tokio::test]
 async fn orders_that_are_confirmed_together_are_counted_each() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     let merchant = Uuid::now_v7();
-    world.link("natal26", merchant).await;
-    world.link("verao27", merchant).await;
-    let buyer = world.buyer().await;
+    app.link("natal26", merchant).await;
+    app.link("verao27", merchant).await;
+    let buyer = app.buyer().await;
     let placing = (0..40).map(|number| {
         let mut body = cart(&buyer);
         body["link_code"] = json!(["natal26", "verao27"][number % 2]);
-        let (world, buyer) = (&world, &buyer);
-        async move { world.place(buyer, &format!("key-{number}"), body).await }
+        let (app, buyer) = (&app, &buyer);
+        async move { app.place(buyer, &format!("key-{number}"), body).await }
     });
     for answer in join_all(placing).await {
         let order: Order = answer.json(StatusCode::ACCEPTED);
-        world.becomes(&buyer, order.id, OrderStatus::Confirmed).await;
+        app.becomes(&buyer, order.id, OrderStatus::Confirmed).await;
     }
     let body = json!({"codes": ["natal26", "verao27"]});
-    let token = world.issuer.token(merchant, &["user"]);
-    let sales: LinksSales = world.ask("POST", "/v1/links/sales/batch", &token, Some(body)).await.json(StatusCode::OK);
+    let token = app.issuer.token(merchant, &["user"]);
+    let sales: LinksSales = app.ask("POST", "/v1/links/sales/batch", &token, Some(body)).await.json(StatusCode::OK);
     assert_eq!(sales.links.iter().map(|link| link.count).collect::<Vec<_>>(), [20, 20]);
 }

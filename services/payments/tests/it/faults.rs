@@ -1,21 +1,21 @@
 //! A provider that is slow, broken, silent, or takes the money and does not say so.
 
 use crate::{
+    app::{TestApp, is_done},
     wire::charge,
-    world::{World, is_done},
 };
 use contracts::{event::payments::PaymentCaptured, rest::payments::PaymentStatus};
 use serde_json::{Value, json};
 
 async fn is_charged_once_in_spite_of(faults: Value) {
-    let world = World::new().await;
-    world.provider.faults(faults).await;
+    let app = TestApp::new().await;
+    app.provider.faults(faults).await;
     let command = charge("tok_visa_ok", 700);
-    is_done(&world.charged(&command).await);
-    world.has_one_charge(&command).await;
-    let payment = world.reaches(&command, PaymentStatus::Captured).await;
-    let told = kit::eventually(crate::world::SOON, "the event", async || {
-        Ok(world.wire.heard(|it: &PaymentCaptured| it.payment_id == payment.id).pop())
+    is_done(&app.charged(&command).await);
+    app.has_one_charge(&command).await;
+    let payment = app.reaches(&command, PaymentStatus::Captured).await;
+    let told = kit::eventually(harness::PATIENCE, "the event", async || {
+        Ok(app.wire.heard(|it: &PaymentCaptured| it.payment_id == payment.id).pop())
     });
     told.await.unwrap();
 }
@@ -57,31 +57,31 @@ async fn the_answer_is_lost_and_so_are_the_first_answers_to_our_questions() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_at_once_and_by_chance() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     let faults = ["latency", "error_5xx", "answer_lost"];
     let faults = faults.map(|kind| json!({"kind": kind, "probability": 0.15, "milliseconds": 300, "remaining": 30}));
-    world.provider.faults(json!(faults)).await;
+    app.provider.faults(json!(faults)).await;
     let commands: Vec<_> = (0..40).map(|n| charge("tok_visa_ok", n + 1)).collect();
-    futures::future::join_all(commands.iter().map(|command| world.wire.command(command))).await;
+    futures::future::join_all(commands.iter().map(|command| app.wire.command(command))).await;
     for command in &commands {
-        is_done(&world.wire.reply(&command.step).await);
+        is_done(&app.wire.reply(&command.step).await);
     }
-    assert_eq!(world.provider.ledger().await.charges.len(), 40);
+    assert_eq!(app.provider.ledger().await.charges.len(), 40);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn down_and_up_again() {
-    let world = World::new().await;
-    world.provider.stop();
+    let app = TestApp::new().await;
+    app.provider.stop();
     let command = charge("tok_visa_ok", 700);
-    world.wire.command(&command).await;
-    let tried = kit::eventually(crate::world::SOON, "a few tries", async || {
-        Ok((world.count("SELECT coalesce(max(tries), 0)::bigint FROM provider_calls").await >= 3).then_some(()))
+    app.wire.command(&command).await;
+    let tried = kit::eventually(harness::PATIENCE, "a few tries", async || {
+        Ok((app.count("SELECT coalesce(max(tries), 0)::bigint FROM provider_calls").await >= 3).then_some(()))
     });
     tried.await.unwrap();
-    assert_eq!(world.payment(&command).await.status, PaymentStatus::Pending);
-    assert_eq!(world.health.report().await.status, chassis::health::Status::Degraded);
-    world.provider.come_back(None).await;
-    is_done(&world.wire.reply(&command.step).await);
-    world.has_one_charge(&command).await;
+    assert_eq!(app.payment(&command).await.status, PaymentStatus::Pending);
+    assert_eq!(app.health.report().await.status, chassis::health::Status::Degraded);
+    app.provider.come_back(None).await;
+    is_done(&app.wire.reply(&command.step).await);
+    app.has_one_charge(&command).await;
 }

@@ -1,5 +1,6 @@
 //! Payments on real Postgres and RabbitMQ, and a real provider on a port.
 
+mod app;
 mod breaker;
 mod charges;
 mod crashes;
@@ -16,4 +17,3 @@ mod stores;
 mod undoing;
 mod webhooks;
 mod wire;
-mod world;

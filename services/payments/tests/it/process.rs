@@ -1,50 +1,41 @@
 //! The program itself: it dies between every two writes, is started again, and has charged once.
 
 use crate::{
+    app::is_done,
     provider::{Provider, SECRET},
     wire::{self, charge, undo},
-    world::{SOON, is_done},
 };
 use contracts::command::checkout::ChargePayment;
-use counterpart::Counterpart;
-use kit::{Issuer, Sandbox, Stack};
+use harness::{FakePeer, TestProgram};
+use kit::Stack;
 
 pub(crate) struct Scene {
-    pub(crate) sandbox: Sandbox,
     pub(crate) provider: Provider,
-    pub(crate) wire: Counterpart,
-    pub(crate) issuer: Issuer,
+    pub(crate) wire: FakePeer,
+    pub(crate) program: TestProgram,
 }
 
 impl Scene {
     pub(crate) async fn new() -> Self {
         let provider = Provider::start().await;
-        let sandbox = Sandbox::of("payments").await.unwrap();
-        let (wire, issuer) = (wire::open(&sandbox).await, Issuer::start().await.unwrap());
-        Self { sandbox, provider, wire, issuer }
+        let program = TestProgram::of("payments").await;
+        let program = program
+            .env("PAYMENTS_PROVIDER__URL", provider.url())
+            .env("PAYMENTS_PROVIDER__SECRET", SECRET)
+            .env("PAYMENTS_WORKER__LEASE_MS", "1000")
+            .env("PAYMENTS_LOG__FILTER", "debug,sqlx=trace");
+        Self { provider, wire: wire::open(&program.sandbox).await, program }
     }
 
-    pub(crate) async fn start(&self, failpoints: &str) -> Stack {
-        let settings = [
-            ("FAILPOINTS", failpoints),
-            ("PAYMENTS_JWT__JWKS_URL", &self.issuer.jwks_url()),
-            ("PAYMENTS_PROVIDER__URL", &self.provider.url()),
-            ("PAYMENTS_PROVIDER__SECRET", SECRET),
-            ("PAYMENTS_WORKER__LEASE_MS", "1000"),
-            ("PAYMENTS_LOG__FILTER", "debug,sqlx=trace"),
-        ];
-        let builder = settings
-            .into_iter()
-            .fold(Stack::builder(&self.sandbox), |builder, (name, value)| builder.env("payments", name, value));
-        builder.start(&["payments"]).await.unwrap()
+    pub(crate) async fn start(&self) -> Stack {
+        self.program.start("").await
     }
 
     /// Runs until the process dies of the failpoint, which `command` leads to.
     pub(crate) async fn dies(&self, failpoint: &str, command: impl AsyncFnOnce(&str)) {
-        let stack = self.start(&format!("{failpoint}=return")).await;
+        let stack = self.program.start(&format!("{failpoint}=return")).await;
         command(&stack.url("payments")).await;
-        let died = kit::eventually(SOON, failpoint, async || Ok(stack.pid("payments").is_err().then_some(())));
-        died.await.unwrap();
+        self.program.died(&stack).await;
     }
 }
 
@@ -52,7 +43,7 @@ async fn is_charged_once_after_dying_at(failpoint: &str) {
     let scene = Scene::new().await;
     let command = charge("tok_visa_ok", 500);
     scene.dies(failpoint, async |_| scene.wire.command(&command).await).await;
-    let stack = scene.start("").await;
+    let stack = scene.start().await;
     is_done(&scene.wire.reply(&command.step).await);
     has_one_charge(&scene, &command).await;
     stack.stop("payments").await.unwrap();
@@ -97,7 +88,7 @@ async fn is_refunded_once_after_dying_at(failpoint: &str) {
             scene.wire.command(&back).await;
         })
         .await;
-    let _stack = scene.start("").await;
+    let _stack = scene.start().await;
     is_done(&scene.wire.reply(&back.step).await);
     has_one_charge(&scene, &command).await;
     let refunds = scene.provider.ledger().await.refunds;

@@ -1,11 +1,11 @@
 //! The program dies while it serves operators, webhooks and erasures; and two of it share the work.
 
 use crate::{
+    app::{is_done, is_refused},
     process::Scene,
     provider::SECRET,
     webhooks::event,
     wire::{charge, undo},
-    world::{SOON, is_done, is_refused},
 };
 use chrono::Utc;
 use contracts::{
@@ -14,20 +14,19 @@ use contracts::{
     event::{orders::CustomerErased, payments::PaymentCaptured},
     rest::payments::Payment,
 };
+use harness::{PATIENCE, sql};
 use providers::webhooks::sign;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
-use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 impl Scene {
-    async fn count(&self, sql: &'static str) -> i64 {
-        let mut connection = PgConnection::connect(self.sandbox.postgres("payments")).await.unwrap();
-        sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap()
+    async fn count(&self, sql: &str) -> i64 {
+        sql::count(&self.program.pool(), sql).await
     }
 
     async fn payment(&self, url: &str, command: &ChargePayment) -> Payment {
-        let operator = self.issuer.token(Uuid::now_v7(), &["user", "operator"]);
+        let operator = self.program.issuer.token(Uuid::now_v7(), &["user", "operator"]);
         let path = format!("{url}/v1/orders/{}/payment", command.orders_order_id);
         let answer = chassis::client::new().get(path).bearer_auth(operator).send().await.unwrap();
         answer.error_for_status().unwrap().json().await.unwrap()
@@ -35,7 +34,7 @@ impl Scene {
 
     /// Asks for 30 of a payment to be given back; always the same request.
     async fn refund(&self, url: &str, payment: Uuid) -> reqwest::Result<Response> {
-        let operator = self.issuer.token(Uuid::nil(), &["user", "operator"]);
+        let operator = self.program.issuer.token(Uuid::nil(), &["user", "operator"]);
         let body = json!({"amount": {"minor": 30, "currency": "BRL"}, "reason": "a dent"});
         let request = chassis::client::new().post(format!("{url}/v1/payments/{payment}/refunds"));
         request.bearer_auth(operator).header("idempotency-key", "dent").json(&body).send().await
@@ -53,7 +52,7 @@ async fn tell(url: &str, event: &Value) -> reqwest::Result<Response> {
 async fn an_operator_s_refund_is_made_once_whenever_it_dies() {
     let scene = Scene::new().await;
     let command = charge("tok_visa_ok", 100);
-    let stack = scene.start("").await;
+    let stack = scene.start().await;
     is_done(&scene.wire.ask(&command).await);
     let payment = scene.payment(&stack.url("payments"), &command).await.id;
     stack.stop("payments").await.unwrap();
@@ -67,8 +66,8 @@ async fn an_operator_s_refund_is_made_once_whenever_it_dies() {
         assert_eq!(scene.refund(url, payment).await.unwrap().status(), StatusCode::ACCEPTED);
     };
     scene.dies("payments.call.before", accepted).await;
-    let stack = scene.start("").await;
-    let given = kit::eventually(SOON, "the refund", async || {
+    let stack = scene.start().await;
+    let given = kit::eventually(PATIENCE, "the refund", async || {
         Ok((scene.payment(&stack.url("payments"), &command).await.refunded.minor == 30).then_some(()))
     });
     given.await.unwrap();
@@ -85,7 +84,7 @@ async fn a_webhook_it_dies_of_has_its_effect_when_it_comes_again() {
         let declined = event(&command, "evt_1", "declined");
         let unanswered = async |url: &str| {
             scene.wire.command(&command).await;
-            let recorded = kit::eventually(SOON, "the payment", async || {
+            let recorded = kit::eventually(PATIENCE, "the payment", async || {
                 Ok((scene.count("SELECT count(*) FROM payments").await == 1).then_some(()))
             });
             recorded.await.unwrap();
@@ -93,7 +92,7 @@ async fn a_webhook_it_dies_of_has_its_effect_when_it_comes_again() {
         };
         scene.dies(failpoint, unanswered).await;
         assert_eq!(scene.count("SELECT count(*) FROM provider_events").await, 0, "{failpoint}");
-        let stack = scene.start("").await;
+        let stack = scene.start().await;
         for _ in 0..2 {
             assert_eq!(tell(&stack.url("payments"), &declined).await.unwrap().status(), StatusCode::NO_CONTENT);
         }
@@ -113,8 +112,8 @@ async fn an_erasure_it_dies_of_is_done_afterwards() {
     };
     scene.dies("payments.forget.after_note", erasing).await;
     assert_eq!(scene.count("SELECT count(*) FROM payments WHERE last_four IS NOT NULL").await, 1);
-    let _stack = scene.start("").await;
-    let forgotten = kit::eventually(SOON, "the last digits to be forgotten", async || {
+    let _stack = scene.start().await;
+    let forgotten = kit::eventually(PATIENCE, "the last digits to be forgotten", async || {
         Ok((scene.count("SELECT count(*) FROM payments WHERE last_four IS NOT NULL").await == 0).then_some(()))
     });
     forgotten.await.unwrap();
@@ -126,7 +125,7 @@ async fn a_compensation_that_came_first_is_remembered_although_it_died() {
     let command = charge("tok_visa_ok", 100);
     let back = undo(&command);
     scene.dies("payments.undo.after_tombstone", async |_| scene.wire.command(&back).await).await;
-    let _stack = scene.start("").await;
+    let _stack = scene.start().await;
     is_done(&scene.wire.reply(&back.step).await);
     is_refused(&scene.wire.ask(&command).await, "undone", "The charge was cancelled before it came.");
     assert!(scene.provider.ledger().await.charges.is_empty());
@@ -135,7 +134,7 @@ async fn a_compensation_that_came_first_is_remembered_although_it_died() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_charge_once_each_and_one_goes_on_when_the_other_is_killed() {
     let scene = Scene::new().await;
-    let (one, other) = (scene.start("").await, scene.start("").await);
+    let (one, other) = (scene.start().await, scene.start().await);
     let commands: Vec<ChargePayment> = (1..=60).map(|minor| charge("tok_visa_ok", minor)).collect();
     for (number, command) in commands.iter().enumerate() {
         scene.wire.command(command).await;
@@ -149,7 +148,7 @@ async fn two_processes_charge_once_each_and_one_goes_on_when_the_other_is_killed
     assert_eq!(scene.provider.ledger().await.charges.len(), commands.len());
     has_one_charge_each(&scene, &commands).await;
     // Nobody was told twice.
-    let told = kit::eventually(SOON, "every event", async || {
+    let told = kit::eventually(PATIENCE, "every event", async || {
         Ok((scene.wire.heard(|_: &PaymentCaptured| true).len() == commands.len()).then_some(()))
     });
     told.await.unwrap();

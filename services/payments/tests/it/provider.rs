@@ -49,7 +49,7 @@ impl Provider {
     pub(crate) async fn come_back(&self, webhooks: Option<String>) {
         self.stop();
         *self.webhooks.lock().unwrap() = webhooks;
-        let listener = kit::eventually(crate::world::SOON, "the port", async || {
+        let listener = kit::eventually(harness::PATIENCE, "the port", async || {
             let socket = TcpSocket::new_v4()?;
             socket.set_reuseaddr(true)?;
             socket.bind(self.address)?;

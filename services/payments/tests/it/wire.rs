@@ -5,13 +5,13 @@ use contracts::{
     event::TYPES,
     money::{Currency, Money},
 };
-use counterpart::Counterpart;
+use harness::FakePeer;
 use kit::Sandbox;
 use uuid::Uuid;
 
 /// Listens before payments can say anything.
-pub(crate) async fn open(sandbox: &Sandbox) -> Counterpart {
-    let orders = Counterpart::new(sandbox, "orders").await;
+pub(crate) async fn open(sandbox: &Sandbox) -> FakePeer {
+    let orders = FakePeer::new(sandbox, "orders").await;
     orders.hear_events(TYPES.iter().copied().filter(|kind| kind.starts_with("payments."))).await;
     orders
 }

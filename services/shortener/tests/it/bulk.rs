@@ -1,6 +1,6 @@
 //! Making many links at once.
 
-use crate::world::{Answer, TARGET, World};
+use crate::app::{Answer, TARGET, TestApp};
 use axum::http::StatusCode;
 use contracts::{
     problem::Code,
@@ -10,14 +10,14 @@ use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 
-async fn send(world: &World, links: Vec<Value>) -> Answer {
-    world.ask("POST", "/v1/links/bulk", Some(json!({"links": links}))).await
+async fn send(app: &TestApp, links: Vec<Value>) -> Answer {
+    app.as_user("POST", "/v1/links/bulk", Some(json!({"links": links}))).await
 }
 
 #[tokio::test]
 async fn each_item_succeeds_or_fails_by_itself() {
-    let world = World::new().await;
-    world.create(json!({"url": TARGET, "code": "taken"})).await;
+    let app = TestApp::new().await;
+    app.create(json!({"url": TARGET, "code": "taken"})).await;
     let items = vec![
         json!({"url": TARGET, "title": "0"}),
         json!({"url": "nonsense", "max_clicks": 0}),
@@ -26,7 +26,7 @@ async fn each_item_succeeds_or_fails_by_itself() {
         json!({"url": TARGET, "code": "taken"}),
         json!({"url": TARGET, "title": "5"}),
     ];
-    let answer: CreateLinksResults = send(&world, items).await.json(StatusCode::OK);
+    let answer: CreateLinksResults = send(&app, items).await.json(StatusCode::OK);
     let results = answer.results;
     assert_eq!(results.iter().map(|result| result.index).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
     let made: Vec<_> = results.iter().map(|result| result.link.is_some()).collect();
@@ -38,14 +38,14 @@ async fn each_item_succeeds_or_fails_by_itself() {
     for taken in [3, 4] {
         assert_eq!(results[taken].problem.as_ref().unwrap().code, Code::CodeTaken);
     }
-    let page: LinkPage = world.ask("GET", "/v1/links", None).await.json(StatusCode::OK);
+    let page: LinkPage = app.as_user("GET", "/v1/links", None).await.json(StatusCode::OK);
     assert_eq!(page.items.len(), 4);
-    world.follow("mine").await.leads_to(TARGET);
+    app.follow("mine").await.leads_to(TARGET);
 }
 
 #[tokio::test]
 async fn five_thousand_links_are_made_quickly_each_with_its_event() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     let items = (0..5_000).map(|n| {
         let mut item = json!({"url": format!("{TARGET}/{n}"), "title": format!("Link {n}"), "tags": ["bulk"]});
         if n % 10 == 0 {
@@ -55,19 +55,19 @@ async fn five_thousand_links_are_made_quickly_each_with_its_event() {
     });
     let items: Vec<_> = items.collect();
     // Within the time that a request may take.
-    let answer = send(&world, items).await;
+    let answer = send(&app, items).await;
     let results = answer.json::<CreateLinksResults>(StatusCode::OK).results;
     let codes: HashSet<_> = results.iter().map(|result| &result.link.as_ref().unwrap().code).collect();
     assert_eq!(codes.len(), 5_000);
-    let urls = world.database().await.collection::<Document>("urls");
+    let urls = app.database().await.collection::<Document>("urls");
     assert_eq!(urls.count_documents(doc! {}).await.unwrap(), 5_000);
 }
 
 #[tokio::test]
 async fn too_few_too_many_and_nonsense_are_refused_as_a_whole() {
-    let world = World::new().await;
-    send(&world, vec![]).await.problem(Code::ValidationFailed);
-    send(&world, vec![json!({"url": TARGET}); 5_001]).await.problem(Code::ValidationFailed);
-    let problem = send(&world, vec![json!({"url": TARGET}), json!({})]).await.problem(Code::ValidationFailed);
+    let app = TestApp::new().await;
+    send(&app, vec![]).await.problem(Code::ValidationFailed);
+    send(&app, vec![json!({"url": TARGET}); 5_001]).await.problem(Code::ValidationFailed);
+    let problem = send(&app, vec![json!({"url": TARGET}), json!({})]).await.problem(Code::ValidationFailed);
     assert_eq!(problem.errors[0].field, "links[1].url");
 }

@@ -1,6 +1,6 @@
 //! From the redirect to the count on the link.
 
-use crate::world::{TARGET, World, request, with};
+use crate::app::{TARGET, TestApp, request, with};
 use axum::http::StatusCode;
 use contracts::{
     amqp::CLICKS_LOG,
@@ -18,8 +18,8 @@ use std::time::Duration;
 const SOON: Duration = Duration::from_secs(30);
 
 /// Clicks as whoever reads the stream sees them, up to `count`.
-async fn shipped(world: &World, count: usize) -> Vec<Click> {
-    let broker = Broker::new(&world.sandbox.amqp_admin().into(), "test");
+async fn shipped(app: &TestApp, count: usize) -> Vec<Click> {
+    let broker = Broker::new(&app.sandbox.amqp_admin().into(), "test");
     let mut reader = Reader::open(&broker, CLICKS_LOG, Start::First);
     let (mut clicks, mut watermark) = (Vec::new(), 0);
     while clicks.len() < count {
@@ -35,10 +35,10 @@ async fn shipped(world: &World, count: usize) -> Vec<Click> {
     clicks
 }
 
-async fn counted(world: &World, code: &str, count: u64) {
+async fn counted(app: &TestApp, code: &str, count: u64) {
     let what = format!("{count} clicks on {code}");
     let outcome = eventually(SOON, &what, async || {
-        let found = world.read(code).await.click_count;
+        let found = app.read(code).await.click_count;
         anyhow::ensure!(found <= count, "{found} are too many");
         Ok((found == count).then_some(()))
     });
@@ -47,15 +47,15 @@ async fn counted(world: &World, code: &str, count: u64) {
 
 #[tokio::test]
 async fn a_click_tells_what_statistics_need_and_names_nobody() {
-    let world = World::new().await;
-    let link = world.link().await;
+    let app = TestApp::new().await;
+    let link = app.link().await;
     let visit = request("GET", &format!("/{}", link.code), None, None);
     let visit = with(visit, "x-forwarded-for", "198.51.100.77");
     let visit = with(visit, "user-agent", "Mozilla/5.0 (test)");
     let visit = with(visit, "referer", "https://News.example:8443/story?id=7");
     let visit = with(visit, "accept-language", "pt-BR,pt;q=0.9");
-    world.send(visit).await.leads_to(TARGET);
-    let clicks = shipped(&world, 1).await;
+    app.send(visit).await.leads_to(TARGET);
+    let clicks = shipped(&app, 1).await;
     let click = &clicks[0];
     assert_eq!(click.url_id, link.id);
     assert_eq!(click.user_agent.as_deref(), Some("Mozilla/5.0 (test)"));
@@ -63,7 +63,7 @@ async fn a_click_tells_what_statistics_need_and_names_nobody() {
     assert_eq!(click.language.as_deref(), Some("pt"));
     assert_eq!(click.visitor.len(), 32);
     assert!(!serde_json::to_string(click).unwrap().contains("198.51.100.77"));
-    for entry in std::fs::read_dir(world.spool.path()).unwrap() {
+    for entry in std::fs::read_dir(app.spool.path()).unwrap() {
         let content = std::fs::read(entry.unwrap().path()).unwrap();
         assert!(!String::from_utf8_lossy(&content).contains("198.51.100.77"));
     }
@@ -71,20 +71,20 @@ async fn a_click_tells_what_statistics_need_and_names_nobody() {
 
 #[tokio::test]
 async fn the_same_visitor_is_known_again_on_the_same_link_by_every_process() {
-    let world = World::new().await;
-    let other = world.beside().await;
-    let (link, another) = (world.link().await, world.link().await);
-    let visit = async |world: &World, code: &str, address: &str| {
+    let app = TestApp::new().await;
+    let other = app.beside().await;
+    let (link, another) = (app.link().await, app.link().await);
+    let visit = async |app: &TestApp, code: &str, address: &str| {
         let visit = request("GET", &format!("/{code}"), None, None);
-        world.send(with(visit, "x-forwarded-for", address)).await.leads_to(TARGET);
+        app.send(with(visit, "x-forwarded-for", address)).await.leads_to(TARGET);
     };
-    visit(&world, &link.code, "198.51.100.1").await;
+    visit(&app, &link.code, "198.51.100.1").await;
     visit(&other, &link.code, "198.51.100.1").await;
-    visit(&world, &link.code, "198.51.100.2").await;
-    visit(&world, &another.code, "198.51.100.1").await;
-    counted(&world, &link.code, 3).await;
-    counted(&world, &another.code, 1).await;
-    let broker = Broker::new(&world.sandbox.amqp_admin().into(), "test");
+    visit(&app, &link.code, "198.51.100.2").await;
+    visit(&app, &another.code, "198.51.100.1").await;
+    counted(&app, &link.code, 3).await;
+    counted(&app, &another.code, 1).await;
+    let broker = Broker::new(&app.sandbox.amqp_admin().into(), "test");
     let mut reader = Reader::open(&broker, CLICKS_LOG, Start::First);
     let (mut visitors, mut total) = (std::collections::HashSet::new(), 0);
     while total < 4 {
@@ -99,33 +99,33 @@ async fn the_same_visitor_is_known_again_on_the_same_link_by_every_process() {
 
 #[tokio::test]
 async fn every_redirect_is_counted_once_and_nothing_else_is() {
-    let world = World::new().await;
-    let link = world.link().await;
+    let app = TestApp::new().await;
+    let link = app.link().await;
     let over = "https://shop.example/over";
-    let limited = world.create(json!({"url": TARGET, "max_clicks": 3, "fallback_url": over})).await;
+    let limited = app.create(json!({"url": TARGET, "max_clicks": 3, "fallback_url": over})).await;
     for _ in 0..25 {
-        world.follow(&link.code).await.leads_to(TARGET);
+        app.follow(&link.code).await.leads_to(TARGET);
     }
     let head = request("HEAD", &format!("/{}", link.code), None, None);
-    world.send(head).await.leads_to(TARGET);
+    app.send(head).await.leads_to(TARGET);
     // Three redirects to the target, two to the fallback: redirects all of them.
     for _ in 0..5 {
-        assert_eq!(world.follow(&limited.code).await.status, StatusCode::FOUND);
+        assert_eq!(app.follow(&limited.code).await.status, StatusCode::FOUND);
     }
-    counted(&world, &limited.code, 5).await;
-    counted(&world, &link.code, 25).await;
+    counted(&app, &limited.code, 5).await;
+    counted(&app, &link.code, 25).await;
 }
 
 #[tokio::test]
 async fn a_process_that_ends_and_starts_again_counts_on() {
-    let world = World::new().await;
-    let link = world.link().await;
+    let app = TestApp::new().await;
+    let link = app.link().await;
     for _ in 0..7 {
-        world.follow(&link.code).await;
+        app.follow(&link.code).await;
     }
-    counted(&world, &link.code, 7).await;
-    world.end().await;
-    let next = world.beside().await;
+    counted(&app, &link.code, 7).await;
+    app.end().await;
+    let next = app.beside().await;
     for _ in 0..5 {
         next.follow(&link.code).await;
     }
@@ -134,22 +134,22 @@ async fn a_process_that_ends_and_starts_again_counts_on() {
 
 #[tokio::test]
 async fn several_processes_count_together() {
-    let world = World::new().await;
-    let other = world.beside().await;
-    let link = world.link().await;
+    let app = TestApp::new().await;
+    let other = app.beside().await;
+    let link = app.link().await;
     for _ in 0..10 {
-        tokio::join!(world.follow(&link.code), other.follow(&link.code));
+        tokio::join!(app.follow(&link.code), other.follow(&link.code));
     }
-    counted(&world, &link.code, 20).await;
-    world.end().await;
+    counted(&app, &link.code, 20).await;
+    app.end().await;
     other.follow(&link.code).await;
     counted(&other, &link.code, 21).await;
 }
 
 #[tokio::test]
 async fn salts_end_within_two_days() {
-    let world = World::new().await;
-    let salts = world.database().await.collection::<Document>("visitor_salts");
+    let app = TestApp::new().await;
+    let salts = app.database().await.collection::<Document>("visitor_salts");
     let salt = eventually(SOON, "a salt", async || Ok(salts.find_one(doc! {}).await?));
     let salt = salt.await.unwrap();
     let end = salt.get_datetime("destroy_at").unwrap().to_chrono();
@@ -165,13 +165,13 @@ async fn salts_end_within_two_days() {
 
 #[tokio::test]
 async fn what_a_killed_counter_left_open_holds_nobody_up() {
-    let world = World::new().await;
-    let link = world.link().await;
-    world.follow(&link.code).await;
-    counted(&world, &link.code, 1).await;
-    world.end().await;
+    let app = TestApp::new().await;
+    let link = app.link().await;
+    app.follow(&link.code).await;
+    counted(&app, &link.code, 1).await;
+    app.end().await;
     // As a counter that is killed between its writes and its commit.
-    let database = world.database().await;
+    let database = app.database().await;
     let progress = database.collection::<Document>("click_progress");
     let mut session = database.client().start_session().await.unwrap();
     let note = doc! {"$set": {"session": session.id()}};
@@ -180,7 +180,7 @@ async fn what_a_killed_counter_left_open_holds_nobody_up() {
     let touch = doc! {"$set": {"at": DateTime::now()}};
     progress.update_one(doc! {"_id": "offset"}, touch).session(&mut session).await.unwrap();
 
-    let next = world.beside().await;
+    let next = app.beside().await;
     next.follow(&link.code).await;
     // By itself MongoDB would give the transaction up after a minute.
     counted(&next, &link.code, 2).await;

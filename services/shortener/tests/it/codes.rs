@@ -1,6 +1,6 @@
 //! Codes that collide.
 
-use crate::world::{TARGET, World};
+use crate::app::{TARGET, TestApp};
 use contracts::rest::shortener::CreateLink;
 use shortener::{
     Error,
@@ -13,8 +13,8 @@ use shortener::{
 use std::sync::atomic::{AtomicUsize, Ordering};
 use uuid::Uuid;
 
-async fn catalogue(world: &World, generate: fn(usize) -> ShortCode) -> Catalogue {
-    let (mongo, redis) = (world.sandbox.mongo("shortener"), world.sandbox.redis("shortener"));
+async fn catalogue(app: &TestApp, generate: fn(usize) -> ShortCode) -> Catalogue {
+    let (mongo, redis) = (app.sandbox.mongo("shortener"), app.sandbox.redis("shortener"));
     let mongo = chassis::config::Mongo { url: mongo.url.clone().into(), database: mongo.database.clone() };
     let redis = chassis::config::Redis { url: redis.url.clone().into(), prefix: redis.prefix.clone() };
     let store = Store::new(&mongo::Db::open(&mongo, "shortener").await.unwrap());
@@ -33,8 +33,8 @@ async fn after_five_retries_codes_get_longer() {
         CALLS.fetch_add(1, Ordering::Relaxed);
         ShortCode::parse(&"x".repeat(length)).unwrap()
     }
-    let world = World::new().await;
-    let catalogue = catalogue(&world, generate).await;
+    let app = TestApp::new().await;
+    let catalogue = catalogue(&app, generate).await;
     let owner = Uuid::now_v7();
     let first = catalogue.create(owner, &request(), None).await.unwrap();
     assert_eq!((first.code.len(), CALLS.swap(0, Ordering::Relaxed)), (7, 1));
@@ -52,8 +52,8 @@ async fn in_bulk_only_those_that_collide_get_other_codes() {
         let call = CALLS.fetch_add(1, Ordering::Relaxed);
         ShortCode::parse(&format!("{:0length$}", call / 2)).unwrap()
     }
-    let world = World::new().await;
-    let catalogue = catalogue(&world, generate).await;
+    let app = TestApp::new().await;
+    let catalogue = catalogue(&app, generate).await;
     let results = catalogue.create_many(Uuid::now_v7(), &vec![request(); 6], None).await.unwrap();
     let codes: std::collections::HashSet<_> =
         results.iter().map(|result| result.link.as_ref().unwrap().code.clone()).collect();

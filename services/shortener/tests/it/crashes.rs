@@ -1,26 +1,19 @@
 //! The program dies between two writes of its part in deleting an account, is started again, and does everything once.
 
 use crate::{
+    app::{TARGET, database},
     saga::{disable, enable},
-    world::{PATIENCE, TARGET, database, program},
 };
 use axum::http::StatusCode;
 use contracts::{
-    amqp::EVENTS_LOG,
     command::{Command, Outcome},
-    envelope::EventData,
     event::shortener::UrlUpdated,
 };
-use counterpart::Counterpart;
-use kit::{Issuer, Sandbox, Stack};
-use messaging::{
-    Broker,
-    stream::{Reader, Start},
-};
+use harness::{FakePeer, PATIENCE, TestProgram, published};
+use kit::Stack;
 use mongodb::bson::{self, Document, doc};
 use rstest::rstest;
 use serde_json::json;
-use std::{collections::BTreeSet, time::Duration};
 use uuid::Uuid;
 
 /// More than go into one transaction: a switch of all of them takes one, another, and a look that finds none.
@@ -30,26 +23,23 @@ const LINKS: u32 = 250;
 struct Doomed {
     // Dropped in this order: the process ends before its databases do.
     stack: Stack,
-    sandbox: Sandbox,
-    issuer: Issuer,
-    saga: Counterpart,
+    saga: FakePeer,
     owner: Uuid,
+    program: TestProgram,
 }
 
 impl Doomed {
     async fn at(failpoint: &str) -> Self {
-        chassis::jwt::crypto::install();
-        let sandbox = Sandbox::of("shortener").await.unwrap();
-        let (issuer, owner) = (Issuer::start().await.unwrap(), Uuid::now_v7());
-        let stack = program(&sandbox, &issuer, failpoint).await;
-        let saga = Counterpart::new(&sandbox, "auth").await;
+        let (program, owner) = (TestProgram::of("shortener").await, Uuid::now_v7());
+        let stack = program.start(failpoint).await;
+        let saga = FakePeer::new(&program.sandbox, "auth").await;
         let links: Vec<_> = (0..LINKS).map(|number| json!({"url": TARGET, "code": format!("link-{number}")})).collect();
         let made = kit::http::client()
             .post(format!("{}/v1/links/bulk", stack.url("shortener")))
-            .bearer_auth(issuer.token(owner, &["user"]))
+            .bearer_auth(program.issuer.token(owner, &["user"]))
             .json(&json!({"links": links}));
         made.send().await.unwrap().error_for_status().unwrap();
-        let doomed = Self { stack, sandbox, issuer, saga, owner };
+        let doomed = Self { stack, saga, owner, program };
         // So that Redis knows one.
         assert_eq!(doomed.follow("link-0").await, StatusCode::FOUND);
         doomed
@@ -57,24 +47,20 @@ impl Doomed {
 
     /// Dies of a command, is started again without the failpoint, and says of this and the next attempt that it is done.
     async fn survives<T: Command + Clone>(self, first: T, next: T) -> Self {
-        let Self { sandbox, issuer, mut saga, owner, stack } = self;
+        let Self { stack, mut saga, owner, program } = self;
         saga.command(&first).await;
-        let died =
-            kit::eventually(PATIENCE, "the program to die", async || Ok(stack.pid("shortener").is_err().then_some(())));
-        died.await.unwrap();
-        drop(stack);
-        let stack = program(&sandbox, &issuer, "").await;
+        let stack = program.revived(stack).await;
         let replies = saga.replies(&next).await;
         assert!(replies.iter().any(|reply| reply.step == *first.step()), "{replies:?}");
         assert!(replies.iter().all(|reply| matches!(reply.outcome, Outcome::Done { .. })), "{replies:?}");
-        Self { stack, sandbox, issuer, saga, owner }
+        Self { stack, saga, owner, program }
     }
 
     /// How many of the owner's links are in a state.
     async fn links(&self, state: Document) -> u64 {
         let mut query = doc! {"auth_user_id": bson::Uuid::from(self.owner)};
         query.extend(state);
-        let urls = database(&self.sandbox).await.collection::<Document>("urls");
+        let urls = database(&self.program.sandbox).await.collection::<Document>("urls");
         urls.count_documents(query).await.unwrap()
     }
 
@@ -83,21 +69,14 @@ impl Doomed {
         kit::http::client().get(url).send().await.unwrap().status()
     }
 
-    /// How many changes of links were told, each counted once however often it was published.
+    /// How many changes of links were told.
     async fn told(&self) -> usize {
-        let outbox = database(&self.sandbox).await.collection::<Document>("outbox");
+        let outbox = database(&self.program.sandbox).await.collection::<Document>("outbox");
         let emptied = kit::eventually(PATIENCE, "the outbox to empty", async || {
             Ok((outbox.count_documents(doc! {}).await? == 0).then_some(()))
         });
         emptied.await.unwrap();
-        let broker = Broker::new(&self.sandbox.amqp_admin().into(), "test");
-        let (mut log, mut told) = (Reader::open(&broker, EVENTS_LOG, Start::First), BTreeSet::new());
-        while let Some(record) = log.next_or_end(Duration::from_secs(1)).await.unwrap() {
-            if record.message.kind == UrlUpdated::TYPE {
-                told.insert(record.message.id);
-            }
-        }
-        told.len()
+        published::<UrlUpdated>(&self.program.sandbox).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! What shortener tells others.
 
-use crate::world::{TARGET, World};
+use crate::app::{TARGET, TestApp};
 use contracts::{
     amqp::EVENTS_LOG,
     event::shortener::{UrlCreated, UrlDeleted, UrlUpdated},
@@ -12,8 +12,8 @@ use messaging::{
 use serde_json::json;
 use std::time::Duration;
 
-async fn published(world: &World, count: usize) -> Vec<Message> {
-    let broker = Broker::new(&world.sandbox.amqp_admin().into(), "test");
+async fn published(app: &TestApp, count: usize) -> Vec<Message> {
+    let broker = Broker::new(&app.sandbox.amqp_admin().into(), "test");
     let mut reader = Reader::open(&broker, EVENTS_LOG, Start::First);
     let mut messages = Vec::new();
     while messages.len() < count {
@@ -25,13 +25,13 @@ async fn published(world: &World, count: usize) -> Vec<Message> {
 
 #[tokio::test]
 async fn every_change_is_told_once_in_order_with_its_version() {
-    let world = World::new().await;
-    let link = world.create(json!({"url": TARGET, "title": "A", "tags": ["t"]})).await;
+    let app = TestApp::new().await;
+    let link = app.create(json!({"url": TARGET, "title": "A", "tags": ["t"]})).await;
     let path = format!("/v1/links/{}", link.code);
-    world.ask("PATCH", &path, Some(json!({"title": "B", "redirect_status": 301}))).await;
-    world.ask("PATCH", &path, Some(json!({"title": "B"}))).await;
-    world.ask("DELETE", &path, None).await;
-    let messages = published(&world, 3).await;
+    app.as_user("PATCH", &path, Some(json!({"title": "B", "redirect_status": 301}))).await;
+    app.as_user("PATCH", &path, Some(json!({"title": "B"}))).await;
+    app.as_user("DELETE", &path, None).await;
+    let messages = published(&app, 3).await;
     let told: Vec<_> = messages.iter().map(|message| (message.kind.as_str(), message.version)).collect();
     let expected = [("shortener.url.created", 1), ("shortener.url.updated", 2), ("shortener.url.deleted", 3)];
     assert_eq!(told, expected);
@@ -49,11 +49,11 @@ async fn every_change_is_told_once_in_order_with_its_version() {
 
 #[tokio::test]
 async fn what_was_refused_is_not_told() {
-    let world = World::new().await;
-    world.create(json!({"url": TARGET, "code": "mine"})).await;
-    world.ask("POST", "/v1/links", Some(json!({"url": TARGET, "code": "mine"}))).await;
-    world.create(json!({"url": TARGET, "code": "next"})).await;
-    let messages = published(&world, 2).await;
+    let app = TestApp::new().await;
+    app.create(json!({"url": TARGET, "code": "mine"})).await;
+    app.as_user("POST", "/v1/links", Some(json!({"url": TARGET, "code": "mine"}))).await;
+    app.create(json!({"url": TARGET, "code": "next"})).await;
+    let messages = published(&app, 2).await;
     // Links are told of side by side: only the events of one are in order.
     let codes: std::collections::BTreeSet<_> =
         messages.iter().map(|message| message.decode::<UrlCreated>().unwrap().data.short_code).collect();

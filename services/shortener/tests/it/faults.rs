@@ -1,9 +1,10 @@
 //! Engines and processes that go away.
 
-use crate::world::{TARGET, World, program, request};
+use crate::app::{TARGET, TestApp, request};
 use axum::http::StatusCode;
 use contracts::{problem::Code, rest::shortener::Link};
-use kit::{Engine, Issuer, Sandbox, engines::Private, eventually};
+use harness::TestProgram;
+use kit::{Engine, Sandbox, engines::Private, eventually};
 use serde_json::{Value, json};
 use std::{
     sync::{
@@ -17,14 +18,14 @@ use uuid::Uuid;
 /// A broker or database that comes back takes its time on a machine that is busy.
 const SOON: Duration = Duration::from_secs(120);
 
-async fn on(engines: &Private, changes: Value) -> World {
-    World::on(Arc::new(Sandbox::on(engines).await.unwrap()), changes).await
+async fn on(engines: &Private, changes: Value) -> TestApp {
+    TestApp::on(Arc::new(Sandbox::on(engines).await.unwrap()), changes).await
 }
 
 /// Waits until a link has counted exactly so many clicks.
-async fn counts(world: &World, code: &str, clicks: u64) {
+async fn counts(app: &TestApp, code: &str, clicks: u64) {
     let counted = eventually(SOON, "every click", async || {
-        let count = world.read(code).await.click_count;
+        let count = app.read(code).await.click_count;
         anyhow::ensure!(count <= clicks, "{count} are too many");
         Ok((count == clicks).then_some(()))
     });
@@ -34,10 +35,10 @@ async fn counts(world: &World, code: &str, clicks: u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn while_mongodb_is_away_what_was_known_is_answered() {
     let engines = Private::start(&[Engine::Mongo, Engine::Redis]).await.unwrap();
-    let world = on(&engines, json!({"cache": {"fresh_ms": 50}})).await;
-    let (link, limited) = (world.link().await, world.create(json!({"url": TARGET, "max_clicks": 9})).await);
-    world.follow(&link.code).await.leads_to(TARGET);
-    world.follow(&limited.code).await.leads_to(TARGET);
+    let app = on(&engines, json!({"cache": {"fresh_ms": 50}})).await;
+    let (link, limited) = (app.link().await, app.create(json!({"url": TARGET, "max_clicks": 9})).await);
+    app.follow(&link.code).await.leads_to(TARGET);
+    app.follow(&limited.code).await.leads_to(TARGET);
     engines.kill9(Engine::Mongo).await.unwrap();
     engines.kill9(Engine::Redis).await.unwrap();
 
@@ -47,49 +48,49 @@ async fn while_mongodb_is_away_what_was_known_is_answered() {
     for _ in 0..30 {
         visits.tick().await;
         let began = std::time::Instant::now();
-        world.follow(&link.code).await.leads_to(TARGET);
+        app.follow(&link.code).await.leads_to(TARGET);
         took.push(began.elapsed());
     }
     // One a second waits for MongoDB, and the others do not.
     took.sort();
     assert!(took[took.len() / 2] < took[took.len() - 1] / 4, "{took:?}");
-    world.follow("unknown").await.problem(Code::Unavailable);
-    world.follow(&limited.code).await.problem(Code::Unavailable);
-    let create = world.ask("POST", "/v1/links", Some(json!({"url": TARGET}))).await;
+    app.follow("unknown").await.problem(Code::Unavailable);
+    app.follow(&limited.code).await.problem(Code::Unavailable);
+    let create = app.as_user("POST", "/v1/links", Some(json!({"url": TARGET}))).await;
     create.problem(Code::Unavailable);
     assert!(create.headers.contains_key("retry-after"));
-    assert_eq!(world.health.report().await.status, chassis::health::Status::Degraded);
+    assert_eq!(app.health.report().await.status, chassis::health::Status::Degraded);
 
     engines.start_again(Engine::Mongo).await.unwrap();
     engines.start_again(Engine::Redis).await.unwrap();
     let path = format!("/v1/links/{}", link.code);
     let change = json!({"url": "https://shop.example/back"});
     let back = eventually(SOON, "a change", async || {
-        let answer = world.ask("PATCH", &path, Some(change.clone())).await;
+        let answer = app.as_user("PATCH", &path, Some(change.clone())).await;
         Ok((answer.status == StatusCode::OK).then_some(()))
     });
     back.await.unwrap();
-    world.follow(&link.code).await.leads_to("https://shop.example/back");
-    counts(&world, &link.code, 32).await;
+    app.follow(&link.code).await.leads_to("https://shop.example/back");
+    counts(&app, &link.code, 32).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_broker_is_away_clicks_and_events_wait() {
     let engines = Private::start(&[Engine::Rabbitmq]).await.unwrap();
-    let world = on(&engines, json!({})).await;
-    let link = world.link().await;
-    world.follow(&link.code).await.leads_to(TARGET);
+    let app = on(&engines, json!({})).await;
+    let link = app.link().await;
+    app.follow(&link.code).await.leads_to(TARGET);
     // Then all queues are there: a broker of this version that is killed while one is made may lose it.
-    counts(&world, &link.code, 1).await;
+    counts(&app, &link.code, 1).await;
     engines.kill9(Engine::Rabbitmq).await.unwrap();
     for _ in 0..20 {
-        world.follow(&link.code).await.leads_to(TARGET);
+        app.follow(&link.code).await.leads_to(TARGET);
     }
-    let later = world.link().await;
-    world.follow(&later.code).await.leads_to(TARGET);
+    let later = app.link().await;
+    app.follow(&later.code).await.leads_to(TARGET);
     engines.start_again(Engine::Rabbitmq).await.unwrap();
-    counts(&world, &link.code, 21).await;
-    counts(&world, &later.code, 1).await;
+    counts(&app, &link.code, 21).await;
+    counts(&app, &later.code, 1).await;
 }
 
 #[tokio::test]
@@ -101,11 +102,11 @@ async fn a_full_spool_refuses_clicks_with_503_and_nothing_else() {
         "spool": {"segment_bytes": 4096, "max_bytes": 8192},
         "amqp": {"url": "amqp://nobody:nothing@127.0.0.1:1/none"},
     });
-    let world = World::on(sandbox, changes).await;
-    let link = world.link().await;
+    let app = TestApp::on(sandbox, changes).await;
+    let link = app.link().await;
     let mut led = 0;
     let refused = loop {
-        let answer = world.follow(&link.code).await;
+        let answer = app.follow(&link.code).await;
         if answer.status != StatusCode::FOUND {
             break answer;
         }
@@ -114,16 +115,16 @@ async fn a_full_spool_refuses_clicks_with_503_and_nothing_else() {
     };
     refused.problem(Code::Unavailable);
     assert!(led > 10);
-    assert_eq!(world.health.report().await.status, chassis::health::Status::Degraded);
-    assert!(!world.health.report().await.dependencies["spool"].up);
+    assert_eq!(app.health.report().await.status, chassis::health::Status::Degraded);
+    assert!(!app.health.report().await.dependencies["spool"].up);
     // Only clicks need the spool: owners read and change their links, and who asks for no click is answered.
     for path in ["/v1/links".to_owned(), format!("/v1/links/{}", link.code), format!("/v1/links/{}/qr", link.code)] {
-        assert_eq!(world.ask("GET", &path, None).await.status, StatusCode::OK, "{path}");
+        assert_eq!(app.as_user("GET", &path, None).await.status, StatusCode::OK, "{path}");
     }
-    let changed = world.ask("PATCH", &format!("/v1/links/{}", link.code), Some(json!({"title": "Loja"}))).await;
+    let changed = app.as_user("PATCH", &format!("/v1/links/{}", link.code), Some(json!({"title": "Loja"}))).await;
     assert_eq!(changed.status, StatusCode::OK);
-    world.link().await;
-    world.send(request("HEAD", &format!("/{}", link.code), None, None)).await.leads_to(TARGET);
+    app.link().await;
+    app.send(request("HEAD", &format!("/{}", link.code), None, None)).await.leads_to(TARGET);
 }
 
 /// Follows a link over HTTP until told to stop; tells how many were led, and how many may have been.
@@ -150,12 +151,9 @@ async fn load(url: String, stop: Arc<AtomicBool>) -> (u64, u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killing_the_process_under_load_loses_no_answered_click() {
-    chassis::jwt::crypto::install();
-    let engines = [Engine::Mongo, Engine::Redis, Engine::Rabbitmq];
-    let sandbox = Sandbox::only(&engines).await.unwrap();
-    let issuer = Issuer::start().await.unwrap();
-    let stack = program(&sandbox, &issuer, "").await;
-    let (url, token) = (stack.url("shortener"), issuer.token(Uuid::now_v7(), &["user"]));
+    let program = TestProgram::of("shortener").await;
+    let stack = program.start("").await;
+    let (url, token) = (stack.url("shortener"), program.issuer.token(Uuid::now_v7(), &["user"]));
     let client = reqwest::Client::new();
     let created = client.post(format!("{url}/v1/links")).bearer_auth(&token);
     let link: Link = created.json(&json!({"url": TARGET})).send().await.unwrap().json().await.unwrap();

@@ -1,19 +1,19 @@
 //! Making, reading, changing and deleting links, and whose they are.
 
-use crate::world::{TARGET, World, request, with};
+use crate::app::{TARGET, TestApp, request, with};
 use axum::http::StatusCode;
 use contracts::{problem::Code, rest::shortener::Link};
 use serde_json::json;
 
 #[tokio::test]
 async fn a_link_is_made_with_everything_that_was_asked_for() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     let body = json!({
         "url": TARGET, "code": "summer-24", "title": " Summer sale ", "tags": ["sale", "summer", "sale"],
         "expires_at": "2999-01-01T00:00:00.123456Z", "max_clicks": 5, "redirect_status": 307,
         "forward_query": true, "fallback_url": "https://shop.example/over",
     });
-    let answer = world.ask("POST", "/v1/links", Some(body)).await;
+    let answer = app.as_user("POST", "/v1/links", Some(body)).await;
     let link: Link = answer.json(StatusCode::CREATED);
     assert_eq!(answer.headers["location"], "/v1/links/summer-24");
     assert_eq!(answer.headers["etag"], "\"1\"");
@@ -24,39 +24,39 @@ async fn a_link_is_made_with_everything_that_was_asked_for() {
     assert_eq!(link.expires_at.unwrap().to_rfc3339(), "2999-01-01T00:00:00.123+00:00");
     assert_eq!((link.max_clicks, link.redirect_status, link.version), (Some(5), 307, 1));
     assert!(link.forward_query && link.active);
-    assert_eq!(world.read("summer-24").await, link);
+    assert_eq!(app.read("summer-24").await, link);
 }
 
 #[tokio::test]
 async fn everything_that_is_wrong_is_told_at_once() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     let body = json!({"url": "http://127.0.0.1/", "code": "health", "max_clicks": 0, "redirect_status": 200});
-    let problem = world.ask("POST", "/v1/links", Some(body)).await.problem(Code::ValidationFailed);
+    let problem = app.as_user("POST", "/v1/links", Some(body)).await.problem(Code::ValidationFailed);
     let fields: Vec<_> = problem.errors.iter().map(|error| &*error.field).collect();
     assert_eq!(fields, ["url", "code", "max_clicks", "redirect_status"]);
-    let own = world.ask("POST", "/v1/links", Some(json!({"url": "https://v.example/x"}))).await;
+    let own = app.as_user("POST", "/v1/links", Some(json!({"url": "https://v.example/x"}))).await;
     assert_eq!(own.problem(Code::ValidationFailed).errors[0].field, "url");
 }
 
 #[tokio::test]
 async fn a_code_is_given_out_once_for_ever() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     let body = json!({"url": TARGET, "code": "once"});
-    world.create(body.clone()).await;
-    world.ask("POST", "/v1/links", Some(body.clone())).await.problem(Code::CodeTaken);
-    let deleted = world.ask("DELETE", "/v1/links/once", None).await;
+    app.create(body.clone()).await;
+    app.as_user("POST", "/v1/links", Some(body.clone())).await.problem(Code::CodeTaken);
+    let deleted = app.as_user("DELETE", "/v1/links/once", None).await;
     assert_eq!(deleted.status, StatusCode::NO_CONTENT);
-    world.ask("POST", "/v1/links", Some(body.clone())).await.problem(Code::CodeTaken);
-    let theirs = request("POST", "/v1/links", Some(&world.stranger()), Some(body));
-    world.send(theirs).await.problem(Code::CodeTaken);
+    app.as_user("POST", "/v1/links", Some(body.clone())).await.problem(Code::CodeTaken);
+    let theirs = request("POST", "/v1/links", Some(&app.stranger()), Some(body));
+    app.send(theirs).await.problem(Code::CodeTaken);
     // Case matters: this is another code.
-    world.create(json!({"url": TARGET, "code": "Once"})).await;
+    app.create(json!({"url": TARGET, "code": "Once"})).await;
 }
 
 #[tokio::test]
 async fn of_many_who_want_one_code_at_once_one_gets_it() {
-    let world = World::new().await;
-    let wanting = (0..8).map(|_| world.ask("POST", "/v1/links", Some(json!({"url": TARGET, "code": "wanted"}))));
+    let app = TestApp::new().await;
+    let wanting = (0..8).map(|_| app.as_user("POST", "/v1/links", Some(json!({"url": TARGET, "code": "wanted"}))));
     let answers = futures::future::join_all(wanting).await;
     let made = answers.iter().filter(|answer| answer.status == StatusCode::CREATED).count();
     assert_eq!(made, 1);
@@ -67,11 +67,11 @@ async fn of_many_who_want_one_code_at_once_one_gets_it() {
 
 #[tokio::test]
 async fn a_patch_changes_what_it_names() {
-    let world = World::new().await;
-    let link = world.create(json!({"url": TARGET, "title": "Old", "tags": ["a"], "max_clicks": 3})).await;
+    let app = TestApp::new().await;
+    let link = app.create(json!({"url": TARGET, "title": "Old", "tags": ["a"], "max_clicks": 3})).await;
     let path = format!("/v1/links/{}", link.code);
     let patch = json!({"title": null, "url": "https://shop.example/b", "max_clicks": 9});
-    let answer = world.ask("PATCH", &path, Some(patch.clone())).await;
+    let answer = app.as_user("PATCH", &path, Some(patch.clone())).await;
     let changed: Link = answer.json(StatusCode::OK);
     assert_eq!(answer.headers["etag"], "\"2\"");
     let expected = Link {
@@ -83,18 +83,18 @@ async fn a_patch_changes_what_it_names() {
         ..link
     };
     assert_eq!(changed, expected);
-    assert_eq!(world.read(&changed.code).await, changed);
-    let again: Link = world.ask("PATCH", &path, Some(patch)).await.json(StatusCode::OK);
+    assert_eq!(app.read(&changed.code).await, changed);
+    let again: Link = app.as_user("PATCH", &path, Some(patch)).await.json(StatusCode::OK);
     assert_eq!(again, changed, "what changes nothing leaves the version alone");
-    let wrong = world.ask("PATCH", &path, Some(json!({"url": "x", "tags": [""]}))).await;
+    let wrong = app.as_user("PATCH", &path, Some(json!({"url": "x", "tags": [""]}))).await;
     assert_eq!(wrong.problem(Code::ValidationFailed).errors.len(), 2);
-    world.ask("PATCH", &path, Some(json!({"code": "other"}))).await.problem(Code::ValidationFailed);
+    app.as_user("PATCH", &path, Some(json!({"code": "other"}))).await.problem(Code::ValidationFailed);
 }
 
 #[tokio::test]
 async fn a_patch_that_is_no_object_or_clears_what_must_be_is_refused() {
-    let world = World::new().await;
-    let link = world.link().await;
+    let app = TestApp::new().await;
+    let link = app.link().await;
     let path = format!("/v1/links/{}", link.code);
     for (patch, field) in [
         (json!([]), "body"),
@@ -105,61 +105,61 @@ async fn a_patch_that_is_no_object_or_clears_what_must_be_is_refused() {
         (json!({"redirect_status": null}), "redirect_status"),
         (json!({"forward_query": null}), "forward_query"),
     ] {
-        let problem = world.ask("PATCH", &path, Some(patch.clone())).await.problem(Code::ValidationFailed);
+        let problem = app.as_user("PATCH", &path, Some(patch.clone())).await.problem(Code::ValidationFailed);
         let fields: Vec<_> = problem.errors.iter().map(|error| error.field.as_str()).collect();
         assert_eq!(fields, [field], "{patch}");
     }
-    assert_eq!(world.read(&link.code).await, link);
+    assert_eq!(app.read(&link.code).await, link);
 }
 
 #[tokio::test]
 async fn if_match_guards_against_lost_changes() {
-    let world = World::new().await;
-    let path = format!("/v1/links/{}", world.link().await.code);
+    let app = TestApp::new().await;
+    let path = format!("/v1/links/{}", app.link().await.code);
     let patch = |title: &str, tag: &str| {
-        with(request("PATCH", &path, Some(&world.token), Some(json!({"title": title}))), "if-match", tag)
+        with(request("PATCH", &path, Some(&app.token), Some(json!({"title": title}))), "if-match", tag)
     };
-    assert_eq!(world.send(patch("A", "\"1\"")).await.status, StatusCode::OK);
-    world.send(patch("B", "\"1\"")).await.problem(Code::Conflict);
-    assert_eq!(world.send(patch("C", "*")).await.status, StatusCode::OK);
-    world.send(patch("D", "nonsense")).await.problem(Code::ValidationFailed);
-    let delete = request("DELETE", &path, Some(&world.token), None);
-    world.send(with(delete, "if-match", "\"1\"")).await.problem(Code::Conflict);
-    let delete = request("DELETE", &path, Some(&world.token), None);
-    assert_eq!(world.send(with(delete, "if-match", "\"3\"")).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(app.send(patch("A", "\"1\"")).await.status, StatusCode::OK);
+    app.send(patch("B", "\"1\"")).await.problem(Code::Conflict);
+    assert_eq!(app.send(patch("C", "*")).await.status, StatusCode::OK);
+    app.send(patch("D", "nonsense")).await.problem(Code::ValidationFailed);
+    let delete = request("DELETE", &path, Some(&app.token), None);
+    app.send(with(delete, "if-match", "\"1\"")).await.problem(Code::Conflict);
+    let delete = request("DELETE", &path, Some(&app.token), None);
+    assert_eq!(app.send(with(delete, "if-match", "\"3\"")).await.status, StatusCode::NO_CONTENT);
 }
 
 #[tokio::test]
 async fn changes_at_once_are_all_made_one_after_the_other() {
-    let world = World::new().await;
-    let path = format!("/v1/links/{}", world.link().await.code);
+    let app = TestApp::new().await;
+    let path = format!("/v1/links/{}", app.link().await.code);
     let changing = (0..6).map(|n| {
         let body = json!({"title": format!("Title {n}")});
-        world.ask("PATCH", &path, Some(body))
+        app.as_user("PATCH", &path, Some(body))
     });
     for answer in futures::future::join_all(changing).await {
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
     }
-    let link: Link = world.ask("GET", &path, None).await.json(StatusCode::OK);
+    let link: Link = app.as_user("GET", &path, None).await.json(StatusCode::OK);
     assert_eq!(link.version, 7);
 }
 
 #[tokio::test]
 async fn a_deleted_link_is_gone_for_its_owner_too() {
-    let world = World::new().await;
-    let path = format!("/v1/links/{}", world.link().await.code);
-    assert_eq!(world.ask("DELETE", &path, None).await.status, StatusCode::NO_CONTENT);
+    let app = TestApp::new().await;
+    let path = format!("/v1/links/{}", app.link().await.code);
+    assert_eq!(app.as_user("DELETE", &path, None).await.status, StatusCode::NO_CONTENT);
     for (method, body) in [("GET", None), ("DELETE", None), ("PATCH", Some(json!({"title": "x"})))] {
-        world.ask(method, &path, body).await.problem(Code::NotFound);
+        app.as_user(method, &path, body).await.problem(Code::NotFound);
     }
 }
 
 #[tokio::test]
 async fn nobody_sees_or_changes_what_is_anothers() {
-    let world = World::new().await;
-    let link = world.link().await;
+    let app = TestApp::new().await;
+    let link = app.link().await;
     let path = format!("/v1/links/{}", link.code);
-    let stranger = world.stranger();
+    let stranger = app.stranger();
     let qr = format!("{path}/qr");
     for (method, path, body) in [
         ("GET", &path, None),
@@ -167,11 +167,11 @@ async fn nobody_sees_or_changes_what_is_anothers() {
         ("DELETE", &path, None),
         ("PATCH", &path, Some(json!({"url": "https://evil.example"}))),
     ] {
-        let answer = world.send(request(method, path, Some(&stranger), body)).await;
+        let answer = app.send(request(method, path, Some(&stranger), body)).await;
         answer.problem(Code::NotFound);
     }
-    let list = world.send(request("GET", "/v1/links", Some(&stranger), None)).await;
+    let list = app.send(request("GET", "/v1/links", Some(&stranger), None)).await;
     let page: contracts::rest::shortener::LinkPage = list.json(StatusCode::OK);
     assert!(page.items.is_empty());
-    assert_eq!(world.read(&link.code).await, link);
+    assert_eq!(app.read(&link.code).await, link);
 }

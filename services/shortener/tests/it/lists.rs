@@ -1,6 +1,6 @@
 //! Listing links.
 
-use crate::world::{TARGET, World, request};
+use crate::app::{TARGET, TestApp, request};
 use axum::http::StatusCode;
 use contracts::{
     problem::Code,
@@ -9,8 +9,8 @@ use contracts::{
 use serde_json::json;
 use uuid::Uuid;
 
-async fn page(world: &World, query: &str) -> LinkPage {
-    world.ask("GET", &format!("/v1/links?{query}"), None).await.json(StatusCode::OK)
+async fn page(app: &TestApp, query: &str) -> LinkPage {
+    app.as_user("GET", &format!("/v1/links?{query}"), None).await.json(StatusCode::OK)
 }
 
 fn titles(page: &LinkPage) -> Vec<&str> {
@@ -19,16 +19,16 @@ fn titles(page: &LinkPage) -> Vec<&str> {
 
 #[tokio::test]
 async fn pages_follow_each_other_newest_first_and_miss_nothing() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     for n in 0..7 {
-        world.create(json!({"url": TARGET, "title": n.to_string()})).await;
+        app.create(json!({"url": TARGET, "title": n.to_string()})).await;
     }
     let (mut seen, mut after) = (Vec::new(), String::new());
     loop {
-        let page = page(&world, &format!("first=3{after}")).await;
+        let page = page(&app, &format!("first=3{after}")).await;
         seen.extend(titles(&page).into_iter().map(ToOwned::to_owned));
         // A link that is made meanwhile moves no page.
-        world.create(json!({"url": TARGET, "title": "new"})).await;
+        app.create(json!({"url": TARGET, "title": "new"})).await;
         if !page.has_next_page {
             break;
         }
@@ -39,47 +39,47 @@ async fn pages_follow_each_other_newest_first_and_miss_nothing() {
 
 #[tokio::test]
 async fn a_batch_tells_the_callers_links_and_nothing_of_others() {
-    let world = World::new().await;
-    let (one, other) = (world.create(json!({"url": TARGET})).await, world.create(json!({"url": TARGET})).await);
-    let deleted = world.create(json!({"url": TARGET})).await;
-    world.ask("DELETE", &format!("/v1/links/{}", deleted.code), None).await;
+    let app = TestApp::new().await;
+    let (one, other) = (app.create(json!({"url": TARGET})).await, app.create(json!({"url": TARGET})).await);
+    let deleted = app.create(json!({"url": TARGET})).await;
+    app.as_user("DELETE", &format!("/v1/links/{}", deleted.code), None).await;
     let codes = json!({"codes": [one.code, other.code, deleted.code, "nobody-s", "no code", one.code]});
-    let batch: Links = world.ask("POST", "/v1/links/batch", Some(codes.clone())).await.json(StatusCode::OK);
+    let batch: Links = app.as_user("POST", "/v1/links/batch", Some(codes.clone())).await.json(StatusCode::OK);
     let mut told: Vec<_> = batch.items.iter().map(|link| link.code.as_str()).collect();
     told.sort_unstable();
     let mut wanted = [one.code.as_str(), other.code.as_str()];
     wanted.sort_unstable();
     assert_eq!(told, wanted);
     let ids = json!({"ids": [one.id, deleted.id, Uuid::now_v7()]});
-    let batch: Links = world.ask("POST", "/v1/links/batch", Some(ids.clone())).await.json(StatusCode::OK);
+    let batch: Links = app.as_user("POST", "/v1/links/batch", Some(ids.clone())).await.json(StatusCode::OK);
     assert_eq!(batch.items.iter().map(|link| &link.code).collect::<Vec<_>>(), [&one.code]);
     let both = json!({"codes": [other.code], "ids": [one.id]});
-    let batch: Links = world.ask("POST", "/v1/links/batch", Some(both)).await.json(StatusCode::OK);
+    let batch: Links = app.as_user("POST", "/v1/links/batch", Some(both)).await.json(StatusCode::OK);
     assert_eq!(batch.items.len(), 2);
-    let stranger = world.issuer.token(Uuid::now_v7(), &["user"]);
+    let stranger = app.issuer.token(Uuid::now_v7(), &["user"]);
     for asked in [codes, ids] {
-        let asked = world.send(request("POST", "/v1/links/batch", Some(&stranger), Some(asked))).await;
+        let asked = app.send(request("POST", "/v1/links/batch", Some(&stranger), Some(asked))).await;
         assert!(asked.json::<Links>(StatusCode::OK).items.is_empty());
     }
     for (codes, ids) in [(0, 0), (101, 0), (0, 101), (50, 51)] {
         let codes = json!({"codes": vec!["abc"; codes], "ids": vec![one.id; ids]});
-        let problem = world.ask("POST", "/v1/links/batch", Some(codes)).await.problem(Code::ValidationFailed);
+        let problem = app.as_user("POST", "/v1/links/batch", Some(codes)).await.problem(Code::ValidationFailed);
         assert_eq!(problem.errors[0].field, "codes");
     }
 }
 
 #[tokio::test]
 async fn links_are_found_by_tag_and_by_a_part_of_title_code_or_target() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     for (title, code, url, tags) in [
         ("Summer Sale", "aaa", "https://shop.example/one", vec!["sale", "2024"]),
         ("Winter", "Find_Me", "https://shop.example/two", vec!["sale"]),
         ("Promoção", "ccc", "https://shop.example/three?a.b", vec![]),
     ] {
-        world.create(json!({"url": url, "code": code, "title": title, "tags": tags})).await;
+        app.create(json!({"url": url, "code": code, "title": title, "tags": tags})).await;
     }
-    let deleted = world.create(json!({"url": TARGET, "title": "Summer over", "tags": ["sale"]})).await;
-    world.ask("DELETE", &format!("/v1/links/{}", deleted.code), None).await;
+    let deleted = app.create(json!({"url": TARGET, "title": "Summer over", "tags": ["sale"]})).await;
+    app.as_user("DELETE", &format!("/v1/links/{}", deleted.code), None).await;
     for (query, expected) in [
         ("tag=sale", vec!["Winter", "Summer Sale"]),
         ("tag=sal", vec![]),
@@ -93,13 +93,13 @@ async fn links_are_found_by_tag_and_by_a_part_of_title_code_or_target() {
         ("search=shop&tag=2024", vec!["Summer Sale"]),
         ("search=", vec!["Promoção", "Winter", "Summer Sale"]),
     ] {
-        assert_eq!(titles(&page(&world, query).await), expected, "{query}");
+        assert_eq!(titles(&page(&app, query).await), expected, "{query}");
     }
 }
 
 #[tokio::test]
 async fn what_cannot_be_listed_is_refused() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     for (query, code) in [
         ("first=0", Code::ValidationFailed),
         ("first=101", Code::ValidationFailed),
@@ -107,15 +107,15 @@ async fn what_cannot_be_listed_is_refused() {
         ("after=nonsense", Code::InvalidCursor),
         (&*format!("search={}", "x".repeat(101)), Code::ValidationFailed),
     ] {
-        world.ask("GET", &format!("/v1/links?{query}"), None).await.problem(code);
+        app.as_user("GET", &format!("/v1/links?{query}"), None).await.problem(code);
     }
 }
 
 #[tokio::test]
 async fn lists_use_an_index_whatever_is_searched_for() {
-    let world = World::new().await;
-    world.link().await;
-    let database = world.database().await;
+    let app = TestApp::new().await;
+    app.link().await;
+    let database = app.database().await;
     let owner = mongodb::bson::Uuid::new();
     for filter in [
         mongodb::bson::doc! {"auth_user_id": owner, "deleted_at": {"$exists": false}},

@@ -1,6 +1,7 @@
 //! shortener on a real MongoDB, Redis and RabbitMQ.
 
 mod accounts;
+mod app;
 mod bulk;
 mod cache;
 mod clicks;
@@ -16,4 +17,3 @@ mod operations;
 mod qr;
 mod redirects;
 mod saga;
-mod world;

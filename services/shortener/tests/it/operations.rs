@@ -1,10 +1,10 @@
 //! Every operation of the description has its unauthorised and its malformed case: they are made
 //! from the description, so that an operation that is added is tried too.
 
-use crate::world::{World, request};
+use crate::app::{TestApp, request};
 use axum::{body::Body, http::Request};
 use contracts::problem::Code;
-use kit::Operation;
+use harness::Operation;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -28,45 +28,45 @@ fn only_redirects_are_open_to_everybody() {
 
 #[tokio::test]
 async fn without_a_good_token_every_other_operation_answers_401() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     let user = Uuid::now_v7();
-    let (expired, forged) = (world.issuer.expired(user), world.issuer.forged(user).unwrap());
-    let elsewhere = world.issuer.token_with(user, |claims| claims["aud"] = "elsewhere".into());
+    let (expired, forged) = (app.issuer.expired(user), app.issuer.forged(user).unwrap());
+    let elsewhere = app.issuer.token_with(user, |claims| claims["aud"] = "elsewhere".into());
     for operation in operations().iter().filter(|operation| operation.needs_token) {
-        let answer = world.send(asking(operation, None)).await;
+        let answer = app.send(asking(operation, None)).await;
         answer.problem(Code::Unauthenticated);
         for token in ["nonsense", &*expired, &*forged, &*elsewhere] {
-            world.send(asking(operation, Some(token))).await.problem(Code::InvalidToken);
+            app.send(asking(operation, Some(token))).await.problem(Code::InvalidToken);
         }
     }
 }
 
 #[tokio::test]
 async fn every_operation_with_a_body_refuses_what_it_cannot_read() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     for operation in operations().iter().filter(|operation| operation.takes_body) {
-        let mut broken = asking(operation, Some(&world.token));
+        let mut broken = asking(operation, Some(&app.token));
         *broken.body_mut() = Body::from("{");
-        world.send(broken).await.problem(Code::MalformedRequest);
-        let mut text = asking(operation, Some(&world.token));
+        app.send(broken).await.problem(Code::MalformedRequest);
+        let mut text = asking(operation, Some(&app.token));
         text.headers_mut().insert("content-type", "text/plain".parse().unwrap());
-        world.send(text).await.problem(Code::UnsupportedMediaType);
+        app.send(text).await.problem(Code::UnsupportedMediaType);
         for body in [json!("text"), json!({"nonsense": 1})] {
-            let asked = request(&operation.method, &operation.path_of("abcdefg"), Some(&world.token), Some(body));
-            world.send(asked).await.problem(Code::ValidationFailed);
+            let asked = request(&operation.method, &operation.path_of("abcdefg"), Some(&app.token), Some(body));
+            app.send(asked).await.problem(Code::ValidationFailed);
         }
         let large = format!("{{\"x\":\"{}\"}}", "x".repeat(17 * 1024 * 1024));
-        let mut too_large = asking(operation, Some(&world.token));
+        let mut too_large = asking(operation, Some(&app.token));
         *too_large.body_mut() = Body::from(large);
-        world.send(too_large).await.problem(Code::PayloadTooLarge);
+        app.send(too_large).await.problem(Code::PayloadTooLarge);
     }
 }
 
 #[tokio::test]
 async fn codes_that_cannot_be_are_not_found() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     for code in ["x", "a%20b", "a.b.c", &*"x".repeat(33)] {
-        world.ask("GET", &format!("/v1/links/{code}"), None).await.problem(Code::NotFound);
-        world.follow(code).await.problem(Code::NotFound);
+        app.as_user("GET", &format!("/v1/links/{code}"), None).await.problem(Code::NotFound);
+        app.follow(code).await.problem(Code::NotFound);
     }
 }

@@ -17,7 +17,8 @@ use chaos::{
     shop::Shop,
 };
 use fault::Fault;
-use kit::{Disk, Engine, Issuer, Sandbox, Stack, engines::Private, eventually, paths};
+use harness::Issuer;
+use kit::{Disk, Engine, Sandbox, Stack, engines::Private, eventually, paths};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use table::{Outcome, Row};
 use tokio::time::Instant;

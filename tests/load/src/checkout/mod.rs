@@ -10,8 +10,9 @@ use chaos::shop::{Opening, Shop};
 use contracts::rest::orders::Order;
 use costs::Costs;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use harness::Issuer;
 use hdrhistogram::Histogram;
-use kit::{Engine, Issuer, Sandbox, Stack, engines::Private};
+use kit::{Engine, Sandbox, Stack, engines::Private};
 use news::News;
 use std::{
     sync::Arc,

@@ -11,8 +11,9 @@ use crate::{
 };
 use anyhow::{Context as _, ensure};
 use asking::{once, request, round};
+use harness::Issuer;
 use hdrhistogram::Histogram;
-use kit::{Engine, Issuer, Sandbox, Stack};
+use kit::{Engine, Sandbox, Stack};
 use peer::Peer;
 use recorded::{LINKS, ORDER, Recorded};
 use serde_json::{Value, json};

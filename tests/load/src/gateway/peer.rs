@@ -1,7 +1,8 @@
 //! The peer: a gateway on Apollo Server, as a process of its own.
 
 use anyhow::Context as _;
-use kit::{Issuer, Sandbox, eventually, issuer};
+use harness::{Issuer, issuer};
+use kit::{Sandbox, eventually};
 use serde_json::json;
 use std::{
     fs::File,

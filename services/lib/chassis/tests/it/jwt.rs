@@ -7,8 +7,9 @@ use chassis::{
     jwt::{LocalKeys, Verifier, crypto},
 };
 use contracts::problem::Code;
+use harness::Issuer;
 use jsonwebtoken::jwk::JwkSet;
-use kit::Issuer;
+
 use ring::rand::SystemRandom;
 use ring::rsa::PublicKeyComponents;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};

@@ -11,10 +11,7 @@ use chassis::{
     jwt::{Admits, Caller, FromService, TokenSource, Verifier, crypto},
 };
 use contracts::problem::Code;
-use kit::{
-    Issuer,
-    answer::{Answer, request},
-};
+use harness::{Answer, Issuer, request};
 use rstest::rstest;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};

@@ -4,8 +4,9 @@ use chassis::{
     config,
     jwt::{Verifier, crypto},
 };
+use harness::Issuer;
 use http::{Request, StatusCode};
-use kit::{Engine, Issuer};
+use kit::Engine;
 use messaging::{ConsumerState, DeadLetters, HandleError, MemoryState, Message, dead_letters::Select, operators};
 use rstest::rstest;
 use serde_json::{Value, json};

@@ -15,8 +15,8 @@ use contracts::{
     problem::{Code, Problem},
     rest::sagas::{SagaDetail, SagaEvent, SagaPage, SagaStatus, SagaStepState},
 };
+use harness::Issuer;
 use http_body_util::BodyExt as _;
-use kit::Issuer;
 use saga::Filter;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
