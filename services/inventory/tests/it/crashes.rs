@@ -130,7 +130,6 @@ async fn a_tombstone_survives() {
 #[case::after_stock("inventory.fulfil.after_stock")]
 #[case::after_status("inventory.fulfil.after_status")]
 #[case::after_outbox("inventory.fulfil.after_outbox")]
-#[case::before_commit("postgres.commit.after_outbox")]
 #[case::after_commit("inventory.fulfil.after_commit")]
 #[tokio::test]
 async fn a_confirmation_survives(#[case] failpoint: &str) {
@@ -150,7 +149,6 @@ async fn a_confirmation_survives(#[case] failpoint: &str) {
 #[case::after_stock("inventory.expire.after_stock")]
 #[case::after_status("inventory.expire.after_status")]
 #[case::after_outbox("inventory.expire.after_outbox")]
-#[case::before_commit("postgres.commit.after_outbox")]
 #[tokio::test]
 async fn an_expiry_survives(#[case] failpoint: &str) {
     let doomed = Doomed::new().await;
