@@ -1,11 +1,11 @@
 //! The engine as its service uses it.
 
+use crate::batch::carry_out;
 use crate::error::Error;
 use crate::flow::{Declared, Flow};
 use crate::machine::{self, Input, Refusal};
 use crate::step::Definition;
 use crate::store::{self, Filter, Lock, Record};
-use crate::transact::carry_out;
 use crate::transition::Transition;
 use crate::unit::Unit;
 use anyhow::{Context as _, ensure};

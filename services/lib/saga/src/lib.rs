@@ -11,7 +11,8 @@
 #![warn(missing_docs)]
 
 mod app;
-pub mod engine;
+pub mod batch;
+mod engine;
 mod error;
 mod flow;
 pub mod machine;
