@@ -12,7 +12,6 @@ use contracts::rest::auth::ServiceToken;
 use ring::digest;
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -85,9 +84,6 @@ impl Services {
 /// Compares digests of random secrets: the time that it takes tells nothing of a secret.
 fn is_secret(secrets: &ServiceSecrets, tried: &SecretString) -> bool {
     let digest = digest::digest(&digest::SHA256, tried.expose_secret().as_bytes());
-    let digest = digest.as_ref().iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
+    let digest = hex::encode(digest);
     secrets.sha256 == digest || secrets.previous_sha256.as_ref() == Some(&digest)
 }

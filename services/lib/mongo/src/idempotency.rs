@@ -9,7 +9,6 @@ use mongodb::options::IndexOptions;
 use mongodb::{ClientSession, Collection, Database, IndexModel};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::fmt::Write as _;
 
 /// The codes of MongoDB's complaints about a value that a unique index knows already, and about another transaction that
 /// writes the same document.
@@ -52,7 +51,7 @@ impl IdempotencyKeys {
     /// Says what is known of the request. One that is under way is only noticed by [`keep`](Self::keep).
     pub async fn find(&self, request: &KeyedRequest) -> Result<Earlier> {
         let Some(row) = self.rows.find_one(doc! { "_id": request.scope() }).await? else { return Ok(Ok(None)) };
-        if row.fingerprint != hex(&request.fingerprint) {
+        if row.fingerprint != hex::encode(request.fingerprint) {
             return Ok(Err(KeyRefused::Mismatch));
         }
         Ok(Ok(Some(serde_json::from_str::<Value>(&row.answer).map_err(mongodb::error::Error::custom)?)))
@@ -68,7 +67,7 @@ impl IdempotencyKeys {
     ) -> Result<std::result::Result<(), KeyRefused>> {
         let row = Row {
             scope: request.scope(),
-            fingerprint: hex(&request.fingerprint),
+            fingerprint: hex::encode(request.fingerprint),
             answer: serde_json::to_string(answer).map_err(mongodb::error::Error::custom)?,
             created_at: DateTime::now(),
         };
@@ -77,11 +76,4 @@ impl IdempotencyKeys {
             outcome => outcome.map(|_| Ok(())),
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
