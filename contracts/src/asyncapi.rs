@@ -46,8 +46,7 @@ fn channels(catalogue: &[Entry]) -> Value {
         // A reply is routed by the key that its command names, not by its type.
         if entry.kind == Replied::TYPE {
             value["address"] = "{unit}.saga.replied".into();
-            value["parameters"] =
-                json!({ "unit": { "description": "The unit that runs the saga.", "enum": ["auth", "orders"] } });
+            value["parameters"] = json!({ "unit": { "description": "The unit that runs the saga." } });
         }
         (entry.kind.to_owned(), value)
     };

@@ -73,7 +73,7 @@ pub fn routes(graphql: Graphql) -> anyhow::Result<Router> {
         (status = 200, content_type = "application/json", description = "GraphQL over HTTP, or text/event-stream"),
         (status = 401, description = "`invalid_token`.", body = Problem, content_type = "application/problem+json"),
         (status = 405, description = "`method_not_allowed`: a mutation by GET.", body = Problem, content_type = "application/problem+json"),
-        (status = 426, description = "`upgrade_required`: subscriptions come over WebSocket or SSE.", body = Problem, content_type = "application/problem+json")))]
+        (status = 426, description = "`upgrade_required`: another version of WebSocket than 13.", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn by_get(
     State(graphql): State<Arc<Graphql>>,
     RawQuery(query): RawQuery,
